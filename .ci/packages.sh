@@ -1,0 +1,52 @@
+# Sourced by the run scripts: what must be installed to build tandem, and how to install what is missing.
+
+packages_to_build=(
+  g++ cmake ninja-build ccache
+  libasio-dev nlohmann-json3-dev libssl-dev libfmt-dev libspdlog-dev libcli11-dev libcpp-httplib-dev
+)
+packages_to_test=(libgtest-dev libgmock-dev python3)
+packages_to_check=(clang clang-tidy clang-tools libclang-rt-14-dev)
+
+say() { printf '\n== %s\n' "$*"; }
+
+# packages_install NAME...: install those of the named Debian packages that are missing.
+packages_install() {
+  local name missing=()
+  if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+    echo "This is not a Debian system, so nothing is installed. Needed are the equivalents of: $*"
+    return 0
+  fi
+  for name in "$@"; do
+    if [[ "$(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null)" != installed ]]; then
+      missing+=("$name")
+    fi
+  done
+  if ((${#missing[@]} == 0)); then
+    echo "All needed packages are installed."
+    return 0
+  fi
+
+  local as_root=()
+  if ((EUID != 0)); then
+    if ! command -v sudo >/dev/null; then
+      echo "These packages are missing: ${missing[*]}" >&2
+      echo "Installing them takes root: run this as root, or install sudo, or install them yourself with" >&2
+      echo "  apt-get install --no-install-recommends ${missing[*]}" >&2
+      return 1
+    fi
+    as_root=(sudo)
+  fi
+  echo "Installing: ${missing[*]}"
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -q
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
+}
+
+# configure DIR OPTION...: configure the tree around this file into DIR, with ccache. ccache refuses
+# precompiled headers unless it is told that their timestamps and macros do not matter.
+configure() {
+  local dir=$1 root
+  root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+  shift
+  export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+  cmake -S "$root" -B "$dir" -G Ninja -DCMAKE_CXX_COMPILER_LAUNCHER=ccache "$@"
+}

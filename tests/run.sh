@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Builds tandem and runs all its tests. Arguments are handed to ctest (for instance: -R engine).
+# Installs the Debian packages that are missing, so it wants root or sudo the first time.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source .ci/packages.sh
+
+say "Packages"
+packages_install "${packages_to_build[@]}" "${packages_to_test[@]}"
+
+say "Building (Release) into build/"
+configure build -DCMAKE_BUILD_TYPE=Release -DTANDEM_TESTS=ON
+cmake --build build
+
+say "Testing"
+ctest --test-dir build --output-on-failure -j2 --timeout 300 "$@"
