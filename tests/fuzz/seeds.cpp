@@ -1,0 +1,130 @@
+// Writes what the fuzz targets start from: seeds DIR makes DIR/<target>/<number>. They are made with the project's
+// own writers, so they stay well-formed when a layout changes.
+
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tandem/wire/handshake.hpp"
+#include "tandem/wire/msgpack.hpp"
+
+namespace {
+
+using namespace tandem::wire;
+using Seeds = std::map<std::string, std::vector<std::string>>;
+
+template <class Fill>
+std::string packed(Fill fill) {
+  Buffer buffer;
+  Writer writer(buffer);
+  fill(writer);
+  return std::string(as_text(buffer.view()));
+}
+
+template <std::size_t N>
+std::string text_of(const std::array<std::uint8_t, N>& bytes) {
+  return std::string(as_text(bytes));
+}
+
+std::vector<std::string> values() {
+  return {
+      packed([](Writer& w) { w.nil(); }),
+      packed([](Writer& w) { w.boolean(true); }),
+      packed([](Writer& w) { w.integer(std::int64_t{-1} << 62); }),
+      packed([](Writer& w) { w.unsigned_integer(~std::uint64_t{0}); }),
+      packed([](Writer& w) { w.floating(0.25); }),
+      packed([](Writer& w) { w.floating32(1.5F); }),
+      packed([](Writer& w) { w.text("爸爸你好"); }),
+      packed([](Writer& w) { w.text(std::string(300, 'x')); }),
+      packed([](Writer& w) { w.bytes(as_bytes("\x01\x02")); }),
+      packed([](Writer& w) { w.reference({3, 42}); }),
+      packed([](Writer& w) { w.extension(Extension::tuple, as_bytes("\x01\xa1z")); }),
+      packed([](Writer& w) { w.extension(Extension::set, as_bytes("\x01\x02\x03")); }),
+      packed([](Writer& w) { w.extension(Extension::integer, as_bytes("\x01\x01\x01\x01\x01\x01\x01\x01\x01")); }),
+      packed([](Writer& w) { w.extension(Extension::foreign, as_bytes("p????")); }),
+      packed([](Writer& w) {
+        w.map(2);
+        w.text("key");
+        w.array(3);
+        w.integer(std::int64_t{1});
+        w.floating(1.0);
+        w.nil();
+        w.integer(std::int64_t{7});
+        w.map(0);
+      }),
+      std::string(100, '\x91') + "\xc0",
+  };
+}
+
+std::string short_frame(FrameKind kind, std::uint8_t byte, std::uint32_t request, std::string_view payload) {
+  std::string out(short_header_bytes, '\0');
+  out.append(payload);
+  store_short_header(reinterpret_cast<std::uint8_t*>(out.data()), out.size(), kind, byte, 0, request);
+  return out;
+}
+
+std::string request_frame(const RequestHeader& header, std::string_view payload) {
+  std::string out(request_header_bytes, '\0');
+  out.append(payload);
+  store_request_header(reinterpret_cast<std::uint8_t*>(out.data()), out.size(), header);
+  return out;
+}
+
+std::vector<std::string> frames() {
+  const std::string limit("\x0f\xff", 2);  // the target's frame_bytes_max
+  std::string call = request_frame({.op = 6, .request = 1, .actor = 9, .object = 1}, "\x90");
+  std::string open = request_frame({.flags = flag_more, .op = 1, .request = 2, .object = 1}, "\x93");
+  std::string part = short_frame(FrameKind::request_part, 0, 2, "\xa4list");
+  return {
+      limit + call,
+      limit + call + open + part,
+      limit + short_frame(FrameKind::reply, 0, 1, "\xc0"),
+      limit + short_frame(FrameKind::reply_part, 0, 1, "tail"),
+      limit + short_frame(FrameKind::fault, 9, 0, "no"),
+      limit + short_frame(FrameKind::identify, 0, 77, ""),
+  };
+}
+
+std::vector<std::string> handshakes() {
+  Hello hello;
+  hello.nonce.fill(1);
+  Answer answer;
+  answer.pid = 77;
+  answer.proof.fill(2);
+  Welcome welcome;
+  welcome.session = 5;
+  welcome.frame_bytes_max = 1 << 20;
+  return {text_of(encode(hello)), text_of(encode(answer)), text_of(encode(welcome)),
+          encode_refusal(tandem::Code::authentication_error, "the keys differ")};
+}
+
+std::vector<std::string> addresses() {
+  return {"unix:/tmp/socket", "unix:///tmp/socket", "unix:@name", "tcp://127.0.0.1:7070", "tcp://[::1]:0",
+          "tcp://host.example:65535"};
+}
+
+void write_seeds(const std::filesystem::path& directory, const Seeds& seeds) {
+  for (const auto& [target, inputs] : seeds) {
+    std::filesystem::create_directories(directory / target);
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+      std::ofstream(directory / target / std::to_string(i), std::ios::binary) << inputs[i];
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::cerr << "usage: seeds DIR\n";
+    return 2;
+  }
+  write_seeds(argv[1], {
+                           {"address", addresses()},
+                           {"frame", frames()},
+                           {"handshake", handshakes()},
+                           {"msgpack", values()},
+                       });
+}
