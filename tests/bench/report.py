@@ -1,0 +1,77 @@
+"""The suite's rows as tables, and the targets they are held against."""
+
+LEGEND = """\
+ops/s: operations of all clients together, between the common start and the last end. p50, p99: of single operations.
+Every figure is the median over the repetitions; one request at a time per client (depth 1).
+spread: how far the ops/s of the repetitions lie apart, as a share of their median. Where one client is alone, much hangs
+  on whether the scheduler keeps it and the server on one CPU or wakes an idle one for each message.
+counter_add: tandem and Redis add in one atomic operation. CPython's d[k] = d.get(k, 0) + 1 is two operations and loses
+  updates under concurrency; made correct with a manager's Lock it would cost twice as much.
+create_drop: Redis has no unnamed objects; measured is HSET of a fresh key and DEL of it."""
+
+PEERS = ("cpython-manager", "redis-unix")
+
+
+def targets(workload, clients):
+    """(peer, least ratio of tandem-unix to it) for one workload."""
+    if workload == "create_drop":
+        over_cpython = 50
+    else:
+        over_cpython = 3 if clients == 1 else 8
+    return (("cpython-manager", over_cpython), ("redis-unix", 1))
+
+
+def ratio(rows, workload, clients, system, peer):
+    """ops/s of system over those of peer, or None where one of them was not measured."""
+    ours, theirs = rows.get((workload, clients, system)), rows.get((workload, clients, peer))
+    return ours["ops_per_s"] / theirs["ops_per_s"] if ours and theirs else None
+
+
+def print_columns(header, lines):
+    widths = [max(len(line[i]) for line in [header] + lines) for i in range(len(header))]
+    for line in [header, ["-" * width for width in widths]] + lines:
+        cells = [line[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(line[1:], widths[1:])]
+        print("  ".join(cells))
+    print()
+
+
+def print_figures(rows, spreads):
+    lines = [[workload, str(clients), system, f"{row['ops_per_s']:,.0f}", f"{row['p50_us']:.1f}", f"{row['p99_us']:.1f}",
+              spread]
+             for ((workload, clients, system), row), spread in zip(rows.items(), spreads)]
+    print_columns(["workload", "clients", "system", "ops/s", "p50 us", "p99 us", "spread"], lines)
+
+
+def print_ratios(rows, cells):
+    lines = []
+    for workload, clients in cells:
+        ratios = [ratio(rows, workload, clients, system, peer)
+                  for system in ("tandem-unix", "tandem-tcp") for peer in PEERS]
+        if any(ratios):
+            lines.append([workload, str(clients)] + [f"{r:.2f}" if r else "-" for r in ratios])
+    if lines:
+        print("Throughput of tandem as a multiple of the peer's")
+        print_columns(["workload", "clients", "unix/cpython", "unix/redis", "tcp/cpython", "tcp/redis"], lines)
+
+
+def print_targets(rows, cells):
+    lines = []
+    for workload, clients in cells:
+        for peer, least in targets(workload, clients):
+            reached = ratio(rows, workload, clients, "tandem-unix", peer)
+            if reached:
+                lines.append([workload, str(clients), peer, f">= {least}x", f"{reached:.2f}x",
+                              "reached" if reached >= least else "short"])
+    if lines:
+        print("Targets of tandem-unix")
+        print_columns(["workload", "clients", "against", "target", "measured", ""], lines)
+
+
+def print_report(row_list, spreads):
+    rows = {(row["workload"], row["clients"], row["system"]): row for row in row_list}
+    cells = list(dict.fromkeys((workload, clients) for workload, clients, _ in rows))
+    print()
+    print_figures(rows, spreads)
+    print_ratios(rows, cells)
+    print_targets(rows, cells)
+    print(LEGEND)

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Measures tandem beside CPython's multiprocessing manager and Redis, in one run on this machine.
+#
+#   tests/bench/run.sh [--json FILE] [--quick] [--systems LIST]
+#
+#   --json FILE     write the machine and all rows there as JSON
+#   --quick         short cells, one repetition: about half a minute instead of about four
+#   --systems LIST  only these, separated by commas: tandem-unix,tandem-tcp,cpython-manager,redis-unix
+#
+# Installs the Debian packages that are missing, so it wants root or sudo the first time. Redis' system service is not
+# started: the suite runs servers of its own on temporary sockets and stops them at its end.
+set -euo pipefail
+called_from=$PWD
+cd "$(dirname "$0")/../.."
+source .ci/packages.sh
+
+packages_to_bench=(redis-server libhiredis-dev libbenchmark-dev libmsgpack-cxx-dev python3)
+policy=/usr/sbin/policy-rc.d
+arguments=()
+
+while (($# > 0)); do
+  case $1 in
+    --quick) arguments+=("$1") ;;
+    --json | --systems)
+      (($# > 1)) || { echo "$1 takes a value" >&2; exit 2; }
+      value=$2
+      # The file is meant relative to where the caller stands.
+      [[ $1 == --json && $value != /* ]] && value=$called_from/$value
+      arguments+=("$1" "$value")
+      shift
+      ;;
+    -h | --help) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;
+    *) echo "unknown argument: $1 (there are --json FILE, --quick, --systems LIST)" >&2; exit 2 ;;
+  esac
+  shift
+done
+
+as_root() { if ((EUID == 0)); then "$@"; else sudo "$@"; fi; }
+can_install() { command -v apt-get >/dev/null && { ((EUID == 0)) || command -v sudo >/dev/null; }; }
+
+# Debian starts a service as soon as its package is installed, unless policy-rc.d says no. One that is there already
+# is the machine's own decision and stays.
+install_without_services() {
+  if [[ ! -e $policy ]] && ! command -v redis-server >/dev/null && can_install; then
+    trap 'as_root rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+    as_root chmod 755 "$policy"
+  fi
+  packages_install "$@"
+}
+
+say "Packages"
+# In a shell of its own, so that its trap ends with it.
+(install_without_services "${packages_to_build[@]}" "${packages_to_bench[@]}")
+
+say "Building (Release) into build/"
+configure build -DCMAKE_BUILD_TYPE=Release -DTANDEM_BENCH=ON
+cmake --build build --target tandemd bench_tandem bench_redis
+
+say "Measuring"
+/usr/bin/python3 tests/bench/suite.py --binaries build/bin "${arguments[@]}"
