@@ -1,0 +1,56 @@
+#pragma once
+// How a connection gets its channels. A Manager is built on one: SocketConnector for an address; tandem::Server has
+// one that stays within the process, tests have one that talks to the engine itself.
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "client/stream.hpp"
+#include "tandem/address.hpp"
+#include "tandem/wire/handshake.hpp"
+
+namespace tandem::client {
+
+/// What a new channel is for; session and secret name the session to join or to inherit from, else they are zero.
+struct OpenRequest {
+  wire::Purpose purpose = wire::Purpose::open;
+  std::uint64_t session = 0;
+  wire::Secret secret{};
+};
+
+/// A channel whose handshake is done, and what the manager said in it.
+struct Opened {
+  std::unique_ptr<Stream> stream;
+  wire::Welcome welcome;
+};
+
+class Connector {
+ public:
+  virtual ~Connector() = default;
+
+  /// Opens one channel, within `timeout` (zero: no limit). May be called by many threads at once, just before a fork,
+  /// and in a forked child, to which everything but the streams it gave out is copied. Where the manager cannot be
+  /// reached from a child (it lives in the parent's threads), it throws ConnectionError saying so.
+  /// Throws ConnectionError, Timeout, AuthenticationError, VersionError, ProtocolError, or what the manager refused with;
+  /// the text names the address.
+  virtual Opened open(const OpenRequest& request, std::chrono::milliseconds timeout) = 0;
+
+  /// How errors name the manager, e.g. "unix:/run/tandem".
+  virtual std::string address() const = 0;
+};
+
+/// Connects to an address and does the handshake there.
+class SocketConnector final : public Connector {
+ public:
+  SocketConnector(Address address, std::string authkey) : address_(std::move(address)), authkey_(std::move(authkey)) {}
+  Opened open(const OpenRequest& request, std::chrono::milliseconds timeout) override;
+  std::string address() const override { return address_.to_string(); }
+
+ private:
+  Address address_;
+  std::string authkey_;
+};
+
+}  // namespace tandem::client

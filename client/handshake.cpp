@@ -1,0 +1,102 @@
+#include "client/handshake.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <span>
+
+#include "client/crypto.hpp"
+
+namespace tandem::client {
+namespace {
+
+constexpr std::size_t code_offset = 6;  // in Welcome: magic, version, code
+constexpr std::size_t welcome_prefix_bytes = 8;
+constexpr std::uint64_t frame_bytes_least = 4096;
+
+[[noreturn]] void no_manager(const std::string& address, const char* why) {
+  throw ProtocolError(address + ": what listens there is not a tandem manager (" + why + ")");
+}
+
+/// Magic and version, as soon as enough has come to tell: another version's messages may have another length.
+void check_beginning(const std::uint8_t* at, std::size_t received, const std::string& address) {
+  if (received >= wire::magic.size() && !wire::has_magic(at)) no_manager(address, "its first bytes are not ours");
+  if (received < code_offset) return;
+  auto version = wire::load_little<std::uint16_t>(at + wire::magic.size());
+  if (version != wire::protocol_version)
+    throw VersionError(address + ": the manager speaks version " + std::to_string(version) +
+                       " of the protocol, this client version " + std::to_string(wire::protocol_version));
+}
+
+/// Receives the beginning of a message until `count` bytes stand at `at`, of which `received` already do.
+void receive_until(Stream& stream, std::uint8_t* at, std::size_t received, std::size_t count,
+                   const std::string& address, const Deadline& deadline) {
+  while (received < count) {
+    received += stream.receive(at + received, count - received, deadline.remaining());
+    check_beginning(at, received, address);
+  }
+}
+
+void receive_exactly(Stream& stream, std::span<std::uint8_t> out, const Deadline& deadline) {
+  while (!out.empty()) out = out.subspan(stream.receive(out.data(), out.size(), deadline.remaining()));
+}
+
+/// The rest of a refusal, behind its code.
+[[noreturn]] void receive_refusal(Stream& stream, std::uint16_t code, const std::string& address,
+                                  const Deadline& deadline) {
+  std::array<std::uint8_t, 4> length_field{};
+  receive_exactly(stream, length_field, deadline);
+  auto length = wire::load_little<std::uint32_t>(length_field.data());
+  if (length > wire::refusal_text_bytes_max) no_manager(address, "its refusal is too long");
+  std::string text(length, '\0');
+  receive_exactly(stream, {reinterpret_cast<std::uint8_t*>(text.data()), text.size()}, deadline);
+  throw_error(static_cast<Code>(code), address + ": the manager refused the connection: " + text);
+}
+
+wire::Welcome converse(Stream& stream, std::string_view authkey, const OpenRequest& request,
+                       const std::string& address, const Deadline& deadline) {
+  std::array<std::uint8_t, wire::hello_bytes> hello{};
+  receive_until(stream, hello.data(), 0, hello.size(), address, deadline);
+
+  wire::Answer answer;
+  answer.purpose = request.purpose;
+  answer.session = request.session;
+  answer.secret = request.secret;
+  answer.pid = static_cast<std::uint32_t>(getpid());
+  random_bytes(answer.nonce);
+  auto answer_bytes = wire::encode(answer);
+  auto answer_proofless = wire::Bytes(answer_bytes).first(wire::answer_bytes - wire::proof_bytes);
+  answer.proof = hmac_sha256(authkey, {wire::as_bytes(wire::client_proof_label), hello, answer_proofless});
+  answer_bytes = wire::encode(answer);
+  stream.send(answer_bytes, deadline.remaining());
+
+  std::array<std::uint8_t, wire::welcome_bytes> bytes{};
+  receive_until(stream, bytes.data(), 0, welcome_prefix_bytes, address, deadline);
+  auto code = wire::load_little<std::uint16_t>(bytes.data() + code_offset);
+  if (code != 0) receive_refusal(stream, code, address, deadline);
+  receive_until(stream, bytes.data(), welcome_prefix_bytes, bytes.size(), address, deadline);
+  wire::Welcome welcome = wire::decode_welcome(bytes.data());
+  auto welcome_proofless = wire::Bytes(bytes).first(wire::welcome_bytes - wire::proof_bytes);
+  wire::Proof expected =
+      hmac_sha256(authkey, {wire::as_bytes(wire::server_proof_label), hello, answer_bytes, welcome_proofless});
+  if (!equal_constant_time(expected, welcome.proof))
+    throw AuthenticationError(address + ": the manager could not prove that it holds the same authkey");
+  if (welcome.frame_bytes_max < frame_bytes_least) no_manager(address, "its frames are too short");
+  return welcome;
+}
+
+}  // namespace
+
+wire::Welcome shake_hands(Stream& stream, std::string_view authkey, const OpenRequest& request,
+                          const std::string& address, const Deadline& deadline) {
+  try {
+    return converse(stream, authkey, request, address, deadline);
+  } catch (const StreamTimeout&) {
+    throw Timeout(address + ": no handshake within " + std::to_string(deadline.limit().count()) +
+                  " ms (connect_timeout)");
+  } catch (const StreamClosed& closed) {
+    throw ConnectionError(address + ": " + closed.what() + " during the handshake");
+  }
+}
+
+}  // namespace tandem::client

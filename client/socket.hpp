@@ -1,0 +1,37 @@
+#pragma once
+// Streams over unix and TCP sockets.
+
+#include <chrono>
+#include <memory>
+
+#include "client/stream.hpp"
+#include "tandem/address.hpp"
+
+namespace tandem::client {
+
+/// A connected, blocking stream socket. Time limits are the socket's own (SO_RCVTIMEO, SO_SNDTIMEO), set when they
+/// change: a send or a receive costs one system call.
+class SocketStream final : public Stream {
+ public:
+  /// Takes over the descriptor.
+  explicit SocketStream(int descriptor) : descriptor_(descriptor) {}
+  ~SocketStream() override;
+
+  void send(wire::Bytes bytes, std::chrono::milliseconds timeout) override;
+  std::size_t send_now(wire::Bytes bytes) override;
+  std::size_t receive(std::uint8_t* at, std::size_t room, std::chrono::milliseconds timeout) override;
+  void abandon() noexcept override;
+
+ private:
+  void limit(int option, std::chrono::milliseconds& current, std::chrono::milliseconds wanted);
+
+  int descriptor_;
+  std::chrono::milliseconds send_timeout_{0};
+  std::chrono::milliseconds receive_timeout_{0};
+};
+
+/// Connects to a manager's address; a host's addresses are tried one after the other. Throws ConnectionError naming
+/// the address and why, Timeout after the deadline.
+std::unique_ptr<Stream> connect_socket(const Address& address, const Deadline& deadline);
+
+}  // namespace tandem::client

@@ -1,0 +1,68 @@
+#pragma once
+// An ordered two-way path of bytes to a manager: what a channel sends its frames over. Sockets are in socket.hpp;
+// the server library supplies one that stays within the process.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+
+#include "tandem/wire/buffer.hpp"
+
+namespace tandem::client {
+
+/// The path is gone; the text says how. It stays gone.
+struct StreamClosed : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// A time limit ran out. `partly`: some of the bytes to be sent went out, so what follows would be misread.
+struct StreamTimeout : std::runtime_error {
+  explicit StreamTimeout(bool partly_sent) : std::runtime_error("no answer in time"), partly(partly_sent) {}
+  bool partly;
+};
+
+/// Used by one thread at a time. A time limit of zero means none.
+class Stream {
+ public:
+  Stream() = default;
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  /// Closes the path: the peer sees its end.
+  virtual ~Stream() = default;
+
+  /// Sends everything. Throws StreamClosed, StreamTimeout.
+  virtual void send(wire::Bytes bytes, std::chrono::milliseconds timeout) = 0;
+  /// Sends as much as goes without waiting and returns how much that was. Throws StreamClosed.
+  virtual std::size_t send_now(wire::Bytes bytes) = 0;
+  /// Waits for bytes and stores at most `room` of them; returns how many, at least one. Throws StreamClosed (also at
+  /// the end, when the peer closed), StreamTimeout.
+  virtual std::size_t receive(std::uint8_t* at, std::size_t room, std::chrono::milliseconds timeout) = 0;
+  /// Called in a forked child, where the path is still the parent's: lets go of it without the peer noticing.
+  /// Takes no locks. Afterwards everything throws StreamClosed, and the destructor does nothing.
+  virtual void abandon() noexcept = 0;
+};
+
+/// The end of a time limit that covers several steps.
+class Deadline {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  explicit Deadline(std::chrono::milliseconds limit)
+      : limit_(limit), end_(limit.count() > 0 ? Clock::now() + limit : Clock::time_point{}) {}
+
+  std::chrono::milliseconds limit() const { return limit_; }
+  /// What is left, at least 1 ms; zero where there is no limit. Throws StreamTimeout when nothing is left.
+  std::chrono::milliseconds remaining() const {
+    if (limit_.count() <= 0) return std::chrono::milliseconds{0};
+    auto left = std::chrono::ceil<std::chrono::milliseconds>(end_ - Clock::now());
+    if (left.count() <= 0) throw StreamTimeout(false);
+    return left;
+  }
+
+ private:
+  std::chrono::milliseconds limit_;
+  Clock::time_point end_;
+};
+
+}  // namespace tandem::client
