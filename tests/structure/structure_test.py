@@ -15,7 +15,7 @@ GOOD = {
     "include/tandem/error.hpp": "#pragma once\n#include <string>\n#include <nlohmann/json.hpp>\n",
     "client/launch.hpp": "#pragma once\n#include <tandem/error.hpp>\n",
     "client/cli/main.cpp": '#include "client/launch.hpp"\n#include <CLI/CLI.hpp>\n',
-    "server/engine/engine.hpp": "#pragma once\n#include <tandem/error.hpp>\n// steady_clock is not for us\n",
+    "server/engine/engine.hpp": "#pragma once\n#include <cstdio>\n// steady_clock is not for us\nint snprintf();\n",
     "server/objects/list.cpp": '#include "server/engine/engine.hpp"\n',
     "server/session/session.hpp": '#pragma once\n#include "server/engine/engine.hpp"\n#include <asio.hpp>\n',
     "server/transport/accept.cpp": '#include "server/session/session.hpp"\n',
@@ -79,7 +79,7 @@ class StructureTest(unittest.TestCase):
 
     def test_the_engine_knows_no_world(self):
         for line in ["#include <thread>", "#include <mutex>", "#include <asio.hpp>", "#include <nlohmann/json.hpp>",
-                     "#include <sys/socket.h>", "auto now = std::chrono::steady_clock::now();", "std::random_device seed;"]:
+                     "#include <sys/socket.h>", "auto now = std::chrono::steady_clock::now();", "std::random_device seed;", 'std::printf("here");']:
             for folder in ["server/engine", "server/objects"]:
                 with self.subTest(line=line, folder=folder):
                     self.refuses(f"has no place in {folder}", {f"{folder}/bad.cpp": line + "\n"})
