@@ -1,0 +1,89 @@
+#pragma once
+// Errors of tandem: one code per outcome, one exception class per code.
+//
+// Codes travel on the wire (one byte, see wire/frame.hpp); both sides know them by number. Numbers are
+// never reused. In the server an outcome is a value; exceptions exist only at the surface of proxies.
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace tandem {
+
+enum class Code : std::uint8_t {
+  ok = 0,
+  key_error = 1,            // a key or element that is not there
+  index_error = 2,          // an index outside the sequence
+  type_error = 3,           // a value of another type than asked for, or one the operation cannot use
+  value_error = 4,          // the right type, a value that cannot be
+  overflow = 5,             // an arithmetic result that does not fit 64 bits
+  object_gone = 6,          // the object was removed, or never was
+  not_found = 7,            // no object has this name
+  resource_exhausted = 8,   // a limit of the manager, named in the text
+  protocol_error = 9,       // bytes or a request that break the protocol
+  authentication_error = 10,  // the peer does not hold the same authkey, or may not connect
+  version_error = 11,       // the peer speaks another version of the protocol
+  timeout = 12,             // a time limit ran out
+  connection_error = 13,    // the manager cannot be reached, or went away (made by the client only)
+  shutting_down = 14,       // the manager is stopping and takes no new requests
+};
+
+/// Name of a code as logs, metrics and the debug endpoint show it, e.g. "key_error".
+constexpr std::string_view name_of(Code code) {
+  switch (code) {
+    case Code::ok: return "ok";
+    case Code::key_error: return "key_error";
+    case Code::index_error: return "index_error";
+    case Code::type_error: return "type_error";
+    case Code::value_error: return "value_error";
+    case Code::overflow: return "overflow";
+    case Code::object_gone: return "object_gone";
+    case Code::not_found: return "not_found";
+    case Code::resource_exhausted: return "resource_exhausted";
+    case Code::protocol_error: return "protocol_error";
+    case Code::authentication_error: return "authentication_error";
+    case Code::version_error: return "version_error";
+    case Code::timeout: return "timeout";
+    case Code::connection_error: return "connection_error";
+    case Code::shutting_down: return "shutting_down";
+  }
+  return "unknown";
+}
+
+/// Base of every exception that tandem throws. Catch it to catch them all; `code()` tells them apart.
+class Error : public std::runtime_error {
+ public:
+  Error(Code code, const std::string& text) : std::runtime_error(text), code_(code) {}
+  Code code() const noexcept { return code_; }
+
+ private:
+  Code code_;
+};
+
+/// The class of exception for one code: `catch (const tandem::KeyError& e)`.
+template <Code C>
+class ErrorOf : public Error {
+ public:
+  explicit ErrorOf(const std::string& text) : Error(C, text) {}
+};
+
+using KeyError = ErrorOf<Code::key_error>;                      // Python's KeyError
+using IndexError = ErrorOf<Code::index_error>;                  // Python's IndexError
+using TypeError = ErrorOf<Code::type_error>;                    // Python's TypeError
+using ValueError = ErrorOf<Code::value_error>;                  // Python's ValueError
+using OverflowError = ErrorOf<Code::overflow>;                  // Python's OverflowError
+using ObjectGone = ErrorOf<Code::object_gone>;                  // the proxy's object was removed
+using NotFound = ErrorOf<Code::not_found>;                      // no object of that name
+using ResourceExhausted = ErrorOf<Code::resource_exhausted>;    // the text names the limit and its value
+using ProtocolError = ErrorOf<Code::protocol_error>;            // a bug, or a peer that is not tandem
+using AuthenticationError = ErrorOf<Code::authentication_error>;
+using VersionError = ErrorOf<Code::version_error>;
+using Timeout = ErrorOf<Code::timeout>;                         // Options::call_timeout or connect_timeout
+using ConnectionError = ErrorOf<Code::connection_error>;        // says which address, what was under way
+using ShuttingDown = ErrorOf<Code::shutting_down>;
+
+/// Throws the exception class that belongs to `code`.
+[[noreturn]] void throw_error(Code code, const std::string& text);
+
+}  // namespace tandem

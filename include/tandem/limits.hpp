@@ -1,0 +1,52 @@
+#pragma once
+// The limits of a manager: each has a name (its unit last), a default, a flag of tandemd (`--NAME` with dashes), a
+// place in the debug endpoint's /info, and an error, ResourceExhausted, whose text names it.
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace tandem {
+
+struct Limits {
+  std::uint64_t frame_bytes_max = std::uint64_t{1} << 20;
+  std::uint64_t message_bytes_max = std::uint64_t{256} << 20;
+  std::uint64_t value_depth_max = 128;
+  std::uint64_t outbox_bytes_max = std::uint64_t{512} << 20;
+  std::uint64_t requests_under_way_max = 65'536;
+  std::uint64_t sessions_max = 10'000;
+  std::uint64_t channels_max = 20'000;
+  std::uint64_t objects_max = 10'000'000;
+  std::uint64_t name_bytes_max = 1'024;
+  std::uint64_t memory_bytes_max = 0;
+  std::uint64_t handshake_ms_max = 5'000;
+};
+
+struct LimitDescription {
+  std::string_view name;
+  std::uint64_t Limits::*member;
+  std::uint64_t least;
+  std::uint64_t most;
+  std::string_view help;
+};
+
+inline constexpr std::array<LimitDescription, 11> limit_descriptions{{
+    {"frame_bytes_max", &Limits::frame_bytes_max, 4096, std::uint64_t{1} << 30,
+     "longest frame on a channel; longer messages travel in several frames"},
+    {"message_bytes_max", &Limits::message_bytes_max, 4096, std::uint64_t{1} << 31,
+     "longest request, and so longest value"},
+    {"value_depth_max", &Limits::value_depth_max, 1, 1000, "deepest nesting of a value"},
+    {"outbox_bytes_max", &Limits::outbox_bytes_max, 8192, std::uint64_t{1} << 40,
+     "replies of one session that its client has not read yet; also the longest reply"},
+    {"requests_under_way_max", &Limits::requests_under_way_max, 1, std::uint64_t{1} << 32,
+     "requests of one session whose replies its client has not read yet"},
+    {"sessions_max", &Limits::sessions_max, 1, std::uint64_t{1} << 32, "client processes at once"},
+    {"channels_max", &Limits::channels_max, 1, std::uint64_t{1} << 32, "open channels at once, all sessions together"},
+    {"objects_max", &Limits::objects_max, 1, std::uint64_t{1} << 40, "hosted objects at once"},
+    {"name_bytes_max", &Limits::name_bytes_max, 1, std::uint64_t{1} << 20, "longest name of an object"},
+    {"memory_bytes_max", &Limits::memory_bytes_max, 0, std::uint64_t{1} << 50,
+     "memory held by objects and messages; 0: three quarters of the machine's"},
+    {"handshake_ms_max", &Limits::handshake_ms_max, 1, 600'000, "time from accepting a channel to a finished handshake"},
+}};
+
+}  // namespace tandem

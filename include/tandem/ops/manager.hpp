@@ -1,0 +1,31 @@
+#pragma once
+// Operations of the manager itself. It is the object with id 1, there from the start, and cannot be created.
+
+#include "tandem/ops/op.hpp"
+
+namespace tandem::ops {
+
+struct Manager {
+  static constexpr std::string_view type = "manager";
+  static constexpr std::uint8_t number = 1;
+  static constexpr std::uint64_t id = 1;
+
+  // The reference belongs to the calling client, which gives it back by `release`. With a name: get or create; `arguments`
+  // are those of the type's create operation and count only when the object is made (second result true).
+  using Create = Op<1, "create(type, name, arguments)", Effect::writes, Tuple<Reference, Bool>(Text, Maybe, Items)>;
+  using Get = Op<2, "get(name, type=None)", Effect::reads, Reference(Text, Optional<Text>)>;
+  using Exists = Op<3, "exists(name)", Effect::reads, Bool(Text)>;
+  using Remove = Op<4, "remove(name)", Effect::frees, Bool(Text)>;
+  // One page of descriptions {id, name, type, size, references, memory_bytes} in the order of ids, beginning behind the
+  // id `after`; and the id to go on from, 0 at the end.
+  using Objects = Op<5, "objects(after=0, limit=1000, type=None)", Effect::reads,
+                     Tuple<Int, Items>(Optional<Int>, Optional<Int>, Optional<Text>)>;
+  using Ping = Op<6, "ping()", Effect::reads, void()>;
+  using Information = Op<7, "information()", Effect::reads, Map()>;
+  // Gives back `count` references that the server counted for this client. Sent one-way.
+  using Release = Op<8, "release(id, count)", Effect::frees, void(Int, Int)>;
+
+  using All = OpList<Create, Get, Exists, Remove, Objects, Ping, Information, Release>;
+};
+
+}  // namespace tandem::ops

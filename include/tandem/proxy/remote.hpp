@@ -1,0 +1,76 @@
+#pragma once
+// What lies between a typed proxy and the client library: a reference held, and one call under way. Not for users:
+// the proxies in this folder are what they see.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "tandem/ops/op.hpp"
+#include "tandem/wire/msgpack.hpp"
+
+namespace tandem::client {
+
+class Connection;  // client/connection.hpp: one process's session with one manager
+class Channel;     // client/channel.hpp: one ordered, framed, two-way byte path
+
+using ConnectionPtr = std::shared_ptr<Connection>;
+
+/// One reference that this process holds to a hosted object; copies of a proxy share it. When the last copy goes,
+/// the reference is given back to the manager (at once, without waiting for an answer, never throwing).
+class RemoteObject {
+ public:
+  /// `counted`: the manager counted this reference for us (it came in a reply), so it is to be given back.
+  RemoteObject(ConnectionPtr connection, wire::Reference reference, bool counted)
+      : connection_(std::move(connection)), reference_(reference), counted_(counted) {}
+  ~RemoteObject();
+  RemoteObject(const RemoteObject&) = delete;
+  RemoteObject& operator=(const RemoteObject&) = delete;
+
+  const ConnectionPtr& connection() const { return connection_; }
+  wire::Reference reference() const { return reference_; }
+
+ private:
+  ConnectionPtr connection_;
+  wire::Reference reference_;
+  bool counted_;
+};
+
+/// Where values are written to. Knows the connection, since a proxy can only be stored in its own manager.
+struct Encoder {
+  wire::Writer writer;
+  Connection* connection = nullptr;  // null: no proxies can be encoded
+};
+
+/// Where values are read from. Every reference in a reply was counted for us by the manager, and is taken over when
+/// it is decoded into a proxy.
+struct Decoder {
+  wire::Reader reader;
+  ConnectionPtr connection;  // null: no proxies can be decoded
+};
+
+/// One request and its reply. Holds a channel of this thread from construction to destruction, so that code run while
+/// arguments are encoded or the result is decoded (a user's to_json, say) may make calls of its own.
+class Call {
+ public:
+  /// Opens a channel where this thread has none. Throws ConnectionError.
+  Call(const RemoteObject& object, const ops::OpDescription& op, std::size_t argument_count);
+  ~Call();
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  Encoder& arguments() { return encoder_; }
+  /// Sends the request, waits for the reply. Throws what the manager answered (KeyError, ObjectGone, …),
+  /// ConnectionError when the manager is gone, Timeout after Options::call_timeout. The decoder stands before the
+  /// result and is good until this Call goes.
+  Decoder& send();
+
+ private:
+  const RemoteObject& object_;
+  const ops::OpDescription& op_;
+  Channel* channel_;
+  Encoder encoder_;
+  Decoder decoder_;
+};
+
+}  // namespace tandem::client

@@ -1,0 +1,101 @@
+#pragma once
+// A growing run of bytes. Unlike std::vector it leaves new bytes unset, which matters where megabytes
+// are about to be overwritten by a read, and it keeps its memory when cleared.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <span>
+#include <string_view>
+#include <utility>
+
+namespace tandem::wire {
+
+using Bytes = std::span<const std::uint8_t>;
+
+inline Bytes as_bytes(std::string_view text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+inline std::string_view as_text(Bytes bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+class Buffer {
+ public:
+  Buffer() = default;
+  Buffer(Buffer&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)),
+        size_(std::exchange(other.size_, 0)),
+        capacity_(std::exchange(other.capacity_, 0)) {}
+  Buffer& operator=(Buffer&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    std::swap(capacity_, other.capacity_);
+    return *this;
+  }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  ~Buffer() { std::free(data_); }
+
+  std::uint8_t* data() { return data_; }
+  const std::uint8_t* data() const { return data_; }
+  std::size_t size() const { return size_; }
+  std::size_t capacity() const { return capacity_; }
+  bool empty() const { return size_ == 0; }
+  Bytes view() const { return {data_, size_}; }
+  Bytes view_from(std::size_t offset) const { return {data_ + offset, size_ - offset}; }
+
+  void clear() { size_ = 0; }
+  /// Forgets what lies behind `size`; `size` may not exceed size().
+  void truncate(std::size_t size) { size_ = size; }
+  /// Drops the first `count` bytes and moves the rest to the front.
+  void drop_front(std::size_t count) {
+    size_ -= count;
+    if (size_ != 0) std::memmove(data_, data_ + count, size_);
+  }
+  void reserve(std::size_t capacity) {
+    if (capacity > capacity_) reallocate(capacity);
+  }
+  /// Gives memory back when more than `bytes_kept` is held; contents must be empty.
+  void shrink(std::size_t bytes_kept) {
+    if (capacity_ > bytes_kept && size_ == 0) {
+      std::free(data_);
+      data_ = nullptr;
+      capacity_ = 0;
+    }
+  }
+
+  /// Makes room for `count` more bytes, counts them as contents, and returns where they begin (unset).
+  std::uint8_t* extend(std::size_t count) {
+    if (capacity_ - size_ < count) grow(count);
+    std::uint8_t* at = data_ + size_;
+    size_ += count;
+    return at;
+  }
+  void append(const void* bytes, std::size_t count) {
+    if (count != 0) std::memcpy(extend(count), bytes, count);
+  }
+  void append(Bytes bytes) { append(bytes.data(), bytes.size()); }
+  void push(std::uint8_t byte) { *extend(1) = byte; }
+
+ private:
+  void grow(std::size_t count) {
+    std::size_t wanted = size_ + count;
+    std::size_t doubled = capacity_ < 256 ? 512 : capacity_ * 2;
+    reallocate(wanted > doubled ? wanted : doubled);
+  }
+  void reallocate(std::size_t capacity) {
+    void* moved = std::realloc(data_, capacity);
+    if (moved == nullptr) throw std::bad_alloc();
+    data_ = static_cast<std::uint8_t*>(moved);
+    capacity_ = capacity;
+  }
+
+  std::uint8_t* data_ = nullptr;
+  std::size_t size_ = 0;
+  std::size_t capacity_ = 0;
+};
+
+}  // namespace tandem::wire

@@ -1,0 +1,136 @@
+#pragma once
+// The frames of tandem's protocol, version 1. Everything outside MessagePack values is little-endian.
+//
+//   channel    = handshake frame*                      handshake: see handshake.hpp
+//   frame      = size:u32 kind:u8 body                 size counts the bytes behind itself; at most frame_bytes_max
+//
+//   client → server
+//     kind 1   request   flags:u8 op:u16 request:u32 actor:u32 object:u64 payload
+//     kind 2   part      flags:u8 0:u16  request:u32 payload          goes on with an unfinished request
+//     kind 6   identify  flags:u8 0:u16  pid:u32                      this channel's client is process `pid` (after fork)
+//   server → client
+//     kind 3   reply     code:u8  flags:u16 request:u32 payload
+//     kind 4   part      0:u8     flags:u16 request:u32 payload       goes on with an unfinished reply
+//     kind 5   fault     code:u8  0:u16     0:u32 text                last frame: why the server closes the channel
+//
+//   flags      bit 0 MORE: parts with the same request id follow; the message is their payloads, joined in order
+//              bit 1 ONE_WAY (requests): no reply is sent, whatever the outcome
+//   request    chosen by the client, unique among its unanswered requests on this channel. Many may be under way;
+//              replies come in any order, and parts of different messages may be interleaved.
+//   actor      the client's thread (any number that tells its threads apart)
+//   object     id of the hosted object; 1 is the manager itself (ops/manager.hpp)
+//   op         number of the operation among those of the object's type (ops/TYPE.hpp)
+//   payload    of a request: a MessagePack array of the arguments; those with a default may be left out at the end
+//              of a reply with code 0: the result, one MessagePack value (nil where the operation gives nothing)
+//              of a reply with another code (error.hpp): the error's text, one MessagePack str
+//
+// A message's payload, all parts together, is at most message_bytes_max for requests. A request that is longer is
+// answered with resource_exhausted, its remaining parts are discarded, and the channel goes on. A frame longer than
+// frame_bytes_max, of an unknown kind, or with a part of no message under way is a fault.
+
+#include <bit>
+#include <cstdint>
+#include <cstring>
+
+#include "tandem/error.hpp"
+#include "tandem/wire/buffer.hpp"
+
+namespace tandem::wire {
+
+inline constexpr std::uint16_t protocol_version = 1;
+
+enum class FrameKind : std::uint8_t { request = 1, request_part = 2, reply = 3, reply_part = 4, fault = 5, identify = 6 };
+
+inline constexpr std::uint8_t flag_more = 1;
+inline constexpr std::uint8_t flag_one_way = 2;
+
+inline constexpr std::size_t size_field_bytes = 4;
+inline constexpr std::size_t short_header_bytes = 12;    // size, kind, flags or code, u16, request id
+inline constexpr std::size_t request_header_bytes = 24;  // the same, then actor and object
+
+struct RequestHeader {
+  std::uint8_t flags = 0;
+  std::uint16_t op = 0;
+  std::uint32_t request = 0;
+  std::uint32_t actor = 0;
+  std::uint64_t object = 0;
+};
+
+struct ReplyHeader {
+  Code code = Code::ok;
+  std::uint16_t flags = 0;
+  std::uint32_t request = 0;
+};
+
+template <class U>
+inline void store_little(std::uint8_t* at, U value) {
+  static_assert(std::endian::native == std::endian::little, "tandem runs on little-endian machines");
+  std::memcpy(at, &value, sizeof value);
+}
+template <class U>
+inline U load_little(const std::uint8_t* at) {
+  U value;
+  std::memcpy(&value, at, sizeof value);
+  return value;
+}
+
+/// Writes a request's header over the `request_header_bytes` at `at`; `frame_bytes` is the whole frame's length.
+inline void store_request_header(std::uint8_t* at, std::size_t frame_bytes, const RequestHeader& h) {
+  store_little(at, static_cast<std::uint32_t>(frame_bytes - size_field_bytes));
+  at[4] = static_cast<std::uint8_t>(FrameKind::request);
+  at[5] = h.flags;
+  store_little(at + 6, h.op);
+  store_little(at + 8, h.request);
+  store_little(at + 12, h.actor);
+  store_little(at + 16, h.object);
+}
+/// Writes the header that all other kinds share over the `short_header_bytes` at `at`.
+inline void store_short_header(std::uint8_t* at, std::size_t frame_bytes, FrameKind kind, std::uint8_t byte,
+                               std::uint16_t word, std::uint32_t request) {
+  store_little(at, static_cast<std::uint32_t>(frame_bytes - size_field_bytes));
+  at[4] = static_cast<std::uint8_t>(kind);
+  at[5] = byte;
+  store_little(at + 6, word);
+  store_little(at + 8, request);
+}
+
+inline RequestHeader load_request_header(const std::uint8_t* at) {
+  return {at[5], load_little<std::uint16_t>(at + 6), load_little<std::uint32_t>(at + 8),
+          load_little<std::uint32_t>(at + 12), load_little<std::uint64_t>(at + 16)};
+}
+inline ReplyHeader load_reply_header(const std::uint8_t* at) {
+  return {static_cast<Code>(at[5]), load_little<std::uint16_t>(at + 6), load_little<std::uint32_t>(at + 8)};
+}
+
+/// One frame found at the front of received bytes.
+struct Frame {
+  FrameKind kind = FrameKind::fault;
+  Bytes bytes;  // the whole frame, its size field included
+
+  RequestHeader request_header() const { return load_request_header(bytes.data()); }
+  ReplyHeader reply_header() const { return load_reply_header(bytes.data()); }
+  Bytes request_payload() const { return bytes.subspan(request_header_bytes); }
+  Bytes short_payload() const { return bytes.subspan(short_header_bytes); }
+};
+
+enum class FrameStatus : std::uint8_t { complete, incomplete, too_long, malformed };
+
+/// Looks for a frame at the front of `received`. `needed` is how many bytes in all the frame will take, as far as is
+/// known. `too_long`: over `frame_bytes_max`; `malformed`: an unknown kind, or shorter than its header.
+inline FrameStatus next_frame(Bytes received, std::uint64_t frame_bytes_max, Frame& frame, std::size_t& needed) {
+  needed = short_header_bytes;
+  if (received.size() < size_field_bytes) return FrameStatus::incomplete;
+  std::size_t size = std::size_t{load_little<std::uint32_t>(received.data())} + size_field_bytes;
+  if (size > frame_bytes_max) return FrameStatus::too_long;
+  if (size < short_header_bytes) return FrameStatus::malformed;
+  if (received.size() < short_header_bytes) return FrameStatus::incomplete;
+  auto kind = static_cast<FrameKind>(received[4]);
+  if (kind < FrameKind::request || kind > FrameKind::identify) return FrameStatus::malformed;
+  if (kind == FrameKind::request && size < request_header_bytes) return FrameStatus::malformed;
+  needed = size;
+  if (received.size() < size) return FrameStatus::incomplete;
+  frame = {kind, received.first(size)};
+  return FrameStatus::complete;
+}
+
+}  // namespace tandem::wire

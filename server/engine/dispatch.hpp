@@ -1,0 +1,223 @@
+#pragma once
+// From an operation's declaration to its row: decodes the arguments by their declared types, calls the handler
+//
+//     Result<R> T::on(Ops::Name, Turn&, arguments…)
+//
+// and encodes its result. A type without a handler for one of its operations does not compile.
+//
+//   declared    the handler takes              the handler gives
+//   Any         ValueView                      Result<ValueView> or Result<Value>
+//   Bool        bool                           Result<bool>
+//   Int         std::int64_t                   Result<std::int64_t>
+//   Text        std::string_view               Result<std::string_view>
+//   Bytes       wire::Bytes                    Result<Written>
+//   Items       ItemsView                      Result<Written>
+//   Entries     EntriesView                    Result<Written>
+//   Maybe       std::optional<ValueView>       Result<std::optional<ValueView>> or Result<std::optional<Value>>
+//   Optional<T> std::optional of T's           -
+//   void        -                              Result<void>
+//   the others  -                              Result<Written>
+//
+// Written says: the handler has put the result into turn.out() itself.
+
+#include <array>
+#include <concepts>
+#include <tuple>
+
+#include "server/engine/semantics.hpp"
+#include "server/engine/turn.hpp"
+
+namespace tandem::server {
+
+struct Written {};
+
+namespace detail {
+
+inline Failure wrong_argument(const ops::OpDescription& op, std::size_t position, std::string_view wanted,
+                              ValueView found) {
+  return {Code::type_error, std::string(op.signature) + ": argument " + std::to_string(position + 1) + " must be " +
+                                std::string(wanted) + ", not '" + type_name(found) + "'"};
+}
+
+template <class Tag>
+struct Argument;
+
+template <>
+struct Argument<ops::Any> {
+  using Type = ValueView;
+  static constexpr std::string_view wanted = "a value";
+  static Result<std::optional<Type>> take(Turn&, ValueView v) { return std::optional(v); }
+};
+template <>
+struct Argument<ops::Bool> {
+  using Type = bool;
+  static constexpr std::string_view wanted = "a boolean";
+  static Result<std::optional<Type>> take(Turn&, ValueView v) {
+    bool truth = false;
+    return v.reader().boolean(truth) ? std::optional(truth) : std::nullopt;
+  }
+};
+template <>
+struct Argument<ops::Int> {
+  using Type = std::int64_t;
+  static constexpr std::string_view wanted = "an integer of 64 bits";
+  static Result<std::optional<Type>> take(Turn&, ValueView v) {
+    std::int64_t number = 0;
+    return v.reader().int64(number) ? std::optional(number) : std::nullopt;
+  }
+};
+template <>
+struct Argument<ops::Text> {
+  using Type = std::string_view;
+  static constexpr std::string_view wanted = "a text";
+  static Result<std::optional<Type>> take(Turn&, ValueView v) {
+    std::string_view text;
+    return v.reader().text(text) ? std::optional(text) : std::nullopt;
+  }
+};
+template <>
+struct Argument<ops::Bytes> {
+  using Type = wire::Bytes;
+  static constexpr std::string_view wanted = "bytes";
+  static Result<std::optional<Type>> take(Turn&, ValueView v) {
+    wire::Bytes bytes;
+    return v.reader().bytes(bytes) ? std::optional(bytes) : std::nullopt;
+  }
+};
+template <>
+struct Argument<ops::Items> {
+  using Type = ItemsView;
+  static constexpr std::string_view wanted = "a sequence";
+  static Result<std::optional<Type>> take(Turn& turn, ValueView v) {
+    Result<ItemsView> items = turn.items_of(v);
+    if (!items) return std::move(items.failure());
+    return std::optional(*items);
+  }
+};
+template <>
+struct Argument<ops::Entries> {
+  using Type = EntriesView;
+  static constexpr std::string_view wanted = "a map";
+  static Result<std::optional<Type>> take(Turn& turn, ValueView v) {
+    Result<EntriesView> entries = turn.entries_of(v);
+    if (!entries) return std::move(entries.failure());
+    return std::optional(*entries);
+  }
+};
+template <>
+struct Argument<ops::Maybe> {
+  using Type = std::optional<ValueView>;
+  static constexpr std::string_view wanted = "an array of no element or one";
+  static Result<std::optional<Type>> take(Turn&, ValueView v) {
+    std::uint32_t count = 0;
+    wire::Reader reader = v.reader();
+    if (!reader.array(count) || count > 1) return std::optional<Type>();
+    if (count == 0) return std::optional<Type>(Type());
+    return std::optional<Type>(ValueView{reader.rest(), v.references});
+  }
+};
+template <class T>
+struct Argument<ops::Optional<T>> {
+  using Type = std::optional<typename Argument<T>::Type>;
+  static constexpr std::string_view wanted = Argument<T>::wanted;
+  static Result<std::optional<Type>> take(Turn& turn, ValueView v) {
+    if (v.kind() == wire::Kind::nil) return std::optional<Type>(Type());
+    auto taken = Argument<T>::take(turn, v);
+    if (!taken) return std::move(taken.failure());
+    if (!*taken) return std::optional<Type>();
+    return std::optional<Type>(Type(std::move(**taken)));
+  }
+};
+
+template <class Tag>
+struct Encoding {  // Bytes, Items, Entries, Map, Reference, Tuple
+  static void put(Turn&, const Written&) {}
+};
+template <>
+struct Encoding<ops::Any> {
+  static void put(Turn& turn, ValueView v) { turn.write(v); }
+};
+template <>
+struct Encoding<ops::Bool> {
+  static void put(Turn& turn, std::same_as<bool> auto v) { turn.out().boolean(v); }
+};
+template <>
+struct Encoding<ops::Int> {
+  static void put(Turn& turn, std::same_as<std::int64_t> auto v) { turn.out().integer(v); }
+};
+template <>
+struct Encoding<ops::Text> {
+  static void put(Turn& turn, std::string_view v) { turn.out().text(v); }
+};
+template <>
+struct Encoding<ops::Maybe> {
+  template <class V>
+  static void put(Turn& turn, const std::optional<V>& v) {
+    turn.out().array(v ? 1 : 0);
+    if (v) turn.write(ValueView(*v));
+  }
+};
+
+/// Takes one argument; the reader stands behind it afterwards.
+template <class Tag>
+bool take_argument(const ops::OpDescription& op, Turn& turn, wire::Reader& reader, std::uint32_t position,
+                   std::uint32_t count, std::optional<typename Argument<Tag>::Type>& into,
+                   std::optional<Failure>& failure) {
+  if (position >= count) {  // left out: the engine has checked that it may be
+    if constexpr (ops::detail::is_optional<Tag>) into.emplace();
+    return true;
+  }
+  Result<ValueView> value = validate(reader, turn.limits().value_depth_max, turn.registry());
+  if (!value) return failure = std::move(value.failure()), false;
+  auto taken = Argument<Tag>::take(turn, *value);
+  if (!taken) return failure = std::move(taken.failure()), false;
+  if (!*taken) return failure = wrong_argument(op, position, Argument<Tag>::wanted, *value), false;
+  into = std::move(*taken);
+  return true;
+}
+
+template <class T, class O, class... P, std::size_t... I>
+Result<void> invoke(Object& object, Turn& turn, wire::Reader& reader, [[maybe_unused]] std::uint32_t count,
+                    std::index_sequence<I...>) {
+  std::tuple<std::optional<typename Argument<P>::Type>...> arguments;
+  std::optional<Failure> failure;
+  if (!(take_argument<P>(O::description, turn, reader, I, count, std::get<I>(arguments), failure) && ...))
+    return std::move(*failure);
+  if (!reader.at_end()) return Failure{Code::protocol_error, "bytes follow the last argument"};
+  auto result = static_cast<T&>(object).on(O{}, turn, std::move(*std::get<I>(arguments))...);
+  if (!result) return std::move(result.failure());
+  if constexpr (std::is_void_v<typename O::Result>) turn.out().nil();
+  else Encoding<typename O::Result>::put(turn, *result);
+  return {};
+}
+
+template <class T, class O>
+Result<void> invoke(Object& object, Turn& turn, wire::Reader& reader, std::uint32_t count) {
+  return O::with_parameters([&]<class... P>() {
+    return invoke<T, O, P...>(object, turn, reader, count, std::index_sequence_for<P...>());
+  });
+}
+
+template <class T, class List>
+struct Rows;
+template <class T, class... O>
+struct Rows<T, ops::OpList<O...>> {
+  static constexpr auto make() {
+    std::array<OpRow, ops::OpList<O...>::number_max() + 1> rows{};
+    ((rows[O::description.number] = OpRow{&O::description, &invoke<T, O>}), ...);
+    return rows;
+  }
+  static constexpr auto table = make();
+};
+
+}  // namespace detail
+
+/// The run-time description of hosted type T, which has `T::Ops`, the struct of its operations.
+template <class T>
+const Type& type_of() {
+  static constexpr Type type{T::Ops::type, T::Ops::number, detail::Rows<T, typename T::Ops::All>::table,
+                             []() -> std::unique_ptr<Object> { return std::make_unique<T>(); }};
+  return type;
+}
+
+}  // namespace tandem::server

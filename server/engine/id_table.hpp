@@ -1,0 +1,82 @@
+#pragma once
+// A hash table from non-zero ids to small things: open addressing, linear probing, no allocation per entry.
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace tandem::server {
+
+template <class T>
+class IdTable {
+ public:
+  T* find(std::uint64_t id) {
+    std::size_t i = position(id);
+    return i == nowhere ? nullptr : &slots_[i].value;
+  }
+  const T* find(std::uint64_t id) const { return const_cast<IdTable*>(this)->find(id); }
+
+  /// The value of `id`, made by default where there is none.
+  T& operator[](std::uint64_t id) {
+    if (T* found = find(id)) return *found;
+    if ((count_ + 1) * 4 > slots_.size() * 3) grow();
+    ++count_;
+    std::size_t i = home(id);
+    while (slots_[i].id != 0) i = (i + 1) & mask();
+    slots_[i].id = id;
+    return slots_[i].value;
+  }
+
+  bool erase(std::uint64_t id) {
+    std::size_t hole = position(id);
+    if (hole == nowhere) return false;
+    --count_;
+    // Close the gap: move back whoever was pushed past it, so that no search stops too early.
+    for (std::size_t i = (hole + 1) & mask(); slots_[i].id != 0; i = (i + 1) & mask()) {
+      if (((i - home(slots_[i].id)) & mask()) < ((i - hole) & mask())) continue;
+      slots_[hole] = std::move(slots_[i]);
+      hole = i;
+    }
+    slots_[hole] = Slot{};
+    return true;
+  }
+
+  std::size_t size() const { return count_; }
+  template <class F>
+  void each(F&& f) const {
+    for (const Slot& slot : slots_)
+      if (slot.id != 0) f(slot.id, slot.value);
+  }
+
+ private:
+  struct Slot {
+    std::uint64_t id = 0;
+    T value{};
+  };
+  static constexpr std::size_t nowhere = ~std::size_t{0};
+
+  std::size_t position(std::uint64_t id) const {
+    if (slots_.empty()) return nowhere;
+    for (std::size_t i = home(id);; i = (i + 1) & mask()) {
+      if (slots_[i].id == id) return i;
+      if (slots_[i].id == 0) return nowhere;
+    }
+  }
+  std::size_t mask() const { return slots_.size() - 1; }
+  std::size_t home(std::uint64_t id) const { return static_cast<std::size_t>((id * 0x9e3779b97f4a7c15) >> 20) & mask(); }
+  void grow() {
+    std::vector<Slot> old(slots_.empty() ? 8 : slots_.size() * 2);
+    old.swap(slots_);
+    for (Slot& slot : old) {
+      if (slot.id == 0) continue;
+      std::size_t i = home(slot.id);
+      while (slots_[i].id != 0) i = (i + 1) & mask();
+      slots_[i] = std::move(slot);
+    }
+  }
+
+  std::vector<Slot> slots_;
+  std::size_t count_ = 0;
+};
+
+}  // namespace tandem::server

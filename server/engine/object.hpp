@@ -1,0 +1,78 @@
+#pragma once
+// A hosted object, and what the engine knows of its type.
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "server/engine/result.hpp"
+#include "server/engine/value.hpp"
+#include "tandem/ops/op.hpp"
+
+namespace tandem::server {
+
+class Object;
+class Turn;
+
+/// Decodes the arguments, runs the handler, encodes the result into the turn's reply.
+using Invoke = Result<void> (*)(Object& object, Turn& turn, wire::Reader& arguments, std::uint32_t argument_count);
+
+/// One operation of a hosted type, as the engine calls it. `invoke` is null for a number nobody has.
+struct OpRow {
+  const ops::OpDescription* op = nullptr;
+  Invoke invoke = nullptr;
+};
+
+/// A hosted type at run time. Made by type_of<T>() in dispatch.hpp.
+struct Type {
+  std::string_view name;
+  std::uint8_t number = 0;
+  std::span<const OpRow> rows;                   // by operation number
+  std::unique_ptr<Object> (*make)() = nullptr;   // null: only the engine makes it; operation 0 fills it
+};
+
+/// What is one page of an object's contents.
+struct Page {
+  std::uint64_t offset = 0;
+  std::uint64_t count_max = 0;
+};
+
+class Object {
+ public:
+  virtual ~Object() = default;
+
+  virtual const Type& type() const = 0;
+  /// Elements held; 1 for a single value.
+  virtual std::uint64_t size() const = 0;
+  /// Memory held, without the Object itself; constant time.
+  virtual std::uint64_t memory_bytes() const = 0;
+  /// Appends the whole contents, the same bytes for the same contents: one MessagePack value.
+  virtual void save(wire::Writer& out) const = 0;
+  /// Appends the elements of one page, each one value (`keyed`: two, key and value); gives how many elements.
+  virtual std::uint64_t show(const Page& page, wire::Writer& out) const = 0;
+  /// Whether show() gives keys and values.
+  virtual bool keyed() const { return false; }
+
+  /// For use as an operand of another object's operation: appends the elements (of a dict: its keys) and gives their
+  /// number; false where that has no meaning.
+  virtual bool append_items(wire::Writer&, std::uint64_t& /*count*/) const { return false; }
+  /// The same for keys and values.
+  virtual bool append_entries(wire::Writer&, std::uint64_t& /*count*/) const { return false; }
+
+  ObjectId id() const { return id_; }
+  const std::string& name() const { return name_; }
+  bool named() const { return named_; }
+  /// Held by sessions and by containers, together.
+  std::uint64_t references() const { return references_; }
+
+ private:
+  friend class Registry;
+  ObjectId id_ = 0;
+  std::string name_;
+  bool named_ = false;
+  std::uint64_t references_ = 0;
+  std::uint64_t accounted_bytes_ = 0;  // what the registry's total has for this object
+};
+
+}  // namespace tandem::server

@@ -1,0 +1,141 @@
+#include "server/engine/registry.hpp"
+
+#include <algorithm>
+
+namespace tandem::server {
+
+Registry::Registry(const Limits& limits, std::span<const Type* const> types) : limits_(limits), types_(types) {}
+
+Registry::~Registry() {
+  // Values count their references back here as they go; with nothing in by_id_ that has no effect any more.
+  by_id_ = {};
+  objects_.clear();
+}
+
+const Type* Registry::type_named(std::string_view name) const {
+  auto found = std::find_if(types_.begin(), types_.end(), [&](const Type* t) { return t->name == name; });
+  return found == types_.end() ? nullptr : *found;
+}
+
+Object* Registry::find(std::string_view name) {
+  auto found = by_name_.find(name);
+  return found == by_name_.end() ? nullptr : found->second;
+}
+
+Object& Registry::adopt(std::unique_ptr<Object> object) {
+  Object& adopted = *object;
+  adopted.id_ = next_id_++;
+  by_id_[adopted.id_] = &adopted;
+  objects_.emplace_hint(objects_.end(), adopted.id_, std::move(object));
+  memory_bytes_ += object_overhead_bytes;
+  unheld_.push_back(adopted.id_);
+  account(adopted);
+  return adopted;
+}
+
+void Registry::give_name(Object& object, std::string_view name) {
+  TANDEM_ASSERT(!object.named_ && find(name) == nullptr);
+  object.name_ = name;
+  object.named_ = true;
+  by_name_.emplace(object.name_, &object);
+}
+
+bool Registry::remove(std::string_view name) {
+  Object* found = find(name);
+  if (found == nullptr) return false;
+  destroy(*found);
+  return true;
+}
+
+void Registry::destroy(Object& object) {
+  memory_bytes_ -= object.accounted_bytes_ + object_overhead_bytes;
+  if (object.named_) by_name_.erase(object.name_);
+  by_id_.erase(object.id_);
+  auto node = objects_.extract(object.id_);  // out of the table first: its values count back into it as they go
+}
+
+void Registry::destroy_unheld() {
+  while (!unheld_.empty()) {
+    ObjectId id = unheld_.back();
+    unheld_.pop_back();
+    Object* object = find(id);
+    if (object != nullptr && object->references_ == 0 && !object->named_) destroy(*object);
+  }
+}
+
+void Registry::open(SessionId session, SessionId inherits_from) {
+  auto [at, fresh] = sessions_.try_emplace(session);
+  TANDEM_ASSERT(fresh);
+  auto parent = sessions_.find(inherits_from);
+  if (parent == sessions_.end()) return;
+  at->second = parent->second;
+  parent->second.each([&](ObjectId id, std::uint64_t count) {
+    if (Object* object = find(id)) object->references_ += count;
+  });
+}
+
+void Registry::close(SessionId session) {
+  auto found = sessions_.find(session);
+  TANDEM_ASSERT(found != sessions_.end());
+  std::vector<std::pair<ObjectId, std::uint64_t>> held;
+  found->second.each([&](ObjectId id, std::uint64_t count) { held.emplace_back(id, count); });
+  sessions_.erase(found);
+  std::sort(held.begin(), held.end());
+  for (auto [id, count] : held) drop(id, count);
+}
+
+void Registry::hold(SessionId session, wire::Bytes reply) {
+  for_each_reference(reply, [&](wire::Reference reference) { hold(session, reference.id); });
+}
+
+void Registry::hold(SessionId session, ObjectId id) {
+  Object* object = find(id);
+  auto holder = sessions_.find(session);
+  if (object == nullptr || holder == sessions_.end()) return;
+  ++object->references_;
+  ++holder->second[id];
+}
+
+void Registry::give_back(SessionId session, ObjectId id, std::uint64_t count) {
+  auto holder = sessions_.find(session);
+  if (holder == sessions_.end() || id == 0) return;
+  std::uint64_t* held = holder->second.find(id);
+  if (held == nullptr) return;
+  count = std::min(count, *held);
+  *held -= count;
+  if (*held == 0) holder->second.erase(id);
+  drop(id, count);
+}
+
+std::uint64_t Registry::references_of(SessionId session) const {
+  auto found = sessions_.find(session);
+  std::uint64_t sum = 0;
+  if (found != sessions_.end()) found->second.each([&](ObjectId, std::uint64_t count) { sum += count; });
+  return sum;
+}
+
+void Registry::retain(ObjectId id) {
+  if (Object* object = find(id)) ++object->references_;
+}
+
+void Registry::release(ObjectId id) { drop(id, 1); }
+
+void Registry::drop(ObjectId id, std::uint64_t count) {
+  Object* object = find(id);
+  if (object == nullptr) return;  // removed by name while still held
+  TANDEM_ASSERT(object->references_ >= count);
+  object->references_ -= count;
+  if (object->references_ == 0 && !object->named_) unheld_.push_back(id);
+}
+
+Result<void> Registry::check(wire::Reference reference) const {
+  const Object* object = reference.id == 0 ? nullptr : find(reference.id);
+  if (object == nullptr)
+    return Failure{Code::object_gone, "object " + std::to_string(reference.id) + " is gone: it cannot be referred to"};
+  if (object->type().number != reference.type)
+    return Failure{Code::type_error, "object " + std::to_string(reference.id) + " is a " +
+                                         std::string(object->type().name) + ", which the reference to it denies"};
+  return {};
+}
+
+}  // namespace tandem::server

@@ -1,0 +1,105 @@
+#pragma once
+// Every hosted object, by id and by name, and who holds it: sessions and containers. An object without a name goes
+// when nobody holds it any more; one with a name goes when it is removed. Ids come from a counter and are never reused.
+
+#include <map>
+#include <unordered_map>
+#include <vector>
+
+#include "server/engine/id_table.hpp"
+#include "server/engine/object.hpp"
+#include "server/engine/validate.hpp"
+#include "tandem/limits.hpp"
+
+namespace tandem::server {
+
+using SessionId = std::uint64_t;
+
+class Registry final : public ReferenceCounter, public ReferenceCheck {
+ public:
+  Registry(const Limits& limits, std::span<const Type* const> types);
+  ~Registry();
+  Registry(const Registry&) = delete;
+  Registry& operator=(const Registry&) = delete;
+
+  const Type* type_named(std::string_view name) const;
+  std::span<const Type* const> types() const { return types_; }
+
+  Object* find(ObjectId id) {
+    Object** found = by_id_.find(id);
+    return found == nullptr ? nullptr : *found;
+  }
+  const Object* find(ObjectId id) const { return const_cast<Registry*>(this)->find(id); }
+  Object* find(std::string_view name);
+  const Object* find(std::string_view name) const { return const_cast<Registry*>(this)->find(name); }
+
+  /// Takes over a new object. Held by nobody yet: without a name it goes at the end of the step unless held by then.
+  Object& adopt(std::unique_ptr<Object> object);
+  /// `name` must be free.
+  void give_name(Object& object, std::string_view name);
+  /// Removes a named object, whoever holds it.
+  bool remove(std::string_view name);
+
+  /// Calls `f(const Object&)` in the order of ids, beginning behind `after`, until it returns false.
+  template <class F>
+  void each(ObjectId after, F&& f) const {
+    for (auto at = objects_.upper_bound(after); at != objects_.end(); ++at)
+      if (!f(*at->second)) return;
+  }
+  /// Objects there, the manager itself not counted.
+  std::uint64_t size() const { return objects_.size() - 1; }
+  ObjectId next_id() const { return next_id_; }
+
+  // Who holds what.
+  void open(SessionId session, SessionId inherits_from);
+  void close(SessionId session);
+  bool has(SessionId session) const { return sessions_.find(session) != sessions_.end(); }
+  /// Counts for `session` every reference in `reply`, which is about to be sent to it.
+  void hold(SessionId session, wire::Bytes reply);
+  void hold(SessionId session, ObjectId id);
+  /// Gives back `count` references; more than held, or of an object that is gone, is not an error.
+  void give_back(SessionId session, ObjectId id, std::uint64_t count);
+  std::uint64_t references_of(SessionId session) const;
+  std::size_t sessions_count() const { return sessions_.size(); }
+  template <class F>
+  void each_session(F&& f) const {  // f(SessionId, const IdTable<std::uint64_t>&), in the order of ids
+    for (const auto& [id, held] : sessions_) f(id, held);
+  }
+
+  void retain(ObjectId id) override;
+  void release(ObjectId id) override;
+  Result<void> check(wire::Reference reference) const override;
+  /// Destroys whatever nobody holds any more, and what only that held.
+  void destroy_unheld();
+
+  /// Brings the total up to date after `object` changed.
+  void account(Object& object) {
+    std::uint64_t now = object.memory_bytes();
+    memory_bytes_ += now - object.accounted_bytes_;
+    object.accounted_bytes_ = now;
+  }
+  std::uint64_t memory_bytes() const { return memory_bytes_; }
+  const Limits& limits() const { return limits_; }
+
+ private:
+  // Without contents: the object, its places in the tables, its name.
+  static constexpr std::uint64_t object_overhead_bytes = 256;
+
+  void destroy(Object& object);
+  void drop(ObjectId id, std::uint64_t count);
+
+  const Limits& limits_;
+  std::span<const Type* const> types_;
+
+  IdTable<Object*> by_id_;                                  // the quick way to what objects_ owns
+  std::map<ObjectId, std::unique_ptr<Object>> objects_;
+  std::map<std::string, Object*, std::less<>> by_name_;
+  ObjectId next_id_ = 1;
+  std::vector<ObjectId> unheld_;                            // maybe: held again, or gone, when looked at
+
+  std::map<SessionId, IdTable<std::uint64_t>> sessions_;   // references held, by object
+
+  std::uint64_t memory_bytes_ = 0;
+};
+
+}  // namespace tandem::server

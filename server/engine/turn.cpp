@@ -1,0 +1,60 @@
+#include "server/engine/turn.hpp"
+
+#include "server/engine/semantics.hpp"
+
+namespace tandem::server {
+
+Result<std::uint32_t> Turn::hash_of(ValueView key) const { return hash_key(key, facts_.hash_seed); }
+
+Result<void> Turn::room_for(std::uint64_t bytes) const {
+  const std::uint64_t most = limits().memory_bytes_max;
+  if (most == 0 || (bytes <= most && registry_.memory_bytes() <= most - bytes)) return {};
+  return Failure{Code::resource_exhausted, "memory_bytes_max (" + std::to_string(most) + ") would be exceeded: " +
+                                               std::to_string(registry_.memory_bytes()) + " bytes are held, " +
+                                               std::to_string(bytes) + " more were asked for"};
+}
+
+Result<const Object*> Turn::operand_object(ValueView operand) const {
+  wire::Reference reference;
+  wire::Reader reader = operand.reader();
+  if (!reader.reference(reference))
+    return Failure{Code::type_error, "'" + type_name(operand) + "' object is not iterable"};
+  return static_cast<const Object*>(registry_.find(reference.id));  // there: validated with the arguments
+}
+
+Result<ItemsView> Turn::items_of(ValueView operand) {
+  wire::Reader reader = operand.reader();
+  std::uint32_t count = 0;
+  if (reader.array(count)) return ItemsView(reader, count, operand.references);
+  wire::Bytes body;
+  if (reader.extension(wire::Extension::tuple, body) || reader.extension(wire::Extension::set, body)) {
+    std::uint64_t elements = 0;
+    for (wire::Reader at(body); !at.at_end(); ++elements) (void)at.skip();
+    return ItemsView(wire::Reader(body), elements, operand.references);
+  }
+  Result<const Object*> object = operand_object(operand);
+  if (!object) return std::move(object.failure());
+  std::uint64_t elements = 0;
+  wire::Buffer& copy = copies_.emplace_back();
+  wire::Writer writer(copy);
+  if (!(*object)->append_items(writer, elements))
+    return Failure{Code::type_error, "a " + std::string((*object)->type().name) + " has no items to take"};
+  return ItemsView(wire::Reader(copy.view()), elements, true);
+}
+
+Result<EntriesView> Turn::entries_of(ValueView operand) {
+  wire::Reader reader = operand.reader();
+  std::uint32_t count = 0;
+  if (reader.map(count)) return EntriesView(reader, count, operand.references);
+  Result<const Object*> object = operand_object(operand);
+  if (!object)
+    return Failure{Code::type_error, "a dict's entries are a map or a dict, not '" + type_name(operand) + "'"};
+  std::uint64_t entries = 0;
+  wire::Buffer& copy = copies_.emplace_back();
+  wire::Writer writer(copy);
+  if (!(*object)->append_entries(writer, entries))
+    return Failure{Code::type_error, "a " + std::string((*object)->type().name) + " has no entries to take"};
+  return EntriesView(wire::Reader(copy.view()), entries, true);
+}
+
+}  // namespace tandem::server

@@ -1,0 +1,22 @@
+#include "server/objects/all.hpp"
+
+#include <array>
+
+#include "server/objects/array.hpp"
+#include "server/objects/dict.hpp"
+#include "server/objects/list.hpp"
+#include "server/objects/manager.hpp"
+#include "server/objects/namespace.hpp"
+#include "server/objects/set.hpp"
+#include "server/objects/value.hpp"
+
+namespace tandem::server {
+
+std::span<const Type* const> hosted_types() {
+  static const std::array<const Type*, 7> types{&type_of<Manager>(),   &type_of<Dict>(),  &type_of<List>(),
+                                                &type_of<Set>(),       &type_of<Namespace>(), &type_of<HostedValue>(),
+                                                &type_of<Array>()};
+  return types;
+}
+
+}  // namespace tandem::server

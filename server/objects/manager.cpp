@@ -1,0 +1,152 @@
+#include "server/objects/manager.hpp"
+
+namespace tandem::server {
+namespace {
+
+Failure wrong_type(const Object& object, std::string_view asked) {
+  return {Code::type_error, "\"" + object.name() + "\" is a " + std::string(object.type().name) + ", not a " +
+                                std::string(asked)};
+}
+
+Result<void> check_name(const Turn& turn, std::string_view name) {
+  if (name.empty()) return Failure{Code::value_error, "an object's name is not empty"};
+  const std::uint64_t most = turn.limits().name_bytes_max;
+  if (name.size() > most)
+    return Failure{Code::resource_exhausted, "an object's name of " + std::to_string(name.size()) +
+                                                 " bytes is over name_bytes_max (" + std::to_string(most) + ")"};
+  return {};
+}
+
+Written answer_created(Turn& turn, const Object& object, bool created) {
+  turn.out().array(2);
+  turn.write(wire::Reference{object.type().number, object.id()});
+  turn.out().boolean(created);
+  return {};
+}
+
+}  // namespace
+
+const Type& Manager::type() const { return type_of<Manager>(); }
+
+Result<Written> Manager::on(Ops::Create, Turn& turn, std::string_view type_name, std::optional<ValueView> name_value,
+                            ItemsView arguments) {
+  Registry& registry = turn.registry();
+  const Type* type = registry.type_named(type_name);
+  if (type == nullptr || type->number == Ops::number)
+    return Failure{Code::type_error, "there is no hosted type \"" + std::string(type_name) + "\" to create"};
+  std::string_view name;
+  if (name_value) {
+    if (!name_value->reader().text(name)) return Failure{Code::type_error, "an object's name is a text"};
+    if (Result<void> good = check_name(turn, name); !good) return std::move(good.failure());
+    if (const Object* there = registry.find(name)) {
+      if (&there->type() != type) return wrong_type(*there, type_name);
+      return answer_created(turn, *there, false);
+    }
+  }
+  if (registry.size() >= turn.limits().objects_max)
+    return Failure{Code::resource_exhausted,
+                   "objects_max (" + std::to_string(turn.limits().objects_max) + ") objects are hosted already"};
+  const OpRow& create = type->rows[0];
+  if (arguments.count() < create.op->parameters_min || arguments.count() > create.op->parameters_max)
+    return Failure{Code::type_error, std::string(type_name) + ": " + std::string(create.op->signature) + ", " +
+                                         std::to_string(arguments.count()) + " arguments given"};
+  Object& object = registry.adopt(type->make());
+  wire::Buffer unused;  // create gives nothing
+  Turn inner(registry, turn.facts(), turn.session(), turn.actor(), unused);
+  wire::Reader at = arguments.rest();
+  if (Result<void> made = create.invoke(object, inner, at, static_cast<std::uint32_t>(arguments.count())); !made)
+    return std::move(made.failure());  // nobody holds it: it goes at the end of the step
+  registry.account(object);
+  if (name_value) registry.give_name(object, name);
+  return answer_created(turn, object, true);
+}
+
+Result<Written> Manager::on(Ops::Get, Turn& turn, std::string_view name, std::optional<std::string_view> type) {
+  const Object* object = turn.registry().find(name);
+  if (object == nullptr) return Failure{Code::not_found, "no object is named \"" + std::string(name) + "\""};
+  if (type && object->type().name != *type) return wrong_type(*object, *type);
+  turn.write(wire::Reference{object->type().number, object->id()});
+  return Written{};
+}
+
+Result<bool> Manager::on(Ops::Exists, Turn& turn, std::string_view name) {
+  return turn.registry().find(name) != nullptr;
+}
+
+Result<bool> Manager::on(Ops::Remove, Turn& turn, std::string_view name) { return turn.registry().remove(name); }
+
+Result<Written> Manager::on(Ops::Objects, Turn& turn, std::optional<std::int64_t> after,
+                            std::optional<std::int64_t> limit, std::optional<std::string_view> type) {
+  constexpr std::int64_t objects_per_page_max = 10'000;
+  constexpr std::size_t looked_at_max = 100'000;  // one page is one turn of the engine, also when few are of the type
+  std::int64_t begin = after.value_or(0);
+  std::int64_t most = limit.value_or(1000);
+  if (begin < 0 || most < 1) return Failure{Code::value_error, "objects: after is at least 0, limit at least 1"};
+  most = std::min(most, objects_per_page_max);
+  std::vector<const Object*> found;
+  ObjectId next = 0;
+  ObjectId last = 0;
+  std::size_t looked_at = 0;
+  turn.registry().each(std::max<ObjectId>(static_cast<ObjectId>(begin), Ops::id), [&](const Object& object) {
+    if (found.size() == static_cast<std::size_t>(most) || looked_at++ == looked_at_max) {
+      next = last;
+      return false;
+    }
+    last = object.id();
+    if (!type || object.type().name == *type) found.push_back(&object);
+    return true;
+  });
+  wire::Writer& out = turn.out();
+  out.array(2);
+  out.unsigned_integer(next);
+  out.array(found.size());
+  for (const Object* object : found) {
+    out.map(6);
+    out.text("id");
+    out.unsigned_integer(object->id());
+    out.text("name");
+    if (object->named()) out.text(object->name());
+    else out.nil();
+    out.text("type");
+    out.text(object->type().name);
+    out.text("size");
+    out.unsigned_integer(object->size());
+    out.text("references");
+    out.unsigned_integer(object->references());
+    out.text("memory_bytes");
+    out.unsigned_integer(object->memory_bytes());
+  }
+  return Written{};
+}
+
+Result<void> Manager::on(Ops::Ping, Turn&) { return {}; }
+
+Result<Written> Manager::on(Ops::Information, Turn& turn) {
+  const Facts& facts = turn.facts();
+  Registry& registry = turn.registry();
+  wire::Writer& out = turn.out();
+  out.map(7);
+  out.text("version");
+  out.text(facts.version);
+  out.text("incarnation");
+  out.text(facts.incarnation_hex);
+  out.text("pid");
+  out.unsigned_integer(facts.pid);
+  out.text("started_ms");
+  out.integer(facts.started_ms);
+  out.text("objects");
+  out.unsigned_integer(registry.size());
+  out.text("sessions");
+  out.unsigned_integer(registry.sessions_count());
+  out.text("memory_bytes");
+  out.unsigned_integer(registry.memory_bytes());
+  return Written{};
+}
+
+Result<void> Manager::on(Ops::Release, Turn& turn, std::int64_t id, std::int64_t count) {
+  if (id < 1 || count < 0) return Failure{Code::value_error, "release: an id is at least 1, a count at least 0"};
+  turn.registry().give_back(turn.session(), static_cast<ObjectId>(id), static_cast<std::uint64_t>(count));
+  return {};
+}
+
+}  // namespace tandem::server

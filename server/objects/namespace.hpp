@@ -1,0 +1,37 @@
+#pragma once
+// The hosted namespace: a dict whose keys are names.
+
+#include "server/engine/dispatch.hpp"
+#include "server/engine/ordered_table.hpp"
+#include "tandem/ops/namespace.hpp"
+
+namespace tandem::server {
+
+class Namespace final : public Object {
+ public:
+  using Ops = ops::Namespace;
+
+  Result<void> on(Ops::Create, Turn&, std::optional<EntriesView> entries);
+  Result<void> on(Ops::Set, Turn&, std::string_view name, ValueView value);
+  Result<ValueView> on(Ops::Get, Turn&, std::string_view name);
+  Result<ValueView> on(Ops::Add, Turn&, std::string_view name, ValueView delta);
+  Result<bool> on(Ops::Contains, Turn&, std::string_view name);
+  Result<bool> on(Ops::Erase, Turn&, std::string_view name);
+  Result<Written> on(Ops::Snapshot, Turn&);
+  Result<std::int64_t> on(Ops::Size, Turn&);
+
+  const Type& type() const override { return type_of<Namespace>(); }
+  std::uint64_t size() const override { return table_.size(); }
+  std::uint64_t memory_bytes() const override { return table_.memory_bytes(); }
+  void save(wire::Writer& out) const override;
+  std::uint64_t show(const Page& page, wire::Writer& out) const override;
+  bool keyed() const override { return true; }
+  bool append_entries(wire::Writer& out, std::uint64_t& count) const override;
+
+ private:
+  using Table = OrderedTable<Value>;
+
+  Table table_;
+};
+
+}  // namespace tandem::server

@@ -1,0 +1,34 @@
+#pragma once
+// The answer that range-for is made of: one page of a table, and the cursor to go on from.
+
+#include "server/engine/dispatch.hpp"
+#include "server/engine/ordered_table.hpp"
+
+namespace tandem::server {
+
+/// Most elements in one page, whatever is asked for: a page is one turn of the engine.
+inline constexpr std::int64_t page_elements_max = 10'000;
+
+/// Refuses limits and cursors that cannot be.
+inline Result<std::uint64_t> page_limit(std::int64_t cursor, std::int64_t limit) {
+  if (cursor < 0 || limit < 1)
+    return Failure{Code::value_error, "a page needs a cursor of at least 0 and a limit of at least 1"};
+  return static_cast<std::uint64_t>(std::min(limit, page_elements_max));
+}
+
+/// Writes [cursor to go on from or -1, page]. `header(count)` begins the page's container; `element(entry)` adds one.
+template <class Mapped, class Header, class Element>
+Result<Written> write_page(Turn& turn, const OrderedTable<Mapped>& table, std::int64_t cursor, std::int64_t limit,
+                           Header&& header, Element&& element) {
+  Result<std::uint64_t> most = page_limit(cursor, limit);
+  if (!most) return std::move(most.failure());
+  std::vector<const typename OrderedTable<Mapped>::Entry*> found;
+  auto next = table.page(static_cast<std::uint64_t>(cursor), *most, [&](const auto& entry) { found.push_back(&entry); });
+  turn.out().array(2);
+  turn.out().integer(next ? static_cast<std::int64_t>(*next) : std::int64_t{-1});
+  header(found.size());
+  for (const auto* entry : found) element(*entry);
+  return Written{};
+}
+
+}  // namespace tandem::server

@@ -1,0 +1,256 @@
+#include "server/objects/set.hpp"
+
+#include "server/objects/paging.hpp"
+
+namespace tandem::server {
+namespace {
+
+/// The other operand of a set operation, without repetitions: an index over bytes that stay where they are.
+class OtherSet {
+ public:
+  struct Element {
+    ValueView value;
+    std::uint32_t hash;
+    bool first;  // no equal one before it
+  };
+
+  /// Fails when an element cannot be in a set.
+  static Result<OtherSet> of(const Turn& turn, ItemsView items) {
+    OtherSet other;
+    other.elements_.reserve(items.count());
+    other.slots_.assign(std::bit_ceil(items.count() * 2 + 1), 0);
+    ValueView item;
+    while (items.next(item)) {
+      Result<std::uint32_t> hash = turn.hash(item);
+      if (!hash) return std::move(hash.failure());
+      std::uint32_t& slot = other.slot_of(item, *hash);
+      other.elements_.push_back({item, *hash, slot == 0});
+      if (slot != 0) continue;
+      slot = static_cast<std::uint32_t>(other.elements_.size());
+      ++other.distinct_;
+    }
+    return other;
+  }
+
+  bool contains(ValueView value, std::uint32_t hash) { return slot_of(value, hash) != 0; }
+  std::uint64_t size() const { return distinct_; }
+  /// Calls `f(const Element&)` for each element once, in their order.
+  template <class F>
+  void each(F&& f) const {
+    for (const Element& element : elements_)
+      if (element.first) f(element);
+  }
+
+ private:
+  std::uint32_t& slot_of(ValueView value, std::uint32_t hash) {
+    std::size_t mask = slots_.size() - 1;
+    std::size_t slot = hash & mask;
+    for (; slots_[slot] != 0; slot = (slot + 1) & mask) {
+      const Element& there = elements_[slots_[slot] - 1];
+      if (there.hash == hash && are_equal(there.value, value)) break;
+    }
+    return slots_[slot];
+  }
+
+  std::vector<Element> elements_;
+  std::vector<std::uint32_t> slots_;  // positions in elements_, plus one; 0: vacant
+  std::uint64_t distinct_ = 0;
+};
+
+Written write_items(Turn& turn, const std::vector<ValueView>& items) {
+  turn.out().array(items.size());
+  for (ValueView item : items) turn.write(item);
+  return {};
+}
+
+}  // namespace
+
+void Set::insert(Turn& turn, ValueView item, std::uint32_t hash) {
+  if (table_.find(item, hash) == nullptr) table_.insert(turn.keep(item), hash, {});
+}
+
+Result<void> Set::on(Ops::Create, Turn& turn, std::optional<ItemsView> items) {
+  if (!items) return {};
+  return on(Ops::Update{}, turn, *items);
+}
+
+Result<bool> Set::on(Ops::Insert, Turn& turn, ValueView item) {
+  Result<std::uint32_t> hash = turn.hash(item);
+  if (!hash) return std::move(hash.failure());
+  std::uint64_t before = table_.size();
+  insert(turn, item, *hash);
+  return table_.size() != before;
+}
+
+Result<bool> Set::on(Ops::Erase, Turn& turn, ValueView item) {
+  Result<std::uint32_t> hash = turn.hash(item);
+  if (!hash) return std::move(hash.failure());
+  Table::Entry* entry = table_.find(item, *hash);
+  if (entry == nullptr) return false;
+  table_.erase(*entry);
+  return true;
+}
+
+Result<void> Set::on(Ops::Remove, Turn& turn, ValueView item) {
+  Result<bool> erased = on(Ops::Erase{}, turn, item);
+  if (!erased) return std::move(erased.failure());
+  if (!*erased) return Failure{Code::key_error, "no element " + describe(item)};
+  return {};
+}
+
+Result<Value> Set::on(Ops::Pop, Turn&) {
+  Table::Entry* entry = table_.front();
+  if (entry == nullptr) return Failure{Code::key_error, "pop: the set is empty"};
+  return table_.erase(*entry).first;
+}
+
+Result<bool> Set::on(Ops::Contains, Turn& turn, ValueView item) {
+  Result<std::uint32_t> hash = turn.hash(item);
+  if (!hash) return std::move(hash.failure());
+  return table_.find(item, *hash) != nullptr;
+}
+
+Result<std::int64_t> Set::on(Ops::Size, Turn&) { return static_cast<std::int64_t>(table_.size()); }
+
+Result<void> Set::on(Ops::Clear, Turn&) {
+  table_.clear();
+  return {};
+}
+
+Result<void> Set::on(Ops::Update, Turn& turn, ItemsView items) {
+  Result<OtherSet> other = OtherSet::of(turn, items);
+  if (!other) return std::move(other.failure());
+  if (Result<void> room = turn.room_for(items.bytes() + other->size() * sizeof(Table::Entry)); !room) return room;
+  other->each([&](const OtherSet::Element& e) { insert(turn, e.value, e.hash); });
+  return {};
+}
+
+Result<void> Set::on(Ops::IntersectionUpdate, Turn& turn, ItemsView items) {
+  Result<OtherSet> other = OtherSet::of(turn, items);
+  if (!other) return std::move(other.failure());
+  Table kept;
+  table_.each([&](const Table::Entry& entry) {
+    if (other->contains(entry.key, entry.hash)) kept.insert(turn.keep(entry.key), entry.hash, {});
+  });
+  std::swap(table_, kept);
+  return {};
+}
+
+Result<void> Set::on(Ops::DifferenceUpdate, Turn& turn, ItemsView items) {
+  Result<OtherSet> other = OtherSet::of(turn, items);
+  if (!other) return std::move(other.failure());
+  other->each([&](const OtherSet::Element& e) {
+    if (Table::Entry* entry = table_.find(e.value, e.hash)) table_.erase(*entry);
+  });
+  return {};
+}
+
+Result<void> Set::on(Ops::SymmetricDifferenceUpdate, Turn& turn, ItemsView items) {
+  Result<OtherSet> other = OtherSet::of(turn, items);
+  if (!other) return std::move(other.failure());
+  if (Result<void> room = turn.room_for(items.bytes() + other->size() * sizeof(Table::Entry)); !room) return room;
+  std::vector<Value> dropped;  // kept until the end: another element may be held only by one of them
+  other->each([&](const OtherSet::Element& e) {
+    if (Table::Entry* entry = table_.find(e.value, e.hash)) dropped.push_back(table_.erase(*entry).first);
+    else table_.insert(turn.keep(e.value), e.hash, {});
+  });
+  return {};
+}
+
+Result<Written> Set::on(Ops::Union, Turn& turn, ItemsView items) {
+  Result<OtherSet> other = OtherSet::of(turn, items);
+  if (!other) return std::move(other.failure());
+  std::vector<ValueView> found;
+  table_.each([&](const Table::Entry& entry) { found.push_back(entry.key); });
+  other->each([&](const OtherSet::Element& e) {
+    if (table_.find(e.value, e.hash) == nullptr) found.push_back(e.value);
+  });
+  return write_items(turn, found);
+}
+
+Result<Written> Set::on(Ops::Intersection, Turn& turn, ItemsView items) {
+  Result<OtherSet> other = OtherSet::of(turn, items);
+  if (!other) return std::move(other.failure());
+  std::vector<ValueView> found;
+  table_.each([&](const Table::Entry& entry) {
+    if (other->contains(entry.key, entry.hash)) found.push_back(entry.key);
+  });
+  return write_items(turn, found);
+}
+
+Result<Written> Set::on(Ops::Difference, Turn& turn, ItemsView items) {
+  Result<OtherSet> other = OtherSet::of(turn, items);
+  if (!other) return std::move(other.failure());
+  std::vector<ValueView> found;
+  table_.each([&](const Table::Entry& entry) {
+    if (!other->contains(entry.key, entry.hash)) found.push_back(entry.key);
+  });
+  return write_items(turn, found);
+}
+
+Result<Written> Set::on(Ops::SymmetricDifference, Turn& turn, ItemsView items) {
+  Result<OtherSet> other = OtherSet::of(turn, items);
+  if (!other) return std::move(other.failure());
+  std::vector<ValueView> found;
+  table_.each([&](const Table::Entry& entry) {
+    if (!other->contains(entry.key, entry.hash)) found.push_back(entry.key);
+  });
+  other->each([&](const OtherSet::Element& e) {
+    if (table_.find(e.value, e.hash) == nullptr) found.push_back(e.value);
+  });
+  return write_items(turn, found);
+}
+
+Result<bool> Set::on(Ops::IsSubset, Turn& turn, ItemsView items) {
+  Result<OtherSet> other = OtherSet::of(turn, items);
+  if (!other) return std::move(other.failure());
+  bool all = true;
+  table_.each([&](const Table::Entry& entry) { all = all && other->contains(entry.key, entry.hash); });
+  return all;
+}
+
+Result<bool> Set::on(Ops::IsSuperset, Turn& turn, ItemsView items) {
+  Result<OtherSet> other = OtherSet::of(turn, items);
+  if (!other) return std::move(other.failure());
+  bool all = true;
+  other->each([&](const OtherSet::Element& e) { all = all && table_.find(e.value, e.hash) != nullptr; });
+  return all;
+}
+
+Result<bool> Set::on(Ops::IsDisjoint, Turn& turn, ItemsView items) {
+  Result<OtherSet> other = OtherSet::of(turn, items);
+  if (!other) return std::move(other.failure());
+  bool none = true;
+  other->each([&](const OtherSet::Element& e) { none = none && table_.find(e.value, e.hash) == nullptr; });
+  return none;
+}
+
+Result<Written> Set::on(Ops::Snapshot, Turn& turn) {
+  turn.out().array(table_.size());
+  table_.each([&](const Table::Entry& entry) { turn.write(entry.key); });
+  return Written{};
+}
+
+Result<Written> Set::on(Ops::Page, Turn& turn, std::int64_t cursor, std::int64_t limit) {
+  return write_page(turn, table_, cursor, limit, [&](std::uint64_t count) { turn.out().array(count); },
+                    [&](const Table::Entry& entry) { turn.write(entry.key); });
+}
+
+void Set::save(wire::Writer& out) const {
+  out.array(table_.size());
+  std::uint64_t count = 0;
+  append_items(out, count);
+}
+
+std::uint64_t Set::show(const server::Page& page, wire::Writer& out) const {
+  return table_.show(page.offset, page.count_max,
+                     [&](const Table::Entry& entry) { out.raw(entry.key.view().bytes); });
+}
+
+bool Set::append_items(wire::Writer& out, std::uint64_t& count) const {
+  table_.each([&](const Table::Entry& entry) { out.raw(entry.key.view().bytes); });
+  count += table_.size();
+  return true;
+}
+
+}  // namespace tandem::server
