@@ -2,7 +2,7 @@
 
 packages_to_build=(
   g++ cmake ninja-build ccache
-  libasio-dev nlohmann-json3-dev libssl-dev libfmt-dev libspdlog-dev libcli11-dev libcpp-httplib-dev
+  libasio-dev nlohmann-json3-dev libssl-dev libfmt-dev libspdlog-dev libcli11-dev libcpp-httplib-dev libxxhash-dev
 )
 packages_to_test=(libgtest-dev libgmock-dev python3)
 packages_to_check=(clang clang-tidy llvm libclang-rt-14-dev)

@@ -59,6 +59,24 @@ std::vector<std::string> values() {
   };
 }
 
+/// Two values each: the same with another type of number, near misses, and nesting.
+std::vector<std::string> pairs_of_values() {
+  std::vector<std::string> pairs;
+  for (const std::string& value : values()) pairs.push_back(value + value);
+  auto nested = [](Extension type, std::string inner, int depth) {
+    for (; depth != 0; --depth)
+      inner = packed([&](Writer& w) { w.extension(type, as_bytes(inner)); });
+    return inner;
+  };
+  const std::string whole = packed([](Writer& w) { w.integer(std::int64_t{1}); });
+  const std::string floating = packed([](Writer& w) { w.floating(1.0); });
+  pairs.push_back(whole + floating);
+  pairs.push_back(nested(Extension::tuple, whole, 40) + nested(Extension::tuple, floating, 40));
+  pairs.push_back(nested(Extension::set, whole, 3) + nested(Extension::set, floating, 3));
+  pairs.push_back(std::string(40, '\x91') + whole + std::string(40, '\x91') + floating);
+  return pairs;
+}
+
 std::string short_frame(FrameKind kind, std::uint8_t byte, std::uint32_t request, std::string_view payload) {
   std::string out(short_header_bytes, '\0');
   out.append(payload);
@@ -126,5 +144,6 @@ int main(int argc, char** argv) {
                            {"frame", frames()},
                            {"handshake", handshakes()},
                            {"msgpack", values()},
+                           {"values", pairs_of_values()},
                        });
 }
