@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "tandem/ops/all.hpp"
 #include "tandem/wire/handshake.hpp"
 #include "tandem/wire/msgpack.hpp"
 
@@ -119,6 +120,53 @@ std::vector<std::string> handshakes() {
           encode_refusal(tandem::Code::authentication_error, "the keys differ")};
 }
 
+/// A request as the session target's second form has it.
+std::string scripted(std::uint16_t op, std::uint64_t object, const std::string& arguments) {
+  std::string out{static_cast<char>(op), static_cast<char>(object), '\0', static_cast<char>(arguments.size())};
+  return out + arguments;
+}
+
+template <class Op>
+std::string scripted(std::uint64_t object, const std::string& arguments) {
+  return scripted(Op::description.number, object, arguments);
+}
+
+std::string creation(std::string_view type, std::string_view name) {
+  return scripted<tandem::ops::Manager::Create>(tandem::ops::Manager::id, packed([&](Writer& w) {
+    w.array(3);
+    w.text(type);
+    w.array(name.empty() ? 0 : 1);
+    if (!name.empty()) w.text(name);
+    w.array(0);
+  }));
+}
+
+/// Whole conversations: one object of each type, each operation on it with no, small and fitting arguments.
+std::vector<std::string> conversations() {
+  const std::string frames_after_handshake("\x01\x01\xff", 3);
+  const std::string requests_after_handshake("\x03\x01\xff", 3);
+  const std::string handshake_first("\x00\x00\x07", 3);
+  Answer answer;
+  answer.proof.fill(0x5a);
+
+  std::vector<std::string> found{handshake_first + text_of(encode(answer))};
+  for (const std::string& frame : frames()) found.push_back(frames_after_handshake + frame.substr(2));
+  const std::string key_and_value = packed([](Writer& w) { w.array(2), w.integer(std::int64_t{1}), w.text("x"); });
+  const std::string one_number = packed([](Writer& w) { w.array(1), w.integer(std::int64_t{0}); });
+  const std::string one_list = packed([](Writer& w) { w.array(1), w.array(2), w.integer(std::int64_t{2}), w.nil(); });
+  const std::string itself = packed([](Writer& w) { w.array(2), w.integer(std::int64_t{1}), w.reference({2, 2}); });
+  for (std::string_view type : {"dict", "list", "set", "namespace", "value", "array"}) {
+    std::string all = requests_after_handshake + creation(type, "") + creation(type, "named");
+    for (const std::string& arguments : {key_and_value, one_number, one_list, itself, std::string("\x90")})
+      for (std::uint16_t op = 1; op < 24; ++op) all += scripted(op, 2, arguments);
+    found.push_back(all);
+  }
+  std::string manager = requests_after_handshake;
+  for (std::uint16_t op = 0; op < 10; ++op) manager += scripted(op, tandem::ops::Manager::id, "\x90");
+  found.push_back(manager);
+  return found;
+}
+
 std::vector<std::string> addresses() {
   return {"unix:/tmp/socket", "unix:///tmp/socket", "unix:@name", "tcp://127.0.0.1:7070", "tcp://[::1]:0",
           "tcp://host.example:65535"};
@@ -144,6 +192,7 @@ int main(int argc, char** argv) {
                            {"frame", frames()},
                            {"handshake", handshakes()},
                            {"msgpack", values()},
+                           {"session", conversations()},
                            {"values", pairs_of_values()},
                        });
 }
