@@ -9,7 +9,9 @@ Opened SocketConnector::open(const OpenRequest& request, std::chrono::millisecon
   Deadline deadline(timeout);
   Opened opened;
   opened.stream = connect_socket(address_, deadline);
-  opened.welcome = shake_hands(*opened.stream, authkey_, request, address_.to_string(), deadline);
+  Admission admission = shake_hands(*opened.stream, authkey_, request, address_.to_string(), deadline);
+  opened.welcome = admission.welcome;
+  opened.incarnation = admission.incarnation;
   return opened;
 }
 

@@ -24,6 +24,7 @@ struct OpenRequest {
 struct Opened {
   std::unique_ptr<Stream> stream;
   wire::Welcome welcome;
+  wire::Incarnation incarnation{};
 };
 
 class Connector {
@@ -44,7 +45,8 @@ class Connector {
 /// Connects to an address and does the handshake there.
 class SocketConnector final : public Connector {
  public:
-  SocketConnector(Address address, std::string authkey) : address_(std::move(address)), authkey_(std::move(authkey)) {}
+  SocketConnector(Address address, std::string authkey)
+      : address_(std::move(address)), authkey_(std::move(authkey)) {}
   Opened open(const OpenRequest& request, std::chrono::milliseconds timeout) override;
   std::string address() const override { return address_.to_string(); }
 

@@ -16,8 +16,8 @@ wire::Proof hmac_sha256(std::string_view key, std::initializer_list<wire::Bytes>
   unsigned int length = 0;
   // A null key would mean "the key of the last call" to OpenSSL; an empty one is a key like any other.
   const char* key_bytes = key.empty() ? "" : key.data();
-  if (HMAC(EVP_sha256(), key_bytes, static_cast<int>(key.size()), message.data(), message.size(), proof.data(),
-           &length) == nullptr ||
+  if (HMAC(EVP_sha256(), key_bytes, static_cast<int>(key.size()), message.data(), message.size(),
+           proof.data(), &length) == nullptr ||
       length != proof.size())
     throw Error(Code::protocol_error, "OpenSSL cannot compute HMAC-SHA256");
   return proof;

@@ -10,8 +10,8 @@
 namespace tandem::client {
 namespace {
 
-constexpr std::size_t code_offset = 6;  // in Welcome: magic, version, code
-constexpr std::size_t welcome_prefix_bytes = 8;
+constexpr std::size_t code_offset = 6;  // magic, version, then Welcome's code, which Hello has as zero
+constexpr std::size_t prefix_bytes = 8;
 constexpr std::uint64_t frame_bytes_least = 4096;
 
 [[noreturn]] void no_manager(const std::string& address, const char* why) {
@@ -20,21 +20,13 @@ constexpr std::uint64_t frame_bytes_least = 4096;
 
 /// Magic and version, as soon as enough has come to tell: another version's messages may have another length.
 void check_beginning(const std::uint8_t* at, std::size_t received, const std::string& address) {
-  if (received >= wire::magic.size() && !wire::has_magic(at)) no_manager(address, "its first bytes are not ours");
+  if (received >= wire::magic.size() && !wire::has_magic(at))
+    no_manager(address, "its first bytes are not ours");
   if (received < code_offset) return;
   auto version = wire::load_little<std::uint16_t>(at + wire::magic.size());
   if (version != wire::protocol_version)
     throw VersionError(address + ": the manager speaks version " + std::to_string(version) +
                        " of the protocol, this client version " + std::to_string(wire::protocol_version));
-}
-
-/// Receives the beginning of a message until `count` bytes stand at `at`, of which `received` already do.
-void receive_until(Stream& stream, std::uint8_t* at, std::size_t received, std::size_t count,
-                   const std::string& address, const Deadline& deadline) {
-  while (received < count) {
-    received += stream.receive(at + received, count - received, deadline.remaining());
-    check_beginning(at, received, address);
-  }
 }
 
 void receive_exactly(Stream& stream, std::span<std::uint8_t> out, const Deadline& deadline) {
@@ -53,10 +45,23 @@ void receive_exactly(Stream& stream, std::span<std::uint8_t> out, const Deadline
   throw_error(static_cast<Code>(code), address + ": the manager refused the connection: " + text);
 }
 
-wire::Welcome converse(Stream& stream, std::string_view authkey, const OpenRequest& request,
-                       const std::string& address, const Deadline& deadline) {
+/// A message of the manager, unless it is a refusal, which may come in place of either.
+void receive_message(Stream& stream, std::span<std::uint8_t> out, const std::string& address,
+                     const Deadline& deadline) {
+  std::size_t received = 0;
+  while (received < prefix_bytes) {
+    received += stream.receive(out.data() + received, prefix_bytes - received, deadline.remaining());
+    check_beginning(out.data(), received, address);
+  }
+  auto code = wire::load_little<std::uint16_t>(out.data() + code_offset);
+  if (code != 0) receive_refusal(stream, code, address, deadline);
+  receive_exactly(stream, out.subspan(prefix_bytes), deadline);
+}
+
+Admission converse(Stream& stream, std::string_view authkey, const OpenRequest& request,
+                   const std::string& address, const Deadline& deadline) {
   std::array<std::uint8_t, wire::hello_bytes> hello{};
-  receive_until(stream, hello.data(), 0, hello.size(), address, deadline);
+  receive_message(stream, hello, address, deadline);
 
   wire::Answer answer;
   answer.purpose = request.purpose;
@@ -71,24 +76,21 @@ wire::Welcome converse(Stream& stream, std::string_view authkey, const OpenReque
   stream.send(answer_bytes, deadline.remaining());
 
   std::array<std::uint8_t, wire::welcome_bytes> bytes{};
-  receive_until(stream, bytes.data(), 0, welcome_prefix_bytes, address, deadline);
-  auto code = wire::load_little<std::uint16_t>(bytes.data() + code_offset);
-  if (code != 0) receive_refusal(stream, code, address, deadline);
-  receive_until(stream, bytes.data(), welcome_prefix_bytes, bytes.size(), address, deadline);
+  receive_message(stream, bytes, address, deadline);
   wire::Welcome welcome = wire::decode_welcome(bytes.data());
   auto welcome_proofless = wire::Bytes(bytes).first(wire::welcome_bytes - wire::proof_bytes);
-  wire::Proof expected =
-      hmac_sha256(authkey, {wire::as_bytes(wire::server_proof_label), hello, answer_bytes, welcome_proofless});
+  wire::Proof expected = hmac_sha256(
+      authkey, {wire::as_bytes(wire::server_proof_label), hello, answer_bytes, welcome_proofless});
   if (!equal_constant_time(expected, welcome.proof))
     throw AuthenticationError(address + ": the manager could not prove that it holds the same authkey");
   if (welcome.frame_bytes_max < frame_bytes_least) no_manager(address, "its frames are too short");
-  return welcome;
+  return {wire::decode_hello(hello.data()).incarnation, welcome};
 }
 
 }  // namespace
 
-wire::Welcome shake_hands(Stream& stream, std::string_view authkey, const OpenRequest& request,
-                          const std::string& address, const Deadline& deadline) {
+Admission shake_hands(Stream& stream, std::string_view authkey, const OpenRequest& request,
+                      const std::string& address, const Deadline& deadline) {
   try {
     return converse(stream, authkey, request, address, deadline);
   } catch (const StreamTimeout&) {

@@ -8,11 +8,17 @@
 
 namespace tandem::client {
 
+/// What a manager said of itself and of the session.
+struct Admission {
+  wire::Incarnation incarnation{};
+  wire::Welcome welcome;
+};
+
 /// Does the handshake on a fresh stream. `address` is only for the errors' texts.
 /// Throws AuthenticationError: the keys differ, or the manager could not prove that it holds ours. VersionError: it
 /// speaks another version. ProtocolError: it is no manager of tandem. Timeout: it said nothing within the deadline.
 /// ConnectionError: it closed the connection. Else what the manager refused with, e.g. ResourceExhausted.
-wire::Welcome shake_hands(Stream& stream, std::string_view authkey, const OpenRequest& request,
-                          const std::string& address, const Deadline& deadline);
+Admission shake_hands(Stream& stream, std::string_view authkey, const OpenRequest& request,
+                      const std::string& address, const Deadline& deadline);
 
 }  // namespace tandem::client

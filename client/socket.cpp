@@ -18,7 +18,9 @@
 namespace tandem::client {
 namespace {
 
-std::string text_of(int error) { return std::generic_category().message(error); }
+std::string text_of(int error) {
+  return std::generic_category().message(error);
+}
 
 [[noreturn]] void throw_closed(int error) {
   if (error == EPIPE || error == ECONNRESET) throw StreamClosed("the manager closed the connection");
@@ -190,7 +192,8 @@ std::unique_ptr<Stream> connect_tcp(const Address& address, const Deadline& dead
 std::unique_ptr<Stream> connect_socket(const Address& address, const Deadline& deadline) {
   int error = 0;
   try {
-    auto stream = address.is_unix() ? connect_unix(address, deadline, error) : connect_tcp(address, deadline, error);
+    auto stream =
+        address.is_unix() ? connect_unix(address, deadline, error) : connect_tcp(address, deadline, error);
     if (stream) return stream;
   } catch (const StreamTimeout&) {
     throw Timeout(address.to_string() + ": no connection within " + std::to_string(deadline.limit().count()) +

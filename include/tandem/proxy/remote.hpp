@@ -21,8 +21,7 @@ using ConnectionPtr = std::shared_ptr<Connection>;
 class RemoteObject {
  public:
   /// `counted`: the manager counted this reference for us (it came in a reply), so it is to be given back.
-  RemoteObject(ConnectionPtr connection, wire::Reference reference, bool counted)
-      : connection_(std::move(connection)), reference_(reference), counted_(counted) {}
+  RemoteObject(ConnectionPtr connection, wire::Reference reference, bool counted);
   ~RemoteObject();
   RemoteObject(const RemoteObject&) = delete;
   RemoteObject& operator=(const RemoteObject&) = delete;

@@ -1,0 +1,72 @@
+#include "tandem/proxy/remote.hpp"
+
+#include <string>
+
+#include "client/connection.hpp"
+#include "tandem/json.hpp"
+#include "tandem/ops/manager.hpp"
+
+namespace tandem::client {
+namespace {
+
+/// "dict.at on object 17 at unix:/run/tandem", as errors name what was under way.
+std::string describe(const RemoteObject& object, const ops::OpDescription& op) {
+  wire::Reference reference = object.reference();
+  std::string text = std::string(hosted_type_name(reference.type)) + "." + std::string(op.name);
+  if (reference.id != ops::Manager::id) text += " on object " + std::to_string(reference.id);
+  return text + " at " + object.connection()->address();
+}
+
+[[noreturn]] void throw_answer(const Reply& reply) {
+  std::string_view text = "the manager gave no reason";
+  wire::Reader(reply.payload).text(text);
+  throw_error(reply.code, std::string(text));
+}
+
+}  // namespace
+
+RemoteObject::RemoteObject(ConnectionPtr connection, wire::Reference reference, bool counted)
+    : connection_(std::move(connection)), reference_(reference), counted_(counted) {
+  if (counted_) connection_->count_reference();
+}
+
+RemoteObject::~RemoteObject() {
+  if (counted_) connection_->give_back_reference(reference_.id);
+}
+
+Call::Call(const RemoteObject& object, const ops::OpDescription& op, std::size_t argument_count)
+    : object_(object),
+      op_(op),
+      channel_(&object.connection()->acquire()),
+      encoder_{wire::Writer(channel_->begin_request()), object.connection().get()} {
+  encoder_.writer.array(argument_count);
+}
+
+Call::~Call() {
+  object_.connection()->release(*channel_);
+}
+
+Decoder& Call::send() {
+  if (channel_->arguments_bytes() > channel_->message_bytes_max())
+    throw ResourceExhausted("message_bytes_max: the arguments of " + describe(object_, op_) + " have " +
+                            std::to_string(channel_->arguments_bytes()) +
+                            " bytes, and the manager takes at most " +
+                            std::to_string(channel_->message_bytes_max()));
+  auto timeout = object_.connection()->call_timeout();
+  Reply reply;
+  try {
+    reply = channel_->exchange({op_.number, this_thread_number(), object_.reference().id}, timeout);
+  } catch (const StreamTimeout&) {
+    throw Timeout(describe(object_, op_) + ": no answer within " + std::to_string(timeout.count()) +
+                  " ms (call_timeout); it may have been done, or may be done yet");
+  } catch (const StreamClosed& closed) {
+    throw ConnectionError(describe(object_, op_) + ": " + closed.what());
+  }
+  if (reply.code != Code::ok) [[unlikely]]
+    throw_answer(reply);
+  decoder_.reader = wire::Reader(reply.payload);
+  decoder_.connection = object_.connection();
+  return decoder_;
+}
+
+}  // namespace tandem::client

@@ -1,0 +1,204 @@
+#include "client/channel.hpp"
+
+#include <algorithm>
+#include <new>
+#include <string>
+
+#include "tandem/ops/manager.hpp"
+#include "tandem/wire/msgpack.hpp"
+
+namespace tandem::client {
+namespace {
+
+constexpr std::size_t receive_bytes_min = std::size_t{16} << 10;  // room offered to each receive
+constexpr std::size_t kept_bytes_max = std::size_t{2} << 20;      // memory kept between calls, each buffer
+constexpr std::chrono::milliseconds fault_wait{100};
+
+}  // namespace
+
+Channel::Channel(std::unique_ptr<Stream> stream, const wire::Welcome& welcome)
+    : stream_(std::move(stream)),
+      frame_bytes_max_(welcome.frame_bytes_max),
+      message_bytes_max_(welcome.message_bytes_max) {
+  in_.reserve(receive_bytes_min);
+}
+
+wire::Buffer& Channel::begin_request() {
+  out_.clear();
+  out_.extend(wire::request_header_bytes);
+  return out_;
+}
+
+void Channel::end_request() noexcept {
+  if (taken_ == in_.size()) {
+    in_.clear();
+    taken_ = 0;
+    in_.shrink(kept_bytes_max);
+  }
+  out_.clear();
+  out_.shrink(kept_bytes_max);
+  assembled_.clear();
+  assembled_.shrink(kept_bytes_max);
+}
+
+Reply Channel::exchange(const RequestTarget& target, std::chrono::milliseconds timeout) {
+  if (broken_) throw StreamClosed("the connection is closed");
+  Deadline deadline(timeout);
+  std::uint32_t request = ++last_request_;
+  try {
+    if (!unsent_.empty()) [[unlikely]] {
+      send(unsent_.view(), deadline);
+      unsent_.clear();
+    }
+    send_request(target, request, deadline);
+  } catch (const StreamClosed& closed) {
+    throw_fault_or(closed);
+  }
+  return receive_reply(request, deadline);
+}
+
+void Channel::send(wire::Bytes bytes, const Deadline& deadline) {
+  try {
+    stream_->send(bytes, deadline.remaining());
+  } catch (const StreamTimeout& timeout) {
+    broken_ = broken_ || timeout.partly;
+    throw;
+  }
+}
+
+void Channel::send_request(const RequestTarget& target, std::uint32_t request, const Deadline& deadline) {
+  std::size_t size = out_.size();
+  bool whole = size <= frame_bytes_max_;
+  std::size_t sent = whole ? size : static_cast<std::size_t>(frame_bytes_max_);
+  wire::store_request_header(
+      out_.data(), sent,
+      {whole ? std::uint8_t{0} : wire::flag_more, target.op, request, target.actor, target.object});
+  send({out_.data(), sent}, deadline);
+  if (whole) [[likely]]
+    return;
+  broken_ = true;  // until the last part is out: the manager waits for it
+  while (sent < size) {
+    std::size_t count = std::min<std::size_t>(size - sent, frame_bytes_max_ - wire::short_header_bytes);
+    bool more = sent + count < size;
+    std::uint8_t* frame = out_.data() + sent - wire::short_header_bytes;  // over bytes that are sent already
+    std::size_t frame_bytes = count + wire::short_header_bytes;
+    wire::store_short_header(frame, frame_bytes, wire::FrameKind::request_part, more ? wire::flag_more : 0, 0,
+                             request);
+    send({frame, frame_bytes}, deadline);
+    sent += count;
+  }
+  broken_ = false;
+}
+
+Reply Channel::receive_reply(std::uint32_t request, const Deadline& deadline) {
+  Reply reply;
+  while (true) {
+    wire::Frame frame;
+    std::size_t needed = 0;
+    switch (wire::next_frame(in_.view_from(taken_), frame_bytes_max_, frame, needed)) {
+      case wire::FrameStatus::complete:
+        taken_ += frame.bytes.size();
+        if (take(frame, request, reply)) return reply;
+        break;
+      case wire::FrameStatus::incomplete:
+        receive_more(needed, deadline);
+        break;
+      case wire::FrameStatus::too_long:
+      case wire::FrameStatus::malformed:
+        throw_broken("the manager sent what is no frame of the protocol");
+    }
+  }
+}
+
+void Channel::receive_more(std::size_t needed, const Deadline& deadline) {
+  in_.drop_front(taken_);
+  taken_ = 0;
+  in_.reserve(std::max(needed, receive_bytes_min));
+  std::uint8_t* at = in_.data() + in_.size();
+  try {
+    in_.extend(stream_->receive(at, in_.capacity() - in_.size(), deadline.remaining()));
+  } catch (const StreamClosed&) {
+    broken_ = true;
+    throw;
+  }
+}
+
+/// Whether the reply to `request` is complete with this frame.
+bool Channel::take(const wire::Frame& frame, std::uint32_t request, Reply& reply) {
+  wire::ReplyHeader header = frame.reply_header();
+  switch (frame.kind) {
+    case wire::FrameKind::reply:
+      if (header.request != request) return false;
+      reply = {header.code, frame.short_payload()};
+      if ((header.flags & wire::flag_more) == 0) [[likely]]
+        return true;
+      assembled_.clear();
+      assembled_.append(frame.short_payload());
+      return false;
+    case wire::FrameKind::reply_part:
+      if (header.request != request) return false;
+      assembled_.append(frame.short_payload());
+      reply.payload = assembled_.view();
+      return (header.flags & wire::flag_more) == 0;
+    case wire::FrameKind::fault:
+      throw_broken("the manager closed the connection: " + std::string(wire::as_text(frame.short_payload())) +
+                   " (" + std::string(name_of(header.code)) + ")");
+    case wire::FrameKind::request:
+    case wire::FrameKind::request_part:
+    case wire::FrameKind::identify:
+      break;
+  }
+  throw_broken("the manager sent a frame that only clients send");
+}
+
+void Channel::throw_broken(const std::string& text) {
+  broken_ = true;
+  throw StreamClosed(text);
+}
+
+// The manager closes right after a fault frame. Whoever was sending at that time finds the path closed while the
+// reason still waits to be read.
+void Channel::throw_fault_or(const StreamClosed& closed) {
+  broken_ = true;
+  std::uint32_t none = last_request_ + 1;
+  try {
+    receive_reply(none, Deadline(fault_wait));
+  } catch (const StreamTimeout&) {
+  } catch (const StreamClosed& later) {
+    throw_broken(later.what());
+  }
+  throw_broken(closed.what());
+}
+
+bool Channel::give_back(std::uint32_t actor, std::uint64_t object) noexcept {
+  if (broken_) return false;
+  try {
+    std::size_t at = unsent_.size();
+    unsent_.extend(wire::request_header_bytes);
+    wire::Writer writer(unsent_);
+    writer.array(2);
+    writer.integer(static_cast<std::int64_t>(object));
+    writer.integer(std::int64_t{1});
+    wire::store_request_header(unsent_.data() + at, unsent_.size() - at,
+                               {wire::flag_one_way, ops::Manager::Release::description.number,
+                                ++last_request_, actor, ops::Manager::id});
+    unsent_.drop_front(stream_->send_now(unsent_.view()));
+  } catch (const StreamClosed&) {
+    broken_ = true;
+  } catch (const std::bad_alloc&) {
+    broken_ = true;  // half a frame may stand in the buffer
+  }
+  return !broken_;
+}
+
+void Channel::identify(std::uint32_t pid) {
+  std::uint8_t* at = unsent_.extend(wire::short_header_bytes);
+  wire::store_short_header(at, wire::short_header_bytes, wire::FrameKind::identify, 0, 0, pid);
+}
+
+void Channel::abandon() noexcept {
+  broken_ = true;
+  stream_->abandon();
+}
+
+}  // namespace tandem::client

@@ -1,0 +1,80 @@
+#pragma once
+// One channel of a session: requests and replies as frames (wire/frame.hpp) over a stream. A request is built in the
+// channel's own buffer behind room for its header, and a reply is read where it was received, so that a call which
+// fits a frame costs one send, one receive, and no allocation.
+//
+// Used by one thread at a time. Replies to requests that timed out are dropped when they come.
+
+#include <chrono>
+#include <memory>
+
+#include "client/stream.hpp"
+#include "tandem/wire/frame.hpp"
+#include "tandem/wire/handshake.hpp"
+
+namespace tandem::client {
+
+struct RequestTarget {
+  std::uint16_t op = 0;
+  std::uint32_t actor = 0;
+  std::uint64_t object = 0;
+};
+
+/// The payload stands in the channel's buffers, until the next begin_request() or end_request().
+struct Reply {
+  Code code = Code::ok;
+  wire::Bytes payload;
+};
+
+class Channel {
+ public:
+  Channel(std::unique_ptr<Stream> stream, const wire::Welcome& welcome);
+
+  /// Where the arguments are to be appended.
+  wire::Buffer& begin_request();
+  std::size_t arguments_bytes() const { return out_.size() - wire::request_header_bytes; }
+  /// Longest arguments that the manager takes.
+  std::uint64_t message_bytes_max() const { return message_bytes_max_; }
+  /// Sends the request that was begun and waits for its reply; `timeout` zero: for ever. Throws StreamTimeout, after
+  /// which the channel is good for the next request unless broken(); StreamClosed, with the text of the manager's
+  /// fault frame if there was one, after which it is broken.
+  Reply exchange(const RequestTarget& target, std::chrono::milliseconds timeout);
+  /// Forgets request and reply.
+  void end_request() noexcept;
+
+  /// Tells the manager, without waiting, that one reference is no longer held; false when the channel is broken.
+  /// Allowed at any time, also between begin_request() and exchange().
+  bool give_back(std::uint32_t actor, std::uint64_t object) noexcept;
+  /// Names the process that uses this channel from now on; goes out ahead of the next request.
+  void identify(std::uint32_t pid);
+  /// In a forked child: this channel is the parent's. It is broken from now on, without the parent noticing.
+  void abandon() noexcept;
+  bool broken() const { return broken_; }
+
+  // For the connection that owns this channel, and only on the thread that has it.
+  bool busy = false;       // a call is using it
+  bool of_thread = false;  // remembered by a thread, to which it belongs until that ends
+
+ private:
+  void send_request(const RequestTarget& target, std::uint32_t request, const Deadline& deadline);
+  void send(wire::Bytes bytes, const Deadline& deadline);
+  Reply receive_reply(std::uint32_t request, const Deadline& deadline);
+  void receive_more(std::size_t needed, const Deadline& deadline);
+  bool take(const wire::Frame& frame, std::uint32_t request, Reply& reply);
+  [[noreturn]] void throw_broken(const std::string& text);
+  [[noreturn]] void throw_fault_or(const StreamClosed& closed);
+
+  std::unique_ptr<Stream> stream_;
+  std::uint64_t frame_bytes_max_;
+  std::uint64_t message_bytes_max_;
+  std::uint32_t last_request_ = 0;
+  bool broken_ = false;
+
+  wire::Buffer out_;        // the request: room for its header, then its arguments
+  wire::Buffer unsent_;     // whole frames, or the end of one, that go out before the next request
+  wire::Buffer in_;         // what was received
+  std::size_t taken_ = 0;   // bytes of `in_` that are dealt with
+  wire::Buffer assembled_;  // a reply that comes in parts
+};
+
+}  // namespace tandem::client

@@ -1,0 +1,301 @@
+#include "client/connection.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace tandem::client {
+namespace {
+
+constexpr std::size_t idle_channels_max = 8;
+// For a thread that only drops a proxy and has no channel to say so on.
+constexpr std::chrono::milliseconds give_back_wait{250};
+
+std::uint64_t next_number() {
+  static std::atomic<std::uint64_t> numbers{0};
+  return ++numbers;
+}
+
+class Inside {
+ public:
+  explicit Inside(Gate& gate) : gate_(gate) { gate_.enter(); }
+  ~Inside() { gate_.leave(); }
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+
+ private:
+  Gate& gate_;
+};
+
+}  // namespace
+
+// ---- the gate -------------------------------------------------------------------------------------------
+
+void Gate::enter() noexcept {
+  int seen = inside_.load();
+  while (true) {
+    if (seen < 0) {
+      inside_.wait(seen);
+      seen = inside_.load();
+    } else if (inside_.compare_exchange_weak(seen, seen + 1)) {
+      return;
+    }
+  }
+}
+
+void Gate::leave() noexcept {
+  inside_.fetch_sub(1);
+  inside_.notify_all();
+}
+
+void Gate::close() noexcept {
+  int seen = 0;
+  while (!inside_.compare_exchange_weak(seen, -1)) {
+    if (seen != 0) inside_.wait(seen);
+    seen = 0;
+  }
+}
+
+void Gate::open() noexcept {
+  inside_.store(0);
+  inside_.notify_all();
+}
+
+// ---- beginning and end ----------------------------------------------------------------------------------
+
+Connection::Connection(std::unique_ptr<Connector> connector, const ConnectionOptions& options)
+    : connector_(std::move(connector)), options_(options), number_(next_number()) {
+  listen_to_forks(*this);
+}
+
+ConnectionPtr Connection::open(std::unique_ptr<Connector> connector, const ConnectionOptions& options) {
+  ConnectionPtr connection(new Connection(std::move(connector), options));
+  connection->put_aside(connection->open_channel(options.connect_timeout));
+  return connection;
+}
+
+// The channels go while a fork would still wait for us: a child could not close its copies of them afterwards, and
+// would keep the session alive.
+Connection::~Connection() {
+  {
+    std::lock_guard lock(mutex_);
+    channels_.clear();
+  }
+  ignore_forks(*this);
+}
+
+std::uint64_t Connection::session() const {
+  std::lock_guard lock(mutex_);
+  return welcome_.session;
+}
+
+std::size_t Connection::channels_count() const {
+  std::lock_guard lock(mutex_);
+  return channels_.size();
+}
+
+// ---- channels -------------------------------------------------------------------------------------------
+
+Channel& Connection::acquire() {
+  const ThreadChannel& last = last_thread_channel();
+  if (last.connection == number_ && !last.channel->busy && !has_postponed_.load(std::memory_order_relaxed))
+      [[likely]] {
+    last.channel->busy = true;
+    return *last.channel;
+  }
+  return acquire_slowly();
+}
+
+Channel& Connection::acquire_slowly() {
+  Channel* channel = find_thread_channel(number_);
+  if (channel == nullptr) {
+    channel = &check_out(options_.connect_timeout);
+    channel->of_thread = add_thread_channel(number_, *channel, weak_from_this());
+  } else if (channel->busy) {
+    channel = &check_out(options_.connect_timeout);
+  }
+  channel->busy = true;
+  if (has_postponed_.load(std::memory_order_relaxed)) send_postponed(*channel);
+  return *channel;
+}
+
+void Connection::release(Channel& channel) noexcept {
+  channel.end_request();
+  channel.busy = false;
+  if (channel.broken()) [[unlikely]]
+    retire(channel);
+  else if (!channel.of_thread) [[unlikely]]
+    put_aside(channel);
+}
+
+void Connection::take_back(const ThreadChannel& channel) noexcept {
+  if (channel.connection != number_) return;  // from before a fork
+  channel.channel->of_thread = false;
+  put_aside(*channel.channel);
+}
+
+Channel& Connection::check_out(std::chrono::milliseconds timeout) {
+  {
+    std::lock_guard lock(mutex_);
+    if (!idle_.empty()) {
+      Channel* channel = idle_.back();
+      idle_.pop_back();
+      return *channel;
+    }
+  }
+  return open_channel(timeout);
+}
+
+Channel& Connection::open_channel(std::chrono::milliseconds timeout) {
+  Inside inside(opening_channels_);
+  std::unique_lock first(opening_session_);
+  bool is_first = session() == 0;
+  if (!is_first) first.unlock();
+  Opened opened = is_first ? open_session(timeout) : join_session(timeout);
+  auto channel = std::make_unique<Channel>(std::move(opened.stream), opened.welcome);
+  std::lock_guard lock(mutex_);
+  incarnation_ = opened.incarnation;
+  welcome_ = opened.welcome;
+  idle_.reserve(channels_.size() + 1);
+  return *channels_.emplace_back(std::move(channel));
+}
+
+Opened Connection::open_session(std::chrono::milliseconds timeout) {
+  Opened opened = connector_->open({wire::Purpose::open, 0, {}}, timeout);
+  std::lock_guard lock(mutex_);
+  // A child that could inherit nothing: its proxies' ids mean something else to another manager.
+  if (incarnation_ != wire::Incarnation{} && incarnation_ != opened.incarnation)
+    throw ConnectionError(address() +
+                          ": the manager was restarted, and what it held is gone; make a new Manager");
+  return opened;
+}
+
+Opened Connection::join_session(std::chrono::milliseconds timeout) {
+  OpenRequest request{wire::Purpose::join, 0, {}};
+  {
+    std::lock_guard lock(mutex_);
+    request.session = welcome_.session;
+    request.secret = welcome_.secret;
+  }
+  try {
+    return connector_->open(request, timeout);
+  } catch (const AuthenticationError& refused) {
+    throw ConnectionError(std::string(refused.what()) +
+                          "; this process's session has ended, and what it held is gone; make a new Manager");
+  }
+}
+
+void Connection::retire(Channel& channel) noexcept {
+  if (channel.of_thread) forget_thread_channel(number_);
+  auto is_it = [&channel](const std::unique_ptr<Channel>& each) { return each.get() == &channel; };
+  std::lock_guard lock(
+      mutex_);  // also while closing, so that no fork copies an open descriptor that is in no list
+  std::erase_if(channels_, is_it);
+  std::erase_if(abandoned_, is_it);
+}
+
+void Connection::put_aside(Channel& channel) noexcept {
+  channel.busy = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (!channel.broken() && idle_.size() < idle_channels_max) return idle_.push_back(&channel);
+  }
+  retire(channel);
+}
+
+// ---- references -----------------------------------------------------------------------------------------
+
+void Connection::give_back_reference(std::uint64_t object) noexcept {
+  references_.fetch_sub(1, std::memory_order_relaxed);
+  Channel* channel = find_thread_channel(number_);
+  if (channel != nullptr && channel->give_back(this_thread_number(), object)) return;
+  if (!give_back_by_idle_channel(object)) give_back_by_new_channel(object);
+}
+
+/// False when all channels are in use by other threads.
+bool Connection::give_back_by_idle_channel(std::uint64_t object) noexcept {
+  std::lock_guard lock(mutex_);
+  while (!idle_.empty()) {
+    Channel* channel = idle_.back();
+    if (channel->give_back(this_thread_number(), object)) return true;
+    idle_.pop_back();
+    std::erase_if(channels_, [channel](const auto& each) { return each.get() == channel; });
+  }
+  return channels_.empty();  // the session is over, and with it all its references
+}
+
+void Connection::give_back_by_new_channel(std::uint64_t object) noexcept {
+  try {
+    if (!has_postponed_.load()) {
+      Channel& channel = check_out(std::min(options_.connect_timeout, give_back_wait));
+      bool given_back = channel.give_back(this_thread_number(), object);
+      put_aside(channel);
+      if (given_back) return;
+    }
+  } catch (const std::exception&) {
+    // A manager that does not answer now; the next call will tell it.
+  }
+  std::lock_guard lock(mutex_);
+  postponed_.push_back(object);
+  has_postponed_ = true;
+}
+
+void Connection::send_postponed(Channel& channel) noexcept {
+  std::lock_guard lock(mutex_);
+  for (std::uint64_t object : postponed_) channel.give_back(this_thread_number(), object);
+  postponed_.clear();
+  has_postponed_ = false;
+}
+
+// ---- fork -----------------------------------------------------------------------------------------------
+
+void Connection::inherit() noexcept {
+  OpenRequest request{wire::Purpose::inherit, 0, {}};
+  {
+    std::lock_guard lock(mutex_);
+    if (channels_.empty()) return;
+    request.session = welcome_.session;
+    request.secret = welcome_.secret;
+  }
+  try {
+    Opened opened = connector_->open(request, options_.connect_timeout);
+    inherited_welcome_ = opened.welcome;
+    inheritance_ = std::make_unique<Channel>(std::move(opened.stream), opened.welcome);
+  } catch (const std::exception&) {
+    // The manager is gone, or cannot be reached by a child. Whoever calls it will be told; fork() cannot fail for it.
+  }
+}
+
+void Connection::before_fork() noexcept {
+  opening_channels_.close();
+  if (references_.load(std::memory_order_relaxed) > 0) inherit();
+  mutex_.lock();
+}
+
+void Connection::after_fork_in_parent() noexcept {
+  inheritance_.reset();  // the child has it open
+  mutex_.unlock();
+  opening_channels_.open();
+}
+
+void Connection::after_fork_in_child() noexcept {
+  number_ = next_number();
+  for (auto& channel : channels_) {
+    channel->abandon();
+    channel->of_thread = false;
+    if (channel->busy) abandoned_.push_back(std::move(channel));
+  }
+  channels_.clear();
+  idle_.clear();
+  welcome_ = {};
+  if (inheritance_) {
+    welcome_ = inherited_welcome_;
+    inheritance_->identify(static_cast<std::uint32_t>(getpid()));
+    idle_.push_back(inheritance_.get());
+    channels_.push_back(std::move(inheritance_));
+  }
+  mutex_.unlock();
+  opening_channels_.open();
+}
+
+}  // namespace tandem::client

@@ -1,0 +1,115 @@
+#pragma once
+// One session of this process with one manager: its channels, which thread has which, and what becomes of them at a
+// fork. Every proxy holds its connection; the session ends with the last of them.
+//
+// Channels: a thread gets one at its first call and keeps it until it ends; then the channel waits for the next
+// thread. The session lives as long as one of its channels, so some are always kept. A call made while another call
+// of the same thread is being put together (by a user's to_json, say) borrows a channel for its time.
+//
+// When a channel breaks, the call on it fails and is not run again, since nobody knows whether it was done. The next
+// one opens another channel, which fails too if the session has ended, for good: what it held is gone.
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "client/channel.hpp"
+#include "client/connector.hpp"
+#include "client/fork.hpp"
+#include "client/thread_channels.hpp"
+#include "tandem/proxy/remote.hpp"
+
+namespace tandem::client {
+
+/// Passed by many at once, and by nobody while it is closed. A forked child can reset it, which no standard lock allows.
+class Gate {
+ public:
+  void enter() noexcept;
+  void leave() noexcept;
+  /// Waits until nobody is inside.
+  void close() noexcept;
+  void open() noexcept;
+
+ private:
+  std::atomic<int> inside_{0};  // -1: closed
+};
+
+struct ConnectionOptions {
+  std::chrono::milliseconds connect_timeout{5000};
+  std::chrono::milliseconds call_timeout{0};  // 0: none
+};
+
+class Connection final : public std::enable_shared_from_this<Connection>, private ForkListener {
+ public:
+  /// Opens the session. Throws what Connector::open throws.
+  static ConnectionPtr open(std::unique_ptr<Connector> connector, const ConnectionOptions& options);
+  ~Connection();
+
+  /// A channel for one call of this thread, to be given to release(). Throws ConnectionError when none can be opened.
+  Channel& acquire();
+  void release(Channel& channel) noexcept;
+  /// From a thread that ends.
+  void take_back(const ThreadChannel& channel) noexcept;
+
+  /// Counts the references that this process holds, so that a fork knows whether there is anything to inherit.
+  void count_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+  /// Uncounts one and tells the manager. Never waits for an answer.
+  void give_back_reference(std::uint64_t object) noexcept;
+
+  std::string address() const { return connector_->address(); }
+  std::chrono::milliseconds call_timeout() const { return options_.call_timeout; }
+
+  std::uint64_t session() const;
+  std::size_t channels_count() const;
+
+ private:
+  Connection(std::unique_ptr<Connector> connector, const ConnectionOptions& options);
+
+  Channel& acquire_slowly();
+  Channel& check_out(std::chrono::milliseconds timeout);
+  Channel& open_channel(std::chrono::milliseconds timeout);
+  Opened open_session(std::chrono::milliseconds timeout);
+  Opened join_session(std::chrono::milliseconds timeout);
+  void retire(Channel& channel) noexcept;
+  void put_aside(Channel& channel) noexcept;
+  bool give_back_by_idle_channel(std::uint64_t object) noexcept;
+  void give_back_by_new_channel(std::uint64_t object) noexcept;
+  void send_postponed(Channel& channel) noexcept;
+
+  void inherit() noexcept;
+  void before_fork() noexcept override;
+  void after_fork_in_parent() noexcept override;
+  void after_fork_in_child() noexcept override;
+
+  // Never changed, but by a forked child's one thread.
+  const std::unique_ptr<Connector> connector_;
+  const ConnectionOptions options_;
+  std::uint64_t number_;  // see ThreadChannel
+
+  // Any thread's.
+  std::atomic<std::int64_t> references_{0};
+  std::atomic<bool> has_postponed_{false};
+  Gate
+      opening_channels_;  // passed while a channel is being opened: a fork must not copy one that is unknown yet
+  std::mutex opening_session_;  // so that there is only one; only within the gate, before mutex_
+
+  // Guarded by mutex_.
+  mutable std::mutex mutex_;
+  wire::Incarnation incarnation_{};
+  wire::Welcome welcome_;  // session 0: not opened yet
+  std::vector<std::unique_ptr<Channel>> channels_;
+  std::vector<Channel*> idle_;            // of channels_, last used last
+  std::vector<std::uint64_t> postponed_;  // objects of references that no channel could give back yet
+  std::vector<std::unique_ptr<Channel>>
+      abandoned_;  // the parent's, which calls begun before a fork still point to
+
+  // Between before_fork and what follows it: the child's first channel.
+  std::unique_ptr<Channel> inheritance_;
+  wire::Welcome inherited_welcome_;
+};
+
+}  // namespace tandem::client
