@@ -1,0 +1,70 @@
+#pragma once
+// A manager inside your own process: what tandemd is, as an object. Link tandem::server.
+//
+//   tandem::Server server({.listen = {"unix:/run/user/1000/scores"}});
+//   server.start();
+//   auto scores = server.connect().dict<std::string, int>("scores");   // without a socket
+//
+// Other processes attach to its addresses as to any manager.
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tandem/limits.hpp"
+
+namespace tandem {
+
+enum class LogLevel : std::uint8_t { debug, info, warning, error, off };
+
+struct ServerOptions {
+  /// Addresses (address.hpp) to listen on; none: only connect() reaches the manager. A unix socket gets mode 0600, a
+  /// stale one is taken over.
+  std::vector<std::string> listen;
+  /// What clients must hold too, or a file that has it. Without one, only this user and root may connect, and only
+  /// over unix sockets. Of a file, line ends at its end do not count; one that other users can read is warned about.
+  std::string authkey;
+  std::string authkey_file;
+  /// Allows TCP on addresses that other machines can reach, though nothing is encrypted.
+  bool insecure_tcp = false;
+  Limits limits;
+  LogLevel log_level = LogLevel::warning;
+  /// Where log lines go, called on the manager's threads; empty: to standard error.
+  std::function<void(LogLevel, std::string_view line)> log;
+};
+
+/// Safe to use from many threads at once. After a fork, only the parent has the manager; the child's copy does nothing.
+class Server {
+ public:
+  /// Listens; clients that connect wait until start() or run(). Throws ValueError (options), ConnectionError (an
+  /// address cannot be listened on).
+  explicit Server(ServerOptions options);
+  /// stop().
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  /// Runs the manager on a thread of its own. Once.
+  void start();
+  /// Runs the manager on the calling thread until stop(). Once, and instead of start().
+  void run();
+  /// Accepts no more clients, answers the requests that are here, tells clients that the manager is stopping, and
+  /// waits until all that is done, at most two seconds. Afterwards nothing is hosted any more. May be called again.
+  /// Not from the log function.
+  void stop();
+  /// Like stop(), but first waits until no client is connected, at most for `limit`.
+  void stop_when_unused(std::chrono::milliseconds limit);
+
+  /// Where it listens, with the real ports.
+  const std::vector<std::string>& addresses() const;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace tandem

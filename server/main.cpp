@@ -1,0 +1,59 @@
+// tandemd: flags, then the parts, then run.
+
+#include <poll.h>
+#include <sys/signalfd.h>
+
+#include <csignal>
+#include <cstdio>
+
+#include "server/options.hpp"
+#include "tandem/error.hpp"
+
+namespace {
+
+using namespace tandem;
+
+/// From here on the signals that end the program wait to be asked for.
+sigset_t block_ending_signals() {
+  sigset_t ending;
+  ::sigemptyset(&ending);
+  ::sigaddset(&ending, SIGTERM);
+  ::sigaddset(&ending, SIGINT);
+  ::pthread_sigmask(SIG_BLOCK, &ending, nullptr);
+  return ending;
+}
+
+void print_ready(const Server& server) {
+  std::string line = "tandemd " TANDEM_VERSION " ready:";
+  for (const std::string& address : server.addresses()) line += " " + address;
+  std::printf("%s\n", line.c_str());
+  std::fflush(stdout);
+}
+
+int run(server::ProgramOptions& options) {
+  sigset_t ending = block_ending_signals();
+  std::signal(SIGPIPE, SIG_IGN);
+  if (options.server.listen.empty()) options.server.listen.push_back(server::default_address());
+  Server server(options.server);
+  server.start();
+  print_ready(server);
+  int signal = 0;
+  ::sigwait(&ending, &signal);
+  // A second signal ends the program at once.
+  ::pthread_sigmask(SIG_UNBLOCK, &ending, nullptr);
+  server.stop();
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  server::ProgramOptions options;
+  if (std::optional<int> status = server::read_options(argc, argv, options)) return *status;
+  try {
+    return run(options);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "tandemd: %s\n", error.what());
+    return 1;
+  }
+}

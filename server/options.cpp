@@ -1,0 +1,86 @@
+#include "server/options.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <system_error>
+
+#include "tandem/error.hpp"
+
+namespace tandem::server {
+namespace {
+
+std::string flag_of(std::string_view limit) {
+  std::string flag = "--" + std::string(limit);
+  for (char& c : flag)
+    if (c == '_') c = '-';
+  return flag;
+}
+
+void add_limits(CLI::App& app, Limits& limits) {
+  for (const LimitDescription& limit : limit_descriptions) {
+    std::string help = std::string(limit.help) + " (" + std::to_string(limits.*limit.member) + ")";
+    CLI::Option* option = app.add_option(flag_of(limit.name), limits.*limit.member, help);
+    // 64K is 65536, and so is 64KiB.
+    option->transform(CLI::AsSizeValue(false));
+    option->check(CLI::Range(limit.least, limit.most));
+    option->type_name(limit.name.find("bytes") != limit.name.npos ? "SIZE" : "NUMBER")->group("Limits");
+  }
+}
+
+}  // namespace
+
+std::optional<int> read_options(int argc, char** argv, ProgramOptions& options) {
+  CLI::App app{"tandemd hosts dicts, lists, sets and values that processes share. Clients attach with tandem::Manager."};
+  ServerOptions& server = options.server;
+  server.log_level = LogLevel::info;
+  const std::map<std::string, LogLevel> levels{{"debug", LogLevel::debug},
+                                               {"info", LogLevel::info},
+                                               {"warning", LogLevel::warning},
+                                               {"error", LogLevel::error},
+                                               {"off", LogLevel::off}};
+  app.set_version_flag("--version", "tandemd " TANDEM_VERSION);
+  app.set_config("--config", "", "file of flags, as lines like: log-level=debug");
+  app.add_option("--listen", server.listen,
+                 "address to listen on: unix:/path, unix:@abstract-name or tcp://host:port; may be repeated "
+                 "(unix:$XDG_RUNTIME_DIR/tandem.sock)")
+      ->type_name("ADDRESS")
+      ->take_all();
+  app.add_option("--authkey-file", server.authkey_file, "file with the key that clients must hold too")
+      ->type_name("FILE");
+  app.add_flag("--insecure-tcp", server.insecure_tcp,
+               "listen on TCP addresses that other machines can reach, though nothing is encrypted");
+  CLI::Option* level = app.add_option("--log-level", server.log_level, "debug, info, warning, error or off (info)")
+                           ->transform(CLI::CheckedTransformer(levels, CLI::ignore_case))
+                           ->type_name("LEVEL");
+  app.add_option("--private-fd", options.private_descriptor,
+                 "used by clients that start a manager of their own: the socket to them")
+      ->type_name("NUMBER");
+  add_limits(app, server.limits);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error);
+  }
+  if (options.private_descriptor && level->count() == 0) server.log_level = LogLevel::warning;
+  return std::nullopt;
+}
+
+std::string default_address() {
+  if (const char* runtime = std::getenv("XDG_RUNTIME_DIR"); runtime != nullptr && *runtime == '/')
+    return "unix:" + std::string(runtime) + "/tandem.sock";
+  std::string folder = "/tmp/tandem-" + std::to_string(::geteuid());
+  if (::mkdir(folder.c_str(), S_IRWXU) != 0 && errno != EEXIST)
+    throw ConnectionError("cannot make " + folder + ": " + std::system_category().message(errno));
+  struct stat found {};
+  if (::lstat(folder.c_str(), &found) != 0 || !S_ISDIR(found.st_mode) || found.st_uid != ::geteuid() ||
+      (found.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+    throw ConnectionError(folder + " is not a folder of this user alone; remove it, or say --listen");
+  return "unix:" + folder + "/tandem.sock";
+}
+
+}  // namespace tandem::server

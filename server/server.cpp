@@ -1,0 +1,241 @@
+#include "tandem/server.hpp"
+
+#include <asio/executor_work_guard.hpp>
+#include <asio/io_context.hpp>
+#include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <csignal>
+#include <mutex>
+#include <thread>
+
+#include "client/authkey.hpp"
+#include "client/crypto.hpp"
+#include "server/logging.hpp"
+#include "server/objects/all.hpp"
+#include "server/session/service.hpp"
+#include "server/transport/listener.hpp"
+#include "tandem/address.hpp"
+#include "tandem/error.hpp"
+
+namespace tandem {
+namespace {
+
+using namespace server;
+
+// How long a stopping manager waits for clients to take their replies.
+constexpr std::chrono::milliseconds stop_ms_max{2000};
+
+Limits checked(Limits limits) {
+  for (const LimitDescription& limit : limit_descriptions) {
+    std::uint64_t value = limits.*limit.member;
+    if (value < limit.least || value > limit.most)
+      throw ValueError("limit " + std::string(limit.name) + " is " + std::to_string(value) + ", and goes from " +
+                       std::to_string(limit.least) + " to " + std::to_string(limit.most));
+  }
+  if (limits.memory_bytes_max == 0) {
+    auto pages = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES));
+    limits.memory_bytes_max = pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) / 4 * 3;
+  }
+  return limits;
+}
+
+std::string authkey_of(const ServerOptions& options, spdlog::logger& log) {
+  if (options.authkey_file.empty()) return options.authkey;
+  if (!options.authkey.empty()) throw ValueError("an authkey and an authkey file are given; one is enough");
+  std::string key = client::read_authkey_file(options.authkey_file);
+  struct stat file {};
+  if (::stat(options.authkey_file.c_str(), &file) == 0 && (file.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+    log.warn("authkey file {}: other users may read or change it; chmod 600 it", options.authkey_file);
+  return key;
+}
+
+Credentials credentials_of(std::string authkey) {
+  Credentials made;
+  made.has_authkey = !authkey.empty();
+  made.sign = [key = std::move(authkey)](std::initializer_list<wire::Bytes> parts) {
+    return client::hmac_sha256(key, parts);
+  };
+  made.fill_random = client::random_bytes;
+  made.equal = client::equal_constant_time;
+  made.own_uid = ::geteuid();
+  client::random_bytes(made.incarnation);
+  return made;
+}
+
+Facts facts_of(const Credentials& credentials) {
+  Facts facts;
+  facts.version = TANDEM_VERSION;
+  constexpr char digits[] = "0123456789abcdef";
+  for (std::uint8_t byte : credentials.incarnation) {
+    facts.incarnation_hex += digits[byte >> 4];
+    facts.incarnation_hex += digits[byte & 15];
+  }
+  facts.pid = static_cast<std::uint32_t>(::getpid());
+  auto now = std::chrono::system_clock::now().time_since_epoch();
+  facts.started_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+  std::array<std::uint8_t, sizeof facts.hash_seed> seed{};
+  client::random_bytes(seed);
+  facts.hash_seed = wire::load_little<std::uint64_t>(seed.data());
+  return facts;
+}
+
+}  // namespace
+
+// What a manager is made of, in the order in which it is put together; it is taken apart in the other.
+struct Server::Parts {
+  explicit Parts(ServerOptions options)
+      : log(make_logger(options.log_level, std::move(options.log))),
+        limits(checked(options.limits)),
+        credentials(credentials_of(authkey_of(options, *log))),
+        engine(limits, facts_of(credentials), hosted_types()),
+        service(engine, limits, credentials, *log),
+        stop_timer(io) {
+    ListenPolicy policy{credentials.has_authkey, options.insecure_tcp};
+    for (const std::string& text : options.listen) {
+      listeners.push_back(std::make_unique<Listener>(io, service, listen_on(Address::parse(text), policy)));
+      addresses.push_back(listeners.back()->address().to_string());
+    }
+    service.on_channel_gone = [this] { channel_gone(); };
+  }
+
+  void run();
+  void begin_stop();
+  void end_stop();
+  void channel_gone();
+  void wait_until_unused(std::chrono::milliseconds limit);
+  void wait_until_finished();
+
+  const pid_t pid = ::getpid();
+  std::unique_ptr<spdlog::logger> log;
+  const Limits limits;
+  const Credentials credentials;
+  Engine engine;
+  Service service;
+  asio::io_context io{1};
+  asio::steady_timer stop_timer;
+  std::vector<std::unique_ptr<Listener>> listeners;
+  std::vector<std::string> addresses;
+  std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work;
+  std::thread thread;
+  bool stop_when_unused = false;
+
+  // Guards what follows: where run() is, for threads that wait for it.
+  enum class Phase : std::uint8_t { built, running, finished };
+  std::mutex mutex;
+  std::condition_variable phase_changed;
+  Phase phase = Phase::built;
+};
+
+void Server::Parts::run() {
+  work.emplace(io.get_executor());
+  for (auto& listener : listeners) listener->start();
+  std::string where;
+  for (const std::string& address : addresses) where += " " + address;
+  log->info("tandem {} runs as process {}, listening on{}", TANDEM_VERSION, pid, where.empty() ? " nothing" : where);
+  io.run();
+  log->info("stopped");
+  std::lock_guard lock(mutex);
+  phase = Phase::finished;
+  phase_changed.notify_all();
+}
+
+void Server::Parts::begin_stop() {
+  if (service.shutting_down()) return;
+  for (auto& listener : listeners) listener->stop();
+  service.shut_down();
+  stop_timer.expires_after(stop_ms_max);
+  stop_timer.async_wait([this](asio::error_code error) {
+    if (error) return;
+    log->warn("{} clients did not take their replies in time", service.channels().size());
+    service.close_all();
+  });
+  if (service.channels().empty()) end_stop();
+}
+
+// Nothing is left to be done, so that io.run() returns.
+void Server::Parts::end_stop() {
+  stop_timer.cancel();
+  work.reset();
+}
+
+void Server::Parts::channel_gone() {
+  if (!service.channels().empty()) return;
+  if (service.shutting_down()) end_stop();
+  else if (stop_when_unused) begin_stop();
+}
+
+void Server::Parts::wait_until_unused(std::chrono::milliseconds limit) {
+  stop_when_unused = true;
+  if (service.channels().empty()) return begin_stop();
+  stop_timer.expires_after(limit);
+  stop_timer.async_wait([this](asio::error_code error) {
+    if (!error) begin_stop();
+  });
+}
+
+void Server::Parts::wait_until_finished() {
+  std::unique_lock lock(mutex);
+  phase_changed.wait(lock, [this] { return phase == Phase::finished; });
+  if (thread.joinable()) thread.join();
+}
+
+Server::Server(ServerOptions options) : parts_(std::make_unique<Parts>(std::move(options))) {}
+
+Server::~Server() {
+  if (parts_->pid != ::getpid()) {
+    // A forked child: threads, sockets and files are the parent's, and closing here would reach into its epoll.
+    (void)parts_.release();
+    return;
+  }
+  stop();
+}
+
+void Server::start() {
+  {
+    std::lock_guard lock(parts_->mutex);
+    if (parts_->phase != Parts::Phase::built) throw ValueError("a Server runs only once");
+    parts_->phase = Parts::Phase::running;
+  }
+  // Signals are for the program's own threads.
+  sigset_t all, before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  parts_->thread = std::thread([parts = parts_.get()] { parts->run(); });
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void Server::run() {
+  {
+    std::lock_guard lock(parts_->mutex);
+    if (parts_->phase != Parts::Phase::built) throw ValueError("a Server runs only once");
+    parts_->phase = Parts::Phase::running;
+  }
+  parts_->run();
+}
+
+void Server::stop() { stop_when_unused(std::chrono::milliseconds(0)); }
+
+void Server::stop_when_unused(std::chrono::milliseconds limit) {
+  {
+    std::lock_guard lock(parts_->mutex);
+    if (parts_->phase == Parts::Phase::built) {
+      for (auto& listener : parts_->listeners) listener->stop();
+      parts_->phase = Parts::Phase::finished;
+    }
+    if (parts_->phase == Parts::Phase::finished && !parts_->thread.joinable()) return;
+  }
+  asio::post(parts_->io, [parts = parts_.get(), limit] {
+    if (limit.count() > 0) parts->wait_until_unused(limit);
+    else parts->begin_stop();
+  });
+  parts_->wait_until_finished();
+}
+
+const std::vector<std::string>& Server::addresses() const { return parts_->addresses; }
+
+}  // namespace tandem

@@ -1,0 +1,366 @@
+#include "server/session/channel.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <new>
+#include <vector>
+
+#include "tandem/ops/manager.hpp"
+#include "tandem/wire/msgpack.hpp"
+
+namespace tandem::server {
+namespace {
+
+// Replies up to this size are given even when memory is short, so that a client can ask, and free.
+constexpr std::size_t reply_always_bytes = 4096;
+constexpr std::size_t reference_bytes = 12;  // of an encoded reference
+constexpr std::size_t input_bytes_min = 4096;
+constexpr std::size_t inbox_bytes_kept = 64 * 1024;
+
+std::uint64_t clock_ns() {
+  auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
+}
+
+}  // namespace
+
+Channel::Channel(Service& service, Link& link, Peer peer)
+    : service_(service),
+      link_(link),
+      peer_(std::move(peer)),
+      unsent_bytes_high_(std::min<std::uint64_t>(unsent_bytes_high, service.limits().outbox_bytes_max / 4)),
+      handshake_(service.credentials()) {
+  service_.channels_.insert(this);
+  ++service_.statistics_.connections_accepted;
+}
+
+Channel::~Channel() {
+  service_.channels_.erase(this);
+  service_.messages_bytes_changed(counted_messages_bytes_, 0);
+  if (session_ != nullptr) {
+    session_->outbox_bytes -= counted_outbox_bytes_;
+    session_->requests_under_way -= counted_requests_;
+    service_.leave(*session_);
+  }
+  if (service_.on_channel_gone) service_.on_channel_gone();
+}
+
+void Channel::start() { outbox_.append_raw(handshake_.hello()); }
+
+// ---- bytes in ---------------------------------------------------------------------------------------------------------
+
+std::span<std::uint8_t> Channel::input_space() {
+  if (inbox_used_ == 0) return service_.scratch();
+  // Room for the rest of the frame, but never much more than has already come: a size field alone costs no memory.
+  std::size_t missing = needed_ > inbox_used_ ? needed_ - inbox_used_ : 0;
+  std::size_t room = std::clamp(missing, input_bytes_min, std::max(inbox_bytes_kept, inbox_used_));
+  inbox_.truncate(inbox_used_);
+  return {inbox_.extend(room), room};
+}
+
+void Channel::received(std::size_t count) {
+  service_.statistics_.bytes_received += count;
+  begin_turn();
+  if (inbox_used_ != 0) {
+    inbox_used_ += count;
+    return take_from_inbox();
+  }
+  wire::Bytes fresh = service_.scratch().first(count);
+  std::size_t used = consume(fresh);
+  if (used == count) [[likely]]
+    return;
+  inbox_.clear();
+  inbox_.append(fresh.subspan(used));
+  inbox_used_ = count - used;
+}
+
+bool Channel::resume() {
+  if (!wants_turn()) return false;
+  waiting_ = false;
+  begin_turn();
+  take_from_inbox();
+  return true;
+}
+
+void Channel::take_from_inbox() {
+  std::size_t used = consume({inbox_.data(), inbox_used_});
+  inbox_.truncate(inbox_used_);
+  inbox_.drop_front(used);
+  inbox_.shrink(inbox_bytes_kept);
+  inbox_used_ -= used;
+}
+
+/// Carries out the frames at the front of `bytes` and gives how many bytes they took.
+std::size_t Channel::consume(wire::Bytes bytes) {
+  std::size_t used = state_ == State::greeting ? greet(bytes) : 0;
+  while (state_ == State::open && used != bytes.size()) {
+    if (held_back() || now_ns_ - turn_began_ns_ > turn_ns_max) [[unlikely]] {
+      waiting_ = true;
+      return used;
+    }
+    wire::Frame frame;
+    switch (wire::next_frame(bytes.subspan(used), service_.limits().frame_bytes_max, frame, needed_)) {
+      case wire::FrameStatus::complete: break;
+      case wire::FrameStatus::incomplete: return used;
+      case wire::FrameStatus::too_long:
+        fault(Code::resource_exhausted,
+              over_limit("a frame from the client", "frame_bytes_max", service_.limits().frame_bytes_max));
+        continue;
+      case wire::FrameStatus::malformed:
+        fault(Code::protocol_error, "the client sent something that is no frame: unknown kind or too short");
+        continue;
+    }
+    used += frame.bytes.size();
+    handle(frame);
+  }
+  return state_ == State::ending ? bytes.size() : used;
+}
+
+void Channel::begin_turn() {
+  if (session_ != nullptr) {
+    others_outbox_bytes_ = session_->outbox_bytes - counted_outbox_bytes_;
+    others_requests_ = session_->requests_under_way - counted_requests_;
+  }
+  turn_began_ns_ = now_ns_ = clock_ns();
+}
+
+// ---- bytes out --------------------------------------------------------------------------------------------------------
+
+void Channel::sent(std::size_t count) {
+  service_.statistics_.bytes_sent += count;
+  outbox_.sent(count);
+  settle_accounts();
+}
+
+void Channel::settle_accounts() {
+  std::uint64_t bytes = messages_bytes();
+  if (bytes == 0 && counted_messages_bytes_ == 0 && counted_requests_ == 0) [[likely]]
+    return;
+  service_.messages_bytes_changed(counted_messages_bytes_, bytes);
+  counted_messages_bytes_ = bytes;
+  if (session_ == nullptr) return;
+  session_->outbox_bytes += outbox_.unsent_bytes() - counted_outbox_bytes_;
+  session_->requests_under_way += requests_under_way() - counted_requests_;
+  counted_outbox_bytes_ = outbox_.unsent_bytes();
+  counted_requests_ = requests_under_way();
+}
+
+// ---- beginning and end ------------------------------------------------------------------------------------------------
+
+std::size_t Channel::greet(wire::Bytes bytes) {
+  needed_ = wire::answer_bytes;
+  Refusal refusal;
+  switch (handshake_.check(bytes, refusal)) {
+    case Handshake::Status::incomplete: return 0;
+    case Handshake::Status::proven: session_ = service_.admit(handshake_.answer(), peer_, refusal); break;
+    case Handshake::Status::refused: break;
+  }
+  if (session_ == nullptr) {
+    refuse(refusal);
+    return bytes.size();
+  }
+  outbox_.append_raw(handshake_.welcome(session_->id, session_->secret, service_.limits()));
+  state_ = State::open;
+  begin_turn();
+  return wire::answer_bytes;
+}
+
+void Channel::refuse(const Refusal& refusal) {
+  outbox_.append_raw(wire::as_bytes(wire::encode_refusal(refusal.code, refusal.text)));
+  service_.handshake_failed(peer_, refusal.reason, refusal.text);
+  state_ = State::ending;
+}
+
+void Channel::fault(Code code, std::string_view text) {
+  outbox_.append_fault(code, text);
+  ++service_.statistics_.protocol_errors;
+  service_.log_.warn("session {} (process {}) on {}: channel closed, {}: {}", session_->id, session_->pid,
+                     peer_.address, name_of(code), text);
+  state_ = State::ending;
+}
+
+void Channel::end_of_input() {
+  if (state_ == State::greeting) {
+    service_.handshake_failed(peer_, HandshakeFailure::cut_short, "the client went away in the middle of it");
+  } else if (state_ == State::open && (inbox_used_ != 0 || assemblies_.size() != 0)) {
+    service_.log_.debug("session {}: a channel ended in the middle of a request", session_->id);
+  }
+  state_ = State::ending;
+}
+
+void Channel::handshake_timed_out() {
+  if (state_ != State::greeting) return;
+  refuse({Code::timeout, HandshakeFailure::timeout,
+          over_limit("the handshake took too long", "handshake_ms_max", service_.limits().handshake_ms_max)});
+}
+
+void Channel::shut_down() {
+  if (state_ == State::greeting) {
+    refuse({Code::shutting_down, HandshakeFailure::shutting_down, "the manager is stopping"});
+  } else if (state_ == State::open) {
+    outbox_.append_fault(Code::shutting_down, "the manager is stopping");
+    state_ = State::ending;
+  }
+}
+
+// ---- frames -----------------------------------------------------------------------------------------------------------
+
+void Channel::handle(const wire::Frame& frame) {
+  switch (frame.kind) {
+    case wire::FrameKind::request: return handle_request(frame);
+    case wire::FrameKind::request_part: return handle_part(frame);
+    case wire::FrameKind::identify: return identify(frame);
+    default:
+      fault(Code::protocol_error,
+            "a client does not send frames of kind " + std::to_string(static_cast<unsigned>(frame.kind)));
+  }
+}
+
+void Channel::handle_request(const wire::Frame& frame) {
+  wire::RequestHeader header = frame.request_header();
+  if ((header.flags & ~(wire::flag_more | wire::flag_one_way)) != 0) [[unlikely]]
+    return fault(Code::protocol_error, "a request with unknown flags, " + std::to_string(header.flags));
+  if (assemblies_.size() != 0 && assemblies_.find(header.request) != nullptr) [[unlikely]]
+    return fault(Code::protocol_error,
+                 "request " + std::to_string(header.request) + " begins again before its last part has come");
+  if ((header.flags & wire::flag_more) == 0) [[likely]]
+    return run(header, frame.request_payload());
+
+  if (assemblies_.size() >= service_.limits().requests_under_way_max)
+    return fault(Code::resource_exhausted, over_limit("unfinished requests on one channel", "requests_under_way_max",
+                                                      service_.limits().requests_under_way_max));
+  bool too_many = too_many_under_way();
+  Assembly& assembly = *assemblies_.begin(header);
+  if (too_many) {
+    refuse_request(header, over_limit("one more request under way", "requests_under_way_max",
+                                      service_.limits().requests_under_way_max));
+    assemblies_.discard(assembly);
+  }
+  assemble(assembly, frame.request_payload(), true);
+}
+
+void Channel::handle_part(const wire::Frame& frame) {
+  wire::ReplyHeader header = frame.reply_header();  // same places; what is a code there are flags here
+  std::uint8_t flags = frame.bytes[5];
+  if ((flags & ~wire::flag_more) != 0)
+    return fault(Code::protocol_error, "a part with unknown flags, " + std::to_string(flags));
+  Assembly* assembly = assemblies_.find(header.request);
+  if (assembly == nullptr)
+    return fault(Code::protocol_error,
+                 "a part of request " + std::to_string(header.request) + ", which is not under way in parts");
+  assemble(*assembly, frame.short_payload(), (flags & wire::flag_more) != 0);
+}
+
+void Channel::assemble(Assembly& assembly, wire::Bytes payload, bool more) {
+  const Limits& limits = service_.limits();
+  if (!assembly.discarded) {
+    std::string_view why;
+    if (assembly.payload.size() + payload.size() > limits.message_bytes_max) {
+      refuse_request(assembly.header,
+                     over_limit("the request's arguments", "message_bytes_max", limits.message_bytes_max));
+      assemblies_.discard(assembly);
+    } else if (service_.memory_exceeded_by(payload.size() + messages_bytes() - counted_messages_bytes_)) {
+      refuse_request(assembly.header,
+                     over_limit("the request's arguments", "memory_bytes_max", limits.memory_bytes_max));
+      assemblies_.discard(assembly);
+    } else {
+      assemblies_.append(assembly, payload);
+    }
+  }
+  if (more) return;
+  wire::RequestHeader header = assembly.header;
+  bool discarded = assembly.discarded;
+  wire::Buffer whole = assemblies_.take(assembly);
+  if (!discarded) run(header, whole.view());
+}
+
+void Channel::identify(const wire::Frame& frame) {
+  if (frame.bytes.size() != wire::short_header_bytes)
+    return fault(Code::protocol_error, "an identify frame of the wrong length");
+  std::uint32_t pid = frame.reply_header().request;
+  service_.log_.debug("session {} of process {} is now that of process {}", session_->id, session_->pid, pid);
+  session_->pid = pid;
+}
+
+// ---- requests ---------------------------------------------------------------------------------------------------------
+
+void Channel::run(const wire::RequestHeader& header, wire::Bytes arguments) {
+  if (too_many_under_way()) [[unlikely]]
+    return refuse_request(header, over_limit("one more request under way", "requests_under_way_max",
+                                             service_.limits().requests_under_way_max));
+  last_actor_ = header.actor;
+  has_actor_ = true;
+  std::size_t at = outbox_.begin_reply();
+  Outcome outcome{};
+  try {
+    outcome = service_.engine_.step(Call{session_->id, header.actor, header.object, header.op, arguments},
+                                    outbox_.buffer());
+  } catch (const std::bad_alloc&) {
+    outbox_.abandon_reply(at);
+    service_.log_.error("session {}: out of memory in operation {} of object {}", session_->id, header.op,
+                        header.object);
+    return refuse_request(header, "the manager is out of memory");
+  }
+  std::uint64_t began_ns = std::exchange(now_ns_, clock_ns());
+  service_.statistics_.count_operation(outcome.operation, outcome.code, now_ns_ - began_ns);
+
+  if ((header.flags & wire::flag_one_way) != 0) {
+    give_back_references(at, header.actor);
+    return outbox_.abandon_reply(at);
+  }
+  if (!reply_fits(at)) [[unlikely]]
+    return replace_reply(at, header);
+  outbox_.finish_reply(at, outcome.code, header.request, service_.limits().frame_bytes_max);
+}
+
+bool Channel::reply_fits(std::size_t at) const {
+  if (others_outbox_bytes_ + outbox_.unsent_bytes() > service_.limits().outbox_bytes_max) return false;
+  return outbox_.reply_bytes(at) <= reply_always_bytes ||
+         !service_.memory_exceeded_by(messages_bytes() - counted_messages_bytes_);
+}
+
+// The operation itself stays done; it is only its reply that cannot be given.
+void Channel::replace_reply(std::size_t at, const wire::RequestHeader& header) {
+  const Limits& limits = service_.limits();
+  bool outbox = others_outbox_bytes_ + outbox_.unsent_bytes() > limits.outbox_bytes_max;
+  std::string what = "the operation was carried out, but its reply of " + std::to_string(outbox_.reply_bytes(at)) +
+                     " bytes cannot be kept for the client";
+  give_back_references(at, header.actor);
+  outbox_.abandon_reply(at);
+  ++service_.statistics_.replies_refused;
+  reply_error(header.request, Code::resource_exhausted,
+              outbox ? over_limit(what, "outbox_bytes_max", limits.outbox_bytes_max)
+                     : over_limit(what, "memory_bytes_max", limits.memory_bytes_max));
+}
+
+// The engine counted the references in a reply for the client, which will never see this one.
+void Channel::give_back_references(std::size_t at, std::uint32_t actor) {
+  wire::Bytes payload = outbox_.buffer().view_from(at + wire::short_header_bytes);
+  if (payload.size() < reference_bytes) return;
+  std::vector<ObjectId> objects;
+  for_each_reference(payload, [&](wire::Reference reference) { objects.push_back(reference.id); });
+  for (ObjectId object : objects) {
+    wire::Buffer arguments;
+    wire::Buffer unused_reply;
+    wire::Writer writer(arguments);
+    writer.array(2);
+    writer.unsigned_integer(object);
+    writer.integer(1);
+    service_.engine_.step(Call{session_->id, actor, ops::Manager::id, ops::Manager::Release::description.number,
+                               arguments.view()},
+                          unused_reply);
+  }
+}
+
+void Channel::refuse_request(const wire::RequestHeader& header, std::string_view text) {
+  ++service_.statistics_.requests_refused;
+  if ((header.flags & wire::flag_one_way) == 0) reply_error(header.request, Code::resource_exhausted, text);
+}
+
+void Channel::reply_error(std::uint32_t request, Code code, std::string_view text) {
+  std::size_t at = outbox_.begin_reply();
+  wire::Writer(outbox_.buffer()).text(text);
+  outbox_.finish_reply(at, code, request, service_.limits().frame_bytes_max);
+}
+
+}  // namespace tandem::server

@@ -1,0 +1,128 @@
+#pragma once
+// One channel, from handshake to end: bytes in, frames, Engine::step, bytes out. It has never heard of a socket; a
+// transport feeds and empties it:
+//
+//   start()                      the manager speaks first
+//   input_space(), received(n)   n bytes were read into the space; the frames in them are carried out
+//   resume()                     goes on with frames that were held back
+//   unsent(), sent(n)            after each of these: n of the unsent bytes are gone (0: none could be sent)
+//   wants_input(), wants_turn(), ending()   what to do next
+//
+// Frames are held back, and nothing more is read, while the client leaves its replies unread; and for the next turn
+// when this one has taken long, so that a client with many or slow requests does not keep others waiting.
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "server/session/assemblies.hpp"
+#include "server/session/outbox.hpp"
+#include "server/session/service.hpp"
+
+namespace tandem::server {
+
+class Channel {
+ public:
+  /// Unsent bytes above which a channel handles no further requests.
+  static constexpr std::size_t unsent_bytes_high = 1024 * 1024;
+  /// How long one turn may take before other channels get theirs.
+  static constexpr std::uint64_t turn_ns_max = 1'000'000;
+
+  Channel(Service& service, Link& link, Peer peer);
+  ~Channel();
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+
+  void start();
+  /// Never empty. Good until the next call.
+  std::span<std::uint8_t> input_space();
+  void received(std::size_t count);
+  wire::Bytes unsent() const { return outbox_.unsent(); }
+  void sent(std::size_t count);
+  /// Whether there was anything to go on with.
+  bool resume();
+
+  bool wants_input() const { return state_ <= State::open && !waiting_ && !held_back(); }
+  /// There is work that only waits for a turn.
+  bool wants_turn() const { return waiting_ && !held_back(); }
+  /// Nothing more is read; to be closed once all is sent.
+  bool ending() const { return state_ == State::ending; }
+  bool greeting() const { return state_ == State::greeting; }
+
+  /// The client will send nothing more.
+  void end_of_input();
+  void handshake_timed_out();
+  /// Tells the client that the manager is stopping.
+  void shut_down();
+  Link& link() { return link_; }
+
+  const Peer& peer() const { return peer_; }
+  const Session* session() const { return session_; }  // null during the handshake
+  std::uint32_t last_actor() const { return last_actor_; }
+  bool has_actor() const { return has_actor_; }
+
+ private:
+  enum class State : std::uint8_t { greeting, open, ending };
+
+  bool held_back() const {
+    return outbox_.unsent_bytes() > unsent_bytes_high_ ||
+           (outbox_.unsent_bytes() != 0 && service_.memory_exceeded_by(0));
+  }
+  void begin_turn();
+  void take_from_inbox();
+  void settle_accounts();
+  std::uint64_t messages_bytes() const { return inbox_used_ + assemblies_.bytes() + outbox_.unsent_bytes(); }
+  std::uint64_t requests_under_way() const { return assemblies_.size() + outbox_.unread_replies(); }
+  std::size_t consume(wire::Bytes bytes);
+  std::size_t greet(wire::Bytes bytes);
+  void refuse(const Refusal& refusal);
+  void fault(Code code, std::string_view text);
+
+  void handle(const wire::Frame& frame);
+  void handle_request(const wire::Frame& frame);
+  void handle_part(const wire::Frame& frame);
+  void identify(const wire::Frame& frame);
+  void assemble(Assembly& assembly, wire::Bytes payload, bool more);
+  void run(const wire::RequestHeader& header, wire::Bytes arguments);
+  bool reply_fits(std::size_t at) const;
+  void replace_reply(std::size_t at, const wire::RequestHeader& header);
+  void give_back_references(std::size_t at, std::uint32_t actor);
+  void refuse_request(const wire::RequestHeader& header, std::string_view text);
+  void reply_error(std::uint32_t request, Code code, std::string_view text);
+  bool too_many_under_way() const {
+    return others_requests_ + requests_under_way() >= service_.limits().requests_under_way_max;
+  }
+
+  // Given by the transport.
+  Service& service_;
+  Link& link_;
+  Peer peer_;
+  std::uint64_t unsent_bytes_high_;  // unsent_bytes_high, or less under a small outbox_bytes_max
+
+  // The client's side of the conversation.
+  State state_ = State::greeting;
+  Handshake handshake_;
+  Session* session_ = nullptr;
+  std::uint32_t last_actor_ = 0;
+  bool has_actor_ = false;
+
+  // Bytes.
+  wire::Buffer inbox_;          // received, not handled: part of a frame, or frames held back
+  std::size_t inbox_used_ = 0;  // of inbox_: behind it lies room given out by input_space()
+  std::size_t needed_ = 0;      // bytes that the frame at the front of inbox_ takes in all
+  bool waiting_ = false;        // inbox_ may begin with a complete frame
+  Outbox outbox_;
+  Assemblies assemblies_;
+
+  // What of the session's and the service's totals is this channel's, as of the last settling.
+  std::uint64_t counted_outbox_bytes_ = 0;
+  std::uint64_t counted_requests_ = 0;
+  std::uint64_t counted_messages_bytes_ = 0;
+  // This turn: what is of the session's other channels, when it began, and the last reading of the clock.
+  std::uint64_t others_outbox_bytes_ = 0;
+  std::uint64_t others_requests_ = 0;
+  std::uint64_t turn_began_ns_ = 0;
+  std::uint64_t now_ns_ = 0;
+};
+
+}  // namespace tandem::server

@@ -1,0 +1,83 @@
+#pragma once
+// What all channels of one manager share: the engine, the sessions, the limits, the counters. Everything here happens
+// on the engine's thread.
+
+#include <spdlog/logger.h>
+
+#include <functional>
+#include <memory>
+#include <unordered_set>
+
+#include "server/engine/engine.hpp"
+#include "server/session/sessions.hpp"
+#include "server/session/statistics.hpp"
+#include "tandem/limits.hpp"
+
+namespace tandem::server {
+
+class Channel;
+
+class Service {
+ public:
+  /// `limits.memory_bytes_max` is a number of bytes, no longer 0. Engine and logger outlive the service.
+  Service(Engine& engine, const Limits& limits, Credentials credentials, spdlog::logger& log);
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+
+  Engine& engine() { return engine_; }
+  const Limits& limits() const { return limits_; }
+  const Credentials& credentials() const { return credentials_; }
+  const Sessions& sessions() const { return sessions_; }
+  Statistics& statistics() { return statistics_; }
+  spdlog::logger& log() { return log_; }
+  const std::unordered_set<Channel*>& channels() const { return channels_; }
+
+  /// Gives the channel of a proven client its session, or null and a refusal.
+  Session* admit(const wire::Answer& answer, const Peer& peer, Refusal& refusal);
+  /// One channel of the session has ended; with the last one the session ends.
+  void leave(Session& session);
+
+  /// Counts and logs a channel that ends in its handshake.
+  void handshake_failed(const Peer& peer, HandshakeFailure reason, std::string_view text);
+
+  /// Bytes held by unfinished requests and unsent replies.
+  std::uint64_t messages_bytes() const { return messages_bytes_; }
+  void messages_bytes_changed(std::uint64_t before, std::uint64_t now) { messages_bytes_ += now - before; }
+  /// Whether `more` bytes would take objects and messages over memory_bytes_max.
+  bool memory_exceeded_by(std::uint64_t more) const {
+    return engine_.registry().memory_bytes() + messages_bytes_ + more > limits_.memory_bytes_max;
+  }
+  /// Where a read goes that no channel has to keep (see Channel::input_space).
+  std::span<std::uint8_t> scratch() { return {scratch_.get(), scratch_bytes}; }
+
+  /// No channel is admitted from now on, and every channel is woken: it answers what it has received and ends.
+  void shut_down();
+  /// Ends all channels at once.
+  void close_all();
+  bool shutting_down() const { return shutting_down_; }
+  /// Called when a channel is gone, after its session ended (if it did).
+  std::function<void()> on_channel_gone;
+
+ private:
+  friend class Channel;
+  static constexpr std::size_t scratch_bytes = 64 * 1024;
+
+  Session* open_session(const wire::Answer& answer, const Peer& peer, Refusal& refusal);
+
+  Engine& engine_;
+  const Limits limits_;
+  const Credentials credentials_;
+  spdlog::logger& log_;
+  Sessions sessions_;
+  Statistics statistics_;
+  std::unordered_set<Channel*> channels_;
+  std::uint64_t channels_admitted_ = 0;
+  std::uint64_t messages_bytes_ = 0;
+  std::unique_ptr<std::uint8_t[]> scratch_{new std::uint8_t[scratch_bytes]};
+  bool shutting_down_ = false;
+};
+
+/// "WHAT: over NAME (VALUE)", which is what a ResourceExhausted says.
+std::string over_limit(std::string_view what, std::string_view limit_name, std::uint64_t limit);
+
+}  // namespace tandem::server

@@ -1,0 +1,83 @@
+#pragma once
+// What a manager counts. Plain integers, written and read on the engine's thread only.
+
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "tandem/error.hpp"
+
+namespace tandem::server {
+
+/// How long operations took. Bucket i counts those of less than 2^i ns that the buckets below do not count; the last
+/// one counts all the rest.
+class LatencyHistogram {
+ public:
+  static constexpr std::size_t bucket_count = 40;  // 2^39 ns are nine minutes
+
+  void add(std::uint64_t nanoseconds) {
+    std::size_t bucket = static_cast<std::size_t>(std::bit_width(nanoseconds));
+    ++counts_[bucket < bucket_count ? bucket : bucket_count - 1];
+    sum_ns_ += nanoseconds;
+  }
+  std::uint64_t count(std::size_t bucket) const { return counts_[bucket]; }
+  std::uint64_t sum_ns() const { return sum_ns_; }
+  /// Durations in the bucket are below this; meaningless for the last one.
+  static constexpr std::uint64_t bound_ns(std::size_t bucket) { return std::uint64_t{1} << bucket; }
+  /// A bound that at least `share` (0 … 1) of the durations are below; 0 when nothing was counted.
+  std::uint64_t quantile_ns(double share) const;
+
+ private:
+  std::array<std::uint64_t, bucket_count> counts_{};
+  std::uint64_t sum_ns_ = 0;
+};
+
+struct OperationStatistics {
+  std::uint64_t count = 0;
+  std::uint64_t errors = 0;  // outcomes other than ok; part of `count`
+  LatencyHistogram latency;
+};
+
+/// Why a channel did not get through its handshake.
+enum class HandshakeFailure : std::uint8_t {
+  garbage,        // the first bytes are not those of a tandem client
+  version,        // another version of the protocol
+  authkey,        // a wrong proof
+  uid,            // no authkey, and another user
+  session,        // joins or inherits a session that is not there, or with a wrong secret
+  limit,          // sessions_max or channels_max
+  timeout,        // handshake_ms_max
+  cut_short,      // the client went away in the middle
+  shutting_down,  // the manager is stopping
+};
+inline constexpr std::size_t handshake_failure_count = 9;
+std::string_view name_of(HandshakeFailure reason);
+
+struct Statistics {
+  /// `operation_count`: number of Engine::operations(), whose indices those of `operations` are.
+  explicit Statistics(std::size_t operation_count) : operations(operation_count) {}
+
+  std::vector<OperationStatistics> operations;
+  OperationStatistics unresolved;  // requests for objects or operations that are not there
+  std::uint64_t requests_refused = 0;  // by a limit, before they reached the engine
+  std::uint64_t replies_refused = 0;   // by a limit, after the engine had answered
+
+  std::uint64_t connections_accepted = 0;
+  std::uint64_t sessions_opened = 0;
+  std::uint64_t protocol_errors = 0;
+  std::array<std::uint64_t, handshake_failure_count> handshakes_failed{};
+  std::uint64_t bytes_received = 0;
+  std::uint64_t bytes_sent = 0;
+
+  /// `operation`: an Outcome's.
+  void count_operation(std::uint16_t operation, Code code, std::uint64_t nanoseconds) {
+    OperationStatistics& one = operation < operations.size() ? operations[operation] : unresolved;
+    ++one.count;
+    one.errors += code != Code::ok;
+    one.latency.add(nanoseconds);
+  }
+};
+
+}  // namespace tandem::server

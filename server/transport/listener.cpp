@@ -1,0 +1,118 @@
+#include "server/transport/listener.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <system_error>
+
+#include "server/transport/socket_channel.hpp"
+
+namespace tandem::server {
+namespace {
+
+constexpr int accepts_per_turn = 32;
+// Clients in their handshake beyond channels_max: room to tell them that there is no room.
+constexpr std::uint64_t channels_over = 64;
+constexpr std::chrono::milliseconds back_off_ms{50};
+
+// A peer that is gone without a word is noticed within a minute and a half.
+constexpr int keepalive_idle_s = 60;
+constexpr int keepalive_interval_s = 10;
+constexpr int keepalive_probes = 3;
+
+void set_tcp_options(int descriptor) {
+  int on = 1;
+  ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  ::setsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  ::setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, &keepalive_idle_s, sizeof keepalive_idle_s);
+  ::setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, &keepalive_interval_s, sizeof keepalive_interval_s);
+  ::setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPCNT, &keepalive_probes, sizeof keepalive_probes);
+}
+
+std::string text_of(const sockaddr_storage& name) {
+  char host[INET6_ADDRSTRLEN] = "";
+  if (name.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(name);
+    ::inet_ntop(AF_INET, &v4.sin_addr, host, sizeof host);
+    return "tcp://" + std::string(host) + ":" + std::to_string(ntohs(v4.sin_port));
+  }
+  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(name);
+  ::inet_ntop(AF_INET6, &v6.sin6_addr, host, sizeof host);
+  return "tcp://[" + std::string(host) + "]:" + std::to_string(ntohs(v6.sin6_port));
+}
+
+Peer peer_of(int descriptor, const Address& listener, const sockaddr_storage& name) {
+  if (!listener.is_unix()) return {text_of(name), std::nullopt};
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  if (::getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0)
+    return {listener.to_string(), std::nullopt};
+  return {listener.to_string(), credentials.uid};
+}
+
+}  // namespace
+
+Listener::Listener(asio::io_context& io, Service& service, ListeningSocket socket)
+    : io_(io),
+      service_(service),
+      socket_(std::move(socket)),
+      acceptor_(io, socket_.descriptor.release()),
+      timer_(io) {}
+
+void Listener::stop() {
+  if (!acceptor_.is_open()) return;
+  // First the file, then the socket: whoever finds the file finds somebody listening.
+  remove_file(socket_);
+  timer_.cancel();
+  asio::error_code ignored;
+  acceptor_.close(ignored);
+}
+
+void Listener::wait_for_client() {
+  acceptor_.async_wait(asio::posix::stream_descriptor::wait_read, [this](asio::error_code error) {
+    if (error || !acceptor_.is_open()) return;
+    if (service_.channels().size() >= service_.limits().channels_max + channels_over) return back_off();
+    accept_some();
+  });
+}
+
+void Listener::accept_some() {
+  for (int accepted = 0; accepted < accepts_per_turn; ++accepted) {
+    if (accept_one()) continue;
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      if (!std::exchange(backing_off_, true))
+        service_.log().error("{}: no more clients can be taken for now: {}", address().to_string(),
+                             std::system_category().message(errno));
+      return back_off();
+    }
+    break;
+  }
+  backing_off_ = false;
+  wait_for_client();
+}
+
+/// False with errno set when there is nobody to accept, or no means to.
+bool Listener::accept_one() {
+  sockaddr_storage name{};
+  socklen_t size = sizeof name;
+  Descriptor client(::accept4(acceptor_.native_handle(), reinterpret_cast<sockaddr*>(&name), &size,
+                              SOCK_NONBLOCK | SOCK_CLOEXEC));
+  // A client that went away while it waited is no reason to stop accepting.
+  if (!client) return errno == ECONNABORTED || errno == EINTR;
+  if (!address().is_unix()) set_tcp_options(client.get());
+  Peer peer = peer_of(client.get(), address(), name);
+  std::make_shared<SocketChannel>(io_, service_, std::move(client), std::move(peer))->start();
+  return true;
+}
+
+void Listener::back_off() {
+  timer_.expires_after(back_off_ms);
+  timer_.async_wait([this](asio::error_code error) {
+    if (!error && acceptor_.is_open()) wait_for_client();
+  });
+}
+
+}  // namespace tandem::server
