@@ -1,0 +1,92 @@
+#include "tandem/manager.hpp"
+
+#include <cstdlib>
+
+#include "client/authkey.hpp"
+#include "client/connection.hpp"
+#include "client/launch.hpp"
+
+namespace tandem {
+namespace {
+
+std::string authkey_of(const Options& options) {
+  if (options.authkey_file.empty()) return options.authkey;
+  if (!options.authkey.empty())
+    throw ValueError("both authkey and authkey_file are given; which one is meant?");
+  return client::read_authkey_file(options.authkey_file);
+}
+
+client::ConnectionPtr connect(std::unique_ptr<client::Connector> connector, const Options& options) {
+  return client::Connection::open(std::move(connector), {options.connect_timeout, options.call_timeout});
+}
+
+std::unique_ptr<client::PrivateManager> launch(const Options& options) {
+  if (!options.authkey.empty() || !options.authkey_file.empty())
+    throw ValueError("a private manager has a key of its own; authkey is for attaching to an address");
+  return std::make_unique<client::PrivateManager>(client::find_tandemd(), options.start_timeout);
+}
+
+}  // namespace
+
+struct Manager::State {
+  State(client::ConnectionPtr connection, std::unique_ptr<client::PrivateManager> manager)
+      : own(std::move(manager)),
+        object(std::move(connection), {ops::Manager::number, ops::Manager::id}, false) {}
+
+  std::unique_ptr<client::PrivateManager> own;  // null: we attached to one; goes last
+  client::RemoteObject object;
+};
+
+Manager::Manager() : Manager(Options{}) {}
+
+Manager::Manager(const Options& options) {
+  auto own = launch(options);
+  auto connector = std::make_unique<client::SocketConnector>(own->address(), own->authkey());
+  state_ = std::make_shared<State>(connect(std::move(connector), options), std::move(own));
+}
+
+Manager::Manager(std::string_view address, const Options& options)
+    : Manager(std::make_unique<client::SocketConnector>(Address::parse(address), authkey_of(options)),
+              options) {}
+
+Manager::Manager(std::unique_ptr<client::Connector> connector, const Options& options)
+    : state_(std::make_shared<State>(connect(std::move(connector), options), nullptr)) {}
+
+Manager Manager::from_environment(Options options) {
+  const char* address = std::getenv("TANDEM_ADDRESS");
+  if (address == nullptr || *address == '\0')
+    throw ValueError("TANDEM_ADDRESS is not set; it is to hold a manager's address, such as unix:/path");
+  if (const char* file = std::getenv("TANDEM_AUTHKEY_FILE"); file != nullptr) options.authkey_file = file;
+  return Manager(address, options);
+}
+
+const client::RemoteObject& Manager::object() const {
+  return state_->object;
+}
+
+std::string Manager::address() const {
+  return connection()->address();
+}
+
+void Manager::shutdown() const {
+  if (state_ && state_->own) state_->own->stop();
+}
+
+std::vector<ObjectInfo> Manager::objects(std::optional<std::string_view> type) const {
+  constexpr std::int64_t page = 1000;
+  std::vector<ObjectInfo> all;
+  std::int64_t after = 0;
+  do {
+    auto [next, descriptions] =
+        call<ops::Manager::Objects, std::pair<std::int64_t, std::vector<nlohmann::json>>>(after, page, type);
+    for (const nlohmann::json& each : descriptions) {
+      const nlohmann::json& name = each.at("name");
+      all.push_back({each.at("id"), name.is_null() ? std::string() : name.get<std::string>(), each.at("type"),
+                     each.at("size"), each.at("references"), each.at("memory_bytes")});
+    }
+    after = next;
+  } while (after != 0);
+  return all;
+}
+
+}  // namespace tandem

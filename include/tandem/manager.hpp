@@ -1,0 +1,277 @@
+#pragma once
+// Manager: the way to a manager process and to the objects it hosts.
+//
+//   Python's multiprocessing.Manager          here
+//   Manager()                                 Manager m;                    a private manager, gone with the last copy
+//   BaseManager(address, authkey).connect()   Manager m(address, options);  one that runs already (tandemd)
+//   m.dict(), m.dict({"a": 1})                m.dict<K, V>(), m.dict<K, V>({{"a", 1}})
+//   m.list([1, 2])                            m.list<int>({1, 2})
+//   m.Namespace()                             m.ns()
+//   m.Value("i", 0)                           m.value<int>(0)
+//   m.Array("i", 10), m.Array("i", [1, 2])    m.array<int>(10), m.array<int>({1, 2})
+//   -                                         m.dict<K, V>("scores")        get or create by name
+//   m.shutdown()                              m.shutdown()
+//
+// Types left out are nlohmann::json: m.dict() takes keys and values of any kind.
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "tandem/codec/parameter.hpp"
+#include "tandem/codec/result.hpp"
+#include "tandem/ops/manager.hpp"
+#include "tandem/proxy/array.hpp"
+#include "tandem/proxy/dict.hpp"
+#include "tandem/proxy/list.hpp"
+#include "tandem/proxy/namespace.hpp"
+#include "tandem/proxy/set.hpp"
+#include "tandem/proxy/value.hpp"
+
+namespace tandem {
+
+namespace client {
+class Connector;  // client/connector.hpp, internal: how a connection gets its channels
+}
+
+/// How to reach a manager. Limits of zero mean none.
+struct Options {
+  std::string authkey{};  // shared with the manager; any bytes. It is never sent
+  std::string
+      authkey_file{};  // or the file that holds it, as given to tandemd: line ends behind it do not count
+  std::chrono::milliseconds connect_timeout{5000};  // for each channel, its handshake included
+  std::chrono::milliseconds call_timeout{0};        // for each operation; see Timeout below
+  std::chrono::milliseconds start_timeout{10000};   // for a private manager to become ready
+};
+
+/// What a manager says of one of its objects.
+struct ObjectInfo {
+  std::uint64_t id = 0;
+  std::string name;              // empty: unnamed
+  std::string type;              // "dict", "list", …
+  std::uint64_t size = 0;        // in elements
+  std::uint64_t references = 0;  // held by client processes and by containers
+  std::uint64_t memory_bytes = 0;
+};
+
+/// A handle; copies share one session of this process with the manager. Threads may use one Manager at once. A forked
+/// child goes on with the handles and proxies it inherited, in a session of its own.
+///
+/// A private manager belongs to the process that started it and ends with the last handle there, with shutdown(), or
+/// within a second of that process's death. Proxies do not keep it: used later they throw ConnectionError.
+///
+/// Objects with a name live until remove(); without, as long as a proxy or a container refers to them.
+///
+/// Every operation, here and of the proxies, is one round trip, and may throw ConnectionError (the manager cannot be
+/// reached or went away; the text names the address and what was under way) and Timeout (call_timeout ran out; whether
+/// the operation was done is not known, and the session goes on). A call that failed is never repeated by itself.
+class Manager {
+ public:
+  /// Starts a private manager, which is ready when this returns: a tandemd, looked for at $TANDEM_TANDEMD or else
+  /// beside the running program, beside the library, where it was installed, and in PATH. ConnectionError says where it
+  /// was looked for, or how it ended. Keys in `options` are refused (ValueError): it gets a key of its own.
+  Manager();
+  explicit Manager(const Options& options);
+  /// Attaches to the manager at an address (address.hpp has the forms). ValueError: no address, or no readable key
+  /// file. ConnectionError, Timeout: nobody answers. AuthenticationError: another authkey, or a user that may not
+  /// connect. VersionError, ProtocolError: something else answers.
+  explicit Manager(std::string_view address, const Options& options = {});
+  /// Attaches to $TANDEM_ADDRESS with the key in the file $TANDEM_AUTHKEY_FILE, if that is set. ValueError when there
+  /// is no TANDEM_ADDRESS. `options` may add the rest, but no key.
+  static Manager from_environment(Options options = {});
+  /// For the library's own use: attaches through a connector.
+  Manager(std::unique_ptr<client::Connector> connector, const Options& options);
+
+  // Each of the following creates an unnamed object, with contents or empty; or, given a name first, gets the object of
+  // that name, and creates it if there is none; contents count only then. TypeError: the name is another type's.
+
+  template <class K = nlohmann::json, class V = nlohmann::json>
+  Dict<K, V> dict() const {
+    return create<Dict<K, V>>(std::nullopt);
+  }
+  template <class K = nlohmann::json, class V = nlohmann::json>
+  Dict<K, V> dict(std::initializer_list<std::pair<K, V>> entries) const {
+    return create<Dict<K, V>>(std::nullopt, client::entries_of<K, V>(entries));
+  }
+  /// From a range of pairs, a JSON object, or a dict or namespace of the same manager.
+  template <class K = nlohmann::json, class V = nlohmann::json, class R>
+  requires client::EntryRange<R, K, V> || client::is_proxy<R> || client::Untyped<R> Dict<K, V> dict(
+      const R& entries)
+  const { return create<Dict<K, V>>(std::nullopt, client::entries_of<K, V>(entries)); }
+  template <class K = nlohmann::json, class V = nlohmann::json>
+  Dict<K, V> dict(std::string_view name) const {
+    return create<Dict<K, V>>(name);
+  }
+  template <class K = nlohmann::json, class V = nlohmann::json>
+  Dict<K, V> dict(std::string_view name, std::initializer_list<std::pair<K, V>> entries) const {
+    return create<Dict<K, V>>(name, client::entries_of<K, V>(entries));
+  }
+  template <class K = nlohmann::json, class V = nlohmann::json, class R>
+  requires client::EntryRange<R, K, V> || client::is_proxy<R> || client::Untyped<R> Dict<K, V> dict(
+      std::string_view name, const R& entries)
+  const { return create<Dict<K, V>>(name, client::entries_of<K, V>(entries)); }
+
+  template <class T = nlohmann::json>
+  List<T> list() const {
+    return create<List<T>>(std::nullopt);
+  }
+  template <class T = nlohmann::json>
+  List<T> list(std::initializer_list<T> items) const {
+    return create<List<T>>(std::nullopt, client::items_of<T>(items));
+  }
+  /// From a range, a JSON array, or a list, set or dict (its keys) of the same manager.
+  template <class T = nlohmann::json, class R>
+  requires client::ItemRange<R, T> || client::is_proxy<R> || client::Untyped<R> List<T> list(const R& items)
+  const { return create<List<T>>(std::nullopt, client::items_of<T>(items)); }
+  template <class T = nlohmann::json>
+  List<T> list(std::string_view name) const {
+    return create<List<T>>(name);
+  }
+  template <class T = nlohmann::json>
+  List<T> list(std::string_view name, std::initializer_list<T> items) const {
+    return create<List<T>>(name, client::items_of<T>(items));
+  }
+  template <class T = nlohmann::json, class R>
+  requires client::ItemRange<R, T> || client::is_proxy<R> || client::Untyped<R> List<T> list(
+      std::string_view name, const R& items)
+  const { return create<List<T>>(name, client::items_of<T>(items)); }
+
+  template <class T = nlohmann::json>
+  Set<T> set() const {
+    return create<Set<T>>(std::nullopt);
+  }
+  template <class T = nlohmann::json>
+  Set<T> set(std::initializer_list<T> items) const {
+    return create<Set<T>>(std::nullopt, client::items_of<T>(items));
+  }
+  /// As list().
+  template <class T = nlohmann::json, class R>
+  requires client::ItemRange<R, T> || client::is_proxy<R> || client::Untyped<R> Set<T> set(const R& items)
+  const { return create<Set<T>>(std::nullopt, client::items_of<T>(items)); }
+  template <class T = nlohmann::json>
+  Set<T> set(std::string_view name) const {
+    return create<Set<T>>(name);
+  }
+  template <class T = nlohmann::json>
+  Set<T> set(std::string_view name, std::initializer_list<T> items) const {
+    return create<Set<T>>(name, client::items_of<T>(items));
+  }
+  template <class T = nlohmann::json, class R>
+  requires client::ItemRange<R, T> || client::is_proxy<R> || client::Untyped<R> Set<T> set(
+      std::string_view name, const R& items)
+  const { return create<Set<T>>(name, client::items_of<T>(items)); }
+
+  Namespace ns() const { return create<Namespace>(std::nullopt); }
+  Namespace ns(std::string_view name) const { return create<Namespace>(name); }
+
+  template <class T = nlohmann::json>
+  Value<T> value(client::In<T> initial) const {
+    return create<Value<T>>(std::nullopt, initial);
+  }
+  template <class T = nlohmann::json>
+  Value<T> value(std::string_view name, client::In<T> initial) const {
+    return create<Value<T>>(name, initial);
+  }
+
+  /// `size` zeros.
+  template <client::Arithmetic T>
+  Array<T> array(std::size_t size) const {
+    return create_array<T>(std::nullopt, size, size);
+  }
+  template <client::Arithmetic T>
+  Array<T> array(std::initializer_list<T> elements) const {
+    return create_array<T>(std::nullopt, client::RawElements<T>(elements), elements.size());
+  }
+  template <client::Arithmetic T, class R>
+  requires client::ItemRange<R, T> Array<T> array(const R& elements)
+  const {
+    std::vector<T> copied(std::ranges::begin(elements), std::ranges::end(elements));
+    return create_array<T>(std::nullopt, client::RawElements<T>(copied), copied.size());
+  }
+  /// An existing array has to have this length (ValueError) and elements of this type (TypeError).
+  template <client::Arithmetic T>
+  Array<T> array(std::string_view name, std::size_t size) const {
+    return create_array<T>(name, size, size);
+  }
+  template <client::Arithmetic T>
+  Array<T> array(std::string_view name, std::initializer_list<T> elements) const {
+    return create_array<T>(name, client::RawElements<T>(elements), elements.size());
+  }
+  template <client::Arithmetic T, class R>
+  requires client::ItemRange<R, T> Array<T> array(std::string_view name, const R& elements)
+  const {
+    std::vector<T> copied(std::ranges::begin(elements), std::ranges::end(elements));
+    return create_array<T>(name, client::RawElements<T>(copied), copied.size());
+  }
+
+  /// An object that is there: `m.get<Dict<std::string, int>>("scores")`. NotFound; TypeError.
+  template <class P>
+  requires client::is_proxy<P> P get(std::string_view name)
+  const { return call<ops::Manager::Get, P>(name, P::Operations::type); }
+  bool exists(std::string_view name) const { return call<ops::Manager::Exists, bool>(name); }
+  /// Takes the name away, and the object with it: proxies to it throw ObjectGone from now on. Gives whether there was
+  /// one.
+  bool remove(std::string_view name) const { return call<ops::Manager::Remove, bool>(name); }
+  /// All objects, or those of one type, in the order they were created. Read by pages: objects that come and go
+  /// meanwhile may be missing or listed.
+  std::vector<ObjectInfo> objects(std::optional<std::string_view> type = {}) const;
+
+  /// One round trip that does nothing.
+  void ping() const { call<ops::Manager::Ping>(); }
+  /// What the manager says of itself: version, limits, counts. A JSON object.
+  nlohmann::json information() const { return call<ops::Manager::Information, nlohmann::json>(); }
+
+  /// Where the manager listens.
+  std::string address() const;
+  /// Ends a private manager now, for all handles; returns when it is gone. Does nothing to one that has ended or that
+  /// this process did not start.
+  void shutdown() const;
+
+  /// For the library's own use.
+  const client::ConnectionPtr& connection() const { return object().connection(); }
+
+ private:
+  struct State;
+  explicit Manager(std::shared_ptr<State> state) : state_(std::move(state)) {}
+
+  const client::RemoteObject& object() const;
+
+  template <class Op, class R = void, class... A>
+  R call(const A&... arguments) const {
+    client::Call call(object(), Op::description, sizeof...(A));
+    client::encode_arguments<Op>(call.arguments(), arguments...);
+    return client::decode_result<typename Op::Result, R>(call.send());
+  }
+  /// The object, and whether it was made by this call.
+  template <class P, class... A>
+  std::pair<std::shared_ptr<client::RemoteObject>, bool> obtain(std::optional<std::string_view> name,
+                                                                const A&... contents) const {
+    using Operations = typename P::Operations;
+    return call<ops::Manager::Create, std::pair<std::shared_ptr<client::RemoteObject>, bool>>(
+        Operations::type, name, client::arguments_of<typename Operations::Create>(contents...));
+  }
+  template <class P, class... A>
+  P create(std::optional<std::string_view> name, const A&... contents) const {
+    return P(obtain<P>(name, contents...).first);
+  }
+  template <client::Arithmetic T, class A>
+  Array<T> create_array(std::optional<std::string_view> name, const A& contents, std::size_t size) const {
+    auto [remote, is_new] = obtain<Array<T>>(name, Array<T>::typecode, contents);
+    Array<T> array(std::move(remote));
+    if (is_new) return array;
+    array.check_type();
+    if (std::size_t found = array.size(); found != size)
+      throw ValueError("asked for array \"" + std::string(*name) + "\" of " + std::to_string(size) +
+                       " elements, found one of " + std::to_string(found));
+    return array;
+  }
+
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace tandem
