@@ -1,0 +1,170 @@
+#pragma once
+// What proxies take as arguments besides plain values: ranges written as items or entries, any value for untyped
+// proxies, raw elements. Users see them only as the types their own values convert to.
+
+#include <ranges>
+#include <span>
+#include <string>
+#include <type_traits>
+
+#include "tandem/codec/container.hpp"
+
+namespace tandem::client {
+
+template <class T>
+concept Untyped = std::same_as<T, nlohmann::json>;
+
+/// A range whose elements can be written as T's; text and JSON are none, since their elements are not what is meant.
+template <class R, class T>
+concept ItemRange =
+    std::ranges::input_range<const R> && !is_proxy<R> && !std::convertible_to<const R&, std::string_view> &&
+    !std::same_as<R, nlohmann::json> &&
+    (Untyped<T> || std::convertible_to<std::ranges::range_reference_t<const R>, T>);
+/// A range of pairs that can be written as keys and values.
+template <class R, class K, class V>
+concept EntryRange = std::ranges::input_range<const R> && !is_proxy<R> && requires(const R& range) {
+  (*std::ranges::begin(range)).first;
+  (*std::ranges::begin(range)).second;
+};
+
+/// What derives from it writes itself, in whatever form its place asks for.
+struct Argument {};
+
+/// Any value that can be written, for the length of a call: what untyped proxies take, so that d[std::pair(1, 2)],
+/// d["k"] = account and l.push_back({1, "a"}) write each C++ value in its own form. Holds on to what it was made from.
+class AnyValue : public Argument {
+ public:
+  AnyValue() = default;  // null, as nlohmann::json()
+  template <class A>
+    requires Encodable<ValueOf<A>> && (!std::derived_from<A, AnyValue>)
+  AnyValue(const A& value) : value_(&value), encode_(&encode_as<A>) {}
+  /// Braces mean what they mean to nlohmann::json.
+  AnyValue(nlohmann::json::initializer_list_t braced) : owned_(braced) {}
+  /// The value that stands at a place (element.hpp), which is read here.
+  template <std::derived_from<ElementTag> E>
+  AnyValue(const E& element) : owned_(element.get()) {}
+
+  void encode(Encoder& to) const {
+    if (encode_ != nullptr) encode_(to, value_);
+    else write_json(to.writer, owned_);
+  }
+
+ private:
+  template <class A>
+  static void encode_as(Encoder& to, const void* value) {
+    Codec<ValueOf<A>>::encode(to, *static_cast<const A*>(value));
+  }
+
+  const void* value_ = nullptr;
+  void (*encode_)(Encoder&, const void*) = nullptr;
+  nlohmann::json owned_;
+};
+
+/// How a proxy of V's takes a V.
+template <class V>
+using In = std::conditional_t<Untyped<V>, AnyValue, const V&>;
+
+/// An argument declared as Maybe that is there.
+template <class A>
+struct Present : Argument {
+  explicit Present(const A& from) : value(from) {}
+  const A& value;
+  void encode(Encoder& to) const {
+    to.writer.array(1);
+    if constexpr (std::derived_from<A, Argument>) value.encode(to);
+    else Codec<ValueOf<A>>::encode(to, value);
+  }
+};
+
+/// A key that outlives the call it came in: an untyped one as the bytes it is written as.
+struct EncodedValue : Argument {
+  EncodedValue(const AnyValue& value, const RemoteObject* object);
+  std::string bytes;
+  void encode(Encoder& to) const { to.writer.raw(wire::as_bytes(bytes)); }
+};
+
+/// Writes `value` as V. An untyped V takes whatever can be written, in its own form.
+template <class V, class A>
+void encode_as(Encoder& to, const A& value) {
+  if constexpr (Untyped<V> && Encodable<ValueOf<A>>) Codec<ValueOf<A>>::encode(to, value);
+  else Codec<V>::encode(to, value);
+}
+
+template <class R, class F>
+void with_size(const R& range, F&& f) {
+  if constexpr (std::ranges::sized_range<const R>) {
+    f(range, static_cast<std::size_t>(std::ranges::size(range)));
+  } else if constexpr (std::ranges::forward_range<const R>) {
+    f(range, static_cast<std::size_t>(std::ranges::distance(range)));
+  } else {
+    std::vector<std::ranges::range_value_t<const R>> copied;
+    for (auto&& element : range) copied.push_back(std::forward<decltype(element)>(element));
+    f(copied, copied.size());
+  }
+}
+
+template <class T, class R>
+struct ItemsOf : Argument {
+  explicit ItemsOf(const R& from) : range(from) {}
+  const R& range;
+  void encode(Encoder& to) const {
+    if constexpr (is_proxy<R>) {
+      Codec<R>::encode(to, range);
+    } else if constexpr (std::same_as<R, nlohmann::json>) {
+      if (!range.is_array()) throw TypeError(std::string("asked for an array of items, found ") + range.type_name());
+      write_json(to.writer, range);
+    } else {
+      with_size(range, [&](const auto& elements, std::size_t size) {
+        to.writer.array(size);
+        for (const auto& element : elements) encode_as<T>(to, element);
+      });
+    }
+  }
+};
+/// `range`'s elements, each written as a T; or a proxy, whose contents the manager takes.
+template <class T, class R>
+ItemsOf<T, R> items_of(const R& range) {
+  return ItemsOf<T, R>(range);
+}
+
+template <class K, class V, class R>
+struct EntriesOf : Argument {
+  explicit EntriesOf(const R& from) : range(from) {}
+  const R& range;
+  void encode(Encoder& to) const {
+    if constexpr (is_proxy<R>) {
+      Codec<R>::encode(to, range);
+    } else if constexpr (std::same_as<R, nlohmann::json>) {
+      if (!range.is_object()) throw TypeError(std::string("asked for an object, found ") + range.type_name());
+      to.writer.map(range.size());
+      for (const auto& [key, value] : range.items()) {
+        to.writer.text(key);
+        write_json(to.writer, value);
+      }
+    } else {
+      with_size(range, [&](const auto& entries, std::size_t size) {
+        to.writer.map(size);
+        for (const auto& entry : entries) {
+          encode_as<K>(to, entry.first);
+          encode_as<V>(to, entry.second);
+        }
+      });
+    }
+  }
+};
+template <class K, class V, class R>
+EntriesOf<K, V, R> entries_of(const R& range) {
+  return EntriesOf<K, V, R>(range);
+}
+
+/// The elements' own bytes, little-endian as all machines that tandem runs on.
+template <class T>
+struct RawElements : Argument {
+  explicit RawElements(std::span<const T> from) : elements(from) {}
+  std::span<const T> elements;
+  void encode(Encoder& to) const {
+    to.writer.bytes({reinterpret_cast<const std::uint8_t*>(elements.data()), elements.size_bytes()});
+  }
+};
+
+}  // namespace tandem::client

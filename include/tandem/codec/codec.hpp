@@ -1,0 +1,135 @@
+#pragma once
+// How C++ values become MessagePack values and back: the one customisation point, and what its users need.
+//
+// Your own type becomes a value in one of two ways:
+//   - to_json/from_json of nlohmann::json (or its macros): it travels as that JSON's MessagePack value; or
+//   - a specialisation of tandem::Codec, for a form of its own:
+//
+//       template <>
+//       struct tandem::Codec<Celsius> {
+//         static void encode(tandem::Encoder& to, const Celsius& v) { tandem::Codec<double>::encode(to, v.degrees); }
+//         static Celsius decode(tandem::Decoder& from) { return {tandem::Codec<double>::decode(from)}; }
+//       };
+//
+//     encode() writes exactly one value. decode() takes exactly one, or throws TypeError (throw_mismatch).
+//
+// What the types of the language and the standard library are on the wire stands in scalar.hpp, container.hpp and
+// time.hpp.
+
+#include <concepts>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <typeinfo>
+
+#include <nlohmann/json.hpp>
+
+#include "tandem/error.hpp"
+#include "tandem/json.hpp"
+#include "tandem/proxy/remote.hpp"
+
+namespace tandem {
+
+using client::Decoder;
+using client::Encoder;
+
+namespace client {
+
+/// Throws TypeError "asked for ASKED, found …", or ProtocolError where no value stands.
+[[noreturn]] void throw_mismatch(const wire::Reader& found, const std::string& asked);
+[[noreturn]] void throw_mismatch(const wire::Reader& found, const std::string& asked, const std::string& why);
+/// Kind and short rendering of the value before `reader`: `integer 300`, `text "abc"`, `a dict` for a reference.
+std::string describe(const wire::Reader& reader);
+/// The C++ name of a type, for error texts.
+std::string class_name(const std::type_info& type);
+
+/// Gives back the references in `values`, zero or more MessagePack values one after the other, which the manager
+/// counted for us and nobody took over. Never throws.
+void release_references(const ConnectionPtr& connection, wire::Bytes values) noexcept;
+
+/// Whether `object` lives in the manager that `connection` leads to.
+bool belongs_to(const RemoteObject& object, const Connection* connection);
+void encode_reference(Encoder& to, const RemoteObject* object);
+
+/// What an element reference (d[k], l[i]) derives from, so that it is never taken for a value itself.
+struct ElementTag {};
+
+/// Takes one value whose references nobody will hold, and gives them back at the end.
+class TakenValue {
+ public:
+  explicit TakenValue(Decoder& from);
+  ~TakenValue() { release_references(connection_, bytes_); }
+  TakenValue(const TakenValue&) = delete;
+  TakenValue& operator=(const TakenValue&) = delete;
+  wire::Bytes bytes() const { return bytes_; }
+
+ private:
+  const ConnectionPtr& connection_;
+  wire::Bytes bytes_;
+};
+
+template <class T>
+concept JsonWritable = !std::derived_from<T, ElementTag> && requires(nlohmann::json& json, const T& value) {
+  nlohmann::adl_serializer<T>::to_json(json, value);
+};
+template <class T>
+concept JsonReadable = !std::derived_from<T, ElementTag> && requires(const nlohmann::json& json) {
+  { json.template get<T>() } -> std::same_as<T>;
+};
+
+}  // namespace client
+
+/// Types without a specialisation travel as their JSON.
+template <class T>
+struct Codec {
+  static void encode(Encoder& to, const T& value)
+    requires client::JsonWritable<T>
+  {
+    write_json(to.writer, nlohmann::json(value));
+  }
+  static T decode(Decoder& from)
+    requires client::JsonReadable<T>
+  {
+    const wire::Reader before = from.reader;
+    const client::TakenValue taken(from);
+    try {
+      return to_plain_json(taken.bytes()).template get<T>();
+    } catch (const nlohmann::json::exception& e) {
+      client::throw_mismatch(before, name(), e.what());
+    }
+  }
+  static std::string name() { return client::class_name(typeid(T)); }
+};
+
+template <>
+struct Codec<nlohmann::json> {
+  static void encode(Encoder& to, const nlohmann::json& value) { write_json(to.writer, value); }
+  static nlohmann::json decode(Decoder& from) { return to_plain_json(client::TakenValue(from).bytes()); }
+  static std::string name() { return "any value"; }
+};
+
+namespace client {
+
+/// A type that can be written as a value.
+template <class T>
+concept Encodable =
+    !std::derived_from<T, ElementTag> && requires(Encoder& to, const T& value) { Codec<T>::encode(to, value); };
+/// A type that a value can be read into.
+template <class T>
+concept Decodable = requires(Decoder& from) {
+  { Codec<T>::decode(from) } -> std::same_as<T>;
+};
+
+template <class T>
+std::string name_of_type() {
+  if constexpr (requires { Codec<T>::name(); }) return Codec<T>::name();
+  else return class_name(typeid(T));
+}
+
+/// The type that a value of type A is written as: arrays of characters are text.
+template <class A>
+using ValueOf = std::remove_cv_t<std::decay_t<const A&>>;
+
+}  // namespace client
+}  // namespace tandem

@@ -1,0 +1,118 @@
+#pragma once
+// From the parameter types of an operation's declaration (ops/op.hpp) to C++ types. For the proxies and the manager;
+// users have no need of it.
+//
+//   declared         an argument may be
+//   Any              any Encodable, AnyValue
+//   Bool, Int, Text  bool; an integer; text
+//   Bytes            Bytes, RawElements
+//   Reference        a proxy
+//   Items            items_of<T>(range or proxy), arguments_of<Op>(…)
+//   Entries          entries_of<K, V>(range or proxy)
+//   Maybe            nullopt, optional<T>, Present
+//   Optional<T>      nullopt, what T takes, an optional of that
+
+#include <tuple>
+
+#include "tandem/codec/argument.hpp"
+#include "tandem/ops/op.hpp"
+
+namespace tandem::client {
+
+template <class T>
+inline constexpr bool is_std_optional = false;
+template <class T>
+inline constexpr bool is_std_optional<std::optional<T>> = true;
+
+template <class Tag>
+struct Parameter;
+
+/// Writes one argument of an operation.
+template <class Tag, class A>
+void encode_parameter(Encoder& to, const A& argument) {
+  if constexpr (std::derived_from<A, Argument>) argument.encode(to);
+  else Parameter<Tag>::encode(to, argument);
+}
+
+/// Writes the first sizeof...(A) arguments of an operation.
+template <class Op, class... A>
+void encode_arguments(Encoder& to, const A&... arguments) {
+  static_assert(sizeof...(A) >= Op::description.parameters_min && sizeof...(A) <= Op::description.parameters_max,
+                "one argument for each parameter without a default, and no more than there are parameters");
+  Op::with_parameters([&]<class... P>() {
+    const std::tuple<const A&...> all(arguments...);
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+      (encode_parameter<std::tuple_element_t<I, std::tuple<P...>>>(to, std::get<I>(all)), ...);
+    }(std::index_sequence_for<A...>());
+  });
+}
+
+template <class Op, class... A>
+struct ArgumentsOf : Argument {
+  explicit ArgumentsOf(const A&... all) : arguments(all...) {}
+  std::tuple<const A&...> arguments;
+  void encode(Encoder& to) const {
+    to.writer.array(sizeof...(A));
+    std::apply([&](const A&... argument) { encode_arguments<Op>(to, argument...); }, arguments);
+  }
+};
+/// The arguments of `Op` as one array: what Manager::Create takes for the created type's own create operation.
+template <class Op, class... A>
+ArgumentsOf<Op, A...> arguments_of(const A&... arguments) {
+  return ArgumentsOf<Op, A...>(arguments...);
+}
+
+template <>
+struct Parameter<ops::Any> {
+  template <class A>
+  static void encode(Encoder& to, const A& value) {
+    Codec<ValueOf<A>>::encode(to, value);
+  }
+};
+template <>
+struct Parameter<ops::Bool> {
+  static void encode(Encoder& to, bool value) { to.writer.boolean(value); }
+};
+template <>
+struct Parameter<ops::Int> {
+  template <Integral A>
+  static void encode(Encoder& to, A value) {
+    Codec<A>::encode(to, value);
+  }
+};
+template <>
+struct Parameter<ops::Text> {
+  static void encode(Encoder& to, std::string_view value) { to.writer.text(value); }
+};
+template <>
+struct Parameter<ops::Bytes> {
+  static void encode(Encoder& to, std::span<const std::byte> value) { to.writer.bytes(as_wire(value)); }
+};
+template <>
+struct Parameter<ops::Reference> {
+  template <class P>
+    requires is_proxy<P>
+  static void encode(Encoder& to, const P& proxy) {
+    Codec<P>::encode(to, proxy);
+  }
+};
+template <>
+struct Parameter<ops::Maybe> {
+  static void encode(Encoder& to, std::nullopt_t) { to.writer.array(0); }
+  template <class T>
+  static void encode(Encoder& to, const std::optional<T>& value) {
+    to.writer.array(value ? 1 : 0);
+    if (value) Codec<T>::encode(to, *value);
+  }
+};
+template <class T>
+struct Parameter<ops::Optional<T>> {
+  template <class A>
+  static void encode(Encoder& to, const A& value) {
+    if constexpr (std::same_as<A, std::nullopt_t>) to.writer.nil();
+    else if constexpr (is_std_optional<A>) value ? encode_parameter<T>(to, *value) : to.writer.nil();
+    else encode_parameter<T>(to, value);
+  }
+};
+
+}  // namespace tandem::client

@@ -1,0 +1,157 @@
+#pragma once
+// Array<T>: a fixed number of arithmetic elements in a manager, stored contiguously, as Python's
+// multiprocessing.Array. T is an integer of 8 to 64 bits, float or double.
+//
+//   Python                      here
+//   a[i], a[i] = x              a.at(i), a[i] read, a[i] = x       IndexError; negative indices count from the end
+//   a[i] += x                   a[i] += x, a[i] -= x, ++a[i]       one atomic round trip; integers wrap in T's width
+//   -                           a.fetch_add(i, x)                  gives the element before
+//   a[i:j:k]                    a.slice(i, j, k) → std::vector     one consistent round trip
+//   a[i:j:k] = y                a.assign_slice(y, i, j, k)         ValueError: as many elements as the slice has
+//   a[:] = y                    a.assign(y)                        ValueError: as many elements as the array has
+//   a[:]                        a.snapshot() → std::vector
+//   -                           a.fill(x)
+//   len(a)                      a.size()                           never changes
+//   for x in a                  for (const auto& x : a)            by pages (page.hpp)
+//   a == […]                    a == std::vector or another range
+//   print(a[:])                 out << a                           [1, 2, 3]
+
+#include <algorithm>
+#include <initializer_list>
+#include <optional>
+#include <vector>
+
+#include "tandem/ops/array.hpp"
+#include "tandem/proxy/page.hpp"
+#include "tandem/proxy/typecode.hpp"
+
+namespace tandem {
+
+template <client::Arithmetic T>
+class ArrayElement;
+
+template <client::Arithmetic T>
+class Array : public Proxy {
+ public:
+  using Operations = ops::Array;
+  static constexpr std::uint8_t type_number = Operations::number;
+  static constexpr std::string_view typecode = client::typecode_of<T>();
+  using value_type = T;
+  using Index = std::int64_t;
+  using Bound = std::optional<std::int64_t>;
+  struct Pages {
+    using Item = T;
+    Array array;
+    std::pair<std::int64_t, std::vector<T>> fetch(std::int64_t cursor) const {
+      std::vector<T> elements = array.slice(cursor, cursor + page_items_max);
+      const bool more = static_cast<std::int64_t>(elements.size()) == page_items_max;
+      return {more ? cursor + page_items_max : -1, std::move(elements)};
+    }
+  };
+  using iterator = PageIterator<Pages>;
+
+  Array() = default;
+  using Proxy::Proxy;
+
+  /// Asks the manager whether the elements are T's, and throws TypeError if not. Wherever an existing array is given to
+  /// a program (by name, out of a container) this has been done.
+  void check_type() const {
+    const std::string found = call<Operations::TypeCode, std::string>();
+    if (found != typecode)
+      throw TypeError("asked for array of " + client::name_of_type<T>() + " (typecode " + std::string(typecode) +
+                      "), found an array of typecode " + found);
+  }
+
+  /// IndexError.
+  T at(Index index) const { return call<Operations::At, T>(index); }
+  /// A place: see element.hpp. IndexError when it is read or assigned to and is not there.
+  ArrayElement<T> operator[](Index index) { return {client::ElementTag(), *this, index}; }
+  T operator[](Index index) const { return at(index); }
+  /// Gives the element before. Integers wrap, as std::atomic's do.
+  T fetch_add(Index index, T operand) { return call<Operations::FetchAdd, T>(index, operand); }
+
+  /// As Python's a[start:stop:step], for each combination of signs. ValueError for a step of 0.
+  std::vector<T> slice(Bound start = {}, Bound stop = {}, Bound step = {}) const {
+    return call<Operations::Slice, std::vector<T>>(start, stop, step);
+  }
+  template <class R>
+    requires client::ItemRange<R, T>
+  void assign_slice(const R& elements, Bound start = {}, Bound stop = {}, Bound step = {}) {
+    if constexpr (std::ranges::contiguous_range<const R> && std::same_as<std::ranges::range_value_t<const R>, T>) {
+      call<Operations::AssignSlice>(client::RawElements<T>{std::span<const T>(elements)}, start, stop, step);
+    } else {
+      std::vector<T> copied;
+      for (const auto& element : elements) copied.push_back(element);
+      call<Operations::AssignSlice>(client::RawElements<T>{copied}, start, stop, step);
+    }
+  }
+  void assign_slice(std::initializer_list<T> elements, Bound start = {}, Bound stop = {}, Bound step = {}) {
+    call<Operations::AssignSlice>(client::RawElements<T>{elements}, start, stop, step);
+  }
+  template <class R>
+    requires client::ItemRange<R, T>
+  void assign(const R& elements) {
+    assign_slice(elements);
+  }
+  void assign(std::initializer_list<T> elements) { assign_slice(elements); }
+  void fill(T value) { call<Operations::Fill>(value); }
+  std::size_t size() const { return call<Operations::Size, std::size_t>(); }
+  bool empty() const { return size() == 0; }
+
+  /// The whole array as it is at one moment.
+  std::vector<T> snapshot() const { return slice(); }
+  /// Reads by pages of page_items_max: each page is consistent, the whole need not be.
+  iterator begin() const { return iterator(Pages{*this}); }
+  iterator end() const { return {}; }
+
+  /// The same elements in the same order; one snapshot.
+  template <class R>
+    requires client::ItemRange<R, T>
+  friend bool operator==(const Array& array, const R& elements) {
+    const std::vector<T> found = array.snapshot();
+    return std::equal(found.begin(), found.end(), std::ranges::begin(elements), std::ranges::end(elements));
+  }
+  friend std::ostream& operator<<(std::ostream& out, const Array& array) {
+    wire::Buffer bytes;
+    client::Encoder to{wire::Writer(bytes), nullptr};
+    Codec<std::vector<T>>::encode(to, array.snapshot());
+    return out << to_text(bytes.view());
+  }
+
+ private:
+  friend ArrayElement<T>;
+};
+
+/// a[i]
+template <client::Arithmetic T>
+class ArrayElement : public Element<ArrayElement<T>, T> {
+ public:
+  ArrayElement(client::ElementTag, const Array<T>& array, std::int64_t index) : array_(array), index_(index) {}
+  ArrayElement(const ArrayElement&) = default;
+
+  ArrayElement& operator=(T value) {
+    array_.template call<ops::Array::Set>(index_, value);
+    return *this;
+  }
+  /// Copies the element there to here: two round trips.
+  ArrayElement& operator=(const ArrayElement& other) { return *this = other.get(); }
+
+  T operator+=(T operand) { return client::wrapping_sum(array_.fetch_add(index_, operand), operand); }
+  T operator-=(T operand) { return *this += client::wrapping_difference(T(0), operand); }
+  T operator++() { return *this += T(1); }
+  T operator--() { return *this -= T(1); }
+  T operator++(int) { return array_.fetch_add(index_, T(1)); }
+  T operator--(int) { return array_.fetch_add(index_, client::wrapping_difference(T(0), T(1))); }
+
+ private:
+  friend Element<ArrayElement, T>;
+  template <class R>
+  R read() const {
+    return array_.template call<ops::Array::At, R>(index_);
+  }
+
+  Array<T> array_;
+  std::int64_t index_;
+};
+
+}  // namespace tandem

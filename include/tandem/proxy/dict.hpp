@@ -1,0 +1,219 @@
+#pragma once
+// Dict<K, V>: a dict in a manager. Semantics are those of Python's dict: insertion order, and 1, 1.0 and true are the
+// same key. Dict<> takes keys and values of any kind, as nlohmann::json.
+//
+//   Python                      here
+//   d[k]                        d.at(k), d[k] read                 KeyError
+//   d.get(k), d.get(k, x)       d.find(k) → optional, d.get(k, x)
+//   d[k] = v                    d[k] = v, d.insert_or_assign(k, v)
+//   d[k] += x, d[k] -= x        d[k] += x, d[k] -= x               one atomic round trip; an absent key counts as zero
+//   d.setdefault(k, v)          d.get_or_insert(k, v)
+//   -                           d.insert(k, v)                     only if absent
+//   -                           d.add(k, delta, initial)           += with another start than zero
+//   -                           d.compare_exchange(k, old, new)
+//   del d[k]                    d.erase(k) → whether it was there
+//   d.pop(k), d.pop(k, x)       d.pop(k), d.pop(k, x)              KeyError without x
+//   d.popitem()                 d.popitem()                        KeyError when empty
+//   k in d, len(d), not d       d.contains(k), d.size(), d.empty()
+//   d.clear()                   d.clear()
+//   d.update(other)             d.update(range, map, JSON object, Dict or Namespace)
+//   d.keys(), .values(),        d.keys(), .values(), .items()      vectors, in insertion order, one consistent round
+//     .items()                                                     trip each
+//   d.copy()                    d.snapshot() → std::map            the same, ordered by key
+//   -                           d.assign(…)                        clear and update in one step
+//   for k, v in d.items()       for (auto& [k, v] : d)             by pages (page.hpp); snapshot() is the consistent one
+//   d == {…}                    d == std::map, vector of pairs, JSON
+//   print(d)                    out << d                           {"a": 1, 0.25: null}
+//
+// Keys: numbers, text, bytes, null, proxies, and tuples of these; others throw TypeError. A proxy stored as a value is
+// a reference and keeps its object alive; an untyped dict gives it back through get<List<int>>("k"), d["k"].get<…>() or
+// at<…>("k"), while its JSON is {"$ref": …}, which keeps nothing alive.
+
+#include <initializer_list>
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "tandem/ops/dict.hpp"
+#include "tandem/proxy/element.hpp"
+#include "tandem/proxy/page.hpp"
+
+namespace tandem {
+
+template <class K, class V>
+class DictElement;
+
+template <class K = nlohmann::json, class V = nlohmann::json>
+class Dict : public Proxy {
+ public:
+  using Operations = ops::Dict;
+  static constexpr std::uint8_t type_number = Operations::number;
+  using key_type = K;
+  using mapped_type = V;
+  using value_type = std::pair<K, V>;
+  struct Pages {
+    using Item = std::pair<K, V>;
+    Dict dict;
+    std::pair<std::int64_t, std::vector<Item>> fetch(std::int64_t cursor) const {
+      return dict.template call<Operations::Page, std::pair<std::int64_t, std::vector<Item>>>(cursor, page_items_max);
+    }
+  };
+  using iterator = PageIterator<Pages>;
+
+  Dict() = default;
+  using Proxy::Proxy;
+
+  /// KeyError. `R`: another type to read the value as.
+  template <class R = V>
+  R at(client::In<K> key) const {
+    return call<Operations::At, R>(key);
+  }
+  template <class R = V>
+  std::optional<R> find(client::In<K> key) const {
+    return call<Operations::Find, std::optional<R>>(key);
+  }
+  /// The value, or `otherwise`; nothing is stored.
+  template <class R = V>
+  R get(client::In<K> key, const std::type_identity_t<R>& otherwise) const {
+    return find<R>(key).value_or(otherwise);
+  }
+  /// A place: see element.hpp. Reading an absent key throws KeyError; assigning makes it.
+  DictElement<K, V> operator[](client::In<K> key) { return {client::ElementTag(), *this, key}; }
+  V operator[](client::In<K> key) const { return at(key); }
+
+  /// Stores only if the key is absent; gives whether it did.
+  bool insert(client::In<K> key, client::In<V> value) { return call<Operations::Insert, bool>(key, value); }
+  /// Gives whether the key is new.
+  bool insert_or_assign(client::In<K> key, client::In<V> value) {
+    return call<Operations::Set, bool>(key, value);
+  }
+  /// What is stored under the key; `value` is stored first if the key is absent.
+  V get_or_insert(client::In<K> key, client::In<V> value) {
+    return call<Operations::GetOrInsert, V>(key, value);
+  }
+  /// Python's `+` on what is stored; gives the new value. An absent key counts as delta's zero ("" for text), or as
+  /// `initial`. TypeError for operands that Python cannot add, OverflowError beyond 64 bits.
+  V add(client::In<K> key, client::In<V> delta) {
+    return call<Operations::Add, V>(key, delta, std::nullopt);
+  }
+  V add(client::In<K> key, client::In<V> delta, client::In<V> initial) {
+    return call<Operations::Add, V>(key, delta,
+                                    client::Present(initial));
+  }
+  /// Stores `desired` if what is stored equals `expected`, as Python's == has it; nullopt means absent on both sides.
+  /// Gives whether it did, and if not, sets `expected` to what is there, as std::atomic does.
+  bool compare_exchange(client::In<K> key, std::optional<V>& expected, const std::optional<V>& desired) {
+    auto [exchanged, found] = call<Operations::CompareExchange, std::pair<bool, std::optional<V>>>(
+        key, expected, desired);
+    if (!exchanged) expected = std::move(found);
+    return exchanged;
+  }
+  bool compare_exchange(client::In<K> key, const std::optional<V>& expected, const std::optional<V>& desired) {
+    return call<Operations::CompareExchange, std::pair<bool, std::optional<V>>>(key, expected, desired)
+        .first;
+  }
+  /// Gives whether the key was there.
+  bool erase(client::In<K> key) { return call<Operations::Erase, bool>(key); }
+  /// Takes the value out. KeyError.
+  template <class R = V>
+  R pop(client::In<K> key) {
+    return call<Operations::Pop, R>(key);
+  }
+  template <class R = V>
+  R pop(client::In<K> key, const std::type_identity_t<R>& otherwise) {
+    return call<Operations::PopIfThere, std::optional<R>>(key).value_or(otherwise);
+  }
+  /// Takes out the youngest entry, or the oldest with `last` false. KeyError when empty.
+  std::pair<K, V> popitem(bool last = true) { return call<Operations::PopItem, std::pair<K, V>>(last); }
+
+  bool contains(client::In<K> key) const { return call<Operations::Contains, bool>(key); }
+  std::size_t size() const { return call<Operations::Size, std::size_t>(); }
+  bool empty() const { return size() == 0; }
+  void clear() { call<Operations::Clear>(); }
+
+  /// Stores every entry of a map, a range of pairs, a JSON object, or another dict or namespace of the same manager.
+  template <class R>
+    requires client::EntryRange<R, K, V> || client::is_proxy<R> || client::Untyped<R>
+  void update(const R& entries) {
+    call<Operations::Update>(client::entries_of<K, V>(entries));
+  }
+  void update(std::initializer_list<std::pair<K, V>> entries) { call<Operations::Update>(client::entries_of<K, V>(entries)); }
+  /// Makes these all the entries there are.
+  template <class R>
+    requires client::EntryRange<R, K, V> || client::is_proxy<R> || client::Untyped<R>
+  void assign(const R& entries) {
+    call<Operations::Assign>(client::entries_of<K, V>(entries));
+  }
+  void assign(std::initializer_list<std::pair<K, V>> entries) { call<Operations::Assign>(client::entries_of<K, V>(entries)); }
+
+  std::vector<K> keys() const { return call<Operations::Keys, std::vector<K>>(); }
+  std::vector<V> values() const { return call<Operations::Values, std::vector<V>>(); }
+  std::vector<std::pair<K, V>> items() const { return call<Operations::Snapshot, std::vector<std::pair<K, V>>>(); }
+  /// The whole dict as it is at one moment. K needs `<`; items() does not.
+  std::map<K, V> snapshot() const { return call<Operations::Snapshot, std::map<K, V>>(); }
+
+  /// Reads by pages of page_items_max: each page is consistent, the whole need not be. An entry that stays in the dict
+  /// throughout is seen exactly once, whatever is changed in between.
+  iterator begin() const { return iterator(Pages{*this}); }
+  iterator end() const { return {}; }
+
+  /// The same entries in any order; one snapshot.
+  template <class R>
+    requires client::EntryRange<R, K, V> || client::Untyped<R>
+  friend bool operator==(const Dict& dict, const R& entries) {
+    if constexpr (client::Untyped<R>) return dict.template call<Operations::Snapshot, nlohmann::json>() == entries;
+    else return dict.snapshot() == std::map<K, V>(std::begin(entries), std::end(entries));
+  }
+  friend std::ostream& operator<<(std::ostream& out, const Dict& dict) {
+    return out << dict.template call<Operations::Snapshot, client::Rendering>().text;
+  }
+
+ private:
+  friend DictElement<K, V>;
+};
+
+/// d[k]
+template <class K, class V>
+class DictElement : public Element<DictElement<K, V>, V> {
+ public:
+  DictElement(client::ElementTag, const Dict<K, V>& dict, client::In<K> key) : dict_(dict), key_(kept(dict, key)) {}
+  DictElement(const DictElement&) = default;
+
+  DictElement& operator=(client::In<V> value) {
+    write(value);
+    return *this;
+  }
+  /// Copies the value there to here: two round trips.
+  DictElement& operator=(const DictElement& other) {
+    write(other.get());
+    return *this;
+  }
+
+ private:
+  friend Element<DictElement, V>;
+  using Operations = ops::Dict;
+  using Key = std::conditional_t<client::Untyped<K>, client::EncodedValue, K>;
+
+  static Key kept(const Dict<K, V>& dict, client::In<K> key) {
+    if constexpr (client::Untyped<K>) return Key(key, dict.remote().get());
+    else return key;
+  }
+  template <class R>
+  R read() const {
+    return dict_.template call<Operations::At, R>(key_);
+  }
+  template <class A>
+  void write(const A& value) {
+    dict_.template call<Operations::Set>(key_, value);
+  }
+  template <class D>
+  V add(const D& delta) const {
+    return dict_.template call<Operations::Add, V>(key_, delta, std::nullopt);
+  }
+
+  Dict<K, V> dict_;
+  Key key_;
+};
+
+}  // namespace tandem

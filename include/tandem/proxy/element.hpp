@@ -1,0 +1,127 @@
+#pragma once
+// What d[k], l[i], ns["x"] and a[i] give: a place in a hosted object, read and written through it.
+
+#include <any>
+#include <compare>
+#include <initializer_list>
+#include <ostream>
+#include <string>
+#include <string_view>
+
+#include "tandem/proxy/proxy.hpp"
+
+namespace tandem {
+namespace client {
+
+/// Writes `-value`; TypeError where it is no number, OverflowError beyond 64 bits.
+void encode_negated(Encoder& to, wire::Integer value);
+void encode_negated(Encoder& to, const nlohmann::json& value);
+
+/// `-value`, for `-=`: integers become the 64-bit integer they are, whatever their type.
+template <class D>
+struct Negated : Argument {
+  explicit Negated(const D& from) : value(from) {}
+  const D& value;
+  void encode(Encoder& to) const {
+    if constexpr (std::floating_point<D>) Codec<D>::encode(to, -value);
+    else if constexpr (std::unsigned_integral<D>) encode_negated(to, wire::Integer::of_unsigned(value));
+    else if constexpr (std::integral<D>) encode_negated(to, wire::Integer::of(value));
+    else encode_negated(to, value);
+  }
+};
+
+template <class T>
+concept Arithmetic = std::is_arithmetic_v<T> && !std::same_as<T, bool>;
+
+/// What an untyped element converts to by itself; the types that would make such conversions ambiguous are left out
+/// (get<T>() reads them).
+template <class T>
+concept ConversionTarget =
+    Decodable<T> && !Untyped<T> && !std::is_pointer_v<T> && !std::same_as<T, char> &&
+    !std::same_as<T, std::nullptr_t> && !std::same_as<T, std::any> && !std::same_as<T, std::string_view>;
+
+}  // namespace client
+
+/// A place that holds a V. `Derived` has
+///     R read<R>() const;   V add(const D&) const
+/// each one round trip, and assigns by operator=. An element holds on to its object, not to a value: it reads anew each time it is asked, so
+/// `auto x = d["k"];` is a place, `V x = d["k"];` a value.
+template <class Derived, class V>
+class Element : public client::ElementTag {
+ public:
+  using value_type = V;
+
+  V get() const { return self().template read<V>(); }
+  /// The value as another type than V: a proxy stored in an untyped dict, say.
+  template <class T>
+  T get() const {
+    return self().template read<T>();
+  }
+  operator V() const { return get(); }
+  template <client::ConversionTarget T>
+    requires client::Untyped<V> && (!std::same_as<T, V>)
+  operator T() const {
+    return get<T>();
+  }
+
+  /// Python's `+=` in one atomic round trip; gives the new value. KeyError, IndexError, TypeError, OverflowError.
+  V operator+=(client::In<V> delta) const
+    requires(!std::same_as<V, bool>)
+  {
+    return self().add(delta);
+  }
+  V operator-=(const V& delta) const
+    requires client::Arithmetic<V> || client::Untyped<V>
+  {
+    return self().add(client::Negated<V>(delta));
+  }
+  V operator++() const
+    requires client::Arithmetic<V> || client::Untyped<V>
+  {
+    return *this += V(1);
+  }
+  V operator--() const
+    requires client::Arithmetic<V> || client::Untyped<V>
+  {
+    return *this -= V(1);
+  }
+  void operator++(int) const
+    requires client::Arithmetic<V> || client::Untyped<V>
+  {
+    *this += V(1);
+  }
+  void operator--(int) const
+    requires client::Arithmetic<V> || client::Untyped<V>
+  {
+    *this -= V(1);
+  }
+
+  template <class U>
+    requires(!std::derived_from<U, client::ElementTag>) && requires(const V& v, const U& u) { v == u; }
+  friend bool operator==(const Derived& element, const U& value) {
+    return element.get() == value;
+  }
+  template <class U>
+    requires(!std::derived_from<U, client::ElementTag>) && requires(const V& v, const U& u) { v <=> u; }
+  friend auto operator<=>(const Derived& element, const U& value) {
+    return element.get() <=> value;
+  }
+  friend bool operator==(const Derived& a, const Derived& b) { return a.get() == b.get(); }
+
+  /// As the value prints itself; JSON and types that cannot print are shown as to_text() shows them.
+  friend std::ostream& operator<<(std::ostream& out, const Derived& element) {
+    if constexpr (!client::Untyped<V> && requires(const V& v) { out << v; }) return out << element.get();
+    else return out << element.template get<client::Rendering>().text;
+  }
+  friend void to_json(nlohmann::json& json, const Derived& element) { json = nlohmann::json(element.get()); }
+
+ protected:
+  Element() = default;
+  Element(const Element&) = default;
+  Element& operator=(const Element&) = default;
+
+ private:
+  const Derived& self() const { return static_cast<const Derived&>(*this); }
+};
+
+}  // namespace tandem

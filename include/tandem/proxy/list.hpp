@@ -1,0 +1,222 @@
+#pragma once
+// List<T>: a list in a manager. Semantics are those of Python's list: a negative index counts from the end. List<>
+// takes items of any kind, as nlohmann::json.
+//
+//   Python                      here
+//   l[i]                        l.at(i), l[i] read                 IndexError
+//   l[i] = x, l[i] += x         l[i] = x, l[i] += x, l[i] -= x     IndexError; one atomic round trip
+//   l.append(x), l.extend(y)    l.push_back(x), l.extend(range or proxy), l += …
+//   l.insert(i, x)              l.insert(i, x)                     an index outside is clamped, as in Python
+//   del l[i], l.remove(x)       l.erase(i), l.remove(x)            IndexError; ValueError
+//   l.pop(), l.pop(i)           l.pop(), l.pop(i), l.pop_front()   IndexError
+//   l[-1], l[0]                 l.back(), l.front()                IndexError
+//   l[a:b:c]                    l.slice(a, b, c)                   nullopt where Python leaves one out
+//   l[a:b:c] = y, del l[a:b:c]  l.assign_slice(y, a, b, c), l.erase_slice(a, b, c)
+//   l[:] = y                    l.assign(y)
+//   l.index(x, a, b)            l.index(x, a, b)                   ValueError
+//   l.count(x), x in l          l.count(x), l.contains(x)
+//   l.reverse()                 l.reverse()
+//   l.sort(), reverse=True      l.sort(), l.sort(tandem::descending)   stable; TypeError on items that Python cannot
+//                                                                  order, and the list is unchanged
+//   len(l), not l, l.clear()    l.size(), l.empty(), l.clear()
+//   l *= 3                      l *= 3
+//   l.copy()                    l.snapshot() → std::vector         one consistent round trip
+//   for x in l                  for (const auto& x : l)            by pages (page.hpp)
+//   l == […]                    l == std::vector or another range, JSON
+//   print(l)                    out << l                           [1, "a", null]
+//
+// A proxy stored as an item is a reference and keeps its object alive; an untyped list gives it back through
+// l.at<Dict<>>(i) or l[i].get<Dict<>>(), while its JSON is {"$ref": …}, which keeps nothing alive.
+
+#include <algorithm>
+#include <initializer_list>
+#include <optional>
+#include <vector>
+
+#include "tandem/ops/list.hpp"
+#include "tandem/proxy/element.hpp"
+#include "tandem/proxy/page.hpp"
+
+namespace tandem {
+
+/// The order of sort(): l.sort(tandem::descending).
+enum class Order : bool { ascending = false, descending = true };
+inline constexpr Order ascending = Order::ascending;
+inline constexpr Order descending = Order::descending;
+
+template <class T>
+class ListElement;
+
+template <class T = nlohmann::json>
+class List : public Proxy {
+ public:
+  using Operations = ops::List;
+  static constexpr std::uint8_t type_number = Operations::number;
+  using value_type = T;
+  using Index = std::int64_t;
+  using Bound = std::optional<std::int64_t>;
+  struct Pages {
+    using Item = T;
+    List list;
+    std::pair<std::int64_t, std::vector<T>> fetch(std::int64_t cursor) const {
+      return list.template call<Operations::Page, std::pair<std::int64_t, std::vector<T>>>(cursor, page_items_max);
+    }
+  };
+  using iterator = PageIterator<Pages>;
+
+  List() = default;
+  using Proxy::Proxy;
+
+  void push_back(client::In<T> item) { call<Operations::Append>(item); }
+  /// Appends every element of a range, a JSON array, or a list, set or dict (its keys) of the same manager.
+  template <class R>
+    requires client::ItemRange<R, T> || client::is_proxy<R> || client::Untyped<R>
+  void extend(const R& items) {
+    call<Operations::Extend>(client::items_of<T>(items));
+  }
+  void extend(std::initializer_list<T> items) { call<Operations::Extend>(client::items_of<T>(items)); }
+  template <class R>
+    requires client::ItemRange<R, T> || client::is_proxy<R> || client::Untyped<R>
+  List& operator+=(const R& items) {
+    extend(items);
+    return *this;
+  }
+  List& operator+=(std::initializer_list<T> items) {
+    extend(items);
+    return *this;
+  }
+  /// Before the item at `index`; at the front or the end where the index lies outside.
+  void insert(Index index, client::In<T> item) { call<Operations::Insert>(index, item); }
+
+  /// IndexError. `R`: another type to read the item as.
+  template <class R = T>
+  R at(Index index) const {
+    return call<Operations::At, R>(index);
+  }
+  T front() const { return at(0); }
+  T back() const { return at(-1); }
+  /// A place: see element.hpp. IndexError when it is read or assigned to and is not there.
+  ListElement<T> operator[](Index index) { return {client::ElementTag(), *this, index}; }
+  T operator[](Index index) const { return at(index); }
+
+  /// IndexError.
+  void erase(Index index) { call<Operations::Erase>(index); }
+  /// Erases the first item that equals `item`. ValueError when there is none.
+  void remove(client::In<T> item) { call<Operations::Remove>(item); }
+  /// Takes out an item, the last one by default. IndexError.
+  template <class R = T>
+  R pop(Index index = -1) {
+    return call<Operations::Pop, R>(index);
+  }
+  template <class R = T>
+  R pop_front() {
+    return pop<R>(0);
+  }
+
+  /// As Python's l[start:stop:step], for each combination of signs. ValueError for a step of 0.
+  std::vector<T> slice(Bound start = {}, Bound stop = {}, Bound step = {}) const {
+    return call<Operations::Slice, std::vector<T>>(start, stop, step);
+  }
+  /// With a step of 1 the slice may grow or shrink; with another one there must be as many items as the slice has
+  /// (ValueError).
+  template <class R>
+    requires client::ItemRange<R, T> || client::is_proxy<R> || client::Untyped<R>
+  void assign_slice(const R& items, Bound start = {}, Bound stop = {}, Bound step = {}) {
+    call<Operations::AssignSlice>(client::items_of<T>(items), start, stop, step);
+  }
+  void assign_slice(std::initializer_list<T> items, Bound start = {}, Bound stop = {}, Bound step = {}) {
+    call<Operations::AssignSlice>(client::items_of<T>(items), start, stop, step);
+  }
+  void erase_slice(Bound start = {}, Bound stop = {}, Bound step = {}) { call<Operations::EraseSlice>(start, stop, step); }
+  /// Makes these all the items there are.
+  template <class R>
+    requires client::ItemRange<R, T> || client::is_proxy<R> || client::Untyped<R>
+  void assign(const R& items) {
+    assign_slice(items);
+  }
+  void assign(std::initializer_list<T> items) { assign_slice(items); }
+
+  /// Position of the first item that equals `item`, within [start, stop) as in a slice. ValueError when there is none.
+  Index index(client::In<T> item, Bound start = {}, Bound stop = {}) const {
+    return call<Operations::Index, Index>(item, start, stop);
+  }
+  std::size_t count(client::In<T> item) const { return call<Operations::Count, std::size_t>(item); }
+  bool contains(client::In<T> item) const { return call<Operations::Contains, bool>(item); }
+
+  void reverse() { call<Operations::Reverse>(); }
+  /// By Python's `<`: numbers among each other, texts, bytes, lists and tuples item by item; TypeError for a mixture.
+  void sort(Order order = ascending) { call<Operations::Sort>(order == descending); }
+
+  std::size_t size() const { return call<Operations::Size, std::size_t>(); }
+  bool empty() const { return size() == 0; }
+  void clear() { call<Operations::Clear>(); }
+  /// The items `times` times over; none for 0 and less.
+  List& operator*=(std::int64_t times) {
+    call<Operations::Repeat>(times);
+    return *this;
+  }
+
+  /// The whole list as it is at one moment.
+  std::vector<T> snapshot() const { return call<Operations::Snapshot, std::vector<T>>(); }
+  /// Reads by pages of page_items_max: each page is consistent, the whole need not be. As in Python the loop goes by
+  /// index: items moved while it runs may be seen twice or not at all.
+  iterator begin() const { return iterator(Pages{*this}); }
+  iterator end() const { return {}; }
+
+  /// The same items in the same order; one snapshot.
+  template <class R>
+    requires client::ItemRange<R, T> || client::Untyped<R>
+  friend bool operator==(const List& list, const R& items) {
+    if constexpr (client::Untyped<R>) {
+      return list.template call<Operations::Snapshot, nlohmann::json>() == items;
+    } else {
+      const std::vector<T> found = list.snapshot();
+      return std::equal(found.begin(), found.end(), std::ranges::begin(items), std::ranges::end(items));
+    }
+  }
+  friend std::ostream& operator<<(std::ostream& out, const List& list) {
+    return out << list.template call<Operations::Snapshot, client::Rendering>().text;
+  }
+
+ private:
+  friend ListElement<T>;
+};
+
+/// l[i]
+template <class T>
+class ListElement : public Element<ListElement<T>, T> {
+ public:
+  ListElement(client::ElementTag, const List<T>& list, std::int64_t index) : list_(list), index_(index) {}
+  ListElement(const ListElement&) = default;
+
+  ListElement& operator=(client::In<T> item) {
+    write(item);
+    return *this;
+  }
+  /// Copies the item there to here: two round trips.
+  ListElement& operator=(const ListElement& other) {
+    write(other.get());
+    return *this;
+  }
+
+ private:
+  friend Element<ListElement, T>;
+  using Operations = ops::List;
+  template <class R>
+  R read() const {
+    return list_.template call<Operations::At, R>(index_);
+  }
+  template <class A>
+  void write(const A& item) {
+    list_.template call<Operations::Set>(index_, item);
+  }
+  template <class D>
+  T add(const D& delta) const {
+    return list_.template call<Operations::Add, T>(index_, delta);
+  }
+
+  List<T> list_;
+  std::int64_t index_;
+};
+
+}  // namespace tandem

@@ -1,0 +1,91 @@
+#pragma once
+// What all proxies have in common.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "tandem/codec.hpp"
+#include "tandem/codec/parameter.hpp"
+#include "tandem/codec/result.hpp"
+#include "tandem/proxy/remote.hpp"
+
+namespace tandem {
+
+/// A handle of an object that lives in a manager. Copies are cheap and mean the same object. A proxy keeps an unnamed
+/// object alive; the last one gone, it goes too, unless a container in the manager refers to it.
+///
+/// A proxy that was default-constructed or moved from is empty: valid() is false, and operations throw ValueError.
+///
+/// Every operation is one round trip and atomic, unless its comment says otherwise, and may throw, besides what its
+/// comment says: ObjectGone (the object was removed), ConnectionError (the manager is gone), Timeout
+/// (Options::call_timeout), ResourceExhausted (a limit of the manager), TypeError (a value found does not fit the C++
+/// type asked for; what the operation changed stays changed).
+///
+/// Threads may use one proxy at once, as long as none assigns to the proxy itself (`p = q`). After fork() the child
+/// goes on using the proxies it inherited.
+class Proxy {
+ public:
+  Proxy() = default;
+  explicit Proxy(std::shared_ptr<client::RemoteObject> object) : object_(std::move(object)) {}
+
+  bool valid() const noexcept { return object_ != nullptr; }
+  /// The object's id in its manager, never reused; 0 when empty. No round trip.
+  std::uint64_t id() const noexcept { return object_ ? object_->reference().id : 0; }
+  /// "dict", "list", …; empty when empty. No round trip.
+  std::string_view type_name() const noexcept {
+    return object_ ? hosted_type_name(object_->reference().type) : std::string_view();
+  }
+
+  /// Two proxies are equal when they mean the same object (Python's `is`). Contents are compared through snapshot().
+  friend bool operator==(const Proxy& a, const Proxy& b) noexcept {
+    if (a.id() != b.id()) return false;
+    return !a.valid() || client::belongs_to(*a.object_, b.object_->connection().get());
+  }
+
+  /// For the library's own use.
+  const std::shared_ptr<client::RemoteObject>& remote() const noexcept { return object_; }
+
+ protected:
+  /// Calls the operation with the arguments that have no default, or more; gives its result as R.
+  template <class Op, class R = void, class... A>
+  R call(const A&... arguments) const {
+    return invoke<Op, R>(object_.get(), arguments...);
+  }
+  template <class Op, class R, class... A>
+  static R invoke(const client::RemoteObject* object, const A&... arguments) {
+    if (object == nullptr) throw ValueError("an empty proxy has no object to call");
+    client::Call call(*object, Op::description, sizeof...(A));
+    client::encode_arguments<Op>(call.arguments(), arguments...);
+    return client::decode_result<typename Op::Result, R>(call.send());
+  }
+
+ private:
+  std::shared_ptr<client::RemoteObject> object_;
+};
+
+/// A proxy is written as a reference, into its own manager only (ValueError), and read from a reference to an object of
+/// its type (TypeError). The reference that was read keeps the object alive.
+template <class P>
+  requires std::derived_from<P, Proxy> && client::is_proxy<P>
+struct Codec<P> {
+  static void encode(Encoder& to, const P& proxy) { client::encode_reference(to, proxy.remote().get()); }
+  static P decode(Decoder& from) {
+    if (client::reference_type(from.reader) != P::type_number) client::throw_mismatch(from.reader, name());
+    P proxy(client::ResultOf<ops::Reference, std::shared_ptr<client::RemoteObject>>::decode(from));
+    // The elements of an array have one type, which no reference tells.
+    if constexpr (requires { proxy.check_type(); }) proxy.check_type();
+    return proxy;
+  }
+  static std::string name() { return std::string(P::Operations::type); }
+};
+
+}  // namespace tandem
+
+template <>
+struct std::hash<tandem::Proxy> {
+  std::size_t operator()(const tandem::Proxy& proxy) const noexcept { return std::hash<std::uint64_t>()(proxy.id()); }
+};

@@ -1,0 +1,217 @@
+#pragma once
+// Set<T>: a set in a manager. Semantics are those of Python's set (1, 1.0 and true are the same element), but elements
+// keep their order of insertion. Set<> takes elements of any kind, as nlohmann::json.
+//
+//   Python                              here
+//   s.add(x)                            s.insert(x) → whether it is new
+//   s.discard(x)                        s.erase(x) → whether it was there, s.discard(x)
+//   s.remove(x)                         s.remove(x)                        KeyError
+//   s.pop()                             s.pop()                            the oldest; KeyError when empty
+//   x in s, len(s), not s, s.clear()    s.contains(x), s.size(), s.empty(), s.clear()
+//   s |= y, s.update(y)                 s |= y, s.update(y)
+//   s &= y, s.intersection_update(y)    s &= y, s.intersection_update(y)
+//   s -= y, s.difference_update(y)      s -= y, s.difference_update(y)
+//   s ^= y, s.symmetric_…_update(y)     s ^= y, s.symmetric_difference_update(y)
+//   s | y, s.union(y)                   s | y, s.set_union(y) → std::set
+//   s & y, s.intersection(y)            s & y, s.set_intersection(y)
+//   s - y, s.difference(y)              s - y, s.set_difference(y)
+//   s ^ y, s.symmetric_difference(y)    s ^ y, s.set_symmetric_difference(y)
+//   s <= y, s >= y, s.isdisjoint(y)     s.is_subset(y), s.is_superset(y), s.is_disjoint(y)
+//   s.copy()                            s.snapshot() → std::set            one consistent round trip
+//   -                                   s.items() → std::vector            the same, in order of insertion
+//   for x in s                          for (const auto& x : s)            by pages (page.hpp)
+//   s == {…}                            s == std::set or another range
+//   print(s)                            out << s                           {1, "a"}, set()
+//
+// `y` is a range, a braced list, a JSON array, or a set, list or dict (its keys) of the same manager; each operation is
+// one atomic round trip all the same. Elements: what can be a key of a Dict; others throw TypeError.
+
+#include <initializer_list>
+#include <set>
+#include <vector>
+
+#include "tandem/ops/set.hpp"
+#include "tandem/proxy/proxy.hpp"
+#include "tandem/proxy/page.hpp"
+
+namespace tandem {
+
+template <class T = nlohmann::json>
+class Set : public Proxy {
+ public:
+  using Operations = ops::Set;
+  static constexpr std::uint8_t type_number = Operations::number;
+  using key_type = T;
+  using value_type = T;
+  struct Pages {
+    using Item = T;
+    Set set;
+    std::pair<std::int64_t, std::vector<T>> fetch(std::int64_t cursor) const {
+      return set.template call<Operations::Page, std::pair<std::int64_t, std::vector<T>>>(cursor, page_items_max);
+    }
+  };
+  using iterator = PageIterator<Pages>;
+  /// What the algebra takes: a range of what can be a T, a proxy, a JSON array.
+  template <class R>
+  static constexpr bool takes = client::ItemRange<R, T> || client::is_proxy<R> || client::Untyped<R>;
+  using Braced = std::initializer_list<T>;
+
+  Set() = default;
+  using Proxy::Proxy;
+
+  bool insert(client::In<T> item) { return call<Operations::Insert, bool>(item); }
+  bool erase(client::In<T> item) { return call<Operations::Erase, bool>(item); }
+  void discard(client::In<T> item) { erase(item); }
+  /// KeyError when it is not there.
+  void remove(client::In<T> item) { call<Operations::Remove>(item); }
+  /// Takes out the oldest element. KeyError when empty.
+  T pop() { return call<Operations::Pop, T>(); }
+  bool contains(client::In<T> item) const { return call<Operations::Contains, bool>(item); }
+  std::size_t size() const { return call<Operations::Size, std::size_t>(); }
+  bool empty() const { return size() == 0; }
+  void clear() { call<Operations::Clear>(); }
+
+  template <class R>
+    requires takes<R>
+  void update(const R& items) {
+    call<Operations::Update>(client::items_of<T>(items));
+  }
+  void update(Braced items) { call<Operations::Update>(client::items_of<T>(items)); }
+  template <class R>
+    requires takes<R>
+  void intersection_update(const R& items) {
+    call<Operations::IntersectionUpdate>(client::items_of<T>(items));
+  }
+  void intersection_update(Braced items) { call<Operations::IntersectionUpdate>(client::items_of<T>(items)); }
+  template <class R>
+    requires takes<R>
+  void difference_update(const R& items) {
+    call<Operations::DifferenceUpdate>(client::items_of<T>(items));
+  }
+  void difference_update(Braced items) { call<Operations::DifferenceUpdate>(client::items_of<T>(items)); }
+  template <class R>
+    requires takes<R>
+  void symmetric_difference_update(const R& items) {
+    call<Operations::SymmetricDifferenceUpdate>(client::items_of<T>(items));
+  }
+  void symmetric_difference_update(Braced items) {
+    call<Operations::SymmetricDifferenceUpdate>(client::items_of<T>(items));
+  }
+
+  template <class R>
+    requires takes<R>
+  std::set<T> set_union(const R& items) const {
+    return call<Operations::Union, std::set<T>>(client::items_of<T>(items));
+  }
+  std::set<T> set_union(Braced items) const { return call<Operations::Union, std::set<T>>(client::items_of<T>(items)); }
+  template <class R>
+    requires takes<R>
+  std::set<T> set_intersection(const R& items) const {
+    return call<Operations::Intersection, std::set<T>>(client::items_of<T>(items));
+  }
+  std::set<T> set_intersection(Braced items) const {
+    return call<Operations::Intersection, std::set<T>>(client::items_of<T>(items));
+  }
+  template <class R>
+    requires takes<R>
+  std::set<T> set_difference(const R& items) const {
+    return call<Operations::Difference, std::set<T>>(client::items_of<T>(items));
+  }
+  std::set<T> set_difference(Braced items) const {
+    return call<Operations::Difference, std::set<T>>(client::items_of<T>(items));
+  }
+  template <class R>
+    requires takes<R>
+  std::set<T> set_symmetric_difference(const R& items) const {
+    return call<Operations::SymmetricDifference, std::set<T>>(client::items_of<T>(items));
+  }
+  std::set<T> set_symmetric_difference(Braced items) const {
+    return call<Operations::SymmetricDifference, std::set<T>>(client::items_of<T>(items));
+  }
+
+  /// Whether every element is in `items`.
+  template <class R>
+    requires takes<R>
+  bool is_subset(const R& items) const {
+    return call<Operations::IsSubset, bool>(client::items_of<T>(items));
+  }
+  bool is_subset(Braced items) const { return call<Operations::IsSubset, bool>(client::items_of<T>(items)); }
+  /// Whether every one of `items` is an element.
+  template <class R>
+    requires takes<R>
+  bool is_superset(const R& items) const {
+    return call<Operations::IsSuperset, bool>(client::items_of<T>(items));
+  }
+  bool is_superset(Braced items) const { return call<Operations::IsSuperset, bool>(client::items_of<T>(items)); }
+  template <class R>
+    requires takes<R>
+  bool is_disjoint(const R& items) const {
+    return call<Operations::IsDisjoint, bool>(client::items_of<T>(items));
+  }
+  bool is_disjoint(Braced items) const { return call<Operations::IsDisjoint, bool>(client::items_of<T>(items)); }
+
+  template <class R>
+    requires takes<R>
+  Set& operator|=(const R& items) {
+    update(items);
+    return *this;
+  }
+  template <class R>
+    requires takes<R>
+  Set& operator&=(const R& items) {
+    intersection_update(items);
+    return *this;
+  }
+  template <class R>
+    requires takes<R>
+  Set& operator-=(const R& items) {
+    difference_update(items);
+    return *this;
+  }
+  template <class R>
+    requires takes<R>
+  Set& operator^=(const R& items) {
+    symmetric_difference_update(items);
+    return *this;
+  }
+  template <class R>
+    requires takes<R>
+  friend std::set<T> operator|(const Set& set, const R& items) {
+    return set.set_union(items);
+  }
+  template <class R>
+    requires takes<R>
+  friend std::set<T> operator&(const Set& set, const R& items) {
+    return set.set_intersection(items);
+  }
+  template <class R>
+    requires takes<R>
+  friend std::set<T> operator-(const Set& set, const R& items) {
+    return set.set_difference(items);
+  }
+  template <class R>
+    requires takes<R>
+  friend std::set<T> operator^(const Set& set, const R& items) {
+    return set.set_symmetric_difference(items);
+  }
+
+  /// The whole set as it is at one moment. T needs `<`; items() does not.
+  std::set<T> snapshot() const { return call<Operations::Snapshot, std::set<T>>(); }
+  std::vector<T> items() const { return call<Operations::Snapshot, std::vector<T>>(); }
+  /// Reads by pages of page_items_max: each page is consistent, the whole need not be. An element that stays in the set
+  /// throughout is seen exactly once, whatever is changed in between.
+  iterator begin() const { return iterator(Pages{*this}); }
+  iterator end() const { return {}; }
+
+  /// The same elements in any order; one snapshot.
+  template <class R>
+    requires client::ItemRange<R, T>
+  friend bool operator==(const Set& set, const R& items) {
+    return set.snapshot() == std::set<T>(std::ranges::begin(items), std::ranges::end(items));
+  }
+  friend std::ostream& operator<<(std::ostream& out, const Set& set) {
+    return out << set.template call<Operations::Snapshot, client::Rendering>().text;
+  }
+};
+
+}  // namespace tandem

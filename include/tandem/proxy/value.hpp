@@ -1,0 +1,154 @@
+#pragma once
+// Value<T>: one cell in a manager, with the operations of std::atomic. T is any type with a codec; Value<> holds a value
+// of any kind, as nlohmann::json.
+//
+//   Python (multiprocessing)    std::atomic                 here
+//   v.value                     v.load(), T x = v           v.load(), T x = v
+//   v.value = x                 v.store(x), v = x           v.store(x), v = x
+//   -                           v.exchange(x)               v.exchange(x)
+//   -                           v.compare_exchange_…(e, x)  v.compare_exchange(e, x)
+//   with v.get_lock():          v += x, v.fetch_add(x)      v += x, v.fetch_add(x), ++v, v++ …
+//     v.value += x
+//   -                           v.fetch_and(x) …            v.fetch_and(x), fetch_or, fetch_xor, &=, |=, ^=
+//
+// Arithmetic T: integers wrap in T's width, as std::atomic's do, and float adds in its own precision. Other types add as
+// Python does (text joins); a result beyond 64 bits is an OverflowError, operands that cannot be added a TypeError.
+// Everything is sequentially consistent: the manager does one operation at a time.
+
+#include <utility>
+
+#include "tandem/ops/value.hpp"
+#include "tandem/proxy/typecode.hpp"
+
+namespace tandem {
+
+template <class T = nlohmann::json>
+class Value : public Proxy {
+ public:
+  using Operations = ops::Value;
+  static constexpr std::uint8_t type_number = Operations::number;
+  using value_type = T;
+
+  Value() = default;
+  using Proxy::Proxy;
+
+  template <class R = T>
+  R load() const {
+    return call<Operations::Load, R>();
+  }
+  operator T() const { return load(); }
+  void store(client::In<T> value) { call<Operations::Store>(value); }
+  /// Assigning a proxy (`v = other_value`) makes this one mean the other's cell, as for all proxies.
+  Value& operator=(client::In<T> value) {
+    store(value);
+    return *this;
+  }
+  T exchange(client::In<T> value) { return call<Operations::Exchange, T>(value); }
+  /// Stores `desired` if the cell equals `expected`, as Python's == has it; if not, sets `expected` to what it holds.
+  bool compare_exchange(T& expected, const T& desired) {
+    auto [exchanged, found] = call<Operations::CompareExchange, std::pair<bool, T>>(expected,
+                                                                                   desired);
+    if (!exchanged) expected = std::move(found);
+    return exchanged;
+  }
+
+  /// These give the value before, as std::atomic's do.
+  T fetch_add(client::In<T> operand)
+    requires(!std::same_as<T, bool>)
+  {
+    if constexpr (client::Arithmetic<T>) return call<Operations::FetchAdd, T>(operand, client::typecode_of<T>());
+    else return call<Operations::FetchAdd, T>(operand);
+  }
+  T fetch_sub(client::In<T> operand)
+    requires(!std::same_as<T, bool>)
+  {
+    if constexpr (client::Arithmetic<T>) return call<Operations::FetchSub, T>(operand, client::typecode_of<T>());
+    else return call<Operations::FetchSub, T>(operand);
+  }
+  T fetch_and(client::In<T> operand)
+    requires std::integral<T> || client::Untyped<T>
+  {
+    return call<Operations::FetchAnd, T>(operand);
+  }
+  T fetch_or(client::In<T> operand)
+    requires std::integral<T> || client::Untyped<T>
+  {
+    return call<Operations::FetchOr, T>(operand);
+  }
+  T fetch_xor(client::In<T> operand)
+    requires std::integral<T> || client::Untyped<T>
+  {
+    return call<Operations::FetchXor, T>(operand);
+  }
+
+  /// These give the value after, for arithmetic T; one atomic round trip each.
+  T operator+=(client::In<T> operand)
+    requires client::Arithmetic<T>
+  {
+    return client::wrapping_sum(fetch_add(operand), operand);
+  }
+  T operator-=(client::In<T> operand)
+    requires client::Arithmetic<T>
+  {
+    return client::wrapping_difference(fetch_sub(operand), operand);
+  }
+  /// For other T the value after is not known here.
+  void operator+=(client::In<T> operand)
+    requires(!std::is_arithmetic_v<T>)
+  {
+    fetch_add(operand);
+  }
+  void operator-=(client::In<T> operand)
+    requires(!std::is_arithmetic_v<T>)
+  {
+    fetch_sub(operand);
+  }
+  T operator++()
+    requires client::Arithmetic<T>
+  {
+    return *this += T(1);
+  }
+  T operator--()
+    requires client::Arithmetic<T>
+  {
+    return *this -= T(1);
+  }
+  T operator++(int)
+    requires client::Arithmetic<T>
+  {
+    return fetch_add(T(1));
+  }
+  T operator--(int)
+    requires client::Arithmetic<T>
+  {
+    return fetch_sub(T(1));
+  }
+  T operator&=(client::In<T> operand)
+    requires std::integral<T>
+  {
+    return static_cast<T>(fetch_and(operand) & operand);
+  }
+  T operator|=(client::In<T> operand)
+    requires std::integral<T>
+  {
+    return static_cast<T>(fetch_or(operand) | operand);
+  }
+  T operator^=(client::In<T> operand)
+    requires std::integral<T>
+  {
+    return static_cast<T>(fetch_xor(operand) ^ operand);
+  }
+
+  template <class U>
+    requires(!std::derived_from<U, Proxy>) && requires(const T& v, const U& u) { v == u; }
+  friend bool operator==(const Value& value, const U& other) {
+    return value.load() == other;
+  }
+  /// As the value prints itself; JSON and types that cannot print are shown as to_text() shows them.
+  friend std::ostream& operator<<(std::ostream& out, const Value& value) {
+    if constexpr (!client::Untyped<T> && requires(const T& v) { out << v; }) return out << value.load();
+    else return out << value.template call<Operations::Load, client::Rendering>().text;
+  }
+};
+
+}  // namespace tandem
