@@ -6,7 +6,7 @@
 // and encodes its result. A type without a handler for one of its operations does not compile.
 //
 //   declared    the handler takes              the handler gives
-//   Any         ValueView                      Result<ValueView> or Result<Value>
+//   Any         ValueView                      Result<ValueView>, Result<Value> or Result<Written>
 //   Bool        bool                           Result<bool>
 //   Int         std::int64_t                   Result<std::int64_t>
 //   Text        std::string_view               Result<std::string_view>
@@ -136,6 +136,7 @@ struct Encoding {  // Bytes, Items, Entries, Map, Reference, Tuple
 template <>
 struct Encoding<ops::Any> {
   static void put(Turn& turn, ValueView v) { turn.write(v); }
+  static void put(Turn&, const Written&) {}
 };
 template <>
 struct Encoding<ops::Bool> {

@@ -55,11 +55,7 @@ Outcome Engine::step(const Call& call, wire::Buffer& reply) {
 
   Result<void> result = row.invoke(*object, turn, arguments, count);
 
-  if (result && reply.size() - mark > limits().outbox_bytes_max)
-    result = Failure{Code::resource_exhausted,
-                     std::string(op.name) + ": a reply of " + std::to_string(reply.size() - mark) +
-                         " bytes is over outbox_bytes_max (" + std::to_string(limits().outbox_bytes_max) +
-                         "); ask for parts of it, by slices or pages"};
+  if (result) result = turn.reply_fits(reply.size() - mark);
   if (result && turn.references_written()) registry_.hold(call.session, reply.view_from(mark));
   if (op.effect != ops::Effect::reads) {
     registry_.account(*object);

@@ -48,7 +48,7 @@ Exact exact_of(double whole) {
   }
   // mantissa * 2^shift: whole zero bytes behind, the remaining bits by a shift that fits, mantissa being 53 bits.
   Exact e = exact_of(wire::Integer::of_unsigned(mantissa << (shift % 8)));
-  e.negative = std::signbit(whole);
+  e.negative = whole < 0;  // a negative zero equals zero
   if (!e.magnitude.empty()) e.magnitude.resize(e.magnitude.size() + static_cast<std::size_t>(shift / 8), 0);
   return e;
 }
@@ -68,19 +68,6 @@ std::strong_ordering compare(const Exact& a, const Exact& b) {
   if (order == 0 && !a.magnitude.empty())
     order = std::memcmp(a.magnitude.data(), b.magnitude.data(), a.magnitude.size()) <=> 0;
   return a.negative ? 0 <=> order : order;
-}
-
-double as_double(const Number& n) {
-  switch (n.form) {
-    case Number::Form::word:
-      return n.word.negative ? static_cast<double>(n.word.as_int64()) : static_cast<double>(n.word.bits);
-    case Number::Form::floating: return n.floating;
-    case Number::Form::big: break;
-  }
-  Exact e = exact_of(n.big);
-  double sum = 0;
-  for (std::uint8_t byte : e.magnitude) sum = sum * 256 + byte;
-  return e.negative ? -sum : sum;
 }
 
 bool integral(double v) { return std::isfinite(v) && v == std::trunc(v); }
@@ -114,6 +101,23 @@ Number Number::read(wire::Reader& reader) {
     }
   }
   return n;
+}
+
+Result<double> Number::to_double() const {
+  switch (form) {
+    case Form::word: return word.negative ? static_cast<double>(word.as_int64()) : static_cast<double>(word.bits);
+    case Form::floating: return floating;
+    case Form::big: break;
+  }
+  Exact e = exact_of(big);  // more than eight bytes
+  std::uint64_t top = 0;
+  for (std::size_t i = 0; i < sizeof top; ++i) top = top << 8 | e.magnitude[i];
+  // At least 57 bits; the last of them standing for all that follow is enough to round as those would have it.
+  if (std::any_of(e.magnitude.begin() + sizeof top, e.magnitude.end(), [](std::uint8_t b) { return b != 0; })) top |= 1;
+  const std::size_t shift = std::min<std::size_t>(8 * (e.magnitude.size() - sizeof top), 2048);
+  double rounded = std::ldexp(static_cast<double>(top), static_cast<int>(shift));
+  if (std::isinf(rounded)) return Failure{Code::overflow, to_string() + " is too large for a float"};
+  return e.negative ? -rounded : rounded;
 }
 
 std::size_t Number::canonical(std::uint8_t* out) const {
@@ -176,7 +180,11 @@ std::partial_ordering compare(const Number& a, const Number& b) {
     }
     // A fraction cannot equal an integer: compare with its floor, and a tie means the float is the greater.
     double floor = std::floor(f.floating);
-    auto order = compare(exact_of(floor), exact_of(&f == &a ? b : a));
+    const Number& integer = &f == &a ? b : a;
+    auto order = std::strong_ordering::equal;
+    if (std::fabs(floor) < 0x1p62 && integer.is_word() && integer.word.fits_int64())
+      order = static_cast<std::int64_t>(floor) <=> integer.word.as_int64();  // nearly always
+    else order = compare(exact_of(floor), exact_of(integer));
     std::partial_ordering exact = order;
     if (order == 0 && floor != f.floating) exact = std::partial_ordering::greater;
     return &f == &a ? exact : 0 <=> exact;
@@ -189,9 +197,11 @@ namespace {
 Result<void> sum(const Number& a, const Number& b, bool minus, wire::Buffer& out) {
   wire::Writer writer(out);
   if (a.form == Number::Form::floating || b.form == Number::Form::floating) {
-    double left = as_double(a);
-    double right = as_double(b);
-    writer.floating(minus ? left - right : left + right);
+    Result<double> left = a.to_double();
+    if (!left) return std::move(left.failure());
+    Result<double> right = b.to_double();
+    if (!right) return std::move(right.failure());
+    writer.floating(minus ? *left - *right : *left + *right);
     return {};
   }
   if (a.form == Number::Form::big || b.form == Number::Form::big)

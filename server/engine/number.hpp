@@ -21,6 +21,8 @@ struct Number {
   static Number read(wire::Reader& reader);
 
   bool is_word() const { return form == Form::word; }
+  /// The nearest double; overflow for integers beyond the largest.
+  Result<double> to_double() const;
 
   /// A sign and magnitude in at most this many bytes for every double; longer only for big integers.
   static constexpr std::size_t canonical_bytes_max = 160;

@@ -17,6 +17,7 @@ namespace tandem::server {
 /// What a set's entries have in place of a value.
 struct NoMapped {
   std::size_t heap_bytes() const { return 0; }
+  std::size_t encoded_bytes() const { return 0; }
 };
 
 template <class Mapped>
@@ -105,8 +106,8 @@ class OrderedTable {
       if (!entries_[i].key.absent()) f(entries_[i]);
   }
 
-  /// Calls `f(const Entry&)` for at most `limit` entries behind `cursor` (0: from the start). Gives the cursor to go on
-  /// from; none at the end.
+  /// Calls `f(const Entry&)` for at most `limit` entries behind `cursor` (0: from the start), until it returns false.
+  /// Gives the cursor to go on from; none at the end.
   template <class F>
   std::optional<std::uint64_t> page(std::uint64_t cursor, std::uint64_t limit, F&& f) const {
     // A cursor is epoch and ordinal + 1. Ordinals are renewed, and the epoch counts up, once in four billion
@@ -115,9 +116,10 @@ class OrderedTable {
     auto at = std::lower_bound(entries_.begin() + static_cast<std::ptrdiff_t>(first_), entries_.end(), from,
                                [](const Entry& e, std::uint64_t ordinal) { return e.ordinal < ordinal; });
     std::uint64_t last = 0;
-    for (; at != entries_.end() && limit != 0; ++at) {
+    bool more = true;
+    for (; at != entries_.end() && limit != 0 && more; ++at) {
       if (at->key.absent()) continue;
-      f(*at);
+      more = f(*at);
       last = std::uint64_t{at->ordinal} + 1;
       --limit;
     }

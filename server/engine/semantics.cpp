@@ -7,8 +7,6 @@
 #include <functional>
 #include <vector>
 
-#include "server/engine/number.hpp"
-
 namespace tandem::server {
 namespace {
 
@@ -93,23 +91,27 @@ Parsed parse(ValueView view) {
   return parse(reader);
 }
 
-std::vector<ValueView> elements(Reader inside) {
-  std::vector<ValueView> found;
-  Bytes bytes;
-  while (!inside.at_end() && inside.value(bytes)) found.push_back({bytes, true});
-  return found;
-}
-std::vector<ValueView> elements(const Parsed& p) {
-  if (p.family != Family::list && p.family != Family::dict) return elements(p.inside);
-  std::vector<ValueView> found;
-  Reader inside = p.inside;
-  Bytes bytes;
-  for (std::uint64_t i = 0; i < std::uint64_t{p.count} * (p.family == Family::dict ? 2 : 1); ++i) {
-    (void)inside.value(bytes);
-    found.push_back({bytes, true});
+/// The elements of a list, tuple or set, a dict's keys and values, one after the other.
+class Elements {
+ public:
+  explicit Elements(const Parsed& p)
+      : at_(p.inside),
+        counted_(p.family == Family::list || p.family == Family::dict),
+        left_(std::uint64_t{p.count} * (p.family == Family::dict ? 2 : 1)) {}
+
+  const std::uint8_t* position() const { return at_.position(); }
+  bool next(ValueView& element) {
+    if (counted_ ? left_ == 0 : at_.at_end()) return false;
+    --left_;
+    element.references = true;
+    return at_.value(element.bytes);
   }
-  return found;
-}
+
+ private:
+  Reader at_;
+  bool counted_;
+  std::uint64_t left_;
+};
 
 /// MessagePack timestamps have three lengths; the same instant may come in any.
 std::pair<std::int64_t, std::uint32_t> instant(Bytes body) {
@@ -126,42 +128,87 @@ bool same_bytes(Bytes a, Bytes b) {
   return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size()) == 0);
 }
 
-/// Whether each of `some` equals one of `all`; quadratic only where hashing is not possible.
-bool contained(const std::vector<ValueView>& some, const std::vector<ValueView>& all) {
-  std::vector<std::pair<std::uint32_t, ValueView>> index;
-  for (ValueView v : all)
-    if (auto hash = hash_key(v, 0)) index.emplace_back(*hash, v);
-  std::sort(index.begin(), index.end(), [](auto& a, auto& b) { return a.first < b.first; });
-  return std::all_of(some.begin(), some.end(), [&](ValueView v) {
-    auto hash = hash_key(v, 0);
-    if (!hash) return std::any_of(all.begin(), all.end(), [&](ValueView other) { return are_equal(v, other); });
-    auto at = std::lower_bound(index.begin(), index.end(), *hash, [](auto& a, std::uint32_t h) { return a.first < h; });
-    for (; at != index.end() && at->first == *hash; ++at)
-      if (are_equal(v, at->second)) return true;
-    return false;
-  });
-}
+Result<std::uint64_t> hash_parsed(const Parsed& p, ValueView whole, std::uint64_t seed);
 
-bool equal_dicts(const Parsed& a, const Parsed& b) {
-  if (a.count != b.count) return false;
-  std::vector<ValueView> left = elements(a);
-  std::vector<ValueView> right = elements(b);
-  std::vector<std::pair<std::uint32_t, std::size_t>> index;
-  for (std::size_t i = 0; i < right.size(); i += 2) {
-    auto hash = hash_key(right[i], 0);
-    index.emplace_back(hash ? *hash : 0, i);
+/// The elements of a set, or a dict's entries, by hash. Of equal ones the last counts, as in Python's displays.
+class Index {
+ public:
+  explicit Index(const Parsed& p) : end_(p.inside.rest().data() + p.inside.rest().size()) {
+    const bool dict = p.family == Family::dict;
+    Elements elements(p);
+    ValueView key, mapped;
+    for (auto at = elements.position(); elements.next(key); at = elements.position()) {
+      if (dict) (void)elements.next(mapped);
+      entries_.push_back({hash_of(key), at});
+    }
+    std::stable_sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) { return a.hash < b.hash; });
+    remove_repeated();
   }
-  std::sort(index.begin(), index.end());
-  for (std::size_t i = 0; i < left.size(); i += 2) {
-    auto hash = hash_key(left[i], 0);
-    std::uint32_t wanted = hash ? *hash : 0;
-    auto at = std::lower_bound(index.begin(), index.end(), std::pair{wanted, std::size_t{0}});
-    bool found = false;
-    for (; !found && at != index.end() && at->first == wanted; ++at)
-      found = are_equal(left[i], right[at->second]) && are_equal(left[i + 1], right[at->second + 1]);
-    if (!found) return false;
+
+  std::size_t size() const { return entries_.size(); }
+  /// Whether `other` has all keys of this one, and with `mapped` also equal values.
+  bool is_within(const Index& other, bool mapped) const {
+    return std::all_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+      Reader here = reader(entry);
+      ValueView key = take(here);
+      auto at = std::lower_bound(other.entries_.begin(), other.entries_.end(), entry.hash,
+                                 [](const Entry& e, std::uint64_t hash) { return e.hash < hash; });
+      for (; at != other.entries_.end() && at->hash == entry.hash; ++at) {
+        Reader there = other.reader(*at);
+        if (are_equal(key, take(there))) return !mapped || are_equal(take(here), take(there));
+      }
+      return false;
+    });
   }
-  return true;
+
+ private:
+  struct Entry {
+    std::uint64_t hash;
+    const std::uint8_t* at;  // the key; behind it a dict's value
+  };
+
+  static std::uint64_t hash_of(ValueView key) {
+    Result<std::uint64_t> hash = hash_parsed(parse(key), key, 0);
+    TANDEM_ASSERT(hash);  // validate() lets in no others
+    return *hash;
+  }
+  Reader reader(const Entry& entry) const {
+    return Reader(Bytes(entry.at, static_cast<std::size_t>(end_ - entry.at)));
+  }
+  static ValueView take(Reader& reader) {
+    ValueView value{{}, true};
+    (void)reader.value(value.bytes);
+    return value;
+  }
+  void remove_repeated() {
+    std::size_t kept = 0;
+    std::size_t same_hash = 0;  // where in what is kept those of the hash at hand begin
+    for (const Entry& entry : entries_) {
+      if (kept == 0 || entries_[kept - 1].hash != entry.hash) same_hash = kept;
+      Reader here = reader(entry);
+      ValueView key = take(here);
+      std::size_t i = same_hash;
+      for (; i < kept; ++i)
+        if (Reader there = reader(entries_[i]); are_equal(key, take(there))) break;
+      entries_[i] = entry;
+      kept = std::max(kept, i + 1);
+    }
+    entries_.resize(kept);
+  }
+
+  std::vector<Entry> entries_;
+  const std::uint8_t* end_;
+};
+
+bool equal_sequences(const Parsed& a, const Parsed& b) {
+  Elements left(a);
+  Elements right(b);
+  for (ValueView x, y;;) {
+    const bool more = left.next(x);
+    if (right.next(y) != more) return false;
+    if (!more) return true;
+    if (!are_equal(x, y)) return false;
+  }
 }
 
 bool equal_parsed(const Parsed& a, const Parsed& b) {
@@ -174,20 +221,14 @@ bool equal_parsed(const Parsed& a, const Parsed& b) {
     case Family::foreign:
     case Family::reference: return same_bytes(a.body, b.body);
     case Family::timestamp: return instant(a.body) == instant(b.body);
-    case Family::list:
-      if (a.count != b.count) return false;
-      [[fallthrough]];
-    case Family::tuple: {
-      std::vector<ValueView> left = elements(a);
-      std::vector<ValueView> right = elements(b);
-      return std::equal(left.begin(), left.end(), right.begin(), right.end(), are_equal);
+    case Family::list: return a.count == b.count && equal_sequences(a, b);
+    case Family::tuple: return equal_sequences(a, b);
+    case Family::set:
+    case Family::dict: {
+      Index left(a);
+      Index right(b);
+      return left.size() == right.size() && left.is_within(right, a.family == Family::dict);
     }
-    case Family::set: {
-      std::vector<ValueView> left = elements(a);
-      std::vector<ValueView> right = elements(b);
-      return left.size() == right.size() && contained(left, right) && contained(right, left);
-    }
-    case Family::dict: return equal_dicts(a, b);
   }
   return false;
 }
@@ -214,7 +255,8 @@ Result<std::uint64_t> hash_parsed(const Parsed& p, ValueView whole, std::uint64_
     }
     case Family::tuple: {
       std::uint64_t sum = seed + 6;
-      for (ValueView v : elements(p)) {
+      Elements elements(p);
+      for (ValueView v; elements.next(v);) {
         auto one = hash_key(v, seed);
         if (!one) return std::move(one.failure());
         std::uint64_t pair[2] = {sum, *one};
@@ -226,8 +268,7 @@ Result<std::uint64_t> hash_parsed(const Parsed& p, ValueView whole, std::uint64_
     case Family::set:
     case Family::dict: break;
   }
-  return Failure{Code::type_error, "unhashable type: '" + type_name(whole) + "' (keys and set elements are numbers, text, "
-                                   "bytes, nil, references or tuples of these)"};
+  return unhashable(type_name(whole));
 }
 
 Failure not_ordered(ValueView a, ValueView b) {
@@ -241,11 +282,14 @@ bool less_bytes(Bytes a, Bytes b) {
 }
 
 Result<bool> less_sequences(const Parsed& a, const Parsed& b) {
-  std::vector<ValueView> left = elements(a);
-  std::vector<ValueView> right = elements(b);
-  for (std::size_t i = 0; i < left.size() && i < right.size(); ++i)
-    if (!are_equal(left[i], right[i])) return is_less(left[i], right[i]);
-  return left.size() < right.size();
+  Elements left(a);
+  Elements right(b);
+  for (ValueView x, y;;) {
+    const bool more = left.next(x);
+    if (!right.next(y)) return false;
+    if (!more) return true;
+    if (!are_equal(x, y)) return is_less(x, y);
+  }
 }
 
 Failure bad_operands(const char* sign, ValueView a, ValueView b) {
@@ -276,8 +320,8 @@ Result<void> concatenate(const Parsed& a, const Parsed& b, wire::Buffer& out) {
       break;
     default:
       writer.array(std::size_t{a.count} + b.count);
-      for (const Parsed* side : {&a, &b})
-        for (ValueView v : elements(*side)) writer.raw(v.bytes);
+      writer.raw(a.inside.rest());
+      writer.raw(b.inside.rest());
   }
   return {};
 }
@@ -310,9 +354,9 @@ Result<bool> is_less(ValueView a, ValueView b) {
     case Family::list:
     case Family::tuple: return less_sequences(left, right);
     case Family::set: {
-      std::vector<ValueView> some = elements(left);
-      std::vector<ValueView> all = elements(right);
-      return some.size() < all.size() && contained(some, all);
+      Index some(left);
+      Index all(right);
+      return some.size() < all.size() && some.is_within(all, false);
     }
     default: return not_ordered(a, b);
   }
@@ -354,6 +398,16 @@ Result<void> combine_bits(Bitwise how, ValueView a, ValueView b, wire::Buffer& o
   if (a.kind() == Kind::boolean && b.kind() == Kind::boolean) writer.boolean(bits != 0);
   else writer.integer(wire::Integer{negative, bits});
   return {};
+}
+
+std::optional<Number> number_of(ValueView value) {
+  Parsed p = parse(value);
+  return p.family == Family::number ? std::optional(p.number) : std::nullopt;
+}
+
+Failure unhashable(std::string_view type_name) {
+  return {Code::type_error, "unhashable type: '" + std::string(type_name) +
+                                "' (keys and set elements are numbers, text, bytes, nil, references or tuples of these)"};
 }
 
 std::string type_name(ValueView value) {

@@ -5,10 +5,10 @@
 //
 // All views must have passed validate().
 
-#include <compare>
+#include <optional>
 #include <string>
 
-#include "server/engine/result.hpp"
+#include "server/engine/number.hpp"
 #include "server/engine/value.hpp"
 
 namespace tandem::server {
@@ -31,6 +31,12 @@ Result<void> subtract(ValueView a, ValueView b, wire::Buffer& out);
 enum class Bitwise : std::uint8_t { conjunction, disjunction, exclusive };
 /// `a & b`, `a | b`, `a ^ b` of integers, or of booleans.
 Result<void> combine_bits(Bitwise how, ValueView a, ValueView b, wire::Buffer& out);
+
+/// The number that `value` is, if it is one; its bytes are the value's.
+std::optional<Number> number_of(ValueView value);
+
+/// The type_error of a key or a set's element that cannot be hashed, by its type_name().
+Failure unhashable(std::string_view type_name);
 
 /// Python's name for the value's type: "int", "str", "list", …
 std::string type_name(ValueView value);

@@ -14,6 +14,21 @@ Result<void> Turn::room_for(std::uint64_t bytes) const {
                                                std::to_string(bytes) + " more were asked for"};
 }
 
+Result<void> Turn::reply_fits(std::uint64_t bytes) const {
+  const std::uint64_t most = limits().outbox_bytes_max;
+  if (bytes <= most) return {};
+  return Failure{Code::resource_exhausted, "a reply of " + std::to_string(bytes) + " bytes is over outbox_bytes_max (" +
+                                               std::to_string(most) + "); ask for parts of it, by slices or pages"};
+}
+
+Result<void> Turn::add(ValueView a, ValueView b, wire::Buffer& out) const {
+  const std::uint64_t most = limits().message_bytes_max;
+  if (a.bytes.size() + b.bytes.size() > most)
+    return Failure{Code::resource_exhausted, "a value of " + std::to_string(a.bytes.size() + b.bytes.size()) +
+                                                 " bytes would be over message_bytes_max (" + std::to_string(most) + ")"};
+  return server::add(a, b, out);
+}
+
 Result<const Object*> Turn::operand_object(ValueView operand) const {
   wire::Reference reference;
   wire::Reader reader = operand.reader();

@@ -80,6 +80,11 @@ class Turn {
   /// Whether `bytes` more may be held; resource_exhausted otherwise. For operations that grow by more than their
   /// arguments: the engine has already checked those.
   Result<void> room_for(std::uint64_t bytes) const;
+  /// Whether a reply may be this long. The engine checks every reply; asked before, a large one is never built, and an
+  /// operation that would lose what it cannot send leaves everything as it was.
+  Result<void> reply_fits(std::uint64_t bytes) const;
+  /// semantics' add(), refused where the result would be longer than a value can be.
+  Result<void> add(ValueView a, ValueView b, wire::Buffer& out) const;
 
   Result<ItemsView> items_of(ValueView operand);
   Result<EntriesView> entries_of(ValueView operand);

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "server/engine/semantics.hpp"
+
 namespace tandem::server {
 namespace {
 
@@ -9,7 +11,8 @@ class Validator {
  public:
   Validator(std::uint64_t depth_max, const ReferenceCheck& check) : depth_max_(depth_max), check_(check) {}
 
-  bool one(wire::Reader& reader, std::uint64_t depth) {
+  /// `key`: must be what can be hashed, as it stands where only that can.
+  bool one(wire::Reader& reader, std::uint64_t depth, bool key = false) {
     std::uint32_t count = 0;
     switch (reader.peek()) {
       case wire::Kind::nil:
@@ -24,12 +27,14 @@ class Validator {
                fail(Code::value_error, "a text is not valid UTF-8; send binary data as bytes (tandem::Bytes)");
       }
       case wire::Kind::array:
+        if (key) return cannot_be_key("list");
         if (!reader.array(count)) return malformed();
-        return many(reader, count, depth);
+        return many(reader, count, depth, false);
       case wire::Kind::map:
+        if (key) return cannot_be_key("dict");
         if (!reader.map(count)) return malformed();
-        return many(reader, std::uint64_t{2} * count, depth);
-      case wire::Kind::extension: return extension(reader, depth);
+        return many(reader, count, depth, true);
+      case wire::Kind::extension: return extension(reader, depth, key);
       case wire::Kind::invalid: break;
     }
     return malformed();
@@ -39,24 +44,22 @@ class Validator {
   bool references() const { return references_; }
 
  private:
-  bool many(wire::Reader& reader, std::uint64_t count, std::uint64_t depth) {
-    if (depth >= depth_max_)
-      return fail(Code::resource_exhausted,
-                  "a value is nested deeper than value_depth_max (" + std::to_string(depth_max_) + ")");
+  bool many(wire::Reader& reader, std::uint64_t count, std::uint64_t depth, bool keyed) {
+    if (depth >= depth_max_) return too_deep();
     for (std::uint64_t i = 0; i < count; ++i)
-      if (!one(reader, depth + 1)) return false;
+      if ((keyed && !one(reader, depth + 1, true)) || !one(reader, depth + 1)) return false;
     return true;
   }
 
-  bool extension(wire::Reader& reader, std::uint64_t depth) {
+  bool extension(wire::Reader& reader, std::uint64_t depth, bool key) {
     wire::Reader at = reader;
     std::int8_t type = 0;
     wire::Bytes body;
     if (!reader.extension(type, body)) return malformed();
     switch (static_cast<wire::Extension>(type)) {
       case wire::Extension::reference: return reference(at);
-      case wire::Extension::tuple:
-      case wire::Extension::set: return elements(body, depth);
+      case wire::Extension::tuple: return elements(body, depth, key);
+      case wire::Extension::set: return key ? cannot_be_key("set") : elements(body, depth, true);
       case wire::Extension::integer:
         return !body.empty() || fail(Code::value_error, "a big integer (extension 4) has no bytes");
       case wire::Extension::foreign:
@@ -68,14 +71,11 @@ class Validator {
     return fail(Code::value_error, "extension type " + std::to_string(type) + " is none of tandem's");
   }
 
-  bool elements(wire::Bytes body, std::uint64_t depth) {
-    if (depth >= depth_max_) {
-      wire::Reader none;
-      return many(none, 1, depth);
-    }
+  bool elements(wire::Bytes body, std::uint64_t depth, bool keys) {
+    if (depth >= depth_max_) return too_deep();
     wire::Reader inside(body);
     while (!inside.at_end())
-      if (!one(inside, depth + 1)) return false;
+      if (!one(inside, depth + 1, keys)) return false;
     return true;
   }
 
@@ -89,6 +89,14 @@ class Validator {
     return false;
   }
 
+  bool too_deep() {
+    return fail(Code::resource_exhausted,
+                "a value is nested deeper than value_depth_max (" + std::to_string(depth_max_) + ")");
+  }
+  bool cannot_be_key(std::string_view type) {
+    failure_ = unhashable(type);
+    return false;
+  }
   bool malformed() { return fail(Code::protocol_error, "an argument is not well-formed MessagePack"); }
   bool fail(Code code, std::string text) {
     failure_ = {code, std::move(text)};

@@ -1,6 +1,7 @@
 #pragma once
 // The one place where bytes from outside become values: well-formed, text is UTF-8, depth within its limit, extension
-// types known, references to objects that are there. Behind it nobody checks again.
+// types known, references to objects that are there, a map's keys and a set's elements such as can be hashed. Behind it
+// nobody checks again.
 
 #include "server/engine/result.hpp"
 #include "server/engine/value.hpp"
@@ -17,7 +18,7 @@ class ReferenceCheck {
 };
 
 /// Takes one value from `reader`. Fails with protocol_error (malformed), value_error (not UTF-8, unknown extension),
-/// resource_exhausted (too deep), object_gone or type_error (a reference).
+/// resource_exhausted (too deep), type_error (a key that cannot be hashed), object_gone or type_error (a reference).
 Result<ValueView> validate(wire::Reader& reader, std::uint64_t value_depth_max, const ReferenceCheck& references);
 
 /// Whether `text` is well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, at most U+10FFFF).

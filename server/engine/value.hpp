@@ -84,6 +84,8 @@ class Value {
     return {{block() + (tag() == tag_counted ? sizeof(ReferenceCounter*) : 0), size()}, tag() == tag_counted};
   }
   operator ValueView() const { return view(); }
+  /// Length of its MessagePack.
+  std::size_t encoded_bytes() const { return tag() <= inline_bytes_max ? tag() : size(); }
   /// Memory beyond the Value itself.
   std::size_t heap_bytes() const { return tag() <= inline_bytes_max ? 0 : size() + allocation_overhead_bytes; }
   /// What heap_bytes() of a Value of `bytes` would be.

@@ -79,7 +79,7 @@ Result<ValueView> Dict::on(Ops::Add, Turn& turn, ValueView key, ValueView delta,
   wire::Buffer buffer;
   ValueView after = delta;
   if (before) {
-    if (Result<void> sum = add(*before, delta, buffer); !sum) return std::move(sum.failure());
+    if (Result<void> sum = turn.add(*before, delta, buffer); !sum) return std::move(sum.failure());
     after = {buffer.view(), before->references || delta.references};
   }
   if (entry != nullptr) table_.replace(*entry, turn.keep(after));
@@ -115,6 +115,7 @@ Result<Value> Dict::on(Ops::Pop, Turn& turn, ValueView key) {
   Result<Table::Entry*> entry = entry_at(turn, key);
   if (!entry) return std::move(entry.failure());
   if (*entry == nullptr) return no_key(key);
+  if (Result<void> fits = turn.reply_fits((*entry)->mapped.encoded_bytes()); !fits) return std::move(fits.failure());
   return table_.erase(**entry).second;
 }
 
@@ -122,12 +123,16 @@ Result<std::optional<Value>> Dict::on(Ops::PopIfThere, Turn& turn, ValueView key
   Result<Table::Entry*> entry = entry_at(turn, key);
   if (!entry) return std::move(entry.failure());
   if (*entry == nullptr) return std::optional<Value>();
+  if (Result<void> fits = turn.reply_fits(1 + (*entry)->mapped.encoded_bytes()); !fits)
+    return std::move(fits.failure());
   return std::optional<Value>(table_.erase(**entry).second);
 }
 
 Result<Written> Dict::on(Ops::PopItem, Turn& turn, std::optional<bool> last) {
   Table::Entry* entry = last.value_or(true) ? table_.back() : table_.front();
   if (entry == nullptr) return Failure{Code::key_error, "popitem: the dict is empty"};
+  if (Result<void> fits = turn.reply_fits(1 + entry->key.encoded_bytes() + entry->mapped.encoded_bytes()); !fits)
+    return std::move(fits.failure());
   auto [key, value] = table_.erase(*entry);
   turn.out().array(2);
   turn.write(key);

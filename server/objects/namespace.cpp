@@ -26,6 +26,7 @@ Result<void> Namespace::on(Ops::Create, Turn& turn, std::optional<EntriesView> e
   for (EntriesView at = *entries; at.next(name, value);)
     if (name.kind() != wire::Kind::text)
       return Failure{Code::type_error, "a namespace's names are text, not '" + type_name(name) + "'"};
+  if (Result<void> room = turn.room_for(entries->bytes() + entries->count() * sizeof(Table::Entry)); !room) return room;
   while (entries->next(name, value)) {
     std::string_view text;
     (void)name.reader().text(text);
@@ -54,7 +55,7 @@ Result<ValueView> Namespace::on(Ops::Add, Turn& turn, std::string_view name, Val
   if (entry == nullptr) return table_.insert(turn.keep(key.view()), key.hash(), turn.keep(delta)).mapped.view();
   wire::Buffer sum;
   ValueView before = entry->mapped;
-  if (Result<void> added = add(before, delta, sum); !added) return std::move(added.failure());
+  if (Result<void> added = turn.add(before, delta, sum); !added) return std::move(added.failure());
   table_.replace(*entry, turn.keep({sum.view(), before.references || delta.references}));
   return entry->mapped.view();
 }

@@ -8,6 +8,8 @@ namespace tandem::server {
 
 /// Most elements in one page, whatever is asked for: a page is one turn of the engine.
 inline constexpr std::int64_t page_elements_max = 10'000;
+/// A page that has this much is not filled further: large elements make short pages, not replies beyond the outbox.
+inline constexpr std::uint64_t page_bytes_max = std::uint64_t{1} << 20;
 
 /// Refuses limits and cursors that cannot be.
 inline Result<std::uint64_t> page_limit(std::int64_t cursor, std::int64_t limit) {
@@ -23,7 +25,12 @@ Result<Written> write_page(Turn& turn, const OrderedTable<Mapped>& table, std::i
   Result<std::uint64_t> most = page_limit(cursor, limit);
   if (!most) return std::move(most.failure());
   std::vector<const typename OrderedTable<Mapped>::Entry*> found;
-  auto next = table.page(static_cast<std::uint64_t>(cursor), *most, [&](const auto& entry) { found.push_back(&entry); });
+  std::uint64_t bytes = 0;
+  auto next = table.page(static_cast<std::uint64_t>(cursor), *most, [&](const auto& entry) {
+    found.push_back(&entry);
+    bytes += entry.key.view().bytes.size() + entry.mapped.encoded_bytes();
+    return bytes < page_bytes_max;
+  });
   turn.out().array(2);
   turn.out().integer(next ? static_cast<std::int64_t>(*next) : std::int64_t{-1});
   header(found.size());

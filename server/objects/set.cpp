@@ -98,9 +98,10 @@ Result<void> Set::on(Ops::Remove, Turn& turn, ValueView item) {
   return {};
 }
 
-Result<Value> Set::on(Ops::Pop, Turn&) {
+Result<Value> Set::on(Ops::Pop, Turn& turn) {
   Table::Entry* entry = table_.front();
   if (entry == nullptr) return Failure{Code::key_error, "pop: the set is empty"};
+  if (Result<void> fits = turn.reply_fits(entry->key.encoded_bytes()); !fits) return std::move(fits.failure());
   return table_.erase(*entry).first;
 }
 

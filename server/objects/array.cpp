@@ -1,0 +1,131 @@
+#include "server/objects/array.hpp"
+
+#include "server/objects/slice.hpp"
+
+namespace tandem::server {
+namespace {
+
+/// As many as MessagePack bytes can have: a slice of the whole array is such.
+constexpr std::uint64_t array_bytes_max = 0xffffffff;
+
+}  // namespace
+
+Result<void> Array::allocate(const Turn& turn, ElementType type, std::uint64_t length) {
+  if (length > array_bytes_max / type.bytes())
+    return Failure{Code::resource_exhausted, "an array of " + std::to_string(length) + " elements of " +
+                                                 std::to_string(type.bytes()) + " bytes is over the " +
+                                                 std::to_string(array_bytes_max) + " bytes that an array can have"};
+  const std::uint64_t bytes = length * type.bytes();
+  if (Result<void> room = turn.room_for(bytes); !room) return room;
+  element_ = type;
+  if (bytes == 0) return {};
+  // calloc, as it need not write the zeros of a large array.
+  memory_.reset(static_cast<std::uint8_t*>(std::calloc(bytes, 1)));
+  if (memory_ == nullptr)
+    return Failure{Code::resource_exhausted, "the machine has no " + std::to_string(bytes) + " bytes for an array"};
+  bytes_ = bytes;
+  return {};
+}
+
+Result<std::uint8_t*> Array::element_at(std::int64_t index) {
+  if (auto position = position_of(index, size())) return element(*position);
+  return Failure{Code::index_error, "array index " + std::to_string(index) + " is out of range: the array has " +
+                                        std::to_string(size()) + " elements"};
+}
+
+Result<void> Array::on(Ops::Create, Turn& turn, std::string_view typecode, ValueView contents) {
+  Result<ElementType> type = ElementType::of(typecode);
+  if (!type) return std::move(type.failure());
+  std::int64_t length = 0;
+  wire::Bytes elements;
+  if (contents.reader().int64(length)) {
+    if (length < 0) return Failure{Code::value_error, "an array's length is at least 0, not " + std::to_string(length)};
+    return allocate(turn, *type, static_cast<std::uint64_t>(length));
+  }
+  if (!contents.reader().bytes(elements))
+    return Failure{Code::type_error, "an array's contents are a length or bytes, not '" + type_name(contents) + "'"};
+  if (elements.size() % type->bytes() != 0)
+    return Failure{Code::value_error, std::to_string(elements.size()) + " bytes are no whole number of elements of " +
+                                          std::to_string(type->bytes()) + " bytes"};
+  if (Result<void> made = allocate(turn, *type, elements.size() / type->bytes()); !made) return made;
+  std::copy(elements.begin(), elements.end(), memory_.get());
+  return {};
+}
+
+Result<Written> Array::on(Ops::At, Turn& turn, std::int64_t index) {
+  Result<std::uint8_t*> at = element_at(index);
+  if (!at) return std::move(at.failure());
+  element_.read(*at, turn.out());
+  return Written{};
+}
+
+Result<void> Array::on(Ops::Set, Turn&, std::int64_t index, ValueView value) {
+  Result<std::uint8_t*> at = element_at(index);
+  if (!at) return std::move(at.failure());
+  return element_.write(value, *at);
+}
+
+Result<Written> Array::on(Ops::FetchAdd, Turn& turn, std::int64_t index, ValueView operand) {
+  Result<std::uint8_t*> at = element_at(index);
+  if (!at) return std::move(at.failure());
+  element_.read(*at, turn.out());
+  if (Result<void> added = element_.add(operand, *at); !added) return std::move(added.failure());
+  return Written{};
+}
+
+Result<Written> Array::on(Ops::Slice, Turn& turn, Index start, Index stop, Index step) {
+  Result<Slice> slice = slice_of(start, stop, step, size());
+  if (!slice) return std::move(slice.failure());
+  const std::size_t width = element_.bytes();
+  if (Result<void> fits = turn.reply_fits(slice->count * width); !fits) return std::move(fits.failure());
+  if (slice->step == 1) {
+    turn.out().bytes({element(static_cast<std::uint64_t>(slice->start)), slice->count * width});
+    return Written{};
+  }
+  wire::Buffer picked;
+  picked.reserve(slice->count * width);
+  for (std::uint64_t i = 0; i < slice->count; ++i) picked.append(element(slice->position(i)), width);
+  turn.out().bytes(picked.view());
+  return Written{};
+}
+
+Result<void> Array::on(Ops::AssignSlice, Turn&, wire::Bytes elements, Index start, Index stop, Index step) {
+  Result<Slice> slice = slice_of(start, stop, step, size());
+  if (!slice) return std::move(slice.failure());
+  const std::size_t width = element_.bytes();
+  if (elements.size() != slice->count * width)
+    return Failure{Code::value_error, "attempt to assign " + std::to_string(elements.size()) + " bytes to a slice of " +
+                                          std::to_string(slice->count) + " elements of " + std::to_string(width) +
+                                          " bytes each"};
+  if (slice->step == 1) std::copy(elements.begin(), elements.end(), element(static_cast<std::uint64_t>(slice->start)));
+  else
+    for (std::uint64_t i = 0; i < slice->count; ++i)
+      std::memcpy(element(slice->position(i)), elements.data() + i * width, width);
+  return {};
+}
+
+Result<void> Array::on(Ops::Fill, Turn&, ValueView value) {
+  ElementType::Space space{};
+  if (Result<void> made = element_.write(value, space.data()); !made) return made;
+  for (std::uint64_t i = 0; i < size(); ++i) std::memcpy(element(i), space.data(), element_.bytes());
+  return {};
+}
+
+Result<std::int64_t> Array::on(Ops::Size, Turn&) { return static_cast<std::int64_t>(size()); }
+
+Result<std::string_view> Array::on(Ops::TypeCode, Turn&) { return element_.code(); }
+
+void Array::save(wire::Writer& out) const {
+  out.array(2);
+  out.text(element_.code());
+  out.bytes({memory_.get(), bytes_});
+}
+
+std::uint64_t Array::show(const Page& page, wire::Writer& out) const {
+  const std::uint64_t begin = std::min(page.offset, size());
+  const std::uint64_t count = std::min(page.count_max, size() - begin);
+  for (std::uint64_t i = begin; i < begin + count; ++i) element_.read(element(i), out);
+  return count;
+}
+
+}  // namespace tandem::server

@@ -1,0 +1,48 @@
+#pragma once
+// The hosted array: its elements in one piece of memory.
+
+#include <cstdlib>
+#include <memory>
+
+#include "server/engine/dispatch.hpp"
+#include "server/objects/element_type.hpp"
+#include "tandem/ops/array.hpp"
+
+namespace tandem::server {
+
+class Array final : public Object {
+ public:
+  using Ops = ops::Array;
+  using Index = std::optional<std::int64_t>;
+
+  Result<void> on(Ops::Create, Turn&, std::string_view typecode, ValueView contents);
+  Result<Written> on(Ops::At, Turn&, std::int64_t index);
+  Result<void> on(Ops::Set, Turn&, std::int64_t index, ValueView value);
+  Result<Written> on(Ops::FetchAdd, Turn&, std::int64_t index, ValueView operand);
+  Result<Written> on(Ops::Slice, Turn&, Index start, Index stop, Index step);
+  Result<void> on(Ops::AssignSlice, Turn&, wire::Bytes elements, Index start, Index stop, Index step);
+  Result<void> on(Ops::Fill, Turn&, ValueView value);
+  Result<std::int64_t> on(Ops::Size, Turn&);
+  Result<std::string_view> on(Ops::TypeCode, Turn&);
+
+  const Type& type() const override { return type_of<Array>(); }
+  std::uint64_t size() const override { return bytes_ / element_.bytes(); }
+  std::uint64_t memory_bytes() const override { return bytes_; }
+  void save(wire::Writer& out) const override;
+  std::uint64_t show(const Page& page, wire::Writer& out) const override;
+
+ private:
+  struct Free {
+    void operator()(std::uint8_t* memory) const { std::free(memory); }
+  };
+
+  Result<void> allocate(const Turn& turn, ElementType type, std::uint64_t length);
+  Result<std::uint8_t*> element_at(std::int64_t index);
+  std::uint8_t* element(std::uint64_t position) const { return memory_.get() + position * element_.bytes(); }
+
+  ElementType element_;
+  std::unique_ptr<std::uint8_t, Free> memory_;
+  std::uint64_t bytes_ = 0;
+};
+
+}  // namespace tandem::server

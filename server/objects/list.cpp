@@ -1,0 +1,234 @@
+#include "server/objects/list.hpp"
+
+#include "server/objects/paging.hpp"
+#include "server/objects/sort.hpp"
+
+namespace tandem::server {
+namespace {
+
+/// As many as a MessagePack array can have: a snapshot is one.
+constexpr std::uint64_t list_items_max = 0xffffffff;
+
+/// For operations that take in more than one item: what they need beyond the bytes that came with the call.
+Result<void> room_for_items(const Turn& turn, std::uint64_t held, std::uint64_t count, std::uint64_t bytes) {
+  if (count > list_items_max || held > list_items_max - count)
+    return Failure{Code::resource_exhausted, "a list holds at most " + std::to_string(list_items_max) + " items"};
+  return turn.room_for(bytes + count * sizeof(Value));
+}
+
+std::vector<Value> keep_all(Turn& turn, ItemsView items) {
+  std::vector<Value> kept;
+  kept.reserve(items.count());
+  for (ValueView item; items.next(item);) kept.push_back(turn.keep(item));
+  return kept;
+}
+
+Failure not_there(ValueView item) { return {Code::value_error, describe(item) + " is not in the list"}; }
+
+}  // namespace
+
+Result<std::uint64_t> List::position(std::int64_t index) const {
+  if (auto found = position_of(index, items_.size())) return *found;
+  return Failure{Code::index_error, "list index " + std::to_string(index) + " is out of range: the list has " +
+                                        std::to_string(items_.size()) + " items"};
+}
+
+std::optional<std::uint64_t> List::find(ValueView item, std::uint64_t from, std::uint64_t to) const {
+  for (std::uint64_t i = from; i < to; ++i)
+    if (are_equal(items_[i], item)) return i;
+  return std::nullopt;
+}
+
+Result<void> List::on(Ops::Create, Turn& turn, std::optional<ItemsView> items) {
+  if (!items) return {};
+  return on(Ops::Extend{}, turn, *items);
+}
+
+Result<void> List::on(Ops::Append, Turn& turn, ValueView item) {
+  if (Result<void> room = room_for_items(turn, items_.size(), 1, 0); !room) return room;
+  items_.push_back(turn.keep(item));
+  return {};
+}
+
+Result<void> List::on(Ops::Extend, Turn& turn, ItemsView items) {
+  if (Result<void> room = room_for_items(turn, items_.size(), items.count(), items.bytes()); !room) return room;
+  for (ValueView item; items.next(item);) items_.push_back(turn.keep(item));
+  return {};
+}
+
+Result<void> List::on(Ops::Insert, Turn& turn, std::int64_t index, ValueView item) {
+  if (Result<void> room = room_for_items(turn, items_.size(), 1, 0); !room) return room;
+  items_.insert(clamped_position_of(index, items_.size()), turn.keep(item));
+  return {};
+}
+
+Result<ValueView> List::on(Ops::At, Turn&, std::int64_t index) {
+  Result<std::uint64_t> at = position(index);
+  if (!at) return std::move(at.failure());
+  return items_[*at].view();
+}
+
+Result<void> List::on(Ops::Set, Turn& turn, std::int64_t index, ValueView item) {
+  Result<std::uint64_t> at = position(index);
+  if (!at) return std::move(at.failure());
+  items_.replace(*at, turn.keep(item));
+  return {};
+}
+
+Result<ValueView> List::on(Ops::Add, Turn& turn, std::int64_t index, ValueView delta) {
+  Result<std::uint64_t> at = position(index);
+  if (!at) return std::move(at.failure());
+  const ValueView before = items_[*at];
+  wire::Buffer sum;
+  if (Result<void> added = turn.add(before, delta, sum); !added) return std::move(added.failure());
+  items_.replace(*at, turn.keep({sum.view(), before.references || delta.references}));
+  return items_[*at].view();
+}
+
+Result<void> List::on(Ops::Erase, Turn&, std::int64_t index) {
+  Result<std::uint64_t> at = position(index);
+  if (!at) return std::move(at.failure());
+  items_.take(*at);
+  return {};
+}
+
+Result<void> List::on(Ops::Remove, Turn&, ValueView item) {
+  std::optional<std::uint64_t> at = find(item, 0, items_.size());
+  if (!at) return not_there(item);
+  items_.take(*at);
+  return {};
+}
+
+Result<Value> List::on(Ops::Pop, Turn& turn, Index index) {
+  if (items_.empty()) return Failure{Code::index_error, "pop: the list is empty"};
+  Result<std::uint64_t> at = position(index.value_or(-1));
+  if (!at) return std::move(at.failure());
+  if (Result<void> fits = turn.reply_fits(items_[*at].encoded_bytes()); !fits) return std::move(fits.failure());
+  return items_.take(*at);
+}
+
+Result<Written> List::on(Ops::Slice, Turn& turn, Index start, Index stop, Index step) {
+  Result<Slice> slice = slice_of(start, stop, step, items_.size());
+  if (!slice) return std::move(slice.failure());
+  std::uint64_t bytes = 0;
+  for (std::uint64_t i = 0; i < slice->count; ++i) bytes += items_[slice->position(i)].encoded_bytes();
+  if (Result<void> fits = turn.reply_fits(bytes); !fits) return std::move(fits.failure());
+  turn.out().array(slice->count);
+  for (std::uint64_t i = 0; i < slice->count; ++i) turn.write(items_[slice->position(i)]);
+  return Written{};
+}
+
+Result<void> List::on(Ops::AssignSlice, Turn& turn, ItemsView items, Index start, Index stop, Index step) {
+  Result<Slice> slice = slice_of(start, stop, step, items_.size());
+  if (!slice) return std::move(slice.failure());
+  if (slice->step != 1 && slice->count != items.count())
+    return Failure{Code::value_error, "attempt to assign " + std::to_string(items.count()) +
+                                          " items to an extended slice of " + std::to_string(slice->count)};
+  const std::uint64_t staying = items_.size() - slice->count;
+  if (Result<void> room = room_for_items(turn, staying, items.count(), items.bytes()); !room) return room;
+  std::vector<Value> kept = keep_all(turn, items);
+  if (slice->step == 1) items_.splice(static_cast<std::uint64_t>(slice->start), slice->count, std::move(kept));
+  else
+    for (std::uint64_t i = 0; i < slice->count; ++i) items_.replace(slice->position(i), std::move(kept[i]));
+  return {};
+}
+
+Result<void> List::on(Ops::EraseSlice, Turn&, Index start, Index stop, Index step) {
+  Result<Slice> slice = slice_of(start, stop, step, items_.size());
+  if (!slice) return std::move(slice.failure());
+  items_.erase(*slice);
+  return {};
+}
+
+Result<std::int64_t> List::on(Ops::Index, Turn&, ValueView item, Index start, Index stop) {
+  const std::uint64_t from = clamped_position_of(start.value_or(0), items_.size());
+  const std::uint64_t to = stop ? clamped_position_of(*stop, items_.size()) : items_.size();
+  std::optional<std::uint64_t> at = find(item, from, to);
+  if (!at) return not_there(item);
+  return static_cast<std::int64_t>(*at);
+}
+
+Result<std::int64_t> List::on(Ops::Count, Turn&, ValueView item) {
+  std::int64_t count = 0;
+  for (std::uint64_t i = 0; i < items_.size(); ++i) count += are_equal(items_[i], item) ? 1 : 0;
+  return count;
+}
+
+Result<bool> List::on(Ops::Contains, Turn&, ValueView item) { return find(item, 0, items_.size()).has_value(); }
+
+Result<void> List::on(Ops::Reverse, Turn&) {
+  items_.reverse();
+  return {};
+}
+
+Result<void> List::on(Ops::Sort, Turn&, std::optional<bool> descending) {
+  Result<std::vector<std::uint32_t>> order = sorted_order(items_, descending.value_or(false));
+  if (!order) return std::move(order.failure());
+  items_.arrange(*order);
+  return {};
+}
+
+Result<std::int64_t> List::on(Ops::Size, Turn&) { return static_cast<std::int64_t>(items_.size()); }
+
+Result<void> List::on(Ops::Clear, Turn&) {
+  items_.clear();
+  return {};
+}
+
+Result<void> List::on(Ops::Repeat, Turn& turn, std::int64_t times) {
+  if (times <= 0) items_.clear();
+  if (times <= 1 || items_.empty()) return {};
+  const std::uint64_t length = items_.size();
+  const auto more = static_cast<std::uint64_t>(times) - 1;
+  // A product that would not fit is as impossible as the largest that does.
+  const std::uint64_t count = more > list_items_max / length ? list_items_max : more * length;
+  const std::uint64_t heap_bytes = items_.memory_bytes() - length * sizeof(Value);
+  const bool fits = heap_bytes == 0 || more <= ~std::uint64_t{0} / 2 / heap_bytes;
+  const std::uint64_t bytes = fits ? more * heap_bytes : ~std::uint64_t{0} / 2;
+  if (Result<void> room = room_for_items(turn, length, count, bytes); !room) return room;
+  for (std::uint64_t i = 0; i < count; ++i) items_.push_back(turn.keep(items_[i]));
+  return {};
+}
+
+Result<Written> List::on(Ops::Snapshot, Turn& turn) {
+  if (Result<void> fits = turn.reply_fits(items_.encoded_bytes()); !fits) return std::move(fits.failure());
+  turn.out().array(items_.size());
+  for (std::uint64_t i = 0; i < items_.size(); ++i) turn.write(items_[i]);
+  return Written{};
+}
+
+Result<Written> List::on(Ops::Page, Turn& turn, std::int64_t cursor, std::int64_t limit) {
+  Result<std::uint64_t> most = page_limit(cursor, limit);
+  if (!most) return std::move(most.failure());
+  const std::uint64_t begin = std::min(static_cast<std::uint64_t>(cursor), items_.size());
+  std::uint64_t end = begin;
+  std::uint64_t bytes = 0;
+  while (end < items_.size() && end - begin < *most && bytes < page_bytes_max)
+    bytes += items_[end++].encoded_bytes();
+  turn.out().array(2);
+  turn.out().integer(end < items_.size() ? static_cast<std::int64_t>(end) : std::int64_t{-1});
+  turn.out().array(end - begin);
+  for (std::uint64_t i = begin; i < end; ++i) turn.write(items_[i]);
+  return Written{};
+}
+
+void List::save(wire::Writer& out) const {
+  out.array(items_.size());
+  std::uint64_t count = 0;
+  append_items(out, count);
+}
+
+std::uint64_t List::show(const server::Page& page, wire::Writer& out) const {
+  const std::uint64_t begin = std::min(page.offset, items_.size());
+  const std::uint64_t count = std::min(page.count_max, items_.size() - begin);
+  for (std::uint64_t i = begin; i < begin + count; ++i) out.raw(items_[i].view().bytes);
+  return count;
+}
+
+bool List::append_items(wire::Writer& out, std::uint64_t& count) const {
+  for (std::uint64_t i = 0; i < items_.size(); ++i) out.raw(items_[i].view().bytes);
+  count += items_.size();
+  return true;
+}
+
+}  // namespace tandem::server
