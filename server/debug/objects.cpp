@@ -1,0 +1,192 @@
+#include "server/debug/objects.hpp"
+
+#include <chrono>
+
+#include "server/debug/content.hpp"
+#include "tandem/ops/manager.hpp"
+
+namespace tandem::server {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// ---- the list of objects ------------------------------------------------------------------------------
+
+struct ObjectInfo {
+  ObjectId id = 0;
+  std::optional<std::string> name;
+  std::string_view type;
+  std::uint64_t size = 0;
+  std::uint64_t references = 0;
+  std::uint64_t memory_bytes = 0;
+};
+
+ObjectInfo info_of(const Object& object) {
+  return {object.id(), object.named() ? std::optional(object.name()) : std::nullopt, object.type().name, object.size(),
+          object.references(), object.memory_bytes()};
+}
+
+Json json_of(const ObjectInfo& info) {
+  return {{"id", info.id},
+          {"name", info.name ? Json(*info.name) : Json(nullptr)},
+          {"type", info.type},
+          {"size", info.size},
+          {"references", info.references},
+          {"memory_bytes", info.memory_bytes}};
+}
+
+struct ObjectFilter {
+  std::optional<std::string> type;
+  std::optional<std::string> name;  // a glob
+  bool accepts(const ObjectInfo& info) const {
+    return (!type || info.type == *type) && (!name || (info.name && matches_glob(*name, *info.name)));
+  }
+};
+
+/// Some objects in the order of ids, and the id to go on behind; 0 at the end.
+struct Batch {
+  std::vector<ObjectInfo> objects;
+  ObjectId next = 0;
+};
+
+Batch copy_batch(const Registry& registry, ObjectId after) {
+  Batch batch;
+  std::uint64_t name_bytes = 0;
+  registry.each(after, [&](const Object& object) {
+    if (batch.objects.size() == objects_per_question_max || name_bytes > page_bytes_max) {
+      batch.next = batch.objects.back().id;
+      return false;
+    }
+    batch.objects.push_back(info_of(object));
+    name_bytes += object.name().size();
+    return true;
+  });
+  return batch;
+}
+
+void check_type(Ask& ask, const std::optional<std::string>& type) {
+  if (!type) return;
+  std::string there;
+  bool known = false;
+  ask_or_refuse(ask, [&](const View& view) {
+    for (const Type* one : view.engine().registry().types()) {
+      if (one->number == ops::Manager::number) continue;
+      known |= one->name == *type;
+      there.append(there.empty() ? "" : ", ").append(one->name);
+    }
+  });
+  if (!known) throw Refused{400, "there is no hosted type '" + *type + "'; there are: " + there};
+}
+
+/// Fills `found` with up to `limit` objects; gives the cursor to go on from, 0 at the end.
+ObjectId search(Ask& ask, const ObjectFilter& filter, ObjectId after, std::size_t limit,
+                std::vector<ObjectInfo>& found) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(search_ms_max);
+  for (;;) {
+    Batch batch;
+    ask_or_refuse(ask, [&](const View& view) { batch = copy_batch(view.engine().registry(), after); });
+    for (ObjectInfo& info : batch.objects) {
+      after = info.id;
+      if (filter.accepts(info)) found.push_back(std::move(info));
+      if (found.size() == limit) return batch.next == 0 && &info == &batch.objects.back() ? 0 : after;
+    }
+    if (batch.next == 0 || std::chrono::steady_clock::now() > deadline) return batch.next;
+  }
+}
+
+/// A name without wildcards needs no search.
+void look_up(Ask& ask, const std::string& name, const ObjectFilter& filter, ObjectId after,
+             std::vector<ObjectInfo>& found) {
+  ask_or_refuse(ask, [&](const View& view) {
+    const Object* object = view.engine().registry().find(name);
+    if (object != nullptr && object->id() > after) found.push_back(info_of(*object));
+  });
+  if (!found.empty() && !filter.accepts(found[0])) found.clear();
+}
+
+// ---- one object ---------------------------------------------------------------------------------------
+
+struct ObjectKey {
+  std::optional<ObjectId> id;
+  std::string name;
+
+  static ObjectKey parse(const Target& target) {
+    constexpr std::string_view prefix = "/objects/";
+    std::string key = target.path().substr(prefix.size());
+    std::optional<std::string> by = target.text("by");
+    if (by && *by != "name" && *by != "id") throw Refused{400, "the parameter 'by' is name or id"};
+    if (by == "name") return {std::nullopt, key};
+    bool marked = key.starts_with("id:");
+    std::optional<std::uint64_t> id = parse_number(std::string_view(key).substr(marked && !by ? 3 : 0));
+    if (by == "id" && !id) throw Refused{400, "'" + key + "' is no id: an id is a number"};
+    if (id && (marked || by)) return {id, {}};
+    return {std::nullopt, key};
+  }
+
+  const Object* find(const Registry& registry) const {
+    if (id) return *id == 0 ? nullptr : registry.find(*id);
+    return registry.find(name);
+  }
+  std::string not_found() const {
+    if (id) return "there is no object with the id " + std::to_string(*id);
+    std::string text = "no object is named '" + name + "'";
+    if (parse_number(name)) text += "; the object with that id would be /objects/id:" + name;
+    return text;
+  }
+};
+
+}  // namespace
+
+void ask_or_refuse(Ask& ask, Ask::Question question) {
+  if (!ask(std::move(question))) throw Refused{503, "the manager did not answer in time"};
+}
+
+Answer answer_objects(const Target& target, Ask& ask) {
+  target.allow_only({"type", "name", "limit", "cursor"});
+  ObjectFilter filter{target.text("type"), target.text("name")};
+  auto limit = static_cast<std::size_t>(target.number("limit", page_limit_default, 1, page_limit_max));
+  // The manager itself is object 1, and no content.
+  ObjectId after = std::max(ops::Manager::id, target.number("cursor", 0, 0, ~std::uint64_t{0}));
+  check_type(ask, filter.type);
+
+  std::vector<ObjectInfo> found;
+  ObjectId next = 0;
+  std::string literal;
+  if (filter.name && is_literal_glob(*filter.name, literal)) look_up(ask, literal, filter, after, found);
+  else next = search(ask, filter, after, limit, found);
+
+  Json objects = Json::array();
+  for (const ObjectInfo& info : found) {
+    Json one = json_of(info);
+    one["path"] = "/objects/id:" + std::to_string(info.id);
+    objects.push_back(std::move(one));
+  }
+  return {.body = dump({{"objects", std::move(objects)}, {"next_cursor", next == 0 ? Json(nullptr) : Json(next)}})};
+}
+
+Answer answer_object(const Target& target, Ask& ask) {
+  target.allow_only({"offset", "limit", "by"});
+  ObjectKey key = ObjectKey::parse(target);
+  std::uint64_t offset = target.number("offset", 0, 0, ~std::uint64_t{0});
+  auto limit = static_cast<std::size_t>(target.number("limit", page_limit_default, 1, page_limit_max));
+
+  std::optional<ObjectInfo> info;
+  Content content(limit, page_bytes_max);
+  ask_or_refuse(ask, [&](const View& view) {
+    const Object* object = key.find(view.engine().registry());
+    if (object == nullptr) return;
+    info = info_of(*object);
+    content.copy(*object, offset);
+  });
+  if (!info) throw Refused{404, key.not_found()};
+
+  Json json = json_of(*info);
+  const std::uint64_t next = offset + content.count();
+  json["offset"] = offset;
+  json["count"] = content.count();
+  json["next_offset"] = content.count() != 0 && next < info->size ? Json(next) : Json(nullptr);
+  json[content.keyed() ? "entries" : "items"] = content.json();
+  return {.body = dump(json)};
+}
+
+}  // namespace tandem::server

@@ -1,0 +1,212 @@
+#include "server/debug/pages.hpp"
+
+#include "server/debug/exposition.hpp"
+
+namespace tandem::server {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Answer answer_index(const Target&, const Background&, Ask&);
+
+Answer answer_health(const Target& target, const Background&, Ask& ask) {
+  target.allow_only({});
+  ask_or_refuse(ask, [](const View&) {});
+  return {.body = dump({{"status", "ok"}})};
+}
+
+Answer answer_info(const Target& target, const Background& background, Ask& ask) {
+  target.allow_only({});
+  Facts facts;
+  Limits limits;
+  std::uint64_t objects = 0, sessions = 0, memory_bytes = 0;
+  ask_or_refuse(ask, [&](const View& view) {
+    const Engine& engine = view.engine();
+    facts = engine.facts();
+    limits = engine.limits();
+    objects = engine.registry().size();
+    memory_bytes = engine.registry().memory_bytes();
+    sessions = view.sessions_count();
+  });
+  std::chrono::duration<double> uptime = std::chrono::steady_clock::now() - background.started;
+  Json limits_json = Json::object();
+  for (const LimitDescription& limit : limit_descriptions) limits_json[std::string(limit.name)] = limits.*limit.member;
+  return {.body = dump({{"version", facts.version},
+                        {"pid", facts.pid},
+                        {"incarnation", facts.incarnation_hex},
+                        {"started_ms", facts.started_ms},
+                        {"uptime_s", uptime.count()},
+                        {"objects", objects},
+                        {"sessions", sessions},
+                        {"memory_bytes", memory_bytes},
+                        {"flags", background.flags},
+                        {"limits", std::move(limits_json)}})};
+}
+
+Json json_of(const SessionInfo& session) {
+  return {{"id", session.id},
+          {"pid", session.pid},
+          {"uid", session.uid ? Json(*session.uid) : Json(nullptr)},
+          {"peer", session.peer},
+          {"channels", session.channels},
+          {"threads", session.threads},
+          {"requests_under_way", session.requests_under_way},
+          {"references", session.references},
+          {"outbox_bytes", session.outbox_bytes}};
+}
+
+Answer answer_sessions(const Target& target, const Background&, Ask& ask) {
+  target.allow_only({"limit", "cursor"});
+  auto limit = static_cast<std::size_t>(target.number("limit", page_limit_default, 1, page_limit_max));
+  std::uint64_t after = target.number("cursor", 0, 0, ~std::uint64_t{0});
+  std::vector<SessionInfo> found;
+  ask_or_refuse(ask, [&](const View& view) { found = view.sessions(after, limit + 1); });
+  Json next = nullptr;
+  if (found.size() > limit) {
+    found.resize(limit);
+    next = found.back().id;
+  }
+  Json sessions = Json::array();
+  for (const SessionInfo& session : found) sessions.push_back(json_of(session));
+  return {.body = dump({{"sessions", std::move(sessions)}, {"next_cursor", std::move(next)}})};
+}
+
+/// A bound that at least `share` of the durations are below; null when nothing was counted.
+Json quantile(const OperationCounts& counts, double share) {
+  std::uint64_t seen = 0;
+  for (std::size_t bucket = 0; bucket < OperationCounts::bucket_count; ++bucket) {
+    seen += counts.latency_counts[bucket];
+    if (seen != 0 && static_cast<double>(seen) >= share * static_cast<double>(counts.count))
+      return std::uint64_t{1} << bucket;
+  }
+  return nullptr;
+}
+
+Json json_of(const OperationCounts& counts) {
+  Json buckets = Json::array();
+  for (std::size_t bucket = 0; bucket < OperationCounts::bucket_count; ++bucket) {
+    if (counts.latency_counts[bucket] == 0) continue;
+    bool last = bucket + 1 == OperationCounts::bucket_count;
+    buckets.push_back({{"below_ns", last ? Json(nullptr) : Json(std::uint64_t{1} << bucket)},
+                       {"count", counts.latency_counts[bucket]}});
+  }
+  return {{"count", counts.count},
+          {"errors", counts.errors},
+          {"latency",
+           {{"sum_ns", counts.latency_sum_ns},
+            {"p50_below_ns", quantile(counts, 0.5)},
+            {"p90_below_ns", quantile(counts, 0.9)},
+            {"p99_below_ns", quantile(counts, 0.99)},
+            {"buckets", std::move(buckets)}}}};
+}
+
+Answer answer_operations(const Target& target, const Background&, Ask& ask) {
+  target.allow_only({"type"});
+  std::optional<std::string> type = target.text("type");
+  std::vector<CountedOperation> all;
+  OperationCounts unresolved;
+  ask_or_refuse(ask, [&](const View& view) {
+    all = copy_operations(view);
+    unresolved = view.unresolved();
+  });
+  Json operations = Json::array();
+  for (const CountedOperation& one : all) {
+    if (type && one.operation.type->name != *type) continue;
+    const ops::OpDescription& op = *one.operation.op;
+    Json json = {{"type", one.operation.type->name},
+                 {"name", op.name},
+                 {"number", op.number},
+                 {"signature", op.signature},
+                 {"effect", ops::name_of(op.effect)}};
+    json.update(json_of(one.counts));
+    operations.push_back(std::move(json));
+  }
+  if (type && operations.empty()) throw Refused{400, "there is no hosted type '" + *type + "'"};
+  return {.body = dump({{"operations", std::move(operations)}, {"unresolved", json_of(unresolved)}})};
+}
+
+Answer answer_metrics(const Target& target, const Background& background, Ask& ask) {
+  target.allow_only({});
+  MetricsSnapshot snapshot;
+  ask_or_refuse(ask, [&](const View& view) { snapshot = copy_metrics(view); });
+  std::chrono::duration<double> uptime = std::chrono::steady_clock::now() - background.started;
+  return {.content_type = std::string(exposition_content_type), .body = to_exposition(snapshot, uptime.count())};
+}
+
+// ---- the table -------------------------------------------------------------------------------------------
+
+struct Route {
+  std::string_view path;        // as shown; a path that ends with '{' … '}' stands for everything that begins so
+  std::string_view parameters;  // as shown
+  std::string_view description;
+  Answer (*answer)(const Target&, const Background&, Ask&);
+};
+
+constexpr Route routes[] = {
+    {"/", "", "this list", answer_index},
+    {"/healthz", "", "200 when the manager answers, 503 when it does not in time", answer_health},
+    {"/info", "", "version, process, uptime, incarnation, flags and limits", answer_info},
+    {"/objects", "type, name, limit, cursor",
+     "hosted objects in the order of their ids; name is a glob: * any characters, ? one, \\ before a character to take "
+     "it as it is. next_cursor goes on from here, null at the end; a long search may give a short page",
+     [](const Target& target, const Background&, Ask& ask) { return answer_objects(target, ask); }},
+    {"/objects/{name or id:ID}", "offset, limit, by",
+     "one object and a page of its contents: items, or entries as [key, value]; next_offset is null at the end. "
+     "by=name takes the path as a name even if it looks like id:7, by=id takes it as a bare id. What JSON cannot say is "
+     "an object with one of the keys $bytes (base64), $tuple, $set, $map, $int, $float, $ref, $foreign, $timestamp, "
+     "$extension; a value too long for a page is {\"$truncated\": its bytes, \"$kind\": …}",
+     [](const Target& target, const Background&, Ask& ask) { return answer_object(target, ask); }},
+    {"/sessions", "limit, cursor", "client processes in the order of their ids", answer_sessions},
+    {"/ops", "type", "every operation: what it is, how often it was called, how long it took", answer_operations},
+    {"/metrics", "", "counters, gauges and histograms in the text format of Prometheus", answer_metrics},
+};
+
+Answer answer_index(const Target& target, const Background&, Ask&) {
+  target.allow_only({});
+  Json endpoints = Json::array();
+  for (const Route& route : routes) {
+    Json parameters = Json::array();
+    for (std::string_view left = route.parameters; !left.empty();) {
+      std::size_t comma = left.find(", ");
+      parameters.push_back(left.substr(0, comma));
+      left = comma == left.npos ? std::string_view() : left.substr(comma + 2);
+    }
+    endpoints.push_back(
+        {{"path", route.path}, {"parameters", std::move(parameters)}, {"description", route.description}});
+  }
+  return {.body = dump({{"service", "tandem"}, {"methods", {"GET", "HEAD"}}, {"endpoints", std::move(endpoints)}})};
+}
+
+const Route* route_of(const std::string& path) {
+  for (const Route& route : routes) {
+    std::size_t brace = route.path.find('{');
+    if (brace == route.path.npos ? path == route.path : path.starts_with(route.path.substr(0, brace))) return &route;
+  }
+  return nullptr;
+}
+
+Answer answer_or_throw(const Request& request, const Background& background, Ask& ask) {
+  if (request.method != "GET" && request.method != "HEAD") {
+    Answer answer = error_answer(405, "the debug endpoint is for reading: GET and HEAD only, not " + request.method);
+    answer.headers.emplace_back("Allow", "GET, HEAD");
+    return answer;
+  }
+  Target target = Target::parse(request.target);
+  const Route* route = route_of(target.path());
+  if (route == nullptr) throw Refused{404, "there is no " + target.path() + " here; / lists what there is"};
+  return route->answer(target, background, ask);
+}
+
+}  // namespace
+
+Answer answer_request(const Request& request, const Background& background, Ask& ask) {
+  try {
+    return answer_or_throw(request, background, ask);
+  } catch (const Refused& refused) {
+    return error_answer(refused.status, refused.message);
+  } catch (const std::exception& error) {
+    return error_answer(500, error.what());
+  }
+}
+
+}  // namespace tandem::server

@@ -1,0 +1,19 @@
+#pragma once
+// The table of what the endpoint answers, and the pages that are not about objects.
+
+#include <chrono>
+
+#include "server/debug/objects.hpp"
+
+namespace tandem::server {
+
+/// What the manager was started with, for /info.
+struct Background {
+  nlohmann::ordered_json flags = nlohmann::ordered_json::object();
+  std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
+};
+
+/// Answers GET and HEAD, whoever asks; never throws.
+Answer answer_request(const Request& request, const Background& background, Ask& ask);
+
+}  // namespace tandem::server
