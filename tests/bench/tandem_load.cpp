@@ -1,0 +1,70 @@
+// tandem through its client library, as a user would write it.
+
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+
+#include "load.hpp"
+#include "tandem/tandem.hpp"
+
+namespace {
+
+class TandemClient {
+ public:
+  explicit TandemClient(const bench::Cell& cell)
+      : manager_(cell.address, {.authkey_file = cell.authkey_file}),
+        object_(cell.object),
+        value_(bench::value_bytes, 'v'),
+        dict_(manager_.dict<std::string, std::string>(object_ + "-dict")),
+        list_(manager_.list<std::string>(object_ + "-list")),
+        counters_(manager_.dict<std::string, std::int64_t>(object_ + "-counters")) {}
+
+  void dict_set(const std::string& key) { dict_.insert_or_assign(key, value_); }
+  void dict_get(const std::string& key) {
+    if (dict_.at(key).size() != bench::value_bytes) throw std::runtime_error("at() returned another value");
+  }
+  std::int64_t dict_size() { return static_cast<std::int64_t>(dict_.size()); }
+
+  void list_push_back(const std::string&) { list_.push_back(value_); }
+  std::int64_t list_size() { return static_cast<std::int64_t>(list_.size()); }
+
+  void counter_zero(const std::string& key) { counters_.insert_or_assign(key, 0); }
+  void counter_add(const std::string& key) { counters_[key] += 1; }
+  std::int64_t counter_sum() {
+    std::int64_t sum = 0;
+    for (const std::int64_t value : counters_.values()) sum += value;
+    return sum;
+  }
+
+  // The proxy goes at the end of the statement, and the object with it.
+  void create_drop(const std::string&) { manager_.dict(); }
+  // The clients are gone when this is asked, but their last words may not have been heard yet.
+  std::int64_t objects_left() {
+    const std::int64_t give_up = bench::now_ns() + 5'000'000'000;
+    std::int64_t unnamed = 0;
+    do {
+      unnamed = 0;
+      for (const auto& object : manager_.objects()) unnamed += object.name.empty() ? 1 : 0;
+    } while (unnamed != 0 && bench::now_ns() < give_up);
+    return unnamed;
+  }
+
+  void remove() {
+    for (const char* kind : {"-dict", "-list", "-counters"}) manager_.remove(object_ + kind);
+  }
+
+ private:
+  tandem::Manager manager_;
+  std::string object_;
+  std::string value_;
+  tandem::Dict<std::string, std::string> dict_;
+  tandem::List<std::string> list_;
+  tandem::Dict<std::string, std::int64_t> counters_;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return bench::bench_main<TandemClient>(argc, argv);
+}
