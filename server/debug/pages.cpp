@@ -43,7 +43,7 @@ Answer answer_info(const Target& target, const Background& background, Ask& ask)
                         {"limits", std::move(limits_json)}})};
 }
 
-Json json_of(const SessionInfo& session) {
+Json json_of(const ClientInfo& session) {
   return {{"id", session.id},
           {"pid", session.pid},
           {"uid", session.uid ? Json(*session.uid) : Json(nullptr)},
@@ -59,7 +59,7 @@ Answer answer_sessions(const Target& target, const Background&, Ask& ask) {
   target.allow_only({"limit", "cursor"});
   auto limit = static_cast<std::size_t>(target.number("limit", page_limit_default, 1, page_limit_max));
   std::uint64_t after = target.number("cursor", 0, 0, ~std::uint64_t{0});
-  std::vector<SessionInfo> found;
+  std::vector<ClientInfo> found;
   ask_or_refuse(ask, [&](const View& view) { found = view.sessions(after, limit + 1); });
   Json next = nullptr;
   if (found.size() > limit) {
@@ -67,7 +67,7 @@ Answer answer_sessions(const Target& target, const Background&, Ask& ask) {
     next = found.back().id;
   }
   Json sessions = Json::array();
-  for (const SessionInfo& session : found) sessions.push_back(json_of(session));
+  for (const ClientInfo& session : found) sessions.push_back(json_of(session));
   return {.body = dump({{"sessions", std::move(sessions)}, {"next_cursor", std::move(next)}})};
 }
 

@@ -15,7 +15,7 @@
 namespace tandem::server {
 
 /// One client process.
-struct SessionInfo {
+struct ClientInfo {
   std::uint64_t id = 0;
   std::uint32_t pid = 0;             // as the client says
   std::optional<std::uint32_t> uid;  // told by the kernel; only for clients on this machine
@@ -53,7 +53,7 @@ class View {
   virtual const Engine& engine() const = 0;
   virtual std::uint64_t sessions_count() const = 0;
   /// At most `limit` sessions with ids above `after`, in the order of ids.
-  virtual std::vector<SessionInfo> sessions(std::uint64_t after, std::size_t limit) const = 0;
+  virtual std::vector<ClientInfo> sessions(std::uint64_t after, std::size_t limit) const = 0;
   /// Of Engine::operations()[index].
   virtual OperationCounts operation(std::size_t index) const = 0;
   /// Requests for objects or operations that are not there.
