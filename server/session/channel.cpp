@@ -254,7 +254,6 @@ void Channel::handle_part(const wire::Frame& frame) {
 void Channel::assemble(Assembly& assembly, wire::Bytes payload, bool more) {
   const Limits& limits = service_.limits();
   if (!assembly.discarded) {
-    std::string_view why;
     if (assembly.payload.size() + payload.size() > limits.message_bytes_max) {
       refuse_request(assembly.header,
                      over_limit("the request's arguments", "message_bytes_max", limits.message_bytes_max));
