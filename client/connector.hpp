@@ -45,14 +45,15 @@ class Connector {
 /// Connects to an address and does the handshake there.
 class SocketConnector final : public Connector {
  public:
-  SocketConnector(Address address, std::string authkey)
-      : address_(std::move(address)), authkey_(std::move(authkey)) {}
+  SocketConnector(Address address, std::string authkey, std::chrono::microseconds busy_poll = {})
+      : address_(std::move(address)), authkey_(std::move(authkey)), busy_poll_(busy_poll) {}
   Opened open(const OpenRequest& request, std::chrono::milliseconds timeout) override;
   std::string address() const override { return address_.to_string(); }
 
  private:
   Address address_;
   std::string authkey_;
+  std::chrono::microseconds busy_poll_;  // of its streams
 };
 
 }  // namespace tandem::client

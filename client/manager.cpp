@@ -41,12 +41,12 @@ Manager::Manager() : Manager(Options{}) {}
 
 Manager::Manager(const Options& options) {
   auto own = launch(options);
-  auto connector = std::make_unique<client::SocketConnector>(own->address(), own->authkey());
+  auto connector = std::make_unique<client::SocketConnector>(own->address(), own->authkey(), options.busy_poll);
   state_ = std::make_shared<State>(connect(std::move(connector), options), std::move(own));
 }
 
 Manager::Manager(std::string_view address, const Options& options)
-    : Manager(std::make_unique<client::SocketConnector>(Address::parse(address), authkey_of(options)),
+    : Manager(std::make_unique<client::SocketConnector>(Address::parse(address), authkey_of(options), options.busy_poll),
               options) {}
 
 Manager::Manager(std::unique_ptr<client::Connector> connector, const Options& options)

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include <cstring>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include "tandem/error.hpp"
 
@@ -84,12 +86,31 @@ std::size_t SocketStream::send_now(wire::Bytes bytes) {
   }
 }
 
+/// What recv() gives without sleeping; -1 with EAGAIN when nothing came in time.
+ssize_t SocketStream::receive_busily(std::uint8_t* at, std::size_t room, BusyPoll::Clock::time_point since) {
+  constexpr int asked_between_yields = 4;
+  while (true) {
+    for (int asked = 0; asked < asked_between_yields; ++asked) {
+      ssize_t received = ::recv(descriptor_, at, room, MSG_DONTWAIT);
+      if (received >= 0 || (errno != EAGAIN && errno != EINTR)) return received;
+    }
+    if (BusyPoll::Clock::now() - since > busy_poll_.limit()) return errno = EAGAIN, -1;
+    sched_yield();  // the manager may have only this processor to run on
+  }
+}
+
 std::size_t SocketStream::receive(std::uint8_t* at, std::size_t room, std::chrono::milliseconds timeout) {
   Deadline deadline(timeout);
   limit(SO_RCVTIMEO, receive_timeout_, timeout);
+  const BusyPoll::Clock::time_point since = BusyPoll::Clock::now();
+  bool busily = busy_poll_.worthwhile();
   while (true) {
-    ssize_t received = ::recv(descriptor_, at, room, 0);
-    if (received > 0) return static_cast<std::size_t>(received);
+    ssize_t received = busily ? receive_busily(at, room, since) : ::recv(descriptor_, at, room, 0);
+    if (received > 0) {
+      busy_poll_.waited(BusyPoll::Clock::now() - since);
+      return static_cast<std::size_t>(received);
+    }
+    if (received < 0 && errno == EAGAIN && std::exchange(busily, false)) continue;
     if (received == 0) throw StreamClosed("the manager closed the connection");
     if (errno == EAGAIN) throw StreamTimeout(false);
     if (errno != EINTR) throw_closed(errno);
@@ -147,7 +168,7 @@ void tune_tcp(int descriptor) {
 }
 
 /// The stream, or null with the reason in `error`.
-std::unique_ptr<Stream> try_connect(int family, const sockaddr* to, socklen_t size, const Deadline& deadline,
+std::unique_ptr<SocketStream> try_connect(int family, const sockaddr* to, socklen_t size, const Deadline& deadline,
                                     int& error) {
   int descriptor = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (descriptor < 0) {
@@ -161,7 +182,7 @@ std::unique_ptr<Stream> try_connect(int family, const sockaddr* to, socklen_t si
   return stream;
 }
 
-std::unique_ptr<Stream> connect_unix(const Address& address, const Deadline& deadline, int& error) {
+std::unique_ptr<SocketStream> connect_unix(const Address& address, const Deadline& deadline, int& error) {
   sockaddr_un to{};
   to.sun_family = AF_UNIX;
   bool abstract = address.kind() == Address::Kind::unix_abstract;
@@ -171,7 +192,7 @@ std::unique_ptr<Stream> connect_unix(const Address& address, const Deadline& dea
   return try_connect(AF_UNIX, reinterpret_cast<const sockaddr*>(&to), size, deadline, error);
 }
 
-std::unique_ptr<Stream> connect_tcp(const Address& address, const Deadline& deadline, int& error) {
+std::unique_ptr<SocketStream> connect_tcp(const Address& address, const Deadline& deadline, int& error) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_NUMERICSERV;
@@ -189,7 +210,7 @@ std::unique_ptr<Stream> connect_tcp(const Address& address, const Deadline& dead
 
 }  // namespace
 
-std::unique_ptr<Stream> connect_socket(const Address& address, const Deadline& deadline) {
+std::unique_ptr<SocketStream> connect_socket(const Address& address, const Deadline& deadline) {
   int error = 0;
   try {
     auto stream =

@@ -4,12 +4,13 @@
 #include <chrono>
 #include <memory>
 
+#include "client/busy_poll.hpp"
 #include "client/stream.hpp"
 #include "tandem/address.hpp"
 
 namespace tandem::client {
 
-/// A connected, blocking stream socket. Time limits are the socket's own (SO_RCVTIMEO, SO_SNDTIMEO), set when they
+/// A connected, blocking stream socket. A receive may wait busily before it sleeps (busy_poll.hpp). Time limits are the socket's own (SO_RCVTIMEO, SO_SNDTIMEO), set when they
 /// change: a send or a receive costs one system call.
 class SocketStream final : public Stream {
  public:
@@ -22,16 +23,21 @@ class SocketStream final : public Stream {
   std::size_t receive(std::uint8_t* at, std::size_t room, std::chrono::milliseconds timeout) override;
   void abandon() noexcept override;
 
+  /// How long a receive may wait busily; at first, not at all.
+  void set_busy_poll(std::chrono::microseconds limit) { busy_poll_ = BusyPoll(limit); }
+
  private:
+  ssize_t receive_busily(std::uint8_t* at, std::size_t room, BusyPoll::Clock::time_point since);
   void limit(int option, std::chrono::milliseconds& current, std::chrono::milliseconds wanted);
 
   int descriptor_;
+  BusyPoll busy_poll_{std::chrono::microseconds{0}};
   std::chrono::milliseconds send_timeout_{0};
   std::chrono::milliseconds receive_timeout_{0};
 };
 
 /// Connects to a manager's address; a host's addresses are tried one after the other. Throws ConnectionError naming
 /// the address and why, Timeout after the deadline.
-std::unique_ptr<Stream> connect_socket(const Address& address, const Deadline& deadline);
+std::unique_ptr<SocketStream> connect_socket(const Address& address, const Deadline& deadline);
 
 }  // namespace tandem::client

@@ -1,0 +1,14 @@
+#pragma once
+// The engine's thread: runs what is ready, and waits for more.
+
+#include <asio/io_context.hpp>
+
+#include <chrono>
+
+namespace tandem::server {
+
+/// As io.run(), but before it sleeps it looks for further events for up to `busy_poll`, as long as that has been paying
+/// lately (client/busy_poll.hpp). An idle manager sleeps.
+void run_event_loop(asio::io_context& io, std::chrono::microseconds busy_poll);
+
+}  // namespace tandem::server
