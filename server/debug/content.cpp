@@ -23,23 +23,24 @@ std::string_view name_of(wire::Kind kind) {
 
 }  // namespace
 
-void Content::copy(const Object& object, std::uint64_t offset) {
+std::optional<std::uint64_t> Content::copy(const Object& object, std::uint64_t cursor, std::uint64_t& skip) {
   keyed_ = object.keyed();
-  wire::Buffer shown;
-  wire::Writer out(shown);
-  std::uint64_t count = object.show({offset, count_max_}, out);
-  wire::Reader reader(shown.view());
-  for (std::uint64_t i = 0; i < count; ++i) {
-    wire::Bytes key, value;
-    (void)reader.value(value);
-    if (keyed_) key = value, (void)reader.value(value);
-    if (!fits(key.size() + value.size())) return;
-    if (keyed_) keep(key);
-    keep(value);
+  if (skip != 0 && skip >= object.size()) return std::nullopt;
+  if (std::optional<std::uint64_t> there = cursor == 0 ? object.cursor_at(skip) : std::nullopt) {
+    cursor = *there;
+    skip = 0;
   }
+  std::uint64_t skipped = 0;
+  return object.show(cursor, [&](ValueView key, ValueView element) {
+    if (skip != 0) {
+      --skip;
+      return ++skipped < elements_skipped_max;
+    }
+    if (keyed_) keep(key.bytes);
+    keep(element.bytes);
+    return count() < count_max_ && bytes_.size() <= bytes_max_;
+  });
 }
-
-bool Content::fits(std::uint64_t bytes) const { return pieces_.empty() || bytes_.size() + bytes <= bytes_max_; }
 
 void Content::keep(wire::Bytes value) {
   Piece piece{bytes_.size(), value.size(), wire::Reader(value).peek(), value.size() > bytes_max_};

@@ -11,11 +11,14 @@ namespace tandem::server {
 
 class Content {
  public:
-  /// At most `count_max` elements and about `bytes_max` bytes.
+  /// A page ends behind the element that makes it `count_max` elements or more than `bytes_max` bytes.
   Content(std::uint64_t count_max, std::uint64_t bytes_max) : count_max_(count_max), bytes_max_(bytes_max) {}
 
-  /// Copies the elements from `offset` on. On the engine's thread, once.
-  void copy(const Object& object, std::uint64_t offset);
+  /// Copies the elements behind `cursor`, of which the first `skip` are left out; gives the cursor to go on from, none
+  /// at the end. On the engine's thread. Counts off elements_skipped_max elements at most, and then wants to be called
+  /// again with what it gave.
+  std::optional<std::uint64_t> copy(const Object& object, std::uint64_t cursor, std::uint64_t& skip);
+  static constexpr std::uint64_t elements_skipped_max = 20'000;
 
   bool keyed() const { return keyed_; }
   std::uint64_t count() const { return pieces_.size() / (keyed_ ? 2 : 1); }
@@ -31,7 +34,6 @@ class Content {
     bool truncated = false;
   };
 
-  bool fits(std::uint64_t bytes) const;
   void keep(wire::Bytes value);
   nlohmann::ordered_json json_of(const Piece& piece) const;
 

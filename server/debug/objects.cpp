@@ -165,26 +165,34 @@ Answer answer_objects(const Target& target, Ask& ask) {
 }
 
 Answer answer_object(const Target& target, Ask& ask) {
-  target.allow_only({"offset", "limit", "by"});
+  target.allow_only({"offset", "cursor", "limit", "by"});
   ObjectKey key = ObjectKey::parse(target);
-  std::uint64_t offset = target.number("offset", 0, 0, ~std::uint64_t{0});
-  auto limit = static_cast<std::size_t>(target.number("limit", page_limit_default, 1, page_limit_max));
+  const bool by_cursor = target.text("cursor").has_value();
+  if (by_cursor && target.text("offset")) throw Refused{400, "a page begins at an offset or at a cursor, not both"};
+  const std::uint64_t offset = target.number("offset", 0, 0, ~std::uint64_t{0});
+  std::optional<std::uint64_t> cursor = target.number("cursor", 0, 0, ~std::uint64_t{0});
+  Content content(target.number("limit", page_limit_default, 1, page_limit_max), page_bytes_max);
 
   std::optional<ObjectInfo> info;
-  Content content(limit, page_bytes_max);
-  ask_or_refuse(ask, [&](const View& view) {
-    const Object* object = key.find(view.engine().registry());
-    if (object == nullptr) return;
-    info = info_of(*object);
-    content.copy(*object, offset);
-  });
-  if (!info) throw Refused{404, key.not_found()};
+  std::uint64_t skip = offset;
+  do {  // once, or again where a large offset has to be counted off
+    bool found = false;
+    ask_or_refuse(ask, [&](const View& view) {
+      const Object* object = key.find(view.engine().registry());
+      if (object == nullptr) return;
+      found = true;
+      info = info_of(*object);
+      key.id = info->id;
+      cursor = content.copy(*object, *cursor, skip);
+    });
+    if (!found) throw Refused{404, key.not_found()};
+  } while (cursor && content.count() == 0);
 
   Json json = json_of(*info);
-  const std::uint64_t next = offset + content.count();
-  json["offset"] = offset;
+  json["offset"] = by_cursor ? Json(nullptr) : Json(offset);
   json["count"] = content.count();
-  json["next_offset"] = content.count() != 0 && next < info->size ? Json(next) : Json(nullptr);
+  json["next_offset"] = by_cursor || !cursor ? Json(nullptr) : Json(offset + content.count());
+  json["next_cursor"] = cursor ? Json(*cursor) : Json(nullptr);
   json[content.keyed() ? "entries" : "items"] = content.json();
   return {.body = dump(json)};
 }

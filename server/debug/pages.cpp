@@ -150,9 +150,9 @@ constexpr Route routes[] = {
      "hosted objects in the order of their ids; name is a glob: * any characters, ? one, \\ before a character to take "
      "it as it is. next_cursor goes on from here, null at the end; a long search may give a short page",
      [](const Target& target, const Background&, Ask& ask) { return answer_objects(target, ask); }},
-    {"/objects/{name or id:ID}", "offset, limit, by",
-     "one object and a page of its contents: items, or entries as [key, value]; next_offset is null at the end. "
-     "by=name takes the path as a name even if it looks like id:7, by=id takes it as a bare id. What JSON cannot say is "
+    {"/objects/{name or id:ID}", "offset, cursor, limit, by",
+     "one object and a page of its contents: items, or entries as [key, value]. next_offset and next_cursor go on from "
+     "here, null at the end; by cursor an entry that stays is seen exactly once, whatever is changed meanwhile. by=name takes the path as a name even if it looks like id:7, by=id takes it as a bare id. What JSON cannot say is "
      "an object with one of the keys $bytes (base64), $tuple, $set, $map, $int, $float, $ref, $foreign, $timestamp, "
      "$extension; a value too long for a page is {\"$truncated\": its bytes, \"$kind\": …}",
      [](const Target& target, const Background&, Ask& ask) { return answer_object(target, ask); }},

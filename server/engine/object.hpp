@@ -1,7 +1,9 @@
 #pragma once
 // A hosted object, and what the engine knows of its type.
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -32,11 +34,9 @@ struct Type {
   std::unique_ptr<Object> (*make)() = nullptr;   // null: only the engine makes it; operation 0 fills it
 };
 
-/// What is one page of an object's contents.
-struct Page {
-  std::uint64_t offset = 0;
-  std::uint64_t count_max = 0;
-};
+/// Looks at one element of an object, at the key of a keyed() one too; both are good during the call only. Gives whether
+/// to go on.
+using LookAt = std::function<bool(ValueView key, ValueView element)>;
 
 class Object {
  public:
@@ -49,9 +49,12 @@ class Object {
   virtual std::uint64_t memory_bytes() const = 0;
   /// Appends the whole contents, the same bytes for the same contents: one MessagePack value.
   virtual void save(wire::Writer& out) const = 0;
-  /// Appends the elements of one page, each one value (`keyed`: two, key and value); gives how many elements.
-  virtual std::uint64_t show(const Page& page, wire::Writer& out) const = 0;
-  /// Whether show() gives keys and values.
+  /// Shows `look` the elements behind `cursor` (0: from the start) until it gives false; gives the cursor to go on from,
+  /// none at the end. Nothing is copied, so that whoever looks decides how much that is to be.
+  virtual std::optional<std::uint64_t> show(std::uint64_t cursor, const LookAt& look) const = 0;
+  /// The cursor behind the first `offset` elements where it is known without counting them.
+  virtual std::optional<std::uint64_t> cursor_at(std::uint64_t /*offset*/) const { return std::nullopt; }
+  /// Whether elements have keys.
   virtual bool keyed() const { return false; }
 
   /// For use as an operand of another object's operation: appends the elements (of a dict: its keys) and gives their

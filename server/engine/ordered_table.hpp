@@ -1,7 +1,7 @@
 #pragma once
 // The hash table behind dict, set and namespace: insertion order kept, entries in one array, a separate index of their
 // positions (the layout that CPython's dict has had since 3.6). An erased entry leaves a gap in the array, closed when
-// the array would have to grow.
+// the array would have to grow, and when gaps are most of it.
 //
 // Every entry carries an ordinal that only grows along the array. A cursor is an ordinal, not a position, so that
 // paging survives gaps being closed: an entry that stays is seen exactly once.
@@ -63,7 +63,7 @@ class OrderedTable {
     return mapped;
   }
 
-  /// Takes an entry out.
+  /// Takes an entry out. References to others are no longer good.
   std::pair<Value, Mapped> erase(Entry& entry) {
     auto position = static_cast<std::uint32_t>(&entry - entries_.data());
     std::size_t hole = entry.hash & mask();
@@ -81,7 +81,10 @@ class OrderedTable {
     std::pair<Value, Mapped> taken{std::move(entry.key), std::move(entry.mapped)};
     while (!entries_.empty() && entries_.back().key.absent()) entries_.pop_back();
     if (first_ > entries_.size()) first_ = entries_.size();
-    if (live_ == 0 && entries_.capacity() > capacity_kept_max) release_memory();
+    if (live_ < entries_.capacity() / 8 && entries_.capacity() > capacity_kept_max) {
+      if (live_ == 0) release_memory();
+      else pack(live_ * 2);
+    }
     return taken;
   }
 
@@ -127,31 +130,16 @@ class OrderedTable {
     if (at == entries_.end()) return std::nullopt;
     return epoch_ << 32 | last;
   }
-
-  /// Calls `f(const Entry&)` for at most `limit` entries, the first `offset` left out; gives how many.
-  template <class F>
-  std::uint64_t show(std::uint64_t offset, std::uint64_t limit, F&& f) const {
-    if (offset >= live_) return 0;
-    std::size_t position = first_;
-    if (entries_.size() - first_ == live_) position += offset;  // no gaps: no need to count
-    else
-      for (std::uint64_t left = offset;; ++position) {
-        if (entries_[position].key.absent()) continue;
-        if (left-- == 0) break;
-      }
-    std::uint64_t shown = 0;
-    for (; position < entries_.size() && shown < limit; ++position) {
-      if (entries_[position].key.absent()) continue;
-      f(entries_[position]);
-      ++shown;
-    }
-    return shown;
+  /// The cursor behind the first `offset` entries; none where gaps make that a matter of counting.
+  std::optional<std::uint64_t> cursor_at(std::uint64_t offset) const {
+    if (entries_.size() - first_ != live_ || offset >= live_) return std::nullopt;
+    return epoch_ << 32 | entries_[first_ + offset].ordinal;
   }
 
  private:
   static constexpr std::uint32_t vacant = 0xffffffff;
   static constexpr std::size_t entries_max = 0xfffffffe;
-  static constexpr std::size_t capacity_kept_max = 64;  // an emptied table that small keeps its memory
+  static constexpr std::size_t capacity_kept_max = 64;  // a table that small keeps its memory
 
   std::size_t mask() const { return index_.size() - 1; }
 
@@ -170,17 +158,27 @@ class OrderedTable {
     TANDEM_ASSERT(live_ < entries_max);
     if (live_ == entries_.size() && next_ordinal_ != 0xffffffff) {
       entries_.reserve(std::max<std::size_t>(8, entries_.capacity() + entries_.capacity() / 2));
-    } else {  // close the gaps; grow only when few
-      std::vector<Entry> packed;
-      packed.reserve(std::max<std::size_t>(8, live_ + live_ / 2));
-      for (Entry& entry : entries_)
-        if (!entry.key.absent()) packed.push_back(std::move(entry));
-      entries_ = std::move(packed);
-      first_ = 0;
-      if (next_ordinal_ == 0xffffffff) renew_ordinals();
+      make_index();
+    } else {
+      pack(std::max<std::size_t>(8, live_ + live_ / 2));
     }
+  }
+
+  /// Closes the gaps; grows where they were few, shrinks where they were many.
+  void pack(std::size_t capacity) {
+    std::vector<Entry> packed;
+    packed.reserve(capacity);
+    for (Entry& entry : entries_)
+      if (!entry.key.absent()) packed.push_back(std::move(entry));
+    entries_ = std::move(packed);
+    first_ = 0;
+    if (next_ordinal_ == 0xffffffff) renew_ordinals();
+    make_index();
+  }
+
+  void make_index() {
     std::size_t slots = std::bit_ceil(entries_.capacity() + entries_.capacity() / 2);
-    index_.assign(slots, vacant);
+    std::vector<std::uint32_t>(slots, vacant).swap(index_);
     for (std::size_t i = 0; i < entries_.size(); ++i) {
       if (entries_[i].key.absent()) continue;
       std::size_t slot = entries_[i].hash & mask();

@@ -121,11 +121,15 @@ void Array::save(wire::Writer& out) const {
   out.bytes({memory_.get(), bytes_});
 }
 
-std::uint64_t Array::show(const Page& page, wire::Writer& out) const {
-  const std::uint64_t begin = std::min(page.offset, size());
-  const std::uint64_t count = std::min(page.count_max, size() - begin);
-  for (std::uint64_t i = begin; i < begin + count; ++i) element_.read(element(i), out);
-  return count;
+std::optional<std::uint64_t> Array::show(std::uint64_t cursor, const LookAt& look) const {
+  wire::Buffer shown;
+  wire::Writer out(shown);
+  for (std::uint64_t i = cursor; i < size(); ++i) {
+    shown.clear();
+    element_.read(element(i), out);
+    if (!look({}, {shown.view()}) && i + 1 < size()) return i + 1;
+  }
+  return std::nullopt;
 }
 
 }  // namespace tandem::server

@@ -203,11 +203,8 @@ void Dict::save(wire::Writer& out) const {
   append_entries(out, count);
 }
 
-std::uint64_t Dict::show(const server::Page& page, wire::Writer& out) const {
-  return table_.show(page.offset, page.count_max, [&](const Table::Entry& entry) {
-    out.raw(entry.key.view().bytes);
-    out.raw(entry.mapped.view().bytes);
-  });
+std::optional<std::uint64_t> Dict::show(std::uint64_t cursor, const LookAt& look) const {
+  return table_.page(cursor, table_.size(), [&](const Table::Entry& e) { return look(e.key, e.mapped); });
 }
 
 bool Dict::append_items(wire::Writer& out, std::uint64_t& count) const {

@@ -218,11 +218,10 @@ void List::save(wire::Writer& out) const {
   append_items(out, count);
 }
 
-std::uint64_t List::show(const server::Page& page, wire::Writer& out) const {
-  const std::uint64_t begin = std::min(page.offset, items_.size());
-  const std::uint64_t count = std::min(page.count_max, items_.size() - begin);
-  for (std::uint64_t i = begin; i < begin + count; ++i) out.raw(items_[i].view().bytes);
-  return count;
+std::optional<std::uint64_t> List::show(std::uint64_t cursor, const LookAt& look) const {
+  for (std::uint64_t i = cursor; i < items_.size(); ++i)
+    if (!look({}, items_[i]) && i + 1 < items_.size()) return i + 1;
+  return std::nullopt;
 }
 
 bool List::append_items(wire::Writer& out, std::uint64_t& count) const {

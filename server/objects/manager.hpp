@@ -24,7 +24,7 @@ class Manager final : public Object {
   std::uint64_t size() const override { return 0; }
   std::uint64_t memory_bytes() const override { return 0; }
   void save(wire::Writer& out) const override { out.nil(); }
-  std::uint64_t show(const Page&, wire::Writer&) const override { return 0; }
+  std::optional<std::uint64_t> show(std::uint64_t, const LookAt&) const override { return std::nullopt; }
 };
 
 }  // namespace tandem::server

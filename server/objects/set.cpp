@@ -243,9 +243,8 @@ void Set::save(wire::Writer& out) const {
   append_items(out, count);
 }
 
-std::uint64_t Set::show(const server::Page& page, wire::Writer& out) const {
-  return table_.show(page.offset, page.count_max,
-                     [&](const Table::Entry& entry) { out.raw(entry.key.view().bytes); });
+std::optional<std::uint64_t> Set::show(std::uint64_t cursor, const LookAt& look) const {
+  return table_.page(cursor, table_.size(), [&](const Table::Entry& e) { return look({}, e.key); });
 }
 
 bool Set::append_items(wire::Writer& out, std::uint64_t& count) const {

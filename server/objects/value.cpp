@@ -79,10 +79,9 @@ Result<Value> HostedValue::on(Ops::FetchXor, Turn& turn, ValueView operand) {
   return fetch_bits(turn, Bitwise::exclusive, operand);
 }
 
-std::uint64_t HostedValue::show(const Page& page, wire::Writer& out) const {
-  if (page.offset != 0 || page.count_max == 0) return 0;
-  out.raw(value_.view().bytes);
-  return 1;
+std::optional<std::uint64_t> HostedValue::show(std::uint64_t cursor, const LookAt& look) const {
+  if (cursor == 0) (void)look({}, value_);
+  return std::nullopt;
 }
 
 }  // namespace tandem::server

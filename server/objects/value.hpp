@@ -26,7 +26,7 @@ class HostedValue final : public Object {
   std::uint64_t size() const override { return 1; }
   std::uint64_t memory_bytes() const override { return value_.heap_bytes(); }
   void save(wire::Writer& out) const override { out.raw(value_.view().bytes); }
-  std::uint64_t show(const Page& page, wire::Writer& out) const override;
+  std::optional<std::uint64_t> show(std::uint64_t cursor, const LookAt& look) const override;
 
  private:
   /// Puts `result` in the cell and gives what was there, if there is a result.

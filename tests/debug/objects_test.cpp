@@ -1,5 +1,6 @@
 // /objects and /objects/{name-or-id} over a real engine.
 
+#include "server/debug/content.hpp"
 #include "tests/debug/fixture.hpp"
 
 namespace tandem::server {
@@ -167,6 +168,7 @@ TEST_F(DebugObjectsTest, ContentsComeByPages) {
   EXPECT_EQ(all_elements("s", "items", 7), items);
   EXPECT_EQ(all_elements("l", "items", 25), items);
   json behind = get("/objects/l?offset=25");
+  EXPECT_EQ(behind["next_cursor"], nullptr);
   EXPECT_EQ(behind["items"], json::array());
   EXPECT_EQ(behind["next_offset"], nullptr);
   EXPECT_EQ(get("/objects/l?offset=18446744073709551615")["items"], json::array());
@@ -183,6 +185,37 @@ TEST_F(DebugObjectsTest, PagesOfADictWithGapsAreWhole) {
     else left.push_back({i, i});
   }
   EXPECT_EQ(all_elements("d", "entries", 10), left);
+}
+
+TEST_F(DebugObjectsTest, LargeOffsetsBetweenGapsAreCountedOff) {
+  const std::uint64_t count = 3 * Content::elements_skipped_max;
+  json items = json::array();
+  for (std::uint64_t i = 0; i < count; ++i) items.push_back(i);
+  ObjectId id = create("set", "s", {items});
+  call<ops::Set::Erase>(id, {1});
+  for (std::uint64_t offset : {Content::elements_skipped_max - 1, Content::elements_skipped_max,
+                               Content::elements_skipped_max + 1, 2 * Content::elements_skipped_max, count - 2}) {
+    json page = get("/objects/s?limit=2&offset=" + std::to_string(offset));
+    ASSERT_GE(page["items"].size(), 1u) << offset;
+    EXPECT_EQ(page["items"][0], offset + 1);
+  }
+  EXPECT_EQ(get("/objects/s?offset=" + std::to_string(count - 1))["items"], json::array());
+}
+
+TEST_F(DebugObjectsTest, ByCursorAnEntryIsSeenOnceWhateverChanges) {
+  json entries = json::array();
+  for (int i = 0; i < 30; ++i) entries.push_back({i, i});
+  ObjectId id = create("dict", "d", {{{"$map", entries}}});
+  json page = get("/objects/d?limit=10&cursor=0");
+  EXPECT_EQ(page["offset"], nullptr);
+  EXPECT_EQ(page["next_offset"], nullptr);
+  for (int i = 0; i < 5; ++i) call<ops::Dict::Erase>(id, {i});
+  page = get("/objects/d?limit=10&cursor=" + page["next_cursor"].dump());
+  EXPECT_EQ(page["entries"][0], (json{10, 10}));
+  page = get("/objects/d?limit=10&cursor=" + page["next_cursor"].dump());
+  EXPECT_EQ(page["entries"][9], (json{29, 29}));
+  EXPECT_EQ(page["next_cursor"], nullptr);
+  error("/objects/d?cursor=1&offset=1", 400);
 }
 
 TEST_F(DebugObjectsTest, ADictOfAMillionEntriesIsShownByPages) {
