@@ -48,13 +48,13 @@ bool is_program(const fs::path& path) {
 /// The file that this code was loaded from: the library, or the program it is linked into.
 fs::path own_file() {
   Dl_info info{};
-  if (dladdr(reinterpret_cast<const void*>(&find_tandemd), &info) == 0 || info.dli_fname == nullptr)
+  if (dladdr(reinterpret_cast<const void*>(&places_of_tandemd), &info) == 0 || info.dli_fname == nullptr)
     return {};
   std::error_code ignored;
   return fs::weakly_canonical(info.dli_fname, ignored);
 }
 
-std::vector<fs::path> places_to_look() {
+std::vector<fs::path> folders_to_look_in() {
   std::vector<fs::path> folders;
   std::error_code ignored;
   if (fs::path program = fs::read_symlink("/proc/self/exe", ignored); !program.empty())
@@ -75,11 +75,7 @@ std::vector<fs::path> places_to_look() {
     if (end != 0) folders.emplace_back(rest.substr(0, end));
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
-  std::vector<fs::path> places;
-  for (const fs::path& folder : folders)
-    if (std::find(places.begin(), places.end(), folder / "tandemd") == places.end())
-      places.push_back(folder / "tandemd");
-  return places;
+  return folders;
 }
 
 // ---- starting a process ---------------------------------------------------------------------------------
@@ -127,19 +123,24 @@ std::string describe_status(int status) {
 
 }  // namespace
 
-std::string find_tandemd() {
-  if (const char* named = std::getenv("TANDEM_TANDEMD"); named != nullptr && *named != '\0') {
-    if (is_program(named)) return named;
-    throw ConnectionError(std::string("cannot start a manager: TANDEM_TANDEMD names ") + named +
-                          ", which is no program that can be run");
+std::vector<std::string> places_of_tandemd() {
+  if (const char* named = std::getenv("TANDEM_TANDEMD"); named != nullptr && *named != '\0') return {named};
+  std::vector<std::string> places;
+  for (const fs::path& folder : folders_to_look_in()) {
+    std::string place = folder / "tandemd";
+    if (std::find(places.begin(), places.end(), place) == places.end()) places.push_back(std::move(place));
   }
+  return places;
+}
+
+std::string find_tandemd(const std::vector<std::string>& places) {
   std::string looked_at;
-  for (const fs::path& place : places_to_look()) {
+  for (const std::string& place : places) {
     if (is_program(place)) return place;
-    looked_at += "\n  " + place.string();
+    looked_at += "\n  " + place;
   }
-  throw ConnectionError(
-      "cannot start a manager: there is no tandemd (set TANDEM_TANDEMD to its path) in any of" + looked_at);
+  throw ConnectionError("cannot start a manager: there is no tandemd (TANDEM_TANDEMD can name one) at" +
+                        looked_at);
 }
 
 // ---- a private manager ----------------------------------------------------------------------------------

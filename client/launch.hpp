@@ -22,10 +22,12 @@
 
 namespace tandem::client {
 
-/// The tandemd to start: what the environment variable TANDEM_TANDEMD names, if it is set; else the first found beside
-/// the running program, beside this library or in ../bin of it, where it was installed, where it was built, in PATH.
-/// Throws ConnectionError listing every place looked at.
-std::string find_tandemd();
+/// Where a tandemd is looked for, in this order: what the environment variable TANDEM_TANDEMD names, and if it is set
+/// nowhere else; beside the running program; beside this library, and in ../bin of it; where it was installed; where it
+/// was built; in PATH.
+std::vector<std::string> places_of_tandemd();
+/// The first of the places where a program is. Throws ConnectionError listing them all.
+std::string find_tandemd(const std::vector<std::string>& places = places_of_tandemd());
 
 class PrivateManager final : private ForkListener {
  public:
