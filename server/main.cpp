@@ -1,12 +1,10 @@
 // tandemd: flags, then the parts, then run.
 
-#include <poll.h>
-#include <sys/signalfd.h>
-
 #include <csignal>
 #include <cstdio>
 
 #include "server/options.hpp"
+#include "server/private_mode.hpp"
 #include "tandem/error.hpp"
 
 namespace {
@@ -30,11 +28,11 @@ void print_ready(const Server& server) {
   std::fflush(stdout);
 }
 
-int run(server::ProgramOptions& options) {
+int run(ServerOptions options) {
   sigset_t ending = block_ending_signals();
   std::signal(SIGPIPE, SIG_IGN);
-  if (options.server.listen.empty()) options.server.listen.push_back(server::default_address());
-  Server server(options.server);
+  if (options.listen.empty()) options.listen.push_back(server::default_address());
+  Server server(std::move(options));
   server.start();
   print_ready(server);
   int signal = 0;
@@ -51,7 +49,8 @@ int main(int argc, char** argv) {
   server::ProgramOptions options;
   if (std::optional<int> status = server::read_options(argc, argv, options)) return *status;
   try {
-    return run(options);
+    if (options.private_descriptor) return server::run_private(std::move(options.server), *options.private_descriptor);
+    return run(options.server);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "tandemd: %s\n", error.what());
     return 1;

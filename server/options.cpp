@@ -21,13 +21,16 @@ std::string flag_of(std::string_view limit) {
   return flag;
 }
 
+/// Without its own words in --help, where they would drown ours.
+CLI::Validator quiet(CLI::Validator validator) { return validator.description(""); }
+
 void add_limits(CLI::App& app, Limits& limits) {
   for (const LimitDescription& limit : limit_descriptions) {
     std::string help = std::string(limit.help) + " (" + std::to_string(limits.*limit.member) + ")";
     CLI::Option* option = app.add_option(flag_of(limit.name), limits.*limit.member, help);
     // 64K is 65536, and so is 64KiB.
-    option->transform(CLI::AsSizeValue(false));
-    option->check(CLI::Range(limit.least, limit.most));
+    option->transform(quiet(CLI::AsSizeValue(false)));
+    option->check(quiet(CLI::Range(limit.least, limit.most)));
     option->type_name(limit.name.find("bytes") != limit.name.npos ? "SIZE" : "NUMBER")->group("Limits");
   }
 }
@@ -54,8 +57,13 @@ std::optional<int> read_options(int argc, char** argv, ProgramOptions& options) 
       ->type_name("FILE");
   app.add_flag("--insecure-tcp", server.insecure_tcp,
                "listen on TCP addresses that other machines can reach, though nothing is encrypted");
+  app.add_option_function<std::uint32_t>(
+         "--busy-poll-us", [&](std::uint32_t microseconds) { server.busy_poll = std::chrono::microseconds(microseconds); },
+         "how long to look for the next request without sleeping, while that pays; 0: not at all (" +
+             std::to_string(server.busy_poll.count()) + ")")
+      ->type_name("NUMBER");
   CLI::Option* level = app.add_option("--log-level", server.log_level, "debug, info, warning, error or off (info)")
-                           ->transform(CLI::CheckedTransformer(levels, CLI::ignore_case))
+                           ->transform(quiet(CLI::CheckedTransformer(levels, CLI::ignore_case)))
                            ->type_name("LEVEL");
   app.add_option("--private-fd", options.private_descriptor,
                  "used by clients that start a manager of their own: the socket to them")

@@ -15,9 +15,12 @@
 
 #include "client/authkey.hpp"
 #include "client/crypto.hpp"
+#include "server/in_process_connector.hpp"
 #include "server/logging.hpp"
 #include "server/objects/all.hpp"
+#include "server/session/inspect.hpp"
 #include "server/session/service.hpp"
+#include "server/event_loop.hpp"
 #include "server/transport/listener.hpp"
 #include "tandem/address.hpp"
 #include "tandem/error.hpp"
@@ -26,9 +29,6 @@ namespace tandem {
 namespace {
 
 using namespace server;
-
-// How long a stopping manager waits for clients to take their replies.
-constexpr std::chrono::milliseconds stop_ms_max{2000};
 
 Limits checked(Limits limits) {
   for (const LimitDescription& limit : limit_descriptions) {
@@ -54,10 +54,10 @@ std::string authkey_of(const ServerOptions& options, spdlog::logger& log) {
   return key;
 }
 
-Credentials credentials_of(std::string authkey) {
+Credentials credentials_of(const std::string& authkey) {
   Credentials made;
   made.has_authkey = !authkey.empty();
-  made.sign = [key = std::move(authkey)](std::initializer_list<wire::Bytes> parts) {
+  made.sign = [key = authkey](std::initializer_list<wire::Bytes> parts) {
     return client::hmac_sha256(key, parts);
   };
   made.fill_random = client::random_bytes;
@@ -87,11 +87,13 @@ Facts facts_of(const Credentials& credentials) {
 }  // namespace
 
 // What a manager is made of, in the order in which it is put together; it is taken apart in the other.
-struct Server::Parts {
+struct Server::Parts final : Inspector {
   explicit Parts(ServerOptions options)
       : log(make_logger(options.log_level, std::move(options.log))),
         limits(checked(options.limits)),
-        credentials(credentials_of(authkey_of(options, *log))),
+        busy_poll(options.busy_poll),
+        authkey(authkey_of(options, *log)),
+        credentials(credentials_of(authkey)),
         engine(limits, facts_of(credentials), hosted_types()),
         service(engine, limits, credentials, *log),
         stop_timer(io) {
@@ -103,16 +105,21 @@ struct Server::Parts {
     service.on_channel_gone = [this] { channel_gone(); };
   }
 
+  void post(std::function<void(const ServerState&)> question) override;
+  std::shared_ptr<InProcessPath> connect();
+
   void run();
-  void begin_stop();
+  void begin_stop(std::chrono::milliseconds limit);
   void end_stop();
   void channel_gone();
-  void wait_until_unused(std::chrono::milliseconds limit);
+  void stop_when_unused(std::chrono::milliseconds unused_limit, std::chrono::milliseconds limit);
   void wait_until_finished();
 
   const pid_t pid = ::getpid();
   std::unique_ptr<spdlog::logger> log;
   const Limits limits;
+  const std::chrono::microseconds busy_poll;
+  const std::string authkey;
   const Credentials credentials;
   Engine engine;
   Service service;
@@ -122,10 +129,10 @@ struct Server::Parts {
   std::vector<std::string> addresses;
   std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work;
   std::thread thread;
-  bool stop_when_unused = false;
+  std::optional<std::chrono::milliseconds> stop_limit_once_unused;
 
   // Guards what follows: where run() is, for threads that wait for it.
-  enum class Phase : std::uint8_t { built, running, finished };
+  enum class Phase : std::uint8_t { built, running, closing, finished };
   std::mutex mutex;
   std::condition_variable phase_changed;
   Phase phase = Phase::built;
@@ -137,18 +144,42 @@ void Server::Parts::run() {
   std::string where;
   for (const std::string& address : addresses) where += " " + address;
   log->info("tandem {} runs as process {}, listening on{}", TANDEM_VERSION, pid, where.empty() ? " nothing" : where);
-  io.run();
+  run_event_loop(io, busy_poll);
   log->info("stopped");
+  {
+    std::lock_guard lock(mutex);
+    phase = Phase::closing;
+  }
+  // Whoever posted something until then hears that it is over.
+  io.restart();
+  io.poll();
   std::lock_guard lock(mutex);
   phase = Phase::finished;
   phase_changed.notify_all();
 }
 
-void Server::Parts::begin_stop() {
+void Server::Parts::post(std::function<void(const ServerState&)> question) {
+  std::lock_guard lock(mutex);
+  if (phase >= Phase::closing) return;
+  asio::post(io, [this, question = std::move(question)] {
+    if (!service.shutting_down()) question(ServerState{service});
+  });
+}
+
+/// A new path whose other end is here, or null when nobody is here any more.
+std::shared_ptr<InProcessPath> Server::Parts::connect() {
+  std::lock_guard lock(mutex);
+  if (phase >= Phase::closing) return nullptr;
+  auto path = std::make_shared<InProcessPath>(io);
+  asio::post(io, [this, path] { path->accept(service); });
+  return path;
+}
+
+void Server::Parts::begin_stop(std::chrono::milliseconds limit) {
   if (service.shutting_down()) return;
   for (auto& listener : listeners) listener->stop();
   service.shut_down();
-  stop_timer.expires_after(stop_ms_max);
+  stop_timer.expires_after(limit);
   stop_timer.async_wait([this](asio::error_code error) {
     if (error) return;
     log->warn("{} clients did not take their replies in time", service.channels().size());
@@ -166,15 +197,16 @@ void Server::Parts::end_stop() {
 void Server::Parts::channel_gone() {
   if (!service.channels().empty()) return;
   if (service.shutting_down()) end_stop();
-  else if (stop_when_unused) begin_stop();
+  else if (stop_limit_once_unused) begin_stop(*stop_limit_once_unused);
 }
 
-void Server::Parts::wait_until_unused(std::chrono::milliseconds limit) {
-  stop_when_unused = true;
-  if (service.channels().empty()) return begin_stop();
-  stop_timer.expires_after(limit);
-  stop_timer.async_wait([this](asio::error_code error) {
-    if (!error) begin_stop();
+void Server::Parts::stop_when_unused(std::chrono::milliseconds unused_limit, std::chrono::milliseconds limit) {
+  if (service.shutting_down()) return;
+  if (service.channels().empty() || unused_limit.count() <= 0) return begin_stop(limit);
+  stop_limit_once_unused = limit;
+  stop_timer.expires_after(unused_limit);
+  stop_timer.async_wait([this, limit](asio::error_code error) {
+    if (!error) begin_stop(limit);
   });
 }
 
@@ -184,12 +216,12 @@ void Server::Parts::wait_until_finished() {
   if (thread.joinable()) thread.join();
 }
 
-Server::Server(ServerOptions options) : parts_(std::make_unique<Parts>(std::move(options))) {}
+Server::Server(ServerOptions options) : parts_(std::make_shared<Parts>(std::move(options))) {}
 
 Server::~Server() {
   if (parts_->pid != ::getpid()) {
     // A forked child: threads, sockets and files are the parent's, and closing here would reach into its epoll.
-    (void)parts_.release();
+    (void)new std::shared_ptr<Parts>(parts_);
     return;
   }
   stop();
@@ -218,22 +250,26 @@ void Server::run() {
   parts_->run();
 }
 
-void Server::stop() { stop_when_unused(std::chrono::milliseconds(0)); }
+void Server::stop(std::chrono::milliseconds limit) { stop_when_unused(std::chrono::milliseconds(0), limit); }
 
-void Server::stop_when_unused(std::chrono::milliseconds limit) {
+void Server::stop_when_unused(std::chrono::milliseconds unused_limit, std::chrono::milliseconds limit) {
   {
     std::lock_guard lock(parts_->mutex);
     if (parts_->phase == Parts::Phase::built) {
       for (auto& listener : parts_->listeners) listener->stop();
       parts_->phase = Parts::Phase::finished;
     }
-    if (parts_->phase == Parts::Phase::finished && !parts_->thread.joinable()) return;
   }
-  asio::post(parts_->io, [parts = parts_.get(), limit] {
-    if (limit.count() > 0) parts->wait_until_unused(limit);
-    else parts->begin_stop();
-  });
+  asio::post(parts_->io, [parts = parts_.get(), unused_limit, limit] { parts->stop_when_unused(unused_limit, limit); });
   parts_->wait_until_finished();
+}
+
+Manager Server::connect(const Options& options) {
+  auto connect = [parts = std::weak_ptr<Parts>(parts_)]() -> std::shared_ptr<InProcessPath> {
+    std::shared_ptr<Parts> alive = parts.lock();
+    return alive ? alive->connect() : nullptr;
+  };
+  return Manager(std::make_unique<InProcessConnector>(connect, parts_->authkey), options);
 }
 
 const std::vector<std::string>& Server::addresses() const { return parts_->addresses; }

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "tandem/limits.hpp"
+#include "tandem/manager.hpp"
 
 namespace tandem {
 
@@ -32,6 +33,8 @@ struct ServerOptions {
   /// Allows TCP on addresses that other machines can reach, though nothing is encrypted.
   bool insecure_tcp = false;
   Limits limits;
+  /// How long the manager looks for the next request without sleeping, as long as that has been paying lately.
+  std::chrono::microseconds busy_poll{50};
   LogLevel log_level = LogLevel::warning;
   /// Where log lines go, called on the manager's threads; empty: to standard error.
   std::function<void(LogLevel, std::string_view line)> log;
@@ -53,18 +56,24 @@ class Server {
   /// Runs the manager on the calling thread until stop(). Once, and instead of start().
   void run();
   /// Accepts no more clients, answers the requests that are here, tells clients that the manager is stopping, and
-  /// waits until all that is done, at most two seconds. Afterwards nothing is hosted any more. May be called again.
-  /// Not from the log function.
-  void stop();
-  /// Like stop(), but first waits until no client is connected, at most for `limit`.
-  void stop_when_unused(std::chrono::milliseconds limit);
+  /// waits until they have taken all that, at most for `limit`. Afterwards nothing is hosted any more. May be called
+  /// again. Not from the log function.
+  void stop(std::chrono::milliseconds limit = std::chrono::seconds(2));
+  /// stop(limit), once no client is connected or `unused_limit` is over.
+  void stop_when_unused(std::chrono::milliseconds unused_limit,
+                        std::chrono::milliseconds limit = std::chrono::seconds(2));
+
+  /// A client of this manager in this process, without a socket. A forked child cannot use it: its manager is in the
+  /// parent's threads. To be called while the manager runs, else it waits for that; `options` need no authkey.
+  /// Throws what Manager's constructors throw.
+  Manager connect(const Options& options = {});
 
   /// Where it listens, with the real ports.
   const std::vector<std::string>& addresses() const;
 
  private:
   struct Parts;
-  std::unique_ptr<Parts> parts_;
+  std::shared_ptr<Parts> parts_;
 };
 
 }  // namespace tandem

@@ -24,11 +24,11 @@ class Service {
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
 
-  Engine& engine() { return engine_; }
+  const Engine& engine() const { return engine_; }
   const Limits& limits() const { return limits_; }
   const Credentials& credentials() const { return credentials_; }
   const Sessions& sessions() const { return sessions_; }
-  Statistics& statistics() { return statistics_; }
+  const Statistics& statistics() const { return statistics_; }
   spdlog::logger& log() { return log_; }
   const std::unordered_set<Channel*>& channels() const { return channels_; }
 

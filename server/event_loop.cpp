@@ -1,4 +1,4 @@
-#include "server/transport/event_loop.hpp"
+#include "server/event_loop.hpp"
 
 #include <sched.h>
 

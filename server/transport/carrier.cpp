@@ -1,0 +1,139 @@
+#include "server/transport/carrier.hpp"
+
+#include <asio/post.hpp>
+
+namespace tandem::server {
+namespace {
+
+// A client that is told why its channel is closed gets this long to read it and to close its end.
+constexpr std::chrono::milliseconds linger_ms_max{1000};
+// When the manager stops: how often a channel reads what its client has already sent.
+constexpr int last_reads_max = 64;
+
+}  // namespace
+
+Carrier::Carrier(asio::io_context& io, Service& service, Peer peer)
+    : io_(io), timer_(io), service_(service), channel_(service, *this, std::move(peer)) {}
+
+void Carrier::start() {
+  limit_handshake();
+  channel_.start();
+  send();
+  go_on();
+}
+
+void Carrier::wake() {
+  if (std::exchange(turn_posted_, true)) return;
+  asio::post(io_, [self = shared_from_this()] {
+    self->turn_posted_ = false;
+    self->turn();
+  });
+}
+
+void Carrier::turn() {
+  if (closed_) return;
+  if (lingering_) return service_.shutting_down() ? close() : void();
+  channel_.resume();
+  send();
+  if (service_.shutting_down()) answer_what_has_come();
+  go_on();
+}
+
+void Carrier::have_input() {
+  if (closed_) return;
+  if (lingering_) return discard_input();
+  if (channel_.wants_input()) receive();
+  send();
+  go_on();
+}
+
+// ---- reading and writing ----------------------------------------------------------------------------------------------
+
+/// Reads once and lets the channel handle it. False when there was nothing to read.
+bool Carrier::receive() {
+  std::ptrdiff_t count = receive_now(channel_.input_space());
+  if (count > 0) [[likely]] {
+    channel_.received(static_cast<std::size_t>(count));
+    return true;
+  }
+  if (count == ended) {
+    input_ended_ = true;
+    channel_.end_of_input();
+  }
+  return false;
+}
+
+/// Sends as much as goes without waiting.
+void Carrier::send() {
+  if (closed_) return;
+  wire::Bytes unsent = channel_.unsent();
+  std::ptrdiff_t count = unsent.empty() ? 0 : send_now(unsent);
+  if (count == ended) return close();
+  channel_.sent(static_cast<std::size_t>(count));
+}
+
+/// The manager is stopping: requests that are already here are answered, then the client is told.
+void Carrier::answer_what_has_come() {
+  for (int reads = 0; reads < last_reads_max && !closed_ && channel_.wants_input() && receive(); ++reads) send();
+  if (closed_) return;
+  input_ended_ = true;
+  channel_.shut_down();
+  send();
+}
+
+// ---- what comes next --------------------------------------------------------------------------------------------------
+
+void Carrier::go_on() {
+  if (closed_) return;
+  if (timing_handshake_ && !channel_.greeting()) {
+    timing_handshake_ = false;
+    timer_.cancel();
+  }
+  if (!channel_.unsent().empty()) [[unlikely]]
+    wait_for_room();
+  else if (channel_.ending())
+    return finish();
+  if (channel_.wants_input()) [[likely]]
+    wait_for_input();
+  else if (channel_.wants_turn())
+    wake();
+}
+
+void Carrier::limit_handshake() {
+  timing_handshake_ = true;
+  timer_.expires_after(std::chrono::milliseconds(service_.limits().handshake_ms_max));
+  timer_.async_wait([self = shared_from_this()](asio::error_code error) {
+    if (error || !self->timing_handshake_ || self->closed_) return;
+    self->channel_.handshake_timed_out();
+    self->send();
+    self->go_on();
+  });
+}
+
+// ---- the end ----------------------------------------------------------------------------------------------------------
+
+// Closing a TCP socket while the client is still sending would reset the connection, and the client might never read
+// why its channel ended. So its bytes are read and dropped until it closes too, for a while.
+void Carrier::finish() {
+  if (input_ended_) return close();
+  if (std::exchange(lingering_, true)) return;
+  end_sending();
+  timer_.expires_after(linger_ms_max);
+  timer_.async_wait([self = shared_from_this()](asio::error_code error) {
+    if (!error) self->close();
+  });
+  wait_for_input();
+}
+
+void Carrier::discard_input() {
+  if (receive_now(service_.scratch()) == ended) return close();
+  wait_for_input();
+}
+
+void Carrier::close() {
+  if (std::exchange(closed_, true)) return;
+  timer_.cancel();
+  close_path();
+}
+
+}  // namespace tandem::server
