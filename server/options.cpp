@@ -62,9 +62,12 @@ std::optional<int> read_options(int argc, char** argv, ProgramOptions& options) 
          "how long to look for the next request without sleeping, while that pays; 0: not at all (" +
              std::to_string(server.busy_poll.count()) + ")")
       ->type_name("NUMBER");
-  CLI::Option* level = app.add_option("--log-level", server.log_level, "debug, info, warning, error or off (info)")
-                           ->transform(quiet(CLI::CheckedTransformer(levels, CLI::ignore_case)))
-                           ->type_name("LEVEL");
+  CLI::Option* level =
+      app.add_option_function<std::string>(
+             "--log-level", [&](const std::string& name) { server.log_level = levels.at(name); },
+             "debug, info, warning, error or off (info)")
+          ->check(quiet(CLI::IsMember({"debug", "info", "warning", "error", "off"})))
+          ->type_name("LEVEL");
   app.add_option("--private-fd", options.private_descriptor,
                  "used by clients that start a manager of their own: the socket to them")
       ->type_name("NUMBER");
