@@ -71,8 +71,15 @@ std::string_view type_name_of(std::uint8_t number) {
       number);
 }
 
+/// An integer that is not negative, however JSON holds it.
+std::optional<std::uint64_t> natural(const json& value) {
+  if (value.is_number_unsigned()) return value.get<std::uint64_t>();
+  if (!value.is_number_integer() || value.get<std::int64_t>() < 0) return std::nullopt;
+  return static_cast<std::uint64_t>(value.get<std::int64_t>());
+}
+
 std::optional<std::uint8_t> type_number_of(const json& type) {
-  if (type.is_number_unsigned() && type.get<std::uint64_t>() <= 0xff) return type.get<std::uint8_t>();
+  if (auto number = natural(type); number && *number <= 0xff) return static_cast<std::uint8_t>(*number);
   if (!type.is_string()) return std::nullopt;
   for (unsigned number = 0; number <= 0xff; ++number)
     if (type_name_of(static_cast<std::uint8_t>(number)) == type.get_ref<const std::string&>() && type != "")
@@ -327,17 +334,20 @@ class ToValue {
   void timestamp(const json& content) {
     std::optional<client::Timestamp> instant;
     if (content.is_string()) instant = client::parse_timestamp(content.get_ref<const std::string&>());
-    const bool numbers = content.is_array() && content.size() == 2 && content[0].is_number_integer() &&
-                         content[1].is_number_unsigned() && content[1].get<std::uint64_t>() <= 0xffffffff;
-    if (numbers) instant = {content[0].get<std::int64_t>(), content[1].get<std::uint32_t>()};
+    if (content.is_array() && content.size() == 2 && content[0].is_number_integer()) {
+      const std::optional<std::uint64_t> nanoseconds = natural(content[1]);
+      if (nanoseconds && *nanoseconds <= 0xffffffff)
+        instant = {content[0].get<std::int64_t>(), static_cast<std::uint32_t>(*nanoseconds)};
+    }
     if (!instant) bad_form("$timestamp", "a text such as 2024-02-29T12:00:00Z, or [seconds, nanoseconds]");
     client::write_timestamp(writer_, *instant);
   }
 
   void reference(const json& id, const json& type) {
     const std::optional<std::uint8_t> number = type_number_of(type);
-    if (!id.is_number_unsigned() || !number) bad_form("$ref", "an object's id, and $type a hosted type");
-    writer_.reference({*number, id.get<std::uint64_t>()});
+    const std::optional<std::uint64_t> object = natural(id);
+    if (!object || !number) bad_form("$ref", "an object's id, and $type a hosted type");
+    writer_.reference({*number, *object});
   }
 
   void foreign(const json& language, const json& content) {

@@ -60,15 +60,24 @@ class TextWriter {
 
   std::string take() {
     if (cut_) {
-      std::size_t end = std::min(text_.size(), bytes_max_);
-      while (end > 0 && (static_cast<unsigned char>(text_[end]) & 0xc0) == 0x80) --end;
-      text_.resize(end);
+      text_.resize(whole_characters(std::min(text_.size(), bytes_max_)));
       text_ += "…";
     }
     return std::move(text_);
   }
 
  private:
+  /// How many of the first `size` bytes are whole UTF-8 characters.
+  std::size_t whole_characters(std::size_t size) const {
+    std::size_t lead = size;  // behind the last character's first byte
+    while (lead > 0 && (byte_at(lead - 1) & 0xc0) == 0x80) --lead;
+    if (lead == 0) return size;
+    const unsigned byte = byte_at(lead - 1);
+    const std::size_t length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+    return size - (lead - 1) < length ? lead - 1 : size;
+  }
+  unsigned byte_at(std::size_t at) const { return static_cast<unsigned char>(text_[at]); }
+
   bool full() {
     if (text_.size() >= bytes_max_) cut_ = true;
     return cut_;
