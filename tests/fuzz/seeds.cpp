@@ -60,6 +60,28 @@ std::vector<std::string> values() {
   };
 }
 
+/// Every form of display JSON, well-shaped and not.
+std::vector<std::string> values_and_json() {
+  std::vector<std::string> all = values();
+  for (const char* text : {
+           R"({"a": [1, -2, 0.25, null, true, "x"]})",
+           R"({"$float": "nan"})",
+           R"({"$map": [[1, "one"], [0.25, null]]})",
+           R"({"$bytes": "AAEC"})",
+           R"({"$tuple": [1, {"$set": [2, 3]}]})",
+           R"({"$int": "18446744073709551616"})",
+           R"({"$int": "-0x1f00000000000000000000"})",
+           R"({"$ref": 7, "$type": "list"})",
+           R"({"$foreign": "p", "$bytes": "AAEC"})",
+           R"({"$timestamp": "2024-02-29T12:00:00.5Z"})",
+           R"({"$timestamp": [-1, 999999999]})",
+           R"({"$extension": 17, "$bytes": "AA=="})",
+           R"({"$map": {"$float": 1}})",
+       })
+    all.emplace_back(text);
+  return all;
+}
+
 /// Two values each: the same with another type of number, near misses, and nesting.
 std::vector<std::string> pairs_of_values() {
   std::vector<std::string> pairs;
@@ -189,8 +211,10 @@ int main(int argc, char** argv) {
   }
   write_seeds(argv[1], {
                            {"address", addresses()},
+                           {"codec", values()},
                            {"frame", frames()},
                            {"handshake", handshakes()},
+                           {"json", values_and_json()},
                            {"msgpack", values()},
                            {"session", conversations()},
                            {"values", pairs_of_values()},

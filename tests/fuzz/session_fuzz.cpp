@@ -54,6 +54,8 @@ Credentials known_credentials() {
 class NoTransport : public Link {
  public:
   void wake() override {}
+  void close() override { closed = true; }
+  bool closed = false;
 };
 
 /// Manager and channel, and the client's view of what comes back.
@@ -77,7 +79,7 @@ class Conversation {
 
   /// Sends in pieces of at most `piece` bytes, reading what comes back on the way.
   void send(wire::Bytes bytes, std::size_t piece) {
-    while (!bytes.empty() && !channel_->ending()) {
+    while (!bytes.empty() && !channel_->ending() && !link_.closed) {
       bytes = bytes.subspan(feed(bytes.first(std::min(piece, bytes.size()))));
       settle();
     }
