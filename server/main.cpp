@@ -24,6 +24,7 @@ sigset_t block_ending_signals() {
 void print_ready(const Server& server) {
   std::string line = "tandemd " TANDEM_VERSION " ready:";
   for (const std::string& address : server.addresses()) line += " " + address;
+  if (!server.debug_address().empty()) line += " debug " + server.debug_address();
   std::printf("%s\n", line.c_str());
   std::fflush(stdout);
 }

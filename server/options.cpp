@@ -62,6 +62,11 @@ std::optional<int> read_options(int argc, char** argv, ProgramOptions& options) 
          "how long to look for the next request without sleeping, while that pays; 0: not at all (" +
              std::to_string(server.busy_poll.count()) + ")")
       ->type_name("NUMBER");
+  app.add_option("--debug", server.debug, "address of the debug endpoint (HTTP, JSON), as host:port")
+      ->type_name("ADDRESS");
+  app.add_option("--debug-token-file", server.debug_token_file,
+                 "file with the token that the debug endpoint's clients must send; needed where other machines can reach it")
+      ->type_name("FILE");
   CLI::Option* level =
       app.add_option_function<std::string>(
              "--log-level", [&](const std::string& name) { server.log_level = levels.at(name); },

@@ -15,10 +15,11 @@
 
 #include "client/authkey.hpp"
 #include "client/crypto.hpp"
+#include "server/debug/endpoint.hpp"
 #include "server/in_process_connector.hpp"
 #include "server/logging.hpp"
 #include "server/objects/all.hpp"
-#include "server/session/inspect.hpp"
+#include "server/service_view.hpp"
 #include "server/session/service.hpp"
 #include "server/event_loop.hpp"
 #include "server/transport/listener.hpp"
@@ -44,14 +45,15 @@ Limits checked(Limits limits) {
   return limits;
 }
 
-std::string authkey_of(const ServerOptions& options, spdlog::logger& log) {
-  if (options.authkey_file.empty()) return options.authkey;
-  if (!options.authkey.empty()) throw ValueError("an authkey and an authkey file are given; one is enough");
-  std::string key = client::read_authkey_file(options.authkey_file);
+/// A secret that is given as it is or in a file.
+std::string secret_of(std::string_view what, const std::string& given, const std::string& path, spdlog::logger& log) {
+  if (path.empty()) return given;
+  if (!given.empty()) throw ValueError("both the " + std::string(what) + " and a file with it are given");
+  std::string secret = client::read_authkey_file(path);
   struct stat file {};
-  if (::stat(options.authkey_file.c_str(), &file) == 0 && (file.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-    log.warn("authkey file {}: other users may read or change it; chmod 600 it", options.authkey_file);
-  return key;
+  if (::stat(path.c_str(), &file) == 0 && (file.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+    log.warn("{}: other users may read or change this file with the {}; chmod 600 it", path, what);
+  return secret;
 }
 
 Credentials credentials_of(const std::string& authkey) {
@@ -87,12 +89,12 @@ Facts facts_of(const Credentials& credentials) {
 }  // namespace
 
 // What a manager is made of, in the order in which it is put together; it is taken apart in the other.
-struct Server::Parts final : Inspector {
+struct Server::Parts {
   explicit Parts(ServerOptions options)
       : log(make_logger(options.log_level, std::move(options.log))),
         limits(checked(options.limits)),
         busy_poll(options.busy_poll),
-        authkey(authkey_of(options, *log)),
+        authkey(secret_of("authkey", options.authkey, options.authkey_file, *log)),
         credentials(credentials_of(authkey)),
         engine(limits, facts_of(credentials), hosted_types()),
         service(engine, limits, credentials, *log),
@@ -103,9 +105,11 @@ struct Server::Parts final : Inspector {
       addresses.push_back(listeners.back()->address().to_string());
     }
     service.on_channel_gone = [this] { channel_gone(); };
+    open_debug(options);
   }
 
-  void post(std::function<void(const ServerState&)> question) override;
+  void open_debug(const ServerOptions& options);
+  void post(std::function<void()> work);
   std::shared_ptr<InProcessPath> connect();
 
   void run();
@@ -136,7 +140,27 @@ struct Server::Parts final : Inspector {
   std::mutex mutex;
   std::condition_variable phase_changed;
   Phase phase = Phase::built;
+
+  const ServiceView view{service};
+  std::unique_ptr<DebugEndpoint> debug;  // asks by post()
+  std::string debug_address;
 };
+
+void Server::Parts::open_debug(const ServerOptions& options) {
+  if (options.debug.empty()) return;
+  DebugOptions wanted;
+  wanted.address = options.debug;
+  wanted.token = secret_of("debug token", options.debug_token, options.debug_token_file, *log);
+  wanted.background.flags = {{"listen", addresses},
+                             {"authkey", credentials.has_authkey},
+                             {"insecure_tcp", options.insecure_tcp},
+                             {"busy_poll_us", options.busy_poll.count()},
+                             {"log_level", spdlog::level::to_string_view(log->level()).data()},
+                             {"debug_token", !wanted.token.empty()}};
+  debug = std::make_unique<DebugEndpoint>(
+      std::move(wanted), [this](std::function<void()> work) { post(std::move(work)); }, view);
+  debug_address = "http://" + debug->address();
+}
 
 void Server::Parts::run() {
   work.emplace(io.get_executor());
@@ -144,7 +168,9 @@ void Server::Parts::run() {
   std::string where;
   for (const std::string& address : addresses) where += " " + address;
   log->info("tandem {} runs as process {}, listening on{}", TANDEM_VERSION, pid, where.empty() ? " nothing" : where);
+  if (debug) debug->start();
   run_event_loop(io, busy_poll);
+  if (debug) debug->stop();
   log->info("stopped");
   {
     std::lock_guard lock(mutex);
@@ -158,12 +184,10 @@ void Server::Parts::run() {
   phase_changed.notify_all();
 }
 
-void Server::Parts::post(std::function<void(const ServerState&)> question) {
+/// Has `work` run on the engine's thread, or not at all once the manager has stopped.
+void Server::Parts::post(std::function<void()> work) {
   std::lock_guard lock(mutex);
-  if (phase >= Phase::closing) return;
-  asio::post(io, [this, question = std::move(question)] {
-    if (!service.shutting_down()) question(ServerState{service});
-  });
+  if (phase < Phase::closing) asio::post(io, std::move(work));
 }
 
 /// A new path whose other end is here, or null when nobody is here any more.
@@ -271,6 +295,8 @@ Manager Server::connect(const Options& options) {
   };
   return Manager(std::make_unique<InProcessConnector>(connect, parts_->authkey), options);
 }
+
+const std::string& Server::debug_address() const { return parts_->debug_address; }
 
 const std::vector<std::string>& Server::addresses() const { return parts_->addresses; }
 

@@ -33,6 +33,11 @@ struct ServerOptions {
   /// Allows TCP on addresses that other machines can reach, though nothing is encrypted.
   bool insecure_tcp = false;
   Limits limits;
+  /// Address of the debug endpoint (HTTP, JSON), as host:port; empty: none. On addresses that other machines can reach
+  /// it needs a token, which requests carry as `Authorization: Bearer TOKEN`; or a file that has it, as an authkey's.
+  std::string debug;
+  std::string debug_token;
+  std::string debug_token_file;
   /// How long the manager looks for the next request without sleeping, as long as that has been paying lately.
   std::chrono::microseconds busy_poll{50};
   LogLevel log_level = LogLevel::warning;
@@ -70,6 +75,8 @@ class Server {
 
   /// Where it listens, with the real ports.
   const std::vector<std::string>& addresses() const;
+  /// The debug endpoint's, with the real port, as http://host:port; empty if there is none.
+  const std::string& debug_address() const;
 
  private:
   struct Parts;

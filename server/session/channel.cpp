@@ -40,7 +40,7 @@ Channel::~Channel() {
   if (session_ != nullptr) {
     session_->outbox_bytes -= counted_outbox_bytes_;
     session_->requests_under_way -= counted_requests_;
-    service_.leave(*session_);
+    service_.leave(*this, *session_);
   }
   if (service_.on_channel_gone) service_.on_channel_gone();
 }
@@ -152,7 +152,7 @@ std::size_t Channel::greet(wire::Bytes bytes) {
   Refusal refusal;
   switch (handshake_.check(bytes, refusal)) {
     case Handshake::Status::incomplete: return 0;
-    case Handshake::Status::proven: session_ = service_.admit(handshake_.answer(), peer_, refusal); break;
+    case Handshake::Status::proven: session_ = service_.admit(*this, handshake_.answer(), refusal); break;
     case Handshake::Status::refused: break;
   }
   if (session_ == nullptr) {
@@ -288,7 +288,6 @@ void Channel::run(const wire::RequestHeader& header, wire::Bytes arguments) {
     return refuse_request(header, over_limit("one more request under way", "requests_under_way_max",
                                              service_.limits().requests_under_way_max));
   last_actor_ = header.actor;
-  has_actor_ = true;
   std::size_t at = outbox_.begin_reply();
   Outcome outcome{};
   try {

@@ -58,8 +58,8 @@ class Channel {
 
   const Peer& peer() const { return peer_; }
   const Session* session() const { return session_; }  // null during the handshake
-  std::uint32_t last_actor() const { return last_actor_; }
-  bool has_actor() const { return has_actor_; }
+  /// The client's thread that used the channel last; none before the first request.
+  std::optional<std::uint32_t> last_actor() const { return last_actor_; }
 
  private:
   enum class State : std::uint8_t { greeting, open, ending };
@@ -103,8 +103,7 @@ class Channel {
   State state_ = State::greeting;
   Handshake handshake_;
   Session* session_ = nullptr;
-  std::uint32_t last_actor_ = 0;
-  bool has_actor_ = false;
+  std::optional<std::uint32_t> last_actor_;
 
   // Bytes.
   wire::Buffer inbox_;          // received, not handled: part of a frame, or frames held back

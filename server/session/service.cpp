@@ -16,12 +16,13 @@ Service::Service(Engine& engine, const Limits& limits, Credentials credentials, 
       sessions_(credentials_),
       statistics_(engine.operations().size()) {}
 
-Session* Service::admit(const wire::Answer& answer, const Peer& peer, Refusal& refusal) {
+Session* Service::admit(const Channel& channel, const wire::Answer& answer, Refusal& refusal) {
   if (shutting_down_) {
     refusal = {Code::shutting_down, HandshakeFailure::shutting_down, "the manager is stopping"};
     return nullptr;
   }
-  if (!credentials_.has_authkey && peer.uid != credentials_.own_uid && peer.uid != 0u) {
+  if (!credentials_.has_authkey && channel.peer().uid != credentials_.own_uid &&
+      channel.peer().uid != 0u) {
     refusal = {Code::authentication_error, HandshakeFailure::uid,
                "this manager has no authkey and takes only clients of its own user, uid " +
                    std::to_string(credentials_.own_uid)};
@@ -33,9 +34,9 @@ Session* Service::admit(const wire::Answer& answer, const Peer& peer, Refusal& r
     return nullptr;
   }
   Session* session = answer.purpose == wire::Purpose::join ? sessions_.find(answer.session, answer.secret, refusal)
-                                                           : open_session(answer, peer, refusal);
+                                                           : open_session(answer, channel.peer(), refusal);
   if (session == nullptr) return nullptr;
-  ++session->channels;
+  session->channels.insert(&channel);
   ++channels_admitted_;
   return session;
 }
@@ -59,9 +60,10 @@ Session* Service::open_session(const wire::Answer& answer, const Peer& peer, Ref
   return &session;
 }
 
-void Service::leave(Session& session) {
+void Service::leave(const Channel& channel, Session& session) {
   --channels_admitted_;
-  if (--session.channels != 0) return;
+  session.channels.erase(&channel);
+  if (!session.channels.empty()) return;
   engine_.step(SessionClosed{session.id});
   log_.info("session {} of process {} closed", session.id, session.pid);
   sessions_.erase(session);

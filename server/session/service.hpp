@@ -33,9 +33,9 @@ class Service {
   const std::unordered_set<Channel*>& channels() const { return channels_; }
 
   /// Gives the channel of a proven client its session, or null and a refusal.
-  Session* admit(const wire::Answer& answer, const Peer& peer, Refusal& refusal);
-  /// One channel of the session has ended; with the last one the session ends.
-  void leave(Session& session);
+  Session* admit(const Channel& channel, const wire::Answer& answer, Refusal& refusal);
+  /// The channel has ended; with its last one the session ends.
+  void leave(const Channel& channel, Session& session);
 
   /// Counts and logs a channel that ends in its handshake.
   void handshake_failed(const Peer& peer, HandshakeFailure reason, std::string_view text);

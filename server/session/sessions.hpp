@@ -2,7 +2,8 @@
 // The client processes as this manager knows them.
 
 #include <cstdint>
-#include <unordered_map>
+#include <map>
+#include <unordered_set>
 
 #include "server/session/handshake.hpp"
 #include "server/session/link.hpp"
@@ -10,13 +11,15 @@
 
 namespace tandem::server {
 
+class Channel;
+
 /// One client process. Lives as long as it has a channel.
 struct Session {
   std::uint64_t id = 0;
   wire::Secret secret{};
   std::uint32_t pid = 0;  // as the client says
   Peer peer;              // of the channel that opened it
-  std::uint64_t channels = 0;
+  std::unordered_set<const Channel*> channels;
   std::uint64_t outbox_bytes = 0;        // unsent, all channels together, as of their last turns
   std::uint64_t requests_under_way = 0;  // likewise: replies not wholly sent, and requests not wholly received
 };
@@ -29,7 +32,7 @@ class Sessions {
   Sessions& operator=(const Sessions&) = delete;
 
   std::size_t size() const { return by_id_.size(); }
-  const std::unordered_map<std::uint64_t, Session>& all() const { return by_id_; }
+  const std::map<std::uint64_t, Session>& all() const { return by_id_; }
 
   /// A new session, without a channel yet.
   Session& open(std::uint32_t pid, Peer peer);
@@ -39,7 +42,7 @@ class Sessions {
 
  private:
   const Credentials& credentials_;
-  std::unordered_map<std::uint64_t, Session> by_id_;  // its nodes stay where they are
+  std::map<std::uint64_t, Session> by_id_;  // its nodes stay where they are
   std::uint64_t next_id_ = 1;
 };
 

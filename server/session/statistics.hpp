@@ -22,12 +22,8 @@ class LatencyHistogram {
     ++counts_[bucket < bucket_count ? bucket : bucket_count - 1];
     sum_ns_ += nanoseconds;
   }
-  std::uint64_t count(std::size_t bucket) const { return counts_[bucket]; }
+  const std::array<std::uint64_t, bucket_count>& counts() const { return counts_; }
   std::uint64_t sum_ns() const { return sum_ns_; }
-  /// Durations in the bucket are below this; meaningless for the last one.
-  static constexpr std::uint64_t bound_ns(std::size_t bucket) { return std::uint64_t{1} << bucket; }
-  /// A bound that at least `share` (0 … 1) of the durations are below; 0 when nothing was counted.
-  std::uint64_t quantile_ns(double share) const;
 
  private:
   std::array<std::uint64_t, bucket_count> counts_{};

@@ -1,0 +1,79 @@
+#include "server/service_view.hpp"
+
+#include <set>
+
+#include "server/session/channel.hpp"
+
+namespace tandem::server {
+namespace {
+
+ClientInfo info_of(const Session& session, const Registry& registry) {
+  std::set<std::uint32_t> actors;  // those that used the channels last
+  for (const Channel* channel : session.channels)
+    if (channel->last_actor()) actors.insert(*channel->last_actor());
+  return {session.id,
+          session.pid,
+          session.peer.uid,
+          session.peer.address,
+          session.channels.size(),
+          actors.size(),
+          session.requests_under_way,
+          registry.references_of(session.id),
+          session.outbox_bytes};
+}
+
+OperationCounts counts_of(const OperationStatistics& statistics) {
+  static_assert(LatencyHistogram::bucket_count == OperationCounts::bucket_count);
+  OperationCounts counts;
+  counts.count = statistics.count;
+  counts.errors = statistics.errors;
+  counts.latency_counts = statistics.latency.counts();
+  counts.latency_sum_ns = statistics.latency.sum_ns();
+  return counts;
+}
+
+}  // namespace
+
+std::vector<ClientInfo> ServiceView::sessions(std::uint64_t after, std::size_t limit) const {
+  std::vector<ClientInfo> found;
+  const auto& all = service_.sessions().all();
+  for (auto at = all.upper_bound(after); at != all.end() && found.size() < limit; ++at)
+    found.push_back(info_of(at->second, service_.engine().registry()));
+  return found;
+}
+
+OperationCounts ServiceView::operation(std::size_t index) const {
+  return counts_of(service_.statistics().operations.at(index));
+}
+
+OperationCounts ServiceView::unresolved() const { return counts_of(service_.statistics().unresolved); }
+
+std::vector<Metric> ServiceView::metrics() const {
+  std::vector<Metric> all;
+  auto add = [&](std::string_view name, std::string_view help, Metric::Kind kind, std::uint64_t value) {
+    all.push_back({name, help, kind, {}, static_cast<double>(value)});
+  };
+  constexpr auto gauge = Metric::Kind::gauge;
+  constexpr auto counter = Metric::Kind::counter;
+  const Statistics& counted = service_.statistics();
+  add("channels", "Open channels, those in their handshake included.", gauge, service_.channels().size());
+  add("messages_memory_bytes", "Memory held by unfinished requests and unsent replies.", gauge,
+      service_.messages_bytes());
+  add("connections_accepted", "Connections accepted.", counter, counted.connections_accepted);
+  add("sessions_opened", "Sessions opened.", counter, counted.sessions_opened);
+  add("protocol_errors", "Channels closed because the client broke the protocol.", counter, counted.protocol_errors);
+  add("requests_refused", "Requests refused by a limit before they were carried out.", counter,
+      counted.requests_refused);
+  add("replies_refused", "Replies withheld by a limit after their requests were carried out.", counter,
+      counted.replies_refused);
+  add("received_bytes", "Bytes received from clients.", counter, counted.bytes_received);
+  add("sent_bytes", "Bytes sent to clients.", counter, counted.bytes_sent);
+  for (std::size_t i = 0; i < handshake_failure_count; ++i) {
+    add("handshakes_failed", "Channels that did not get through their handshake, by reason.", counter,
+        counted.handshakes_failed[i]);
+    all.back().labels = {{"reason", std::string(name_of(static_cast<HandshakeFailure>(i)))}};
+  }
+  return all;
+}
+
+}  // namespace tandem::server
