@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -19,6 +20,8 @@
 
 namespace tandem::client {
 namespace {
+
+constexpr long long poll_ms_max = 1'000'000;  // poll() takes an int
 
 std::string text_of(int error) {
   return std::generic_category().message(error);
@@ -48,16 +51,16 @@ void SocketStream::abandon() noexcept {
   descriptor_ = -1;
 }
 
-void SocketStream::limit(int option, std::chrono::milliseconds& current, std::chrono::milliseconds wanted) {
-  if (current == wanted) return;
-  set_timeout(descriptor_, option, wanted);
-  current = wanted;
+void SocketStream::limit_sends(std::chrono::milliseconds timeout) {
+  if (send_timeout_ == timeout) return;
+  set_timeout(descriptor_, SO_SNDTIMEO, timeout);
+  send_timeout_ = timeout;
 }
 
 void SocketStream::send(wire::Bytes bytes, std::chrono::milliseconds timeout) {
   Deadline deadline(timeout);
   std::size_t whole = bytes.size();
-  limit(SO_SNDTIMEO, send_timeout_, timeout);
+  limit_sends(timeout);
   while (true) {
     ssize_t sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent == static_cast<ssize_t>(bytes.size())) return;
@@ -70,7 +73,7 @@ void SocketStream::send(wire::Bytes bytes, std::chrono::milliseconds timeout) {
     }
     if (timeout.count() == 0) continue;
     try {
-      limit(SO_SNDTIMEO, send_timeout_, deadline.remaining());
+      limit_sends(deadline.remaining());
     } catch (const StreamTimeout&) {
       throw StreamTimeout(bytes.size() != whole);
     }
@@ -99,22 +102,32 @@ ssize_t SocketStream::receive_busily(std::uint8_t* at, std::size_t room, BusyPol
   }
 }
 
+/// Sleeps until there is something to receive. By poll(), since a thread asleep in recv() on a unix socket is also
+/// woken whenever the manager takes what it sent, for nothing.
+void SocketStream::sleep_until_readable(const Deadline& deadline) {
+  pollfd wanted{descriptor_, POLLIN, 0};
+  while (true) {
+    const auto left = deadline.remaining().count();
+    const int ready = ::poll(&wanted, 1, left == 0 ? -1 : static_cast<int>(std::min<long long>(left, poll_ms_max)));
+    if (ready > 0) return;
+    if (ready < 0 && errno != EINTR) throw_closed(errno);
+  }
+}
+
 std::size_t SocketStream::receive(std::uint8_t* at, std::size_t room, std::chrono::milliseconds timeout) {
   Deadline deadline(timeout);
-  limit(SO_RCVTIMEO, receive_timeout_, timeout);
   const BusyPoll::Clock::time_point since = BusyPoll::Clock::now();
   bool busily = busy_poll_.worthwhile();
   while (true) {
-    ssize_t received = busily ? receive_busily(at, room, since) : ::recv(descriptor_, at, room, 0);
+    if (!busily) sleep_until_readable(deadline);
+    ssize_t received = busily ? receive_busily(at, room, since) : ::recv(descriptor_, at, room, MSG_DONTWAIT);
     if (received > 0) {
       busy_poll_.waited(BusyPoll::Clock::now() - since);
       return static_cast<std::size_t>(received);
     }
-    if (received < 0 && errno == EAGAIN && std::exchange(busily, false)) continue;
     if (received == 0) throw StreamClosed("the manager closed the connection");
-    if (errno == EAGAIN) throw StreamTimeout(false);
-    if (errno != EINTR) throw_closed(errno);
-    limit(SO_RCVTIMEO, receive_timeout_, deadline.remaining());
+    if (errno != EAGAIN && errno != EINTR) throw_closed(errno);
+    busily = false;
   }
 }
 
@@ -127,7 +140,7 @@ int wait_connected(int descriptor, const Deadline& deadline) {
   pollfd wanted{descriptor, POLLOUT, 0};
   while (true) {
     auto left = deadline.remaining().count();
-    int ready = poll(&wanted, 1, left == 0 ? -1 : static_cast<int>(std::min<long long>(left, 1'000'000)));
+    int ready = poll(&wanted, 1, left == 0 ? -1 : static_cast<int>(std::min<long long>(left, poll_ms_max)));
     if (ready < 0 && errno != EINTR) return errno;
     if (ready > 0) break;
   }

@@ -10,8 +10,8 @@
 
 namespace tandem::client {
 
-/// A connected, blocking stream socket. A receive may wait busily before it sleeps (busy_poll.hpp). Time limits are the socket's own (SO_RCVTIMEO, SO_SNDTIMEO), set when they
-/// change: a send or a receive costs one system call.
+/// A connected stream socket. A receive may wait busily before it sleeps (busy_poll.hpp). The time limit of sends is the
+/// socket's own (SO_SNDTIMEO), set when it changes.
 class SocketStream final : public Stream {
  public:
   /// Takes over the descriptor.
@@ -28,12 +28,12 @@ class SocketStream final : public Stream {
 
  private:
   ssize_t receive_busily(std::uint8_t* at, std::size_t room, BusyPoll::Clock::time_point since);
-  void limit(int option, std::chrono::milliseconds& current, std::chrono::milliseconds wanted);
+  void sleep_until_readable(const Deadline& deadline);
+  void limit_sends(std::chrono::milliseconds timeout);
 
   int descriptor_;
   BusyPoll busy_poll_{std::chrono::microseconds{0}};
   std::chrono::milliseconds send_timeout_{0};
-  std::chrono::milliseconds receive_timeout_{0};
 };
 
 /// Connects to a manager's address; a host's addresses are tried one after the other. Throws ConnectionError naming
