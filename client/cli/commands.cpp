@@ -1,0 +1,131 @@
+#include "client/cli/commands.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+
+#include "tandem/ops/all.hpp"
+
+namespace tandem::client {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+/// Names, paths and addresses come from outside: what is not UTF-8 shows as U+FFFD.
+std::string dump(const Json& json, int indent = -1) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string shown(const RawValue& value, bool json) {
+  return json ? dump(to_display_json(value.view())) : to_text(value.view());
+}
+
+/// A name as it is, or quoted where it would mislead.
+std::string shown_name(const nlohmann::json& name) {
+  if (name.is_null()) return "-";
+  const auto& text = name.get_ref<const std::string&>();
+  bool plain = text != "-" && std::none_of(text.begin(), text.end(), [](char c) {
+    return static_cast<unsigned char>(c) <= ' ' || c == '"' || c == 0x7f;
+  });
+  if (plain) return text;
+  wire::Buffer buffer;
+  wire::Writer(buffer).text(text);
+  return to_text(buffer.view());
+}
+
+std::shared_ptr<RemoteObject> find(const Manager& manager, const GetRequest& request) {
+  if (!request.by_id) return find_object(manager, request.name);
+  std::uint64_t id = 0;
+  const char* begin = request.name.data();
+  auto [end, error] = std::from_chars(begin, begin + request.name.size(), id);
+  if (error != std::errc() || end != begin + request.name.size())
+    throw ValueError("an id is a number, unlike '" + request.name + "'");
+  return find_object(manager, id);
+}
+
+void print_contents(const RemoteObject& object) {
+  each_element(object, [](const RawValue* key, const RawValue& value) {
+    print(key == nullptr ? shown(value, false) + "\n" : shown(*key, false) + ": " + shown(value, false) + "\n");
+  });
+}
+
+/// Written as it is read, so that it may be longer than memory.
+void print_json_contents(const RemoteObject& object) {
+  const std::uint8_t type = object.reference().type;
+  const bool keyed = type == ops::Dict::number || type == ops::Namespace::number;
+  const bool single = type == ops::Value::number;
+  print(fmt::format("{{\"type\": {}, {}: ", dump(hosted_type_name(type)),
+                    single ? "\"value\"" : keyed ? "\"entries\"" : "\"items\""));
+  if (!single) print("[");
+  bool first = true;
+  each_element(object, [&](const RawValue* key, const RawValue& value) {
+    if (!first) print(",\n ");
+    first = false;
+    print(key == nullptr ? shown(value, true) : "[" + shown(*key, true) + ", " + shown(value, true) + "]");
+  });
+  print(single ? "}\n" : "]}\n");
+}
+
+std::string shown_scalar(const nlohmann::json& json) { return json.is_string() ? json.get<std::string>() : dump(json); }
+
+}  // namespace
+
+void list_objects(const Manager& manager, const ListRequest& request, bool json) {
+  bool first = true;
+  print(json ? "[" : fmt::format("{:>10} {:<10} {:>10} {:>10} {:>14} {}\n", "ID", "TYPE", "SIZE", "REFERENCES",
+                                 "MEMORY_BYTES", "NAME"));
+  each_object(manager, request.type, [&](const nlohmann::json& object) {
+    if (json) {
+      Json ordered;
+      for (const char* field : {"id", "name", "type", "size", "references", "memory_bytes"})
+        ordered[field] = object.at(field);
+      print((first ? "" : ",\n ") + dump(ordered));
+      first = false;
+    } else {
+      print(fmt::format("{:>10} {:<10} {:>10} {:>10} {:>14} {}\n", object.at("id").get<std::uint64_t>(),
+                        object.at("type").get<std::string>(), object.at("size").get<std::uint64_t>(),
+                        object.at("references").get<std::uint64_t>(), object.at("memory_bytes").get<std::uint64_t>(),
+                        shown_name(object.at("name"))));
+    }
+  });
+  if (json) print("]\n");
+}
+
+void get(const Manager& manager, const GetRequest& request, bool json) {
+  std::shared_ptr<RemoteObject> object = find(manager, request);
+  if (request.key) return print(shown(read_element(*object, *request.key), json) + "\n");
+  if (json) print_json_contents(*object);
+  else print_contents(*object);
+}
+
+void show_information(const Manager& manager, bool json) {
+  Json information = manager.information();
+  information["address"] = manager.address();
+  if (json) return print(dump(information, 1) + "\n");
+  std::size_t width = 0;
+  for (const auto& [name, value] : information.items()) width = std::max(width, name.size());
+  for (const auto& [name, value] : information.items()) {
+    if (!value.is_object()) {
+      print(fmt::format("{:<{}}  {}\n", name, width, shown_scalar(value)));
+      continue;
+    }
+    for (const auto& [inner, inner_value] : value.items())
+      print(fmt::format("{}.{}  {}\n", name, inner, shown_scalar(inner_value)));
+  }
+}
+
+void ping(const Manager& manager, bool json) {
+  manager.ping();  // the connection's own costs come first
+  const auto before = std::chrono::steady_clock::now();
+  manager.ping();
+  const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - before;
+  if (json) print(dump({{"address", manager.address()}, {"round_trip_us", took.count()}}) + "\n");
+  else print(fmt::format("{} answers in {:.1f} us\n", manager.address(), took.count()));
+}
+
+}  // namespace tandem::client

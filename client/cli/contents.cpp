@@ -1,0 +1,171 @@
+#include "client/cli/contents.hpp"
+
+#include <charconv>
+#include <cstring>
+
+#include "tandem/ops/all.hpp"
+
+namespace tandem::client {
+namespace {
+
+using Page = std::pair<std::int64_t, std::vector<RawValue>>;
+using EntriesPage = std::pair<std::int64_t, std::vector<std::pair<RawValue, RawValue>>>;
+
+constexpr std::int64_t array_page_elements = 10'000;
+
+RemoteObject manager_object(const Manager& manager) {
+  return RemoteObject(manager.connection(), {ops::Manager::number, ops::Manager::id}, false);
+}
+
+template <class F>
+RawValue written(F&& write) {
+  wire::Buffer buffer;
+  wire::Writer writer(buffer);
+  write(writer);
+  return {std::string(wire::as_text(buffer.view()))};
+}
+
+// ---- elements by key --------------------------------------------------------------------------------------
+
+RawValue key_value(const ElementKey& key) {
+  if (!key.json) return written([&](wire::Writer& out) { out.text(key.text); });
+  try {
+    return written([&](wire::Writer& out) { write_json(out, nlohmann::json::parse(key.text)); });
+  } catch (const nlohmann::json::parse_error&) {
+    throw ValueError("'" + key.text + "' is no JSON");
+  }
+}
+
+std::string attribute_name(const ElementKey& key) {
+  RawValue value = key_value(key);
+  std::string_view name;
+  if (!wire::Reader(value.view()).text(name)) throw ValueError("names in a namespace are texts, unlike " + key.text);
+  return std::string(name);
+}
+
+std::int64_t index_of(const ElementKey& key) {
+  std::int64_t index = 0;
+  auto [end, error] = std::from_chars(key.text.data(), key.text.data() + key.text.size(), index);
+  if (error != std::errc() || end != key.text.data() + key.text.size())
+    throw ValueError("an index is an integer, unlike '" + key.text + "'");
+  return index;
+}
+
+// ---- elements of one type ---------------------------------------------------------------------------------
+
+template <class Ops>
+void each_item(const RemoteObject& object, const OnElement& f) {
+  for (std::int64_t cursor = 0; cursor >= 0;) {
+    Page page = invoke<typename Ops::Page, Page>(object, cursor, page_items_max);
+    for (const RawValue& item : page.second) f(nullptr, item);
+    cursor = page.first;
+  }
+}
+
+void each_entry(const RemoteObject& object, const OnElement& f) {
+  for (std::int64_t cursor = 0; cursor >= 0;) {
+    EntriesPage page = invoke<ops::Dict::Page, EntriesPage>(object, cursor, page_items_max);
+    for (const auto& [key, value] : page.second) f(&key, value);
+    cursor = page.first;
+  }
+}
+
+/// One element of an array, from its little-endian bytes.
+template <class T>
+RawValue array_element(const std::uint8_t* at) {
+  T element;
+  std::memcpy(&element, at, sizeof element);
+  return written([&](wire::Writer& out) {
+    if constexpr (std::is_same_v<T, float>) out.floating32(element);
+    else if constexpr (std::is_same_v<T, double>) out.floating(element);
+    else if constexpr (std::is_signed_v<T>) out.integer(std::int64_t{element});
+    else out.unsigned_integer(std::uint64_t{element});
+  });
+}
+
+struct ArrayType {
+  char code;
+  std::size_t bytes;
+  RawValue (*element)(const std::uint8_t* at);
+};
+// Codes of ops/array.hpp.
+constexpr ArrayType array_types[] = {
+    {'b', 1, array_element<std::int8_t>},  {'B', 1, array_element<std::uint8_t>},
+    {'h', 2, array_element<std::int16_t>}, {'H', 2, array_element<std::uint16_t>},
+    {'i', 4, array_element<std::int32_t>}, {'I', 4, array_element<std::uint32_t>},
+    {'q', 8, array_element<std::int64_t>}, {'Q', 8, array_element<std::uint64_t>},
+    {'f', 4, array_element<float>},        {'d', 8, array_element<double>},
+};
+
+void each_array_element(const RemoteObject& object, const OnElement& f) {
+  const std::string code = invoke<ops::Array::TypeCode, std::string>(object);
+  for (const ArrayType& type : array_types) {
+    if (code != std::string_view(&type.code, 1)) continue;
+    for (std::int64_t begin = 0;; begin += array_page_elements) {
+      auto bytes = invoke<ops::Array::Slice, std::vector<std::uint8_t>>(object, begin, begin + array_page_elements);
+      for (std::size_t at = 0; at + type.bytes <= bytes.size(); at += type.bytes) f(nullptr, type.element(&bytes[at]));
+      if (bytes.size() < array_page_elements * type.bytes) return;
+    }
+  }
+  throw TypeError("an array of elements '" + code + "' is not known here");
+}
+
+}  // namespace
+
+std::shared_ptr<RemoteObject> find_object(const Manager& manager, const std::string& name) {
+  return invoke<ops::Manager::Get, std::shared_ptr<RemoteObject>>(manager_object(manager), name);
+}
+
+std::shared_ptr<RemoteObject> find_object(const Manager& manager, std::uint64_t id) {
+  using Descriptions = std::pair<std::int64_t, std::vector<nlohmann::json>>;
+  if (id > ops::Manager::id && id <= std::uint64_t{1} << 62) {
+    auto [next, found] =
+        invoke<ops::Manager::Objects, Descriptions>(manager_object(manager), static_cast<std::int64_t>(id - 1), 1);
+    for (std::uint8_t type = 1; !found.empty() && found[0].at("id") == id && type != 0; ++type)
+      if (hosted_type_name(type) == found[0].at("type"))
+        return std::make_shared<RemoteObject>(manager.connection(), wire::Reference{type, id}, false);
+  }
+  throw NotFound("there is no object with the id " + std::to_string(id));
+}
+
+RawValue read_element(const RemoteObject& object, const ElementKey& key) {
+  switch (object.reference().type) {
+    case ops::Dict::number: return invoke<ops::Dict::At, RawValue>(object, key_value(key));
+    case ops::Namespace::number: return invoke<ops::Namespace::Get, RawValue>(object, attribute_name(key));
+    case ops::List::number: return invoke<ops::List::At, RawValue>(object, index_of(key));
+    case ops::Array::number: return invoke<ops::Array::At, RawValue>(object, index_of(key));
+    default: break;
+  }
+  throw TypeError("the elements of a " + std::string(hosted_type_name(object.reference().type)) + " have no keys");
+}
+
+bool each_element(const RemoteObject& object, const OnElement& f) {
+  switch (object.reference().type) {
+    case ops::Dict::number: each_entry(object, f); return true;
+    case ops::List::number: each_item<ops::List>(object, f); return true;
+    case ops::Set::number: each_item<ops::Set>(object, f); return true;
+    case ops::Array::number: each_array_element(object, f); return true;
+    case ops::Value::number: f(nullptr, invoke<ops::Value::Load, RawValue>(object)); return true;
+    case ops::Namespace::number:
+      for (const auto& [name, value] :
+           invoke<ops::Namespace::Snapshot, std::vector<std::pair<RawValue, RawValue>>>(object))
+        f(&name, value);
+      return true;
+    default: return false;
+  }
+}
+
+void each_object(const Manager& manager, std::optional<std::string> type,
+                 const std::function<void(const nlohmann::json& description)>& f) {
+  constexpr std::int64_t page_objects = 1000;
+  RemoteObject object = manager_object(manager);
+  std::int64_t after = 0;
+  do {
+    auto [next, found] = invoke<ops::Manager::Objects, std::pair<std::int64_t, std::vector<nlohmann::json>>>(
+        object, after, page_objects, type);
+    for (const nlohmann::json& description : found) f(description);
+    after = next;
+  } while (after != 0);
+}
+
+}  // namespace tandem::client
