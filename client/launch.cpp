@@ -271,6 +271,10 @@ void PrivateManager::stop() noexcept {
 
 void PrivateManager::close_descriptors() noexcept {
   std::lock_guard lock(mutex_);
+  close_descriptors_locked();
+}
+
+void PrivateManager::close_descriptors_locked() noexcept {
   for (int* descriptor : {&lifeline_, &pidfd_}) {
     if (*descriptor >= 0) close(*descriptor);
     *descriptor = -1;
@@ -279,9 +283,9 @@ void PrivateManager::close_descriptors() noexcept {
 
 // The manager is the parent's. Were the lifeline still open here, the manager would outlive the parent.
 void PrivateManager::after_fork_in_child() noexcept {
-  mutex_.unlock();
   pid_ = -1;
-  close_descriptors();
+  close_descriptors_locked();
+  mutex_.unlock();
 }
 
 }  // namespace tandem::client

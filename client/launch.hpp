@@ -53,6 +53,7 @@ class PrivateManager final : private ForkListener {
   bool exits_within(std::chrono::milliseconds limit) noexcept;
   void kill() noexcept;
   void close_descriptors() noexcept;
+  void close_descriptors_locked() noexcept;
 
   void before_fork() noexcept override { mutex_.lock(); }
   void after_fork_in_parent() noexcept override { mutex_.unlock(); }
