@@ -432,8 +432,15 @@ std::string type_name(ValueView value) {
   }
 }
 
-std::string describe(ValueView value) {
+std::string quote(std::string_view text) {
   constexpr std::size_t text_bytes_max = 60;
+  if (text.size() <= text_bytes_max) return '"' + std::string(text) + '"';
+  std::size_t cut = text_bytes_max;
+  while ((static_cast<std::uint8_t>(text[cut]) & 0xc0) == 0x80) --cut;
+  return '"' + std::string(text.substr(0, cut)) + "…\"";
+}
+
+std::string describe(ValueView value) {
   Parsed p = parse(value);
   switch (value.kind()) {
     case Kind::nil: return "nil";
@@ -442,13 +449,7 @@ std::string describe(ValueView value) {
   }
   switch (p.family) {
     case Family::number: return p.number.to_string();
-    case Family::text: {
-      std::string_view text = wire::as_text(p.body);
-      if (text.size() <= text_bytes_max) return '"' + std::string(text) + '"';
-      std::size_t cut = text_bytes_max;
-      while ((p.body[cut] & 0xc0) == 0x80) --cut;
-      return '"' + std::string(text.substr(0, cut)) + "…\"";
-    }
+    case Family::text: return quote(wire::as_text(p.body));
     case Family::bytes: return "bytes of length " + std::to_string(p.body.size());
     case Family::list: return "a list of " + std::to_string(p.count);
     case Family::dict: return "a dict of " + std::to_string(p.count);

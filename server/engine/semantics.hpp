@@ -42,5 +42,7 @@ Failure unhashable(std::string_view type_name);
 std::string type_name(ValueView value);
 /// A short rendering for error texts, at most about 80 bytes.
 std::string describe(ValueView value);
+/// A text in quotes, shortened likewise.
+std::string quote(std::string_view text);
 
 }  // namespace tandem::server

@@ -4,9 +4,11 @@ namespace tandem::server {
 namespace {
 
 Failure wrong_type(const Object& object, std::string_view asked) {
-  return {Code::type_error, "\"" + object.name() + "\" is a " + std::string(object.type().name) + ", not a " +
-                                std::string(asked)};
+  return {Code::type_error,
+          quote(object.name()) + " is a " + std::string(object.type().name) + ", not a " + std::string(asked)};
 }
+
+Failure no_type(std::string_view asked) { return {Code::type_error, "there is no hosted type " + quote(asked)}; }
 
 Result<void> check_name(const Turn& turn, std::string_view name) {
   if (name.empty()) return Failure{Code::value_error, "an object's name is not empty"};
@@ -32,8 +34,7 @@ Result<Written> Manager::on(Ops::Create, Turn& turn, std::string_view type_name,
                             ItemsView arguments) {
   Registry& registry = turn.registry();
   const Type* type = registry.type_named(type_name);
-  if (type == nullptr || type->number == Ops::number)
-    return Failure{Code::type_error, "there is no hosted type \"" + std::string(type_name) + "\" to create"};
+  if (type == nullptr || type->number == Ops::number) return no_type(type_name);
   std::string_view name;
   if (name_value) {
     if (!name_value->reader().text(name)) return Failure{Code::type_error, "an object's name is a text"};
@@ -63,7 +64,8 @@ Result<Written> Manager::on(Ops::Create, Turn& turn, std::string_view type_name,
 
 Result<Written> Manager::on(Ops::Get, Turn& turn, std::string_view name, std::optional<std::string_view> type) {
   const Object* object = turn.registry().find(name);
-  if (object == nullptr) return Failure{Code::not_found, "no object is named \"" + std::string(name) + "\""};
+  if (object == nullptr) return Failure{Code::not_found, "no object is named " + quote(name)};
+  if (type && turn.registry().type_named(*type) == nullptr) return no_type(*type);
   if (type && object->type().name != *type) return wrong_type(*object, *type);
   turn.write(wire::Reference{object->type().number, object->id()});
   return Written{};
