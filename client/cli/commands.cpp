@@ -59,14 +59,14 @@ void print_json_contents(const RemoteObject& object) {
   const std::uint8_t type = object.reference().type;
   const bool keyed = type == ops::Dict::number || type == ops::Namespace::number;
   const bool single = type == ops::Value::number;
-  print(fmt::format("{{\"type\": {}, {}: ", dump(hosted_type_name(type)),
+  print(fmt::format("{{\"type\":{},{}:", dump(hosted_type_name(type)),
                     single ? "\"value\"" : keyed ? "\"entries\"" : "\"items\""));
   if (!single) print("[");
   bool first = true;
   each_element(object, [&](const RawValue* key, const RawValue& value) {
     if (!first) print(",\n ");
     first = false;
-    print(key == nullptr ? shown(value, true) : "[" + shown(*key, true) + ", " + shown(value, true) + "]");
+    print(key == nullptr ? shown(value, true) : "[" + shown(*key, true) + "," + shown(value, true) + "]");
   });
   print(single ? "}\n" : "]}\n");
 }

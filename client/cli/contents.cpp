@@ -28,12 +28,10 @@ RawValue written(F&& write) {
 // ---- elements by key --------------------------------------------------------------------------------------
 
 RawValue key_value(const ElementKey& key) {
-  if (!key.json) return written([&](wire::Writer& out) { out.text(key.text); });
-  try {
-    return written([&](wire::Writer& out) { write_json(out, nlohmann::json::parse(key.text)); });
-  } catch (const nlohmann::json::parse_error&) {
-    throw ValueError("'" + key.text + "' is no JSON");
-  }
+  return written([&](wire::Writer& out) {
+    if (key.json) write_json(out, nlohmann::json::parse(key.text));
+    else out.text(key.text);
+  });
 }
 
 std::string attribute_name(const ElementKey& key) {

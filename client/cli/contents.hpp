@@ -28,7 +28,7 @@ std::shared_ptr<RemoteObject> find_object(const Manager& manager, std::uint64_t 
 /// A key or index as it stands on the command line.
 struct ElementKey {
   std::string text;
-  bool json = false;  // `text` is the JSON of a key (json.hpp), else a text
+  bool json = false;  // `text` is the JSON (json.hpp) of a key, and well-formed; else it is the key
 };
 
 /// One element: of a dict or namespace by key, of a list or array by index. KeyError, IndexError; ValueError for a key

@@ -90,6 +90,10 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : status_usage;
   }
+  if (line.json_key && !nlohmann::json::accept(*line.key)) {
+    std::fprintf(stderr, "tandem: '%s' is no JSON\n", line.key->c_str());
+    return status_usage;
+  }
   if (line.key) line.get.key = ElementKey{*line.key, line.json_key};
 
   const Manager manager = attach(line);

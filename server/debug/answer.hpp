@@ -31,16 +31,10 @@ struct Refused {
   std::string message;
 };
 
-/// Text from outside need not be UTF-8; what is not shows as U+FFFD.
-inline std::string dump(const nlohmann::ordered_json& json) {
-  return json.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
-}
+/// For people too: a line for each field, and a line for each element of a field. Text from outside need not be UTF-8;
+/// what is not shows as U+FFFD.
+std::string dump(const nlohmann::ordered_json& object);
 
-inline Answer error_answer(int status, std::string_view message) {
-  Answer answer;
-  answer.status = status;
-  answer.body = dump({{"error", {{"status", status}, {"message", message}}}});
-  return answer;
-}
+Answer error_answer(int status, std::string_view message);
 
 }  // namespace tandem::server

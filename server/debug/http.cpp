@@ -62,7 +62,7 @@ void send_all(int socket, std::string_view bytes, Clock::time_point deadline) {
   }
 }
 
-/// Closing a socket with unread bytes in it would take back what was sent: reads them, within limits.
+/// Closing a socket while bytes still come in would take back what was sent: reads them, within limits.
 void linger(int socket) {
   ::shutdown(socket, SHUT_WR);
   const auto deadline = Clock::now() + std::chrono::milliseconds(linger_ms_max);
@@ -90,7 +90,6 @@ HttpServer::HttpServer(int listening, HttpLimits limits, HttpFormat::Handle hand
 HttpServer::~HttpServer() {
   stop();
   ::close(wake_);
-  ::close(listening_);
 }
 
 void HttpServer::start() {
@@ -117,6 +116,7 @@ void HttpServer::stop() {
   (void)!::write(wake_, &one, sizeof one);
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
+  ::close(listening_);  // with whoever is not accepted yet
 }
 
 void HttpServer::accept_connections() {
@@ -170,22 +170,24 @@ void HttpServer::serve_connections() {
 }
 
 void HttpServer::serve(const Connection& connection) {
-  std::string response = response_to(connection);
-  if (response.empty()) return;
-  send_all(connection.socket, response, Clock::now() + std::chrono::milliseconds(limits_.response_ms_max));
-  linger(connection.socket);
-}
-
-std::string HttpServer::response_to(const Connection& connection) const {
   std::string head;
+  std::string response;
+  bool more_may_come = false;
   const auto deadline = connection.accepted + std::chrono::milliseconds(limits_.head_ms_max);
   switch (read_head(connection.socket, limits_.head_bytes_max, deadline, head)) {
-    case Head::complete: return format_.respond(head);
-    case Head::late: return HttpFormat::respond_error(408, "the request did not arrive in time");
-    case Head::too_long: return HttpFormat::respond_error(431, "the request's headers are too long");
-    case Head::gone: break;
+    case Head::complete:
+      response = format_.respond(head);
+      more_may_come = !head.starts_with("GET ") && !head.starts_with("HEAD ");
+      break;
+    case Head::late: response = HttpFormat::respond_error(408, "the request did not arrive in time"); break;
+    case Head::too_long:
+      response = HttpFormat::respond_error(431, "the request's headers are too long");
+      more_may_come = true;
+      break;
+    case Head::gone: return;
   }
-  return {};
+  send_all(connection.socket, response, Clock::now() + std::chrono::milliseconds(limits_.response_ms_max));
+  if (more_may_come) linger(connection.socket);
 }
 
 }  // namespace tandem::server

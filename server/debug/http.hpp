@@ -68,9 +68,8 @@ class HttpServer {
   void accept_one();
   void serve_connections();
   void serve(const Connection& connection);
-  std::string response_to(const Connection& connection) const;
 
-  const int listening_;
+  const int listening_;  // open until stop()
   const HttpLimits limits_;
   const HttpFormat format_;
   int wake_ = -1;  // an eventfd that ends accept_connections()

@@ -1,0 +1,252 @@
+// The command line as a process, against a tandemd.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "tandem/tandem.hpp"
+#include "tests/support/program.hpp"
+
+namespace tandem {
+namespace {
+
+using nlohmann::json;
+using test::Environment;
+using test::Program;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+class CommandLineTest : public testing::Test {
+ protected:
+  struct Ended {
+    int status;
+    std::string out;
+    std::string errors;
+  };
+
+  CommandLineTest() : address_("unix:" + folder_.path("socket")) {}
+
+  Manager& manager() {
+    if (!manager_) {
+      start({test::beside_the_test("tandemd"), "--listen", address_, "--log-level", "off"});
+      manager_.emplace(address_);
+    }
+    return *manager_;
+  }
+  void start(const std::vector<std::string>& arguments, const Environment& environment = {}) {
+    tandemd_.emplace(arguments, environment);
+    ASSERT_THAT(tandemd_->read_line(), StartsWith("tandemd "));
+  }
+  static Ended run_with(const Environment& environment, std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), test::beside_the_test("tandem"));
+    Program program(arguments, environment);
+    int status = program.wait();
+    return {status, program.out, program.errors};
+  }
+  Ended run(std::vector<std::string> arguments) { return run_with({{"TANDEM_ADDRESS", address_}}, std::move(arguments)); }
+
+  /// What a command that succeeds prints.
+  std::string output(std::vector<std::string> arguments) {
+    manager();
+    Ended ended = run(arguments);
+    EXPECT_EQ(ended.status, 0) << ended.errors;
+    EXPECT_EQ(ended.errors, "");
+    return ended.out;
+  }
+  json json_output(std::vector<std::string> arguments) {
+    arguments.push_back("--json");
+    return json::parse(output(std::move(arguments)));
+  }
+  /// What a command that fails says.
+  std::string failure(std::vector<std::string> arguments, int status = 1) {
+    manager();
+    Ended ended = run(std::move(arguments));
+    EXPECT_EQ(ended.status, status) << ended.errors;
+    EXPECT_EQ(ended.out, "");
+    return ended.errors;
+  }
+
+  test::TemporaryFolder folder_;
+  std::string address_;
+  std::optional<Program> tandemd_;
+  std::optional<Manager> manager_;
+};
+
+TEST_F(CommandLineTest, ListsObjects) {
+  EXPECT_EQ(json_output({"ls"}), json::array());
+  auto scores = manager().dict("scores");
+  auto inner = manager().list<int>({1, 2});
+  scores["inner"] = inner;
+  manager().list<int>("a \"name\"\n", {1});
+  EXPECT_EQ(json_output({"ls"}).size(), 3u);
+  json listed = json_output({"ls", "--type", "dict"});
+  ASSERT_EQ(listed.size(), 1u);
+  EXPECT_GT(listed[0]["memory_bytes"].get<int>(), 0);
+  listed[0].erase("memory_bytes");
+  EXPECT_EQ(listed[0], (json{{"id", scores.id()}, {"name", "scores"}, {"type", "dict"}, {"size", 1}, {"references", 1}}));
+
+  std::istringstream lines(output({"ls"}));
+  std::string line;
+  std::getline(lines, line);
+  EXPECT_THAT(line, testing::ContainsRegex("^ *ID TYPE +SIZE +REFERENCES +MEMORY_BYTES NAME$"));
+  std::getline(lines, line);
+  EXPECT_THAT(line, testing::ContainsRegex("^ *" + std::to_string(scores.id()) + " dict +1 +1 +[0-9]+ scores$"));
+  std::getline(lines, line);
+  EXPECT_THAT(line, testing::ContainsRegex("^ *" + std::to_string(inner.id()) + " list +2 +2 +[0-9]+ -$"));
+  std::getline(lines, line);
+  EXPECT_THAT(line, testing::ContainsRegex(R"( "a \\"name\\"\\n"$)"));
+}
+
+TEST_F(CommandLineTest, GetsEveryType) {
+  auto scores = manager().dict("scores", {{"a", 1}, {0.25, nullptr}, {17, {1, "x"}}});
+  manager().list<json>("numbers", {0, 1.0, "two"});
+  manager().set<std::string>("tags", {"b", "a"});
+  manager().ns("space")["x"] = 1.5;
+  manager().value<json>("cell", "text");
+  manager().array<std::int16_t>("shorts", {-1, 300});
+  manager().array<double>("doubles", {0.5});
+  manager().array<std::uint64_t>("words", {~std::uint64_t{0}});
+
+  EXPECT_EQ(output({"get", "scores"}), "\"a\": 1\n0.25: null\n17: [1, \"x\"]\n");
+  EXPECT_EQ(output({"get", "numbers"}), "0\n1.0\n\"two\"\n");
+  EXPECT_EQ(output({"get", "tags"}), "\"b\"\n\"a\"\n");
+  EXPECT_EQ(output({"get", "space"}), "\"x\": 1.5\n");
+  EXPECT_EQ(output({"get", "cell"}), "\"text\"\n");
+  EXPECT_EQ(output({"get", "shorts"}), "-1\n300\n");
+
+  EXPECT_EQ(json_output({"get", "scores"}),
+            (json{{"type", "dict"}, {"entries", {{"a", 1}, {0.25, nullptr}, {17, {1, "x"}}}}}));
+  EXPECT_EQ(json_output({"get", "numbers"}), (json{{"type", "list"}, {"items", {0, 1.0, "two"}}}));
+  EXPECT_EQ(json_output({"get", "tags"}), (json{{"type", "set"}, {"items", {"b", "a"}}}));
+  EXPECT_EQ(json_output({"get", "space"}), (json{{"type", "namespace"}, {"entries", json::array({{"x", 1.5}})}}));
+  EXPECT_EQ(json_output({"get", "cell"}), (json{{"type", "value"}, {"value", "text"}}));
+  EXPECT_EQ(json_output({"get", "doubles"}), (json{{"type", "array"}, {"items", {0.5}}}));
+  EXPECT_EQ(json_output({"get", "words"}), (json{{"type", "array"}, {"items", {~std::uint64_t{0}}}}));
+}
+
+TEST_F(CommandLineTest, EmptyObjectsAreNoTrouble) {
+  manager().dict("d");
+  manager().list("l");
+  manager().array<int>("a", 0);
+  for (const char* name : {"d", "l", "a"}) EXPECT_EQ(output({"get", name}), "") << name;
+  EXPECT_EQ(json_output({"get", "d"}), (json{{"type", "dict"}, {"entries", json::array()}}));
+  EXPECT_EQ(json_output({"get", "a"}), (json{{"type", "array"}, {"items", json::array()}}));
+}
+
+TEST_F(CommandLineTest, GetsOneElement) {
+  auto scores = manager().dict("scores", {{"1", "text"}, {1, "number"}, {"a b", nullptr}});
+  scores[std::pair(1, "x")] = "tuple";
+  scores["bytes"] = json::binary({0, 1, 2});
+  manager().list<int>("numbers", {10, 11, 12});
+  manager().ns("space")["x"] = 1.5;
+  manager().array<float>("floats", {1.5f});
+
+  EXPECT_EQ(output({"get", "scores", "1"}), "\"text\"\n");
+  EXPECT_EQ(output({"get", "scores", "1", "--json-key"}), "\"number\"\n");
+  EXPECT_EQ(output({"get", "scores", "\"1\"", "--json-key"}), "\"text\"\n");
+  EXPECT_EQ(output({"get", "scores", R"({"$tuple": [1, "x"]})", "--json-key"}), "\"tuple\"\n");
+  EXPECT_EQ(output({"get", "scores", "a b"}), "null\n");
+  EXPECT_EQ(json_output({"get", "scores", "bytes"}), (json{{"$bytes", "AAEC"}}));
+  EXPECT_EQ(output({"get", "numbers", "1"}), "11\n");
+  EXPECT_EQ(output({"get", "numbers", "-1"}), "12\n");
+  EXPECT_EQ(output({"get", "floats", "0"}), "1.5\n");
+  EXPECT_EQ(output({"get", "space", "x"}), "1.5\n");
+  EXPECT_EQ(output({"get", "--id", std::to_string(scores.id()), "1"}), "\"text\"\n");
+}
+
+TEST_F(CommandLineTest, SaysWhatIsNotThere) {
+  manager().dict("scores");
+  manager().list("numbers");
+  manager().set("tags");
+  manager().ns("space");
+  EXPECT_THAT(failure({"get", "nobody"}), AllOf(StartsWith("tandem: "), HasSubstr("nobody")));
+  EXPECT_THAT(failure({"get", "scores", "a"}), HasSubstr("\"a\""));
+  EXPECT_THAT(failure({"get", "numbers", "0"}), HasSubstr("out of range"));
+  EXPECT_THAT(failure({"get", "numbers", "x"}), HasSubstr("an index is an integer"));
+  EXPECT_THAT(failure({"get", "tags", "x"}), HasSubstr("a set have no keys"));
+  EXPECT_THAT(failure({"get", "space", "17", "--json-key"}), HasSubstr("texts"));
+  EXPECT_THAT(failure({"get", "--id", "99"}), HasSubstr("no object with the id 99"));
+  EXPECT_THAT(failure({"get", "--id", "1"}), HasSubstr("no object with the id 1"));
+  EXPECT_THAT(failure({"get", "--id", "x"}), HasSubstr("an id is a number"));
+}
+
+TEST_F(CommandLineTest, LargeObjectsComeByPages) {
+  constexpr int count = 25'000;
+  std::vector<int> items(count);
+  std::map<int, int> entries;
+  for (int i = 0; i < count; ++i) entries[i] = items[i] = i;
+  manager().list<int>("list", items);
+  manager().array<int>("array", items);
+  manager().dict<int, int>("dict", entries);
+  std::string lines;
+  for (int i = 0; i < count; ++i) lines += std::to_string(i) + "\n";
+  EXPECT_EQ(output({"get", "list"}), lines);
+  EXPECT_EQ(output({"get", "array"}), lines);
+  EXPECT_EQ(json_output({"get", "list"})["items"], json(items));
+  EXPECT_EQ(json_output({"get", "array"})["items"], json(items));
+  EXPECT_EQ(json_output({"get", "dict"})["entries"].size(), std::size_t{count});
+}
+
+TEST_F(CommandLineTest, TellsAboutTheManager) {
+  json information = json_output({"info"});
+  EXPECT_EQ(information["address"], address_);
+  EXPECT_EQ(information["objects"], 0);
+  EXPECT_THAT(output({"info"}), HasSubstr("version "));
+  json ping = json_output({"ping"});
+  EXPECT_EQ(ping["address"], address_);
+  EXPECT_GT(ping["round_trip_us"].get<double>(), 0.0);
+  EXPECT_THAT(output({"ping"}), StartsWith(address_ + " answers in "));
+}
+
+TEST_F(CommandLineTest, OptionsMayStandInFrontOrBehind) {
+  manager();
+  EXPECT_EQ(run_with({}, {"--json", "-a", address_, "ls"}).out, "[]\n");
+  EXPECT_EQ(run_with({}, {"ls", "--address", address_, "--json"}).out, "[]\n");
+  EXPECT_EQ(run_with({{"TANDEM_ADDRESS", "unix:/nowhere"}}, {"ls", "--address", address_, "--json"}).out, "[]\n");
+}
+
+TEST_F(CommandLineTest, UsageErrorsAreTwo) {
+  for (std::vector<std::string> bad : {std::vector<std::string>{}, {"frobnicate"}, {"get"}, {"get", "a", "b", "c"},
+                                       {"ls", "--frob"}, {"ping", "--timeout", "soon"}, {"get", "a", "--json-key"},
+                                       {"get", "a", "{bad", "--json-key"}})
+    EXPECT_NE(failure(bad, 2), "");
+  EXPECT_THAT(output({"--help"}), HasSubstr("ping"));
+  EXPECT_THAT(output({"get", "--help"}), HasSubstr("KEY"));
+  EXPECT_THAT(output({"--version"}), StartsWith("tandem "));
+}
+
+TEST_F(CommandLineTest, SaysThatNobodyIsThere) {
+  EXPECT_EQ(run({"ping"}).status, 1);
+  EXPECT_THAT(run({"ping"}).errors, HasSubstr(address_));
+  EXPECT_EQ(run_with({{"TANDEM_ADDRESS", "nonsense"}}, {"ping"}).status, 1);
+  EXPECT_EQ(run_with({{"XDG_RUNTIME_DIR", folder_.path("")}}, {"ping"}).status, 1);
+}
+
+TEST_F(CommandLineTest, FindsTandemdWhereItListensByItself) {
+  const Environment environment{{"XDG_RUNTIME_DIR", folder_.path("")}};
+  start({test::beside_the_test("tandemd"), "--log-level", "off"}, environment);
+  EXPECT_EQ(run_with(environment, {"ping"}).status, 0);
+}
+
+TEST_F(CommandLineTest, NeedsTheKeyOfTheManager) {
+  const std::string key = folder_.path("key"), other = folder_.path("other");
+  std::ofstream(key) << "secret\n";
+  std::ofstream(other) << "another\n";
+  start({test::beside_the_test("tandemd"), "--listen", address_, "--authkey-file", key, "--log-level", "off"});
+  EXPECT_EQ(run({"ping", "--authkey-file", key}).status, 0);
+  EXPECT_EQ(run_with({{"TANDEM_ADDRESS", address_}, {"TANDEM_AUTHKEY_FILE", key}}, {"ping"}).status, 0);
+  EXPECT_EQ(run({"ping"}).status, 1);
+  EXPECT_EQ(run({"ping", "--authkey-file", other}).status, 1);
+  EXPECT_THAT(run({"ping", "--authkey-file", folder_.path("none")}).errors, HasSubstr("none"));
+}
+
+TEST_F(CommandLineTest, OutputThatCannotBeWrittenIsAnError) {
+  manager().list<int>("numbers", {1, 2, 3});
+  Program program({test::beside_the_test("tandem"), "get", "numbers"}, {{"TANDEM_ADDRESS", address_}}, "/dev/full");
+  EXPECT_EQ(program.wait(), 1);
+  EXPECT_THAT(program.errors, HasSubstr("cannot be written"));
+}
+
+}  // namespace
+}  // namespace tandem
