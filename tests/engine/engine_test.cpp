@@ -236,7 +236,7 @@ TEST(MemoryLimit, CountsWhatManySmallElementsNeed) {  // two bytes each in the c
   std::string entries = map_header;
   for (int i = 0; i < 5'000; ++i) {
     items += pack(i).encoded;
-    entries += pack("a" + std::to_string(i)).encoded + pack(0).encoded;
+    entries += pack(std::to_string(i)).encoded + pack(0).encoded;
   }
   Limits limits;
   limits.memory_bytes_max = 60'000;

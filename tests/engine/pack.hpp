@@ -71,16 +71,22 @@ inline Packed big(std::string_view body) { return extension(wire::Extension::int
 
 template <class... T>
 std::string joined(const T&... elements) {
-  return (std::string() + ... + pack(elements).encoded);
+  std::string all;
+  ((all += pack(elements).encoded), ...);
+  return all;
 }
 template <class... T>
 Packed list(const T&... elements) {
-  return {packed_by([](wire::Writer& to) { to.array(sizeof...(T)); }).encoded + joined(elements...)};
+  Packed all = packed_by([](wire::Writer& to) { to.array(sizeof...(T)); });
+  all.encoded += joined(elements...);
+  return all;
 }
 template <class... T>
 Packed dict(const T&... keys_and_values) {
   static_assert(sizeof...(T) % 2 == 0);
-  return {packed_by([](wire::Writer& to) { to.map(sizeof...(T) / 2); }).encoded + joined(keys_and_values...)};
+  Packed all = packed_by([](wire::Writer& to) { to.map(sizeof...(T) / 2); });
+  all.encoded += joined(keys_and_values...);
+  return all;
 }
 template <class... T>
 Packed tuple(const T&... elements) {

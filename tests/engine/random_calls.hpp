@@ -103,7 +103,7 @@ class RandomInputs {
       default: return static_cast<std::int64_t>(below(14)) - 4;
     }
   }
-  Packed foreign() { return extension(wire::Extension::foreign, "p" + std::string(below(20), 'f')); }
+  Packed foreign() { return extension(wire::Extension::foreign, std::string(1 + below(20), 'p')); }
   Packed any_reference() {
     const server::Object* found = object();
     if (found == nullptr || one_in(20)) return reference(static_cast<std::uint8_t>(below(9)), below(100));

@@ -80,7 +80,7 @@ TEST_F(ValueTest, ReferencesAreCountedAtAnyDepth) {
 }
 
 TEST_F(ValueTest, WhatOnlyLooksLikeAReferenceIsNotCounted) {
-  Value foreign = keep(extension(wire::Extension::foreign, "p" + reference(2, 10).encoded));
+  Value foreign = keep(extension(wire::Extension::foreign, joined(raw("p"), reference(2, 10))));
   Value binary = keep(bytes(reference(2, 11).encoded));
   Value text = keep(pack(reference(2, 12).encoded));
   EXPECT_TRUE(tally_.held.empty());
