@@ -17,6 +17,22 @@ std::string describe(const RemoteObject& object, const ops::OpDescription& op) {
   return text + " at " + object.connection()->address();
 }
 
+/// A channel for the call; when there is none to be had, the error names the call as all its errors do.
+Channel& acquire(const RemoteObject& object, const ops::OpDescription& op) {
+  auto told = [&](std::string_view text) {
+    std::string address = object.connection()->address() + ": ";
+    if (text.starts_with(address)) text.remove_prefix(address.size());
+    return describe(object, op) + ": " + std::string(text);
+  };
+  try {
+    return object.connection()->acquire();
+  } catch (const ConnectionError& error) {
+    throw ConnectionError(told(error.what()));
+  } catch (const Timeout& error) {
+    throw Timeout(told(error.what()));
+  }
+}
+
 [[noreturn]] void throw_answer(const Reply& reply) {
   std::string_view text = "the manager gave no reason";
   wire::Reader(reply.payload).text(text);
@@ -37,7 +53,7 @@ RemoteObject::~RemoteObject() {
 Call::Call(const RemoteObject& object, const ops::OpDescription& op, std::size_t argument_count)
     : object_(object),
       op_(op),
-      channel_(&object.connection()->acquire()),
+      channel_(&acquire(object, op)),
       encoder_{wire::Writer(channel_->begin_request()), object.connection().get()} {
   encoder_.writer.array(argument_count);
 }

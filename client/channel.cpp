@@ -46,10 +46,8 @@ Reply Channel::exchange(const RequestTarget& target, std::chrono::milliseconds t
   Deadline deadline(timeout);
   std::uint32_t request = ++last_request_;
   try {
-    if (!unsent_.empty()) [[unlikely]] {
-      send(unsent_.view(), deadline);
-      unsent_.clear();
-    }
+    if (!unsent_.empty()) [[unlikely]]
+      send_unsent(deadline);
     send_request(target, request, deadline);
   } catch (const StreamClosed& closed) {
     throw_fault_or(closed);
@@ -57,13 +55,23 @@ Reply Channel::exchange(const RequestTarget& target, std::chrono::milliseconds t
   return receive_reply(request, deadline);
 }
 
-void Channel::send(wire::Bytes bytes, const Deadline& deadline) {
+void Channel::send_unsent(const Deadline& deadline) {
+  while (!unsent_.empty()) unsent_.drop_front(stream_->send(unsent_.view(), deadline.remaining()));
+  unsent_.shrink(kept_bytes_max);
+}
+
+/// Once late, frames are only kept. Nothing is kept of a request of which nothing was sent, `frame` being its first.
+bool Channel::send_or_keep(wire::Bytes frame, const Deadline& deadline, bool is_late) {
+  bool is_first = frame.data() == out_.data();
+  std::size_t whole = frame.size();
   try {
-    stream_->send(bytes, deadline.remaining());
-  } catch (const StreamTimeout& timeout) {
-    broken_ = broken_ || timeout.partly;
-    throw;
+    while (!is_late && !frame.empty()) frame = frame.subspan(stream_->send(frame, deadline.remaining()));
+  } catch (const StreamTimeout&) {
+    if (is_first && frame.size() == whole) throw;
+    is_late = true;
   }
+  unsent_.append(frame);
+  return is_late;
 }
 
 void Channel::send_request(const RequestTarget& target, std::uint32_t request, const Deadline& deadline) {
@@ -73,21 +81,19 @@ void Channel::send_request(const RequestTarget& target, std::uint32_t request, c
   wire::store_request_header(
       out_.data(), sent,
       {whole ? std::uint8_t{0} : wire::flag_more, target.op, request, target.actor, target.object});
-  send({out_.data(), sent}, deadline);
-  if (whole) [[likely]]
-    return;
-  broken_ = true;  // until the last part is out: the manager waits for it
+  bool is_late = send_or_keep({out_.data(), sent}, deadline, false);
   while (sent < size) {
     std::size_t count = std::min<std::size_t>(size - sent, frame_bytes_max_ - wire::short_header_bytes);
     bool more = sent + count < size;
-    std::uint8_t* frame = out_.data() + sent - wire::short_header_bytes;  // over bytes that are sent already
+    std::uint8_t* frame =
+        out_.data() + sent - wire::short_header_bytes;  // over bytes that are sent or kept already
     std::size_t frame_bytes = count + wire::short_header_bytes;
     wire::store_short_header(frame, frame_bytes, wire::FrameKind::request_part, more ? wire::flag_more : 0, 0,
                              request);
-    send({frame, frame_bytes}, deadline);
+    is_late = send_or_keep({frame, frame_bytes}, deadline, is_late);
     sent += count;
   }
-  broken_ = false;
+  if (is_late) throw StreamTimeout();
 }
 
 Reply Channel::receive_reply(std::uint32_t request, const Deadline& deadline) {
@@ -182,7 +188,7 @@ bool Channel::give_back(std::uint32_t actor, std::uint64_t object) noexcept {
     wire::store_request_header(unsent_.data() + at, unsent_.size() - at,
                                {wire::flag_one_way, ops::Manager::Release::description.number,
                                 ++last_request_, actor, ops::Manager::id});
-    unsent_.drop_front(stream_->send_now(unsent_.view()));
+    if (std::size_t sent = stream_->send_now(unsent_.view()); sent != 0) unsent_.drop_front(sent);
   } catch (const StreamClosed&) {
     broken_ = true;
   } catch (const std::bad_alloc&) {

@@ -36,8 +36,8 @@ class Channel {
   /// Longest arguments that the manager takes.
   std::uint64_t message_bytes_max() const { return message_bytes_max_; }
   /// Sends the request that was begun and waits for its reply; `timeout` zero: for ever. Throws StreamTimeout, after
-  /// which the channel is good for the next request unless broken(); StreamClosed, with the text of the manager's
-  /// fault frame if there was one, after which it is broken.
+  /// which the channel is good for the next request: what was not sent of this one goes out before that, unless
+  /// nothing was. StreamClosed, with the text of the manager's fault frame if there was one; the channel is broken.
   Reply exchange(const RequestTarget& target, std::chrono::milliseconds timeout);
   /// Forgets request and reply.
   void end_request() noexcept;
@@ -57,7 +57,8 @@ class Channel {
 
  private:
   void send_request(const RequestTarget& target, std::uint32_t request, const Deadline& deadline);
-  void send(wire::Bytes bytes, const Deadline& deadline);
+  void send_unsent(const Deadline& deadline);
+  bool send_or_keep(wire::Bytes frame, const Deadline& deadline, bool is_late);
   Reply receive_reply(std::uint32_t request, const Deadline& deadline);
   void receive_more(std::size_t needed, const Deadline& deadline);
   bool take(const wire::Frame& frame, std::uint32_t request, Reply& reply);
@@ -71,7 +72,7 @@ class Channel {
   bool broken_ = false;
 
   wire::Buffer out_;        // the request: room for its header, then its arguments
-  wire::Buffer unsent_;     // whole frames, or the end of one, that go out before the next request
+  wire::Buffer unsent_;     // frames, or the end of one and more, that go out before the next request
   wire::Buffer in_;         // what was received
   std::size_t taken_ = 0;   // bytes of `in_` that are dealt with
   wire::Buffer assembled_;  // a reply that comes in parts

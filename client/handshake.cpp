@@ -29,6 +29,10 @@ void check_beginning(const std::uint8_t* at, std::size_t received, const std::st
                        " of the protocol, this client version " + std::to_string(wire::protocol_version));
 }
 
+void send_all(Stream& stream, wire::Bytes bytes, const Deadline& deadline) {
+  while (!bytes.empty()) bytes = bytes.subspan(stream.send(bytes, deadline.remaining()));
+}
+
 void receive_exactly(Stream& stream, std::span<std::uint8_t> out, const Deadline& deadline) {
   while (!out.empty()) out = out.subspan(stream.receive(out.data(), out.size(), deadline.remaining()));
 }
@@ -73,7 +77,7 @@ Admission converse(Stream& stream, std::string_view authkey, const OpenRequest& 
   auto answer_proofless = wire::Bytes(answer_bytes).first(wire::answer_bytes - wire::proof_bytes);
   answer.proof = hmac_sha256(authkey, {wire::as_bytes(wire::client_proof_label), hello, answer_proofless});
   answer_bytes = wire::encode(answer);
-  stream.send(answer_bytes, deadline.remaining());
+  send_all(stream, answer_bytes, deadline);
 
   std::array<std::uint8_t, wire::welcome_bytes> bytes{};
   receive_message(stream, bytes, address, deadline);

@@ -61,6 +61,7 @@ Manager Manager::from_environment(Options options) {
 }
 
 const client::RemoteObject& Manager::object() const {
+  if (!state_) throw ValueError("this Manager was moved from");
   return state_->object;
 }
 

@@ -35,9 +35,11 @@ Self& self() {
   return the_self;
 }
 
-std::string next_child_name() {
+/// Named children count too, as in Python.
+std::string next_child_name(const std::string& given) {
   std::lock_guard lock(self().mutex);
   std::string number = std::to_string(++self().children);
+  if (!given.empty()) return given;
   return self().name == main_name ? "Process-" + number : self().name + ":" + number;
 }
 
@@ -90,8 +92,8 @@ std::string current_process_name() {
   return self().name;
 }
 
-void Process::start(Options options, std::unique_ptr<Task> task) {
-  name_ = options.name.empty() ? next_child_name() : std::move(options.name);
+void Process::start(const Options& options, std::unique_ptr<Task> task) {
+  name_ = next_child_name(options.name);
   flush_output();
   pid_t pid;
   {

@@ -57,26 +57,15 @@ void SocketStream::limit_sends(std::chrono::milliseconds timeout) {
   send_timeout_ = timeout;
 }
 
-void SocketStream::send(wire::Bytes bytes, std::chrono::milliseconds timeout) {
+std::size_t SocketStream::send(wire::Bytes bytes, std::chrono::milliseconds timeout) {
   Deadline deadline(timeout);
-  std::size_t whole = bytes.size();
   limit_sends(timeout);
   while (true) {
     ssize_t sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (sent == static_cast<ssize_t>(bytes.size())) return;
-    if (sent > 0) {
-      bytes = bytes.subspan(static_cast<std::size_t>(sent));
-    } else if (errno == EAGAIN) {
-      throw StreamTimeout(bytes.size() != whole);
-    } else if (errno != EINTR) {
-      throw_closed(errno);
-    }
-    if (timeout.count() == 0) continue;
-    try {
-      limit_sends(deadline.remaining());
-    } catch (const StreamTimeout&) {
-      throw StreamTimeout(bytes.size() != whole);
-    }
+    if (sent > 0) return static_cast<std::size_t>(sent);
+    if (errno == EAGAIN) throw StreamTimeout();
+    if (errno != EINTR) throw_closed(errno);
+    limit_sends(deadline.remaining());
   }
 }
 
@@ -108,7 +97,8 @@ void SocketStream::sleep_until_readable(const Deadline& deadline) {
   pollfd wanted{descriptor_, POLLIN, 0};
   while (true) {
     const auto left = deadline.remaining().count();
-    const int ready = ::poll(&wanted, 1, left == 0 ? -1 : static_cast<int>(std::min<long long>(left, poll_ms_max)));
+    const int ready =
+        ::poll(&wanted, 1, left == 0 ? -1 : static_cast<int>(std::min<long long>(left, poll_ms_max)));
     if (ready > 0) return;
     if (ready < 0 && errno != EINTR) throw_closed(errno);
   }
@@ -156,7 +146,7 @@ int connect_one(int descriptor, const sockaddr* to, socklen_t size, const Deadli
   while (true) {
     set_timeout(descriptor, SO_SNDTIMEO, deadline.remaining());
     if (connect(descriptor, to, size) == 0) break;
-    if (errno == EAGAIN || errno == EINPROGRESS) throw StreamTimeout(false);
+    if (errno == EAGAIN || errno == EINPROGRESS) throw StreamTimeout();
     if (errno != EINTR) return errno;
     if (to->sa_family != AF_UNIX) {
       if (int error = wait_connected(descriptor, deadline); error != 0) return error;
@@ -181,8 +171,8 @@ void tune_tcp(int descriptor) {
 }
 
 /// The stream, or null with the reason in `error`.
-std::unique_ptr<SocketStream> try_connect(int family, const sockaddr* to, socklen_t size, const Deadline& deadline,
-                                    int& error) {
+std::unique_ptr<SocketStream> try_connect(int family, const sockaddr* to, socklen_t size,
+                                          const Deadline& deadline, int& error) {
   int descriptor = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (descriptor < 0) {
     error = errno;

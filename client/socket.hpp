@@ -18,7 +18,7 @@ class SocketStream final : public Stream {
   explicit SocketStream(int descriptor) : descriptor_(descriptor) {}
   ~SocketStream() override;
 
-  void send(wire::Bytes bytes, std::chrono::milliseconds timeout) override;
+  std::size_t send(wire::Bytes bytes, std::chrono::milliseconds timeout) override;
   std::size_t send_now(wire::Bytes bytes) override;
   std::size_t receive(std::uint8_t* at, std::size_t room, std::chrono::milliseconds timeout) override;
   void abandon() noexcept override;

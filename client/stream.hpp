@@ -16,10 +16,9 @@ struct StreamClosed : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// A time limit ran out. `partly`: some of the bytes to be sent went out, so what follows would be misread.
+/// A time limit ran out, and nothing was sent or received.
 struct StreamTimeout : std::runtime_error {
-  explicit StreamTimeout(bool partly_sent) : std::runtime_error("no answer in time"), partly(partly_sent) {}
-  bool partly;
+  StreamTimeout() : std::runtime_error("no answer in time") {}
 };
 
 /// Used by one thread at a time. A time limit of zero means none.
@@ -31,9 +30,10 @@ class Stream {
   /// Closes the path: the peer sees its end.
   virtual ~Stream() = default;
 
-  /// Sends everything. Throws StreamClosed, StreamTimeout.
-  virtual void send(wire::Bytes bytes, std::chrono::milliseconds timeout) = 0;
-  /// Sends as much as goes without waiting and returns how much that was. Throws StreamClosed.
+  /// Waits for room and sends as many bytes as go, of one or more; returns how many, at least one. Throws StreamClosed,
+  /// StreamTimeout.
+  virtual std::size_t send(wire::Bytes bytes, std::chrono::milliseconds timeout) = 0;
+  /// Sends as many as go without waiting and returns how many that were. Throws StreamClosed.
   virtual std::size_t send_now(wire::Bytes bytes) = 0;
   /// Waits for bytes and stores at most `room` of them; returns how many, at least one. Throws StreamClosed (also at
   /// the end, when the peer closed), StreamTimeout.
@@ -56,7 +56,7 @@ class Deadline {
   std::chrono::milliseconds remaining() const {
     if (limit_.count() <= 0) return std::chrono::milliseconds{0};
     auto left = std::chrono::ceil<std::chrono::milliseconds>(end_ - Clock::now());
-    if (left.count() <= 0) throw StreamTimeout(false);
+    if (left.count() <= 0) throw StreamTimeout();
     return left;
   }
 

@@ -23,17 +23,14 @@ class InProcessStream final : public client::Stream {
     if (!abandoned_) path_->close();
   }
 
-  void send(wire::Bytes bytes, std::chrono::milliseconds timeout) override {
-    InProcessPath::Deadline deadline = deadline_after(timeout);
-    std::size_t sent = 0;
-    while (sent != bytes.size()) {
-      std::size_t count = 0;
-      switch (send_until(bytes.subspan(sent), deadline, count)) {
-        case InProcessPath::Status::moved: sent += count; break;
-        case InProcessPath::Status::timed_out: throw StreamTimeout(sent != 0);
-        case InProcessPath::Status::closed: throw StreamClosed("the manager closed the connection");
-      }
+  std::size_t send(wire::Bytes bytes, std::chrono::milliseconds timeout) override {
+    std::size_t count = 0;
+    switch (send_until(bytes, deadline_after(timeout), count)) {
+      case InProcessPath::Status::moved: return count;
+      case InProcessPath::Status::timed_out: throw StreamTimeout();
+      case InProcessPath::Status::closed: break;
     }
+    throw StreamClosed("the manager closed the connection");
   }
 
   std::size_t send_now(wire::Bytes bytes) override {
@@ -49,7 +46,7 @@ class InProcessStream final : public client::Stream {
     std::size_t count = 0;
     switch (path_->receive({at, room}, deadline_after(timeout), count)) {
       case InProcessPath::Status::moved: return count;
-      case InProcessPath::Status::timed_out: throw StreamTimeout(false);
+      case InProcessPath::Status::timed_out: throw StreamTimeout();
       case InProcessPath::Status::closed: break;
     }
     throw StreamClosed("the manager closed the connection");
@@ -68,9 +65,6 @@ class InProcessStream final : public client::Stream {
 };
 
 }  // namespace
-
-InProcessConnector::InProcessConnector(Connect connect, std::string authkey)
-    : connect_(std::move(connect)), authkey_(std::move(authkey)), pid_(::getpid()) {}
 
 client::Opened InProcessConnector::open(const client::OpenRequest& request, std::chrono::milliseconds timeout) {
   if (::getpid() != pid_)

@@ -10,9 +10,11 @@ namespace tandem::server {
 
 class InProcessConnector final : public client::Connector {
  public:
-  /// `connect` hands the manager's end of a new path over, or null when the manager runs no more.
+  /// `connect` hands the manager's end of a new path over, or null when the manager runs no more. `pid`: the process
+  /// whose threads the manager is in.
   using Connect = std::function<std::shared_ptr<InProcessPath>()>;
-  InProcessConnector(Connect connect, std::string authkey);
+  InProcessConnector(Connect connect, std::string authkey, int pid)
+      : connect_(std::move(connect)), authkey_(std::move(authkey)), pid_(pid) {}
 
   client::Opened open(const client::OpenRequest& request, std::chrono::milliseconds timeout) override;
   std::string address() const override { return "in-process"; }
@@ -20,7 +22,7 @@ class InProcessConnector final : public client::Connector {
  private:
   const Connect connect_;
   const std::string authkey_;
-  const int pid_;  // the only process that has the manager's threads
+  const int pid_;
 };
 
 }  // namespace tandem::server

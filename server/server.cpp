@@ -293,7 +293,7 @@ Manager Server::connect(const Options& options) {
     std::shared_ptr<Parts> alive = parts.lock();
     return alive ? alive->connect() : nullptr;
   };
-  return Manager(std::make_unique<InProcessConnector>(connect, parts_->authkey), options);
+  return Manager(std::make_unique<InProcessConnector>(connect, parts_->authkey, parts_->pid), options);
 }
 
 const std::string& Server::debug_address() const { return parts_->debug_address; }

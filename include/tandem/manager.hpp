@@ -16,10 +16,12 @@
 
 #include <chrono>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -90,6 +92,10 @@ class Manager {
   /// For the library's own use: attaches through a connector.
   Manager(std::unique_ptr<client::Connector> connector, const Options& options);
 
+  /// Contents in braces, whose types do not take part in finding T.
+  template <class T>
+  using Braced = std::initializer_list<std::type_identity_t<T>>;
+
   // Each of the following creates an unnamed object, with contents or empty; or, given a name first, gets the object of
   // that name, and creates it if there is none; contents count only then. TypeError: the name is another type's.
 
@@ -98,7 +104,7 @@ class Manager {
     return create<Dict<K, V>>(std::nullopt);
   }
   template <class K = nlohmann::json, class V = nlohmann::json>
-  Dict<K, V> dict(std::initializer_list<std::pair<K, V>> entries) const {
+  Dict<K, V> dict(Braced<std::pair<K, V>> entries) const {
     return create<Dict<K, V>>(std::nullopt, client::entries_of<K, V>(entries));
   }
   /// From a range of pairs, a JSON object, or a dict or namespace of the same manager.
@@ -111,7 +117,7 @@ class Manager {
     return create<Dict<K, V>>(name);
   }
   template <class K = nlohmann::json, class V = nlohmann::json>
-  Dict<K, V> dict(std::string_view name, std::initializer_list<std::pair<K, V>> entries) const {
+  Dict<K, V> dict(std::string_view name, Braced<std::pair<K, V>> entries) const {
     return create<Dict<K, V>>(name, client::entries_of<K, V>(entries));
   }
   template <class K = nlohmann::json, class V = nlohmann::json, class R>
@@ -124,7 +130,7 @@ class Manager {
     return create<List<T>>(std::nullopt);
   }
   template <class T = nlohmann::json>
-  List<T> list(std::initializer_list<T> items) const {
+  List<T> list(Braced<T> items) const {
     return create<List<T>>(std::nullopt, client::items_of<T>(items));
   }
   /// From a range, a JSON array, or a list, set or dict (its keys) of the same manager.
@@ -136,7 +142,7 @@ class Manager {
     return create<List<T>>(name);
   }
   template <class T = nlohmann::json>
-  List<T> list(std::string_view name, std::initializer_list<T> items) const {
+  List<T> list(std::string_view name, Braced<T> items) const {
     return create<List<T>>(name, client::items_of<T>(items));
   }
   template <class T = nlohmann::json, class R>
@@ -149,7 +155,7 @@ class Manager {
     return create<Set<T>>(std::nullopt);
   }
   template <class T = nlohmann::json>
-  Set<T> set(std::initializer_list<T> items) const {
+  Set<T> set(Braced<T> items) const {
     return create<Set<T>>(std::nullopt, client::items_of<T>(items));
   }
   /// As list().
@@ -161,7 +167,7 @@ class Manager {
     return create<Set<T>>(name);
   }
   template <class T = nlohmann::json>
-  Set<T> set(std::string_view name, std::initializer_list<T> items) const {
+  Set<T> set(std::string_view name, Braced<T> items) const {
     return create<Set<T>>(name, client::items_of<T>(items));
   }
   template <class T = nlohmann::json, class R>

@@ -39,7 +39,7 @@ namespace tandem {
 class Process {
  public:
   struct Options {
-    std::string name{};  // empty: "Process-1", "Process-2", …; in a worker "Process-1:1", …
+    std::string name{};  // empty: "Process-1", "Process-2", … by count; within "Process-1" "Process-1:1", …
   };
 
   /// Empty: no process. Everything but the destructor and assignment throws ValueError.
@@ -54,8 +54,8 @@ class Process {
   template <class F, class... A>
   requires std::invocable<std::decay_t<F>, std::decay_t<A>...> Process(Options options, F&& function,
                                                                        A&&... arguments) {
-    start(std::move(options), std::make_unique<TaskOf<std::decay_t<F>, std::decay_t<A>...>>(
-                                  std::forward<F>(function), std::forward<A>(arguments)...));
+    start(options, std::make_unique<TaskOf<std::decay_t<F>, std::decay_t<A>...>>(
+                       std::forward<F>(function), std::forward<A>(arguments)...));
   }
 
   Process(Process&& other) noexcept { swap(other); }
@@ -97,7 +97,7 @@ class Process {
     std::tuple<F, A...> parts;
   };
 
-  void start(Options options, std::unique_ptr<Task> task);
+  void start(const Options& options, std::unique_ptr<Task> task);
   [[noreturn]] static void run_in_child(std::unique_ptr<Task> task) noexcept;
   void check_ours() const;
   bool reap(bool wait) const;

@@ -137,9 +137,9 @@ class FakeManager {
   class CountingStream final : public client::Stream {
    public:
     CountingStream(FakeManager& manager, int descriptor) : manager_(manager), socket_(descriptor) {}
-    void send(wire::Bytes bytes, std::chrono::milliseconds timeout) override {
+    std::size_t send(wire::Bytes bytes, std::chrono::milliseconds timeout) override {
       ++manager_.sends_;
-      socket_.send(bytes, timeout);
+      return socket_.send(bytes, timeout);
     }
     std::size_t send_now(wire::Bytes bytes) override {
       ++manager_.sends_;
