@@ -42,11 +42,13 @@ packages_install() {
 }
 
 # configure DIR OPTION...: configure the tree around this file into DIR, with ccache. ccache refuses
-# precompiled headers unless it is told that their timestamps and macros do not matter.
+# precompiled headers unless it is told that their timestamps and macros do not matter, and a checkout
+# elsewhere finds what was compiled here only when paths below the root are taken relative to it.
 configure() {
   local dir=$1 root
   root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
   shift
+  export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
   export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
   cmake -S "$root" -B "$dir" -G Ninja -DCMAKE_CXX_COMPILER_LAUNCHER=ccache "$@"
 }
