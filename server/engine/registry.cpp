@@ -69,7 +69,7 @@ void Registry::open(SessionId session, SessionId inherits_from) {
   auto parent = sessions_.find(inherits_from);
   if (parent == sessions_.end()) return;
   at->second = parent->second;
-  parent->second.each([&](ObjectId id, std::uint64_t count) {
+  parent->second.counts.each([&](ObjectId id, std::uint64_t count) {
     if (Object* object = find(id)) object->references_ += count;
   });
 }
@@ -78,7 +78,7 @@ void Registry::close(SessionId session) {
   auto found = sessions_.find(session);
   TANDEM_ASSERT(found != sessions_.end());
   std::vector<std::pair<ObjectId, std::uint64_t>> held;
-  found->second.each([&](ObjectId id, std::uint64_t count) { held.emplace_back(id, count); });
+  found->second.counts.each([&](ObjectId id, std::uint64_t count) { held.emplace_back(id, count); });
   sessions_.erase(found);
   std::sort(held.begin(), held.end());
   for (auto [id, count] : held) drop(id, count);
@@ -93,25 +93,25 @@ void Registry::hold(SessionId session, ObjectId id) {
   auto holder = sessions_.find(session);
   if (object == nullptr || holder == sessions_.end()) return;
   ++object->references_;
-  ++holder->second[id];
+  ++holder->second.counts[id];
+  ++holder->second.sum;
 }
 
 void Registry::give_back(SessionId session, ObjectId id, std::uint64_t count) {
   auto holder = sessions_.find(session);
   if (holder == sessions_.end() || id == 0) return;
-  std::uint64_t* held = holder->second.find(id);
+  std::uint64_t* held = holder->second.counts.find(id);
   if (held == nullptr) return;
   count = std::min(count, *held);
   *held -= count;
-  if (*held == 0) holder->second.erase(id);
+  holder->second.sum -= count;
+  if (*held == 0) holder->second.counts.erase(id);
   drop(id, count);
 }
 
 std::uint64_t Registry::references_of(SessionId session) const {
   auto found = sessions_.find(session);
-  std::uint64_t sum = 0;
-  if (found != sessions_.end()) found->second.each([&](ObjectId, std::uint64_t count) { sum += count; });
-  return sum;
+  return found == sessions_.end() ? 0 : found->second.sum;
 }
 
 void Registry::retain(ObjectId id) {

@@ -63,7 +63,7 @@ class Registry final : public ReferenceCounter, public ReferenceCheck {
   std::size_t sessions_count() const { return sessions_.size(); }
   template <class F>
   void each_session(F&& f) const {  // f(SessionId, const IdTable<std::uint64_t>&), in the order of ids
-    for (const auto& [id, held] : sessions_) f(id, held);
+    for (const auto& [id, held] : sessions_) f(id, held.counts);
   }
 
   void retain(ObjectId id) override;
@@ -97,7 +97,11 @@ class Registry final : public ReferenceCounter, public ReferenceCheck {
   ObjectId next_id_ = 1;
   std::vector<ObjectId> unheld_;                            // maybe: held again, or gone, when looked at
 
-  std::map<SessionId, IdTable<std::uint64_t>> sessions_;   // references held, by object
+  struct Held {
+    IdTable<std::uint64_t> counts;  // by object
+    std::uint64_t sum = 0;
+  };
+  std::map<SessionId, Held> sessions_;  // references held
 
   std::uint64_t memory_bytes_ = 0;
 };
