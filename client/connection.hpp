@@ -93,9 +93,10 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   // Any thread's.
   std::atomic<std::int64_t> references_{0};
   std::atomic<bool> has_postponed_{false};
-  Gate
-      opening_channels_;  // passed while a channel is being opened: a fork must not copy one that is unknown yet
-  std::mutex opening_session_;  // so that there is only one; only within the gate, before mutex_
+  // Passed while a channel is being opened: a fork must not copy one that is in no list yet.
+  Gate opening_channels_;
+  // So that there is only one session; only within the gate, and before mutex_.
+  std::mutex opening_session_;
 
   // Guarded by mutex_.
   mutable std::mutex mutex_;

@@ -38,16 +38,28 @@
 namespace tandem {
 
 namespace client {
+
 class Connector;  // client/connector.hpp, internal: how a connection gets its channels
-}
+
+template <class P>
+concept ProxyType = is_proxy<P>;
+/// What a dict's contents may come from: a range of pairs, a JSON object, a dict or a namespace of the same manager.
+template <class R, class K, class V>
+concept EntrySource = EntryRange<R, K, V> || ProxyType<R> || Untyped<R>;
+/// What a list's or set's items may come from: a range, a JSON array, a list, set or dict (its keys) of the same manager.
+template <class R, class T>
+concept ItemSource = ItemRange<R, T> || ProxyType<R> || Untyped<R>;
+
+}  // namespace client
 
 /// How to reach a manager. Time limits of zero mean none.
 struct Options {
-  std::string authkey{};  // shared with the manager; any bytes. It is never sent
-  std::string
-      authkey_file{};  // or the file that holds it, as given to tandemd: line ends behind it do not count
+  // Shared with the manager; any bytes. It is never sent.
+  std::string authkey{};
+  // Or the file that holds it, as given to tandemd: line ends behind it do not count.
+  std::string authkey_file{};
   std::chrono::milliseconds connect_timeout{5000};  // for each channel, its handshake included
-  std::chrono::milliseconds call_timeout{0};        // for each operation; see Timeout below
+  std::chrono::milliseconds call_timeout{0};        // for each operation
   std::chrono::milliseconds start_timeout{10000};   // for a private manager to become ready
   // How long a call may wait for its answer without sleeping. Quicker by far where answers come soon; a call stops
   // doing so by itself where they do not. Zero saves processor time at the cost of speed.
@@ -107,11 +119,10 @@ class Manager {
   Dict<K, V> dict(Braced<std::pair<K, V>> entries) const {
     return create<Dict<K, V>>(std::nullopt, client::entries_of<K, V>(entries));
   }
-  /// From a range of pairs, a JSON object, or a dict or namespace of the same manager.
-  template <class K = nlohmann::json, class V = nlohmann::json, class R>
-  requires client::EntryRange<R, K, V> || client::is_proxy<R> || client::Untyped<R> Dict<K, V> dict(
-      const R& entries)
-  const { return create<Dict<K, V>>(std::nullopt, client::entries_of<K, V>(entries)); }
+  template <class K = nlohmann::json, class V = nlohmann::json, client::EntrySource<K, V> R>
+  Dict<K, V> dict(const R& entries) const {
+    return create<Dict<K, V>>(std::nullopt, client::entries_of<K, V>(entries));
+  }
   template <class K = nlohmann::json, class V = nlohmann::json>
   Dict<K, V> dict(std::string_view name) const {
     return create<Dict<K, V>>(name);
@@ -120,10 +131,10 @@ class Manager {
   Dict<K, V> dict(std::string_view name, Braced<std::pair<K, V>> entries) const {
     return create<Dict<K, V>>(name, client::entries_of<K, V>(entries));
   }
-  template <class K = nlohmann::json, class V = nlohmann::json, class R>
-  requires client::EntryRange<R, K, V> || client::is_proxy<R> || client::Untyped<R> Dict<K, V> dict(
-      std::string_view name, const R& entries)
-  const { return create<Dict<K, V>>(name, client::entries_of<K, V>(entries)); }
+  template <class K = nlohmann::json, class V = nlohmann::json, client::EntrySource<K, V> R>
+  Dict<K, V> dict(std::string_view name, const R& entries) const {
+    return create<Dict<K, V>>(name, client::entries_of<K, V>(entries));
+  }
 
   template <class T = nlohmann::json>
   List<T> list() const {
@@ -133,10 +144,10 @@ class Manager {
   List<T> list(Braced<T> items) const {
     return create<List<T>>(std::nullopt, client::items_of<T>(items));
   }
-  /// From a range, a JSON array, or a list, set or dict (its keys) of the same manager.
-  template <class T = nlohmann::json, class R>
-  requires client::ItemRange<R, T> || client::is_proxy<R> || client::Untyped<R> List<T> list(const R& items)
-  const { return create<List<T>>(std::nullopt, client::items_of<T>(items)); }
+  template <class T = nlohmann::json, client::ItemSource<T> R>
+  List<T> list(const R& items) const {
+    return create<List<T>>(std::nullopt, client::items_of<T>(items));
+  }
   template <class T = nlohmann::json>
   List<T> list(std::string_view name) const {
     return create<List<T>>(name);
@@ -145,10 +156,10 @@ class Manager {
   List<T> list(std::string_view name, Braced<T> items) const {
     return create<List<T>>(name, client::items_of<T>(items));
   }
-  template <class T = nlohmann::json, class R>
-  requires client::ItemRange<R, T> || client::is_proxy<R> || client::Untyped<R> List<T> list(
-      std::string_view name, const R& items)
-  const { return create<List<T>>(name, client::items_of<T>(items)); }
+  template <class T = nlohmann::json, client::ItemSource<T> R>
+  List<T> list(std::string_view name, const R& items) const {
+    return create<List<T>>(name, client::items_of<T>(items));
+  }
 
   template <class T = nlohmann::json>
   Set<T> set() const {
@@ -158,10 +169,10 @@ class Manager {
   Set<T> set(Braced<T> items) const {
     return create<Set<T>>(std::nullopt, client::items_of<T>(items));
   }
-  /// As list().
-  template <class T = nlohmann::json, class R>
-  requires client::ItemRange<R, T> || client::is_proxy<R> || client::Untyped<R> Set<T> set(const R& items)
-  const { return create<Set<T>>(std::nullopt, client::items_of<T>(items)); }
+  template <class T = nlohmann::json, client::ItemSource<T> R>
+  Set<T> set(const R& items) const {
+    return create<Set<T>>(std::nullopt, client::items_of<T>(items));
+  }
   template <class T = nlohmann::json>
   Set<T> set(std::string_view name) const {
     return create<Set<T>>(name);
@@ -170,10 +181,10 @@ class Manager {
   Set<T> set(std::string_view name, Braced<T> items) const {
     return create<Set<T>>(name, client::items_of<T>(items));
   }
-  template <class T = nlohmann::json, class R>
-  requires client::ItemRange<R, T> || client::is_proxy<R> || client::Untyped<R> Set<T> set(
-      std::string_view name, const R& items)
-  const { return create<Set<T>>(name, client::items_of<T>(items)); }
+  template <class T = nlohmann::json, client::ItemSource<T> R>
+  Set<T> set(std::string_view name, const R& items) const {
+    return create<Set<T>>(name, client::items_of<T>(items));
+  }
 
   Namespace ns() const { return create<Namespace>(std::nullopt); }
   Namespace ns(std::string_view name) const { return create<Namespace>(name); }
@@ -196,9 +207,8 @@ class Manager {
   Array<T> array(std::initializer_list<T> elements) const {
     return create_array<T>(std::nullopt, client::RawElements<T>(elements), elements.size());
   }
-  template <client::Arithmetic T, class R>
-  requires client::ItemRange<R, T> Array<T> array(const R& elements)
-  const {
+  template <client::Arithmetic T, client::ItemRange<T> R>
+  Array<T> array(const R& elements) const {
     std::vector<T> copied(std::ranges::begin(elements), std::ranges::end(elements));
     return create_array<T>(std::nullopt, client::RawElements<T>(copied), copied.size());
   }
@@ -211,17 +221,17 @@ class Manager {
   Array<T> array(std::string_view name, std::initializer_list<T> elements) const {
     return create_array<T>(name, client::RawElements<T>(elements), elements.size());
   }
-  template <client::Arithmetic T, class R>
-  requires client::ItemRange<R, T> Array<T> array(std::string_view name, const R& elements)
-  const {
+  template <client::Arithmetic T, client::ItemRange<T> R>
+  Array<T> array(std::string_view name, const R& elements) const {
     std::vector<T> copied(std::ranges::begin(elements), std::ranges::end(elements));
     return create_array<T>(name, client::RawElements<T>(copied), copied.size());
   }
 
   /// An object that is there: `m.get<Dict<std::string, int>>("scores")`. NotFound; TypeError.
-  template <class P>
-  requires client::is_proxy<P> P get(std::string_view name)
-  const { return call<ops::Manager::Get, P>(name, P::Operations::type); }
+  template <client::ProxyType P>
+  P get(std::string_view name) const {
+    return call<ops::Manager::Get, P>(name, P::Operations::type);
+  }
   bool exists(std::string_view name) const { return call<ops::Manager::Exists, bool>(name); }
   /// Takes the name away, and the object with it: proxies to it throw ObjectGone from now on. Gives whether there was
   /// one.

@@ -47,13 +47,13 @@ class Process {
   /// Starts a process that calls `function(arguments...)`, copies of both. Throws std::system_error when the system
   /// cannot start one.
   template <class F, class... A>
-  requires(!std::same_as<std::decay_t<F>, Process> && !std::same_as<std::decay_t<F>, Options> &&
-           std::invocable<std::decay_t<F>, std::decay_t<A>...>) explicit Process(F&& function,
-                                                                                 A&&... arguments)
+    requires(!std::same_as<std::decay_t<F>, Process> && !std::same_as<std::decay_t<F>, Options> &&
+             std::invocable<std::decay_t<F>, std::decay_t<A>...>)
+  explicit Process(F&& function, A&&... arguments)
       : Process(Options{}, std::forward<F>(function), std::forward<A>(arguments)...) {}
   template <class F, class... A>
-  requires std::invocable<std::decay_t<F>, std::decay_t<A>...> Process(Options options, F&& function,
-                                                                       A&&... arguments) {
+    requires std::invocable<std::decay_t<F>, std::decay_t<A>...>
+  Process(const Options& options, F&& function, A&&... arguments) {
     start(options, std::make_unique<TaskOf<std::decay_t<F>, std::decay_t<A>...>>(
                        std::forward<F>(function), std::forward<A>(arguments)...));
   }

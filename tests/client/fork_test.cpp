@@ -93,6 +93,7 @@ TEST_F(ForkedConnectionTest, ParentAndChildEachGiveTheirReferenceBack) {
   auto held = hold();
   Child child([&] { held.reset(); });
   ASSERT_EQ(child.join(), 0);
+  manager_->wait_for_requests(1);
   held.reset();
   auto seen = manager_->wait_for_requests(2);
   EXPECT_EQ(seen[0].channel, 1u);
