@@ -2,7 +2,7 @@
 
 packages_to_build=(
   g++ cmake ninja-build ccache
-  libasio-dev nlohmann-json3-dev libssl-dev libfmt-dev libspdlog-dev libcli11-dev libcpp-httplib-dev libxxhash-dev
+  libasio-dev libcli11-dev libcpp-httplib-dev libfmt-dev libspdlog-dev libssl-dev libxxhash-dev nlohmann-json3-dev
 )
 packages_to_test=(libgtest-dev libgmock-dev python3)
 packages_to_check=(clang clang-tidy llvm libclang-rt-14-dev)
@@ -37,8 +37,9 @@ packages_install() {
     as_root=(sudo)
   fi
   echo "Installing: ${missing[*]}"
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -q
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
+  as_root+=(env DEBIAN_FRONTEND=noninteractive)
+  "${as_root[@]}" apt-get update -q
+  "${as_root[@]}" apt-get install -q -y --no-install-recommends "${missing[@]}"
 }
 
 # configure DIR OPTION...: configure the tree around this file into DIR, with ccache. ccache refuses

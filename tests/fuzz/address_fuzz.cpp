@@ -1,4 +1,5 @@
-// Any text is an address or is refused with ValueError; what an address prints is read back as the same address.
+// Any text is an address or is refused with ValueError; what an address prints is read back as the same
+// address.
 
 #include "tandem/address.hpp"
 

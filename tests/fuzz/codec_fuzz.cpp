@@ -1,6 +1,6 @@
-// Replies of a manager that cannot be trusted: any bytes are decoded as values of many C++ types. Each decoder takes
-// exactly one value and gives it, or throws one of tandem's errors; what was decoded is encoded and decoded again as
-// the same.
+// Replies of a manager that cannot be trusted: any bytes are decoded as values of many C++ types. Each
+// decoder takes exactly one value and gives it, or throws one of tandem's errors; what was decoded is
+// encoded and decoded again as the same.
 
 #include "tandem/codec.hpp"
 

@@ -9,7 +9,8 @@ using namespace tandem::wire;
 namespace {
 
 /// What is found at the front of all bytes that have arrived must not depend on how many arrived at a time.
-void check_prefixes(Bytes received, std::uint64_t frame_bytes_max, FrameStatus whole, std::size_t whole_size) {
+void check_prefixes(Bytes received, std::uint64_t frame_bytes_max, FrameStatus whole,
+                    std::size_t whole_size) {
   for (std::size_t size = 0; size < received.size() && size < whole_size; ++size) {
     Frame frame;
     std::size_t needed = 0;
@@ -28,7 +29,8 @@ void check_headers(const Frame& frame) {
     REQUIRE(frame.request_payload().size() == frame.bytes.size() - request_header_bytes);
   } else {
     ReplyHeader h = frame.reply_header();
-    store_short_header(stored, frame.bytes.size(), frame.kind, static_cast<std::uint8_t>(h.code), h.flags, h.request);
+    store_short_header(stored, frame.bytes.size(), frame.kind, static_cast<std::uint8_t>(h.code), h.flags,
+                       h.request);
     REQUIRE(std::memcmp(stored, frame.bytes.data(), short_header_bytes) == 0);
     REQUIRE(frame.short_payload().size() == frame.bytes.size() - short_header_bytes);
   }

@@ -13,12 +13,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 namespace tandem::fuzz {
 
 /// Ends the run as a finding unless `holds`.
-#define REQUIRE(holds)                                                                  \
-  do {                                                                                  \
-    if (!(holds)) {                                                                     \
-      std::fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #holds);   \
-      std::abort();                                                                     \
-    }                                                                                   \
+#define REQUIRE(holds)                                                                \
+  do {                                                                                \
+    if (!(holds)) {                                                                   \
+      std::fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #holds); \
+      std::abort();                                                                   \
+    }                                                                                 \
   } while (false)
 
 /// Takes numbers off the front of an input, so that the rest may be shaped by them; zero when it is used up.

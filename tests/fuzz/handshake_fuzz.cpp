@@ -1,4 +1,5 @@
-// The handshake's messages: whatever bytes of the right length arrive, what was read is written again as it came.
+// The handshake's messages: whatever bytes of the right length arrive, what was read is written again as it
+// came.
 
 #include "tandem/wire/handshake.hpp"
 

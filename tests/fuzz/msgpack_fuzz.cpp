@@ -1,5 +1,5 @@
-// The MessagePack reader on arbitrary bytes: it stays inside them, a refusal leaves it where it was, its two ways of
-// going over a value agree, and what the writer makes of a value is read back as the same value.
+// The MessagePack reader on arbitrary bytes: it stays inside them, a refusal leaves it where it was, its two
+// ways of going over a value agree, and what the writer makes of a value is read back as the same value.
 
 #include "tandem/wire/msgpack.hpp"
 

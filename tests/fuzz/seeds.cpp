@@ -1,5 +1,5 @@
-// Writes what the fuzz targets start from: seeds DIR makes DIR/<target>/<number>. They are made with the project's
-// own writers, so they stay well-formed when a layout changes.
+// Writes what the fuzz targets start from: seeds DIR makes DIR/<target>/<number>. They are made with the
+// project's own writers, so they stay well-formed when a layout changes.
 
 #include <filesystem>
 #include <fstream>
@@ -41,10 +41,14 @@ std::vector<std::string> values() {
       packed([](Writer& w) { w.text("爸爸你好"); }),
       packed([](Writer& w) { w.text(std::string(300, 'x')); }),
       packed([](Writer& w) { w.bytes(as_bytes("\x01\x02")); }),
-      packed([](Writer& w) { w.reference({3, 42}); }),
+      packed([](Writer& w) {
+        w.reference({3, 42});
+      }),
       packed([](Writer& w) { w.extension(Extension::tuple, as_bytes("\x01\xa1z")); }),
       packed([](Writer& w) { w.extension(Extension::set, as_bytes("\x01\x02\x03")); }),
-      packed([](Writer& w) { w.extension(Extension::integer, as_bytes("\x01\x01\x01\x01\x01\x01\x01\x01\x01")); }),
+      packed([](Writer& w) {
+        w.extension(Extension::integer, as_bytes("\x01\x01\x01\x01\x01\x01\x01\x01\x01"));
+      }),
       packed([](Writer& w) { w.extension(Extension::foreign, as_bytes("p????")); }),
       packed([](Writer& w) {
         w.map(2);
@@ -87,8 +91,7 @@ std::vector<std::string> pairs_of_values() {
   std::vector<std::string> pairs;
   for (const std::string& value : values()) pairs.push_back(value + value);
   auto nested = [](Extension type, std::string inner, int depth) {
-    for (; depth != 0; --depth)
-      inner = packed([&](Writer& w) { w.extension(type, as_bytes(inner)); });
+    for (; depth != 0; --depth) inner = packed([&](Writer& w) { w.extension(type, as_bytes(inner)); });
     return inner;
   };
   const std::string whole = packed([](Writer& w) { w.integer(std::int64_t{1}); });
@@ -144,7 +147,8 @@ std::vector<std::string> handshakes() {
 
 /// A request as the session target's second form has it.
 std::string scripted(std::uint16_t op, std::uint64_t object, const std::string& arguments) {
-  std::string out{static_cast<char>(op), static_cast<char>(object), '\0', static_cast<char>(arguments.size())};
+  std::string out{static_cast<char>(op), static_cast<char>(object), '\0',
+                  static_cast<char>(arguments.size())};
   return out + arguments;
 }
 
@@ -155,12 +159,12 @@ std::string scripted(std::uint64_t object, const std::string& arguments) {
 
 std::string creation(std::string_view type, std::string_view name) {
   return scripted<tandem::ops::Manager::Create>(tandem::ops::Manager::id, packed([&](Writer& w) {
-    w.array(3);
-    w.text(type);
-    w.array(name.empty() ? 0 : 1);
-    if (!name.empty()) w.text(name);
-    w.array(0);
-  }));
+                                                  w.array(3);
+                                                  w.text(type);
+                                                  w.array(name.empty() ? 0 : 1);
+                                                  if (!name.empty()) w.text(name);
+                                                  w.array(0);
+                                                }));
 }
 
 /// Whole conversations: one object of each type, each operation on it with no, small and fitting arguments.
@@ -173,10 +177,14 @@ std::vector<std::string> conversations() {
 
   std::vector<std::string> found{handshake_first + text_of(encode(answer))};
   for (const std::string& frame : frames()) found.push_back(frames_after_handshake + frame.substr(2));
-  const std::string key_and_value = packed([](Writer& w) { w.array(2), w.integer(std::int64_t{1}), w.text("x"); });
+  const std::string key_and_value =
+      packed([](Writer& w) { w.array(2), w.integer(std::int64_t{1}), w.text("x"); });
   const std::string one_number = packed([](Writer& w) { w.array(1), w.integer(std::int64_t{0}); });
-  const std::string one_list = packed([](Writer& w) { w.array(1), w.array(2), w.integer(std::int64_t{2}), w.nil(); });
-  const std::string itself = packed([](Writer& w) { w.array(2), w.integer(std::int64_t{1}), w.reference({2, 2}); });
+  const std::string one_list =
+      packed([](Writer& w) { w.array(1), w.array(2), w.integer(std::int64_t{2}), w.nil(); });
+  const std::string itself = packed([](Writer& w) {
+    w.array(2), w.integer(std::int64_t{1}), w.reference({2, 2});
+  });
   for (std::string_view type : {"dict", "list", "set", "namespace", "value", "array"}) {
     std::string all = requests_after_handshake + creation(type, "") + creation(type, "named");
     for (const std::string& arguments : {key_and_value, one_number, one_list, itself, std::string("\x90")})
@@ -190,8 +198,8 @@ std::vector<std::string> conversations() {
 }
 
 std::vector<std::string> addresses() {
-  return {"unix:/tmp/socket", "unix:///tmp/socket", "unix:@name", "tcp://127.0.0.1:7070", "tcp://[::1]:0",
-          "tcp://host.example:65535"};
+  return {"unix:/tmp/socket",     "unix:///tmp/socket", "unix:@name",
+          "tcp://127.0.0.1:7070", "tcp://[::1]:0",      "tcp://host.example:65535"};
 }
 
 void write_seeds(const std::filesystem::path& directory, const Seeds& seeds) {

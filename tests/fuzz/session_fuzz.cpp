@@ -1,10 +1,12 @@
-// A channel with a whole manager behind it, and a client that says anything. The input's first byte chooses what:
+// A channel with a whole manager behind it, and a client that says anything. The input's first byte chooses
+// what:
 //
 //   bit 0   a good handshake comes first, else the input is the handshake too
-//   bit 1   the input is a list of requests (operation, object, flags, length, arguments) that are put into good
-//           frames, else it is frames
+//   bit 1   the input is a list of requests (operation, object, flags, length, arguments) that are put into
+//           good frames, else it is frames
 //
-// Whatever is said, the manager answers in good frames, and nothing of the client is left when its channel is gone.
+// Whatever is said, the manager answers in good frames, and nothing of the client is left when its channel
+// is gone.
 
 #include <spdlog/sinks/null_sink.h>
 
@@ -135,7 +137,8 @@ class Conversation {
     for (;;) {
       wire::Frame frame;
       std::size_t needed = 0;
-      wire::FrameStatus status = wire::next_frame(inbox_.view_from(used), limits_.frame_bytes_max, frame, needed);
+      wire::FrameStatus status =
+          wire::next_frame(inbox_.view_from(used), limits_.frame_bytes_max, frame, needed);
       if (status == wire::FrameStatus::incomplete) break;
       REQUIRE(status == wire::FrameStatus::complete);
       check_frame(frame);

@@ -29,13 +29,15 @@ class CountingCounter : public ReferenceCounter {
   std::int64_t held = 0;
 };
 
-bool same(wire::Bytes a, wire::Bytes b) { return std::ranges::equal(a, b); }
+bool same(wire::Bytes a, wire::Bytes b) {
+  return std::ranges::equal(a, b);
+}
 
 void require_expected(const Failure& failure) {
   REQUIRE(!failure.text.empty());
   REQUIRE(failure.code == Code::protocol_error || failure.code == Code::value_error ||
-          failure.code == Code::type_error || failure.code == Code::overflow || failure.code == Code::object_gone ||
-          failure.code == Code::resource_exhausted);
+          failure.code == Code::type_error || failure.code == Code::overflow ||
+          failure.code == Code::object_gone || failure.code == Code::resource_exhausted);
 }
 
 /// What the engine makes of values must itself be a value. Only depth may be one step beyond what was let in.
@@ -67,8 +69,10 @@ void check_arithmetic(ValueView a, ValueView b) {
   auto check = [](auto operation) {
     wire::Buffer made;
     Result<void> result = operation(made);
-    if (result) require_value(made);
-    else require_expected(result.failure());
+    if (result)
+      require_value(made);
+    else
+      require_expected(result.failure());
   };
   check([&](wire::Buffer& out) { return add(a, b, out); });
   check([&](wire::Buffer& out) { return subtract(a, b, out); });

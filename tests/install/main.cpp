@@ -1,5 +1,5 @@
-// outside TANDEMD: shares a dict through a private manager, which must be the installed TANDEMD, and through a manager
-// inside this process. Prints what it shared; ends with 1 if that is not what it should be.
+// outside TANDEMD: shares a dict through a private manager, which must be the installed TANDEMD, and through
+// a manager inside this process. Prints what it shared; ends with 1 if that is not what it should be.
 
 #include <unistd.h>
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs tandem into a fresh prefix, then builds and runs the small project beside this script against it, as a
-# stranger would who has nothing but the installed files:
+# Installs tandem into a fresh prefix, then builds and runs the small project beside this script against it,
+# as a stranger would who has nothing but the installed files:
 #
 #   run.sh BUILD_DIR WORK_DIR              what BUILD_DIR has built, as it is
 #   run.sh --shared SOURCE_DIR WORK_DIR    a build of its own, with shared libraries
@@ -29,6 +29,7 @@ cmake --build "$work/outside"
 
 # Run where neither the working directory nor an environment variable leads to a manager of another build.
 cd "$work/outside"
-env -u TANDEM_ADDRESS -u TANDEM_AUTHKEY_FILE PATH="$work/prefix/bin:$PATH" ./outside "$work/prefix/bin/tandemd"
+env -u TANDEM_ADDRESS -u TANDEM_AUTHKEY_FILE PATH="$work/prefix/bin:$PATH" \
+  ./outside "$work/prefix/bin/tandemd"
 "$work/prefix/bin/tandemd" --version
 "$work/prefix/bin/tandem" --version

@@ -113,7 +113,8 @@ def start_manager(tandemd, directory):
     with open(os.open(key, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
         file.write(secrets.token_hex(32))
     address = f"unix:{directory}/socket"
-    manager = subprocess.Popen([tandemd, "--listen", address, "--authkey-file", key], stdout=subprocess.PIPE, text=True)
+    manager = subprocess.Popen([tandemd, "--listen", address, "--authkey-file", key],
+                               stdout=subprocess.PIPE, text=True)
     if not manager.stdout.readline():
         raise RuntimeError(f"tandemd ended with status {manager.wait()} before it was ready")
     os.environ["TANDEM_ADDRESS"] = address

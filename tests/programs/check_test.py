@@ -15,7 +15,8 @@ class CheckTest(unittest.TestCase):
         with tempfile.NamedTemporaryFile("w") as file:
             file.write(expected)
             file.flush()
-            return subprocess.run([sys.executable, CHECK, file.name, *command], capture_output=True, text=True)
+            check = [sys.executable, CHECK, file.name]
+            return subprocess.run(check + list(command), capture_output=True, text=True)
 
     def accepts(self, expected, *command):
         result = self.check(expected, *command)

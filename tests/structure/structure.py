@@ -24,7 +24,8 @@ import sys
 TOP_LEVEL = {"server", "client", "include", "tests", "examples", "CMakeLists.txt", "README.md"}
 TOP_LEVEL_IGNORED = {"build"}
 
-# Folder -> the folders its files may include from, besides itself. The longest prefix of a file's path decides.
+# Folder -> the folders its files may include from, besides itself. The longest prefix of a file's path
+# decides.
 MAY_INCLUDE = {
     "include": [],
     "client": ["include"],
@@ -44,9 +45,10 @@ MAY_INCLUDE = {
 
 # Public headers stay light: what a worker includes drags in none of these.
 HEAVY = r"(boost/|asio|openssl/|spdlog/|fmt/|httplib|CLI/|msgpack|sqlite3|gtest/|gmock/|benchmark/)"
-# The engine is a state machine: no I/O, clock, threads or JSON, so that the same inputs give the same replies.
-WORLD = (r"(thread|mutex|shared_mutex|condition_variable|future|semaphore|latch|barrier|stop_token|atomic|ctime|"
-         r"iostream|fstream|filesystem|random|unistd\.h|time\.h|pthread\.h|sys/.*|netinet/.*|"
+# The engine is a state machine: no I/O, clock, threads or JSON, so that the same inputs give the same
+# replies.
+WORLD = (r"(thread|mutex|shared_mutex|condition_variable|future|semaphore|latch|barrier|stop_token|atomic|"
+         r"ctime|iostream|fstream|filesystem|random|unistd\.h|time\.h|pthread\.h|sys/.*|netinet/.*|"
          r"nlohmann/.*|asio.*|openssl/.*|spdlog/.*|httplib.*|CLI/.*)$")
 FORBIDDEN_SYSTEM = {
     "include": re.compile(HEAVY),
