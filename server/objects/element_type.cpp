@@ -106,8 +106,10 @@ Result<void> ElementType::accumulate(ValueView operand, bool minus, std::uint8_t
       store(minus ? load<T>(element) - by : load<T>(element) + by, element);
     } else {
       if (!number->is_word()) return out_of_range(operand, code());
-      const auto before = static_cast<std::uint64_t>(load<T>(element));
-      store(static_cast<T>(minus ? before - number->word.bits : before + number->word.bits), element);
+      using Unsigned = std::make_unsigned_t<T>;  // the type that wraps by definition
+      const auto before = static_cast<Unsigned>(load<T>(element));
+      const auto by = static_cast<Unsigned>(number->word.bits);
+      store(static_cast<T>(static_cast<Unsigned>(minus ? before - by : before + by)), element);
     }
     return {};
   });
