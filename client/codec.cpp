@@ -59,8 +59,8 @@ void throw_mismatch(const wire::Reader& found, const std::string& asked, const s
 
 std::string class_name(const std::type_info& type) {
   int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> name(abi::__cxa_demangle(type.name(), nullptr, nullptr, &status),
-                                                    std::free);
+  const std::unique_ptr<char, void (*)(void*)> name(
+      abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), std::free);
   return status == 0 ? name.get() : type.name();
 }
 
@@ -134,7 +134,8 @@ bool Sequence::open(Decoder& from) {
   std::int8_t type = 0;
   wire::Bytes body;
   if (!ahead.extension(type, body)) return false;
-  if (type != static_cast<std::int8_t>(wire::Extension::tuple) && type != static_cast<std::int8_t>(wire::Extension::set))
+  if (type != static_cast<std::int8_t>(wire::Extension::tuple) &&
+      type != static_cast<std::int8_t>(wire::Extension::set))
     return false;
   end_ = body.data() + body.size();
   from.reader = wire::Reader({body.data(), body.size() + ahead.rest().size()});
@@ -195,13 +196,15 @@ void encode_negated(Encoder& to, wire::Integer value) {
     const std::uint64_t magnitude = ~value.bits + 1;
     return to.writer.unsigned_integer(magnitude);
   }
-  if (value.bits > int64_min_magnitude) throw OverflowError("-" + std::to_string(value.bits) + " does not fit 64 bits");
+  if (value.bits > int64_min_magnitude)
+    throw OverflowError("-" + std::to_string(value.bits) + " does not fit 64 bits");
   to.writer.integer(static_cast<std::int64_t>(~value.bits + 1));
 }
 
 void encode_negated(Encoder& to, const nlohmann::json& value) {
   if (value.is_number_float()) return to.writer.floating(-value.get<double>());
-  if (value.is_number_unsigned()) return encode_negated(to, wire::Integer::of_unsigned(value.get<std::uint64_t>()));
+  if (value.is_number_unsigned())
+    return encode_negated(to, wire::Integer::of_unsigned(value.get<std::uint64_t>()));
   if (value.is_number_integer()) return encode_negated(to, wire::Integer::of(value.get<std::int64_t>()));
   throw TypeError(std::string("-= takes a number, found ") + value.type_name());
 }

@@ -10,7 +10,8 @@
 namespace tandem::client {
 namespace {
 
-constexpr std::string_view base64_alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::string_view base64_alphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr std::string_view hex_digits = "0123456789abcdef";
 constexpr std::uint32_t billion = 1'000'000'000;  // decimal digits are taken nine at a time
 constexpr std::int64_t seconds_per_day = 86'400;
@@ -57,7 +58,8 @@ std::string decimal_digits(std::vector<std::uint8_t> magnitude) {
   std::string digits;
   while (std::any_of(magnitude.begin(), magnitude.end(), [](std::uint8_t b) { return b != 0; })) {
     std::uint32_t nine = divide(magnitude, billion);
-    for (std::size_t i = 0; i < fraction_digits; ++i, nine /= 10) digits += static_cast<char>('0' + nine % 10);
+    for (std::size_t i = 0; i < fraction_digits; ++i, nine /= 10)
+      digits += static_cast<char>('0' + nine % 10);
   }
   while (digits.size() > 1 && digits.back() == '0') digits.pop_back();
   if (digits.empty()) digits = "0";
@@ -159,15 +161,17 @@ std::optional<std::string> integer_bytes(std::string_view text) {
 std::optional<std::string> timestamp_text(Timestamp value) {
   constexpr Timestamp first{-62'167'219'200, 0};  // 0000-01-01
   constexpr Timestamp last{253'402'300'799, 0};   // 9999-12-31, its last second
-  if (value.seconds < first.seconds || value.seconds > last.seconds || value.nanoseconds >= billion) return std::nullopt;
+  if (value.seconds < first.seconds || value.seconds > last.seconds || value.nanoseconds >= billion)
+    return std::nullopt;
   std::int64_t second = value.seconds % seconds_per_day;
   if (second < 0) second += seconds_per_day;
   const std::chrono::sys_days day{std::chrono::days{(value.seconds - second) / seconds_per_day}};
   const std::chrono::year_month_day date{day};
   std::array<char, 64> text{};
   std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d", static_cast<int>(date.year()),
-                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), static_cast<int>(second / 3600),
-                static_cast<int>(second / 60 % 60), static_cast<int>(second % 60));
+                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                static_cast<int>(second / 3600), static_cast<int>(second / 60 % 60),
+                static_cast<int>(second % 60));
   std::string result = text.data();
   if (value.nanoseconds != 0) {
     std::string fraction = std::to_string(billion + value.nanoseconds).substr(1);
@@ -192,12 +196,14 @@ std::optional<Timestamp> parse_timestamp(std::string_view text) {
       !parse_number(text.substr(8, 2), day) || !parse_number(text.substr(11, 2), hour) ||
       !parse_number(text.substr(14, 2), minute) || !parse_number(text.substr(17, 2), second))
     return std::nullopt;
-  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(month), std::chrono::day(day)};
+  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(month),
+                                         std::chrono::day(day)};
   if (!date.ok() || hour > 23 || minute > 59 || second > 59) return std::nullopt;
   std::uint32_t nanoseconds = 0;
   std::string_view fraction = text.substr(19, text.size() - 20);
   if (!fraction.empty()) {
-    if (fraction[0] != '.' || fraction.size() < 2 || fraction.size() > 1 + fraction_digits) return std::nullopt;
+    if (fraction[0] != '.' || fraction.size() < 2 || fraction.size() > 1 + fraction_digits)
+      return std::nullopt;
     std::string digits(fraction.substr(1));
     digits.resize(fraction_digits, '0');
     if (!parse_number(digits, nanoseconds)) return std::nullopt;

@@ -20,7 +20,8 @@ inline constexpr std::size_t decimal_bytes_max = 1024;
 
 /// Text of an integer in two's complement, big-endian: "-18446744073709551616", "0x1f…" when long.
 std::string integer_text(wire::Bytes twos_complement);
-/// The shortest two's complement of such a text; nullopt for what is none, or decimal beyond decimal_bytes_max.
+/// The shortest two's complement of such a text; nullopt for what is none, or decimal beyond
+/// decimal_bytes_max.
 std::optional<std::string> integer_bytes(std::string_view text);
 
 /// "2024-02-29T12:00:00.5Z"; nullopt outside the years 0000…9999 and for nanoseconds beyond a second.

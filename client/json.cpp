@@ -50,7 +50,8 @@ constexpr FormKeys extension_form{"$extension", "$bytes"};
 
 bool has_keys(const json& object, FormKeys keys) {
   const std::size_t count = keys.second.empty() ? 1 : 2;
-  return object.size() == count && object.contains(keys.first) && (count == 1 || object.contains(keys.second));
+  return object.size() == count && object.contains(keys.first) &&
+         (count == 1 || object.contains(keys.second));
 }
 
 /// The first key of the form that an object has the keys of; empty when it is none.
@@ -67,8 +68,8 @@ std::string_view type_name_of(std::uint8_t number) {
     ((O::number == wanted ? void(name = O::type) : void()), ...);
     return name;
   };
-  return find.template operator()<ops::Manager, ops::Dict, ops::List, ops::Set, ops::Namespace, ops::Value, ops::Array>(
-      number);
+  return find.template
+  operator()<ops::Manager, ops::Dict, ops::List, ops::Set, ops::Namespace, ops::Value, ops::Array>(number);
 }
 
 /// An integer that is not negative, however JSON holds it.
@@ -195,7 +196,8 @@ class FromValue {
       }
       case Extension::foreign:
         if (body.empty() || body[0] >= 0x80) break;
-        return {{"$foreign", std::string(1, static_cast<char>(body[0]))}, {"$bytes", bare_binary(body.subspan(1))}};
+        return {{"$foreign", std::string(1, static_cast<char>(body[0]))},
+                {"$bytes", bare_binary(body.subspan(1))}};
       case Extension::timestamp: {
         client::Timestamp instant;
         if (!client::read_timestamp(before, instant)) break;
@@ -227,9 +229,9 @@ json whole(wire::Bytes value, bool display) {
 // ---- JSON to MessagePack --------------------------------------------------------------------------------
 
 [[noreturn]] void bad_form(std::string_view form, std::string_view wanted) {
-  throw ValueError("a JSON object with the key " + std::string(form) + " stands for a value that JSON does not have, and "
-                   + std::string(form) + " must be " + std::string(wanted) +
-                   "; write an object with this key as {\"$map\": [[key, value], …]}");
+  throw ValueError("a JSON object with the key " + std::string(form) +
+                   " stands for a value that JSON does not have, and " + std::string(form) + " must be " +
+                   std::string(wanted) + "; write an object with this key as {\"$map\": [[key, value], …]}");
 }
 
 class ToValue {
@@ -238,8 +240,8 @@ class ToValue {
 
   void one(const json& value, std::uint64_t depth) {
     if (value.is_structured() && depth >= depth_max())
-      throw ResourceExhausted("a value is nested deeper than value_depth_max can be (" + std::to_string(depth_max()) +
-                              ")");
+      throw ResourceExhausted("a value is nested deeper than value_depth_max can be (" +
+                              std::to_string(depth_max()) + ")");
     switch (value.type()) {
       case json::value_t::null:
       case json::value_t::discarded: return writer_.nil();
@@ -358,7 +360,8 @@ class ToValue {
   }
 
   void other_extension(const json& type, const json& content) {
-    const bool number = type.is_number_integer() && type.get<std::int64_t>() >= -128 && type.get<std::int64_t>() <= 127;
+    const bool number =
+        type.is_number_integer() && type.get<std::int64_t>() >= -128 && type.get<std::int64_t>() <= 127;
     if (!number) bad_form("$extension", "a number from -128 to 127");
     const std::string body = binary(content);
     writer_.extension(static_cast<Extension>(type.get<std::int8_t>()), wire::as_bytes(body));

@@ -159,8 +159,9 @@ class TextWriter {
         return put(", " + std::to_string(body.size() - 1) + " bytes>");
       case Extension::timestamp:
         if (!client::read_timestamp(before, instant)) break;
-        return put(client::timestamp_text(instant).value_or("<" + std::to_string(instant.seconds) + " s and " +
-                                                            std::to_string(instant.nanoseconds) + " ns since 1970>"));
+        return put(client::timestamp_text(instant).value_or("<" + std::to_string(instant.seconds) +
+                                                            " s and " + std::to_string(instant.nanoseconds) +
+                                                            " ns since 1970>"));
     }
     put("<extension " + std::to_string(type) + ", " + std::to_string(body.size()) + " bytes>");
   }

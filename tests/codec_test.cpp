@@ -1,5 +1,5 @@
-// Every C++ type that is a value: what it is on the wire, that it comes back, and what is said when another value
-// stands there. Without a manager: proxies in values are tested in contract/.
+// Every C++ type that is a value: what it is on the wire, that it comes back, and what is said when another
+// value stands there. Without a manager: proxies in values are tested in contract/.
 #include "tandem/codec.hpp"
 
 #include <gmock/gmock.h>
@@ -40,7 +40,9 @@ struct Account {
   std::optional<Celsius> unseen{};
   bool operator==(const Account&) const = default;
 };
-void to_json(json& to, const Account& account) { to = {{"owner", account.owner}, {"balance", account.balance}}; }
+void to_json(json& to, const Account& account) {
+  to = {{"owner", account.owner}, {"balance", account.balance}};
+}
 void from_json(const json& from, Account& account) {
   from.at("owner").get_to(account.owner);
   from.at("balance").get_to(account.balance);
@@ -128,8 +130,8 @@ TEST(Codec, EveryWidthOfIntegerComesBackAtItsLimits) {
     (expect_comes_back(std::numeric_limits<T>::min(), std::to_string(std::numeric_limits<T>::min())), ...);
     (expect_comes_back(std::numeric_limits<T>::max(), std::to_string(std::numeric_limits<T>::max())), ...);
   };
-  check.operator()<signed char, unsigned char, short, unsigned short, int, unsigned, long, unsigned long, long long,
-                   unsigned long long>();
+  check.operator()<signed char, unsigned char, short, unsigned short, int, unsigned, long, unsigned long,
+                   long long, unsigned long long>();
 }
 
 TEST(Codec, TextsAreWrittenFromAllTextTypes) {
@@ -159,8 +161,9 @@ TEST(Codec, ContainersComeBack) {
   expect_comes_back(std::tuple<>(), "()");
   expect_comes_back(std::tuple(1), "(1,)");
   expect_comes_back(std::tuple(1, 0.5, std::tuple(true)), "(1, 0.5, (true,))");
-  expect_comes_back(std::map<std::tuple<int, int>, std::optional<std::set<std::string>>>{{{1, 2}, {{"a"}}}, {{3, 4}, {}}},
-                    R"({(1, 2): {"a"}, (3, 4): null})");
+  expect_comes_back(
+      std::map<std::tuple<int, int>, std::optional<std::set<std::string>>>{{{1, 2}, {{"a"}}}, {{3, 4}, {}}},
+      R"({(1, 2): {"a"}, (3, 4): null})");
   EXPECT_EQ(text_of(std::span<const int>(std::array{1, 2})), "[1, 2]");
 }
 
@@ -175,8 +178,9 @@ TEST(Codec, LongTuplesAndSetsComeBack) {
 TEST(Codec, VariantsTakeTheFirstAlternativeOfTheKindFound) {
   using Some = std::variant<std::monostate, bool, std::int8_t, double, std::string, std::vector<int>,
                             std::map<std::string, int>, Bytes>;
-  for (const Some& value : {Some(), Some(true), Some(std::int8_t{5}), Some(0.5), Some("text"), Some(std::vector{1}),
-                            Some(std::map<std::string, int>{{"a", 1}}), Some(Bytes{std::byte{1}})})
+  for (const Some& value :
+       {Some(), Some(true), Some(std::int8_t{5}), Some(0.5), Some("text"), Some(std::vector{1}),
+        Some(std::map<std::string, int>{{"a", 1}}), Some(Bytes{std::byte{1}})})
     EXPECT_EQ(read_as<Some>(value), value);
   EXPECT_EQ(read_as<Some>(300), Some(300.0)) << "too large for the int8, but a double can be";
   EXPECT_EQ((refusal<std::variant<bool, std::string>>(1)), "asked for bool or text, found integer 1");
@@ -235,8 +239,10 @@ TEST(Codec, TimePointsAreTimestamps) {
   expect_comes_back(Clock::time_point(-1ns), "1969-12-31T23:59:59.999999999Z");
   expect_comes_back(std::chrono::sys_seconds(std::chrono::seconds(5'000'000'000)), "2128-06-11T08:53:20Z");
   expect_comes_back(std::chrono::sys_days{std::chrono::year(1600) / 1 / 1}, "1600-01-01T00:00:00Z");
-  EXPECT_THAT(refusal<std::chrono::sys_seconds>(leap_day), HasSubstr("found timestamp 2024-02-29T12:00:00.5Z"));
-  EXPECT_THAT(refusal<Clock::time_point>(5), HasSubstr("asked for a timestamp in nanoseconds, found integer 5"));
+  EXPECT_THAT(refusal<std::chrono::sys_seconds>(leap_day),
+              HasSubstr("found timestamp 2024-02-29T12:00:00.5Z"));
+  EXPECT_THAT(refusal<Clock::time_point>(5),
+              HasSubstr("asked for a timestamp in nanoseconds, found integer 5"));
 }
 
 // ---- what fits and what does not ------------------------------------------------------------------------
@@ -278,9 +284,12 @@ TEST(Codec, AValueOfAnotherKindSaysWhatWasThereAndWhatWasAsked) {
   EXPECT_EQ(refusal<std::vector<int>>(std::vector<std::string>{"a"}), "asked for int32, found text \"a\"");
   EXPECT_EQ((refusal<std::map<std::string, int>>(std::vector{1})),
             "asked for map of text to int32, found array [1]");
-  EXPECT_EQ((refusal<std::pair<int, int>>(std::tuple(1, 2, 3))), "asked for tuple (int32, int32), found tuple (1, 2, 3)");
-  EXPECT_EQ((refusal<std::pair<int, int>>(std::tuple(1))), "asked for tuple (int32, int32), found tuple (1,)");
-  EXPECT_EQ((refusal<std::array<int, 2>>(std::vector{1})), "asked for array of 2 times int32, found array [1]");
+  EXPECT_EQ((refusal<std::pair<int, int>>(std::tuple(1, 2, 3))),
+            "asked for tuple (int32, int32), found tuple (1, 2, 3)");
+  EXPECT_EQ((refusal<std::pair<int, int>>(std::tuple(1))),
+            "asked for tuple (int32, int32), found tuple (1,)");
+  EXPECT_EQ((refusal<std::array<int, 2>>(std::vector{1})),
+            "asked for array of 2 times int32, found array [1]");
   EXPECT_EQ((refusal<std::array<int, 2>>(std::vector{1, 2, 3})),
             "asked for array of 2 times int32, found array [1, 2, 3]");
   EXPECT_EQ((refusal<std::array<std::byte, 3>>(Bytes(2))), "asked for 3 bytes, found bytes b\"\\x00\\x00\"");
@@ -319,26 +328,31 @@ TEST(Codec, SequencesAreTakenFromArraysTuplesAndSets) {
   EXPECT_EQ(read_as<std::vector<int>>(std::set{1, 2}), wanted);
   EXPECT_EQ((read_as<std::pair<int, int>>(std::vector{1, 2})), std::pair(1, 2));
   EXPECT_EQ(read_as<std::set<int>>(std::vector{2, 1, 2}), (std::set{1, 2}));
-  EXPECT_EQ(read_as<std::vector<std::uint8_t>>(Bytes{std::byte{1}, std::byte{2}}), (std::vector<std::uint8_t>{1, 2}));
+  EXPECT_EQ(read_as<std::vector<std::uint8_t>>(Bytes{std::byte{1}, std::byte{2}}),
+            (std::vector<std::uint8_t>{1, 2}));
 }
 
 TEST(Codec, BytesThatAreNoValueAreAProtocolError) {
   for (const std::string_view bytes : {"", "\xc1", "\xa5""ab", "\x92\x01", "\xcd\x01"}) {
-    EXPECT_THROW(decoded<std::string>(wire::as_bytes(bytes)), ProtocolError) << to_text(wire::as_bytes(bytes));
+    EXPECT_THROW(decoded<std::string>(wire::as_bytes(bytes)), ProtocolError)
+        << to_text(wire::as_bytes(bytes));
     EXPECT_THROW(decoded<json>(wire::as_bytes(bytes)), ProtocolError);
     EXPECT_THROW((decoded<std::vector<int>>(wire::as_bytes(bytes))), ProtocolError);
   }
 }
 
 TEST(Codec, ATupleWhoseLastElementReachesBeyondItIsAProtocolError) {
-  const std::string bytes = std::string("\xd5\x02\x01\xa3", 4) + "abc";  // two bytes of body: 1 and the begin of a text
+  const std::string bytes =
+      std::string("\xd5\x02\x01\xa3", 4) + "abc";  // two bytes of body: 1 and the begin of a text
   EXPECT_THROW((decoded<std::pair<int, std::string>>(wire::as_bytes(bytes))), ProtocolError);
   EXPECT_THROW((decoded<std::vector<json>>(wire::as_bytes(bytes))), ProtocolError);
 }
 
 TEST(Codec, ManyElementsPromisedAndNotThereCostNoMemory) {
   EXPECT_THROW(decoded<std::vector<std::string>>(wire::as_bytes("\xdd\xff\xff\xff\xff\x01")), TypeError);
-  EXPECT_THROW((decoded<std::map<std::string, int>>(wire::as_bytes("\xdf\xff\xff\xff\xff\xa1""a\x01"))), ProtocolError);
+  EXPECT_THROW((decoded<std::map<std::string, int>>(wire::as_bytes("\xdf\xff\xff\xff\xff\xa1"
+                                                                   "a\x01"))),
+               ProtocolError);
 }
 
 // ---- arguments and results of operations -----------------------------------------------------------------
@@ -356,18 +370,23 @@ TEST(Parameters, AreWrittenAsDeclared) {
   using ops::Dict;
   EXPECT_EQ(arguments_of_call<ops::List::Append>("a"), R"(["a"])");
   EXPECT_EQ(arguments_of_call<ops::List::Insert>(3, std::vector{1}), "[3, [1]]");
-  EXPECT_EQ(arguments_of_call<ops::List::Slice>(std::optional<std::int64_t>(), 5, std::nullopt), "[null, 5, null]");
+  EXPECT_EQ(arguments_of_call<ops::List::Slice>(std::optional<std::int64_t>(), 5, std::nullopt),
+            "[null, 5, null]");
   EXPECT_EQ(arguments_of_call<ops::List::Slice>(), "[]") << "parameters with a default may be left out";
   EXPECT_EQ(arguments_of_call<ops::List::Sort>(true), "[true]");
   EXPECT_EQ(arguments_of_call<Dict::Add>("k", 1, std::nullopt), R"(["k", 1, []])");
   EXPECT_EQ(arguments_of_call<Dict::Add>("k", 1, client::Present(5)), R"(["k", 1, [5]])");
-  EXPECT_EQ(arguments_of_call<Dict::CompareExchange>("k", std::optional(1), std::optional<int>()), R"(["k", [1], []])");
-  EXPECT_EQ(arguments_of_call<ops::Array::AssignSlice>(client::RawElements<std::int16_t>(std::array<std::int16_t, 2>{1, 2})),
+  EXPECT_EQ(arguments_of_call<Dict::CompareExchange>("k", std::optional(1), std::optional<int>()),
+            R"(["k", [1], []])");
+  EXPECT_EQ(arguments_of_call<ops::Array::AssignSlice>(
+                client::RawElements<std::int16_t>(std::array<std::int16_t, 2>{1, 2})),
             "[b\"\\x01\\x00\\x02\\x00\"]");
 }
 
 TEST(Parameters, ItemsAndEntriesTakeAnyRange) {
-  const auto items = [](const auto& range) { return arguments_of_call<ops::List::Extend>(client::items_of<double>(range)); };
+  const auto items = [](const auto& range) {
+    return arguments_of_call<ops::List::Extend>(client::items_of<double>(range));
+  };
   EXPECT_EQ(items(std::vector{1, 2}), "[[1.0, 2.0]]") << "each item is written as the list's type";
   EXPECT_EQ(items(std::initializer_list<double>{0.5}), "[[0.5]]");
   EXPECT_EQ(items(std::list{1.5}), "[[1.5]]");
@@ -377,7 +396,8 @@ TEST(Parameters, ItemsAndEntriesTakeAnyRange) {
     return arguments_of_call<ops::Dict::Update>(client::entries_of<std::string, double>(range));
   };
   EXPECT_EQ(entries(std::map<std::string, int>{{"a", 1}}), R"([{"a": 1.0}])");
-  EXPECT_EQ(entries(std::vector<std::pair<const char*, float>>{{"b", 0.5F}, {"a", 0.25F}}), R"([{"b": 0.5, "a": 0.25}])");
+  EXPECT_EQ(entries(std::vector<std::pair<const char*, float>>{{"b", 0.5F}, {"a", 0.25F}}),
+            R"([{"b": 0.5, "a": 0.25}])");
   EXPECT_EQ(entries(json{{"a", nullptr}}), R"([{"a": null}])");
   EXPECT_THROW(entries(json::array({1})), TypeError);
 }
@@ -403,7 +423,9 @@ TEST(Parameters, AnyValueIsWrittenInItsOwnForm) {
 }
 
 TEST(Parameters, NegatedIsWhatMinusEqualsSends) {
-  const auto negated = []<class D>(D value) { return arguments_of_call<ops::List::Add>(0, client::Negated<D>(value)); };
+  const auto negated = []<class D>(D value) {
+    return arguments_of_call<ops::List::Add>(0, client::Negated<D>(value));
+  };
   EXPECT_EQ(negated(5), "[0, -5]");
   EXPECT_EQ(negated(5U), "[0, -5]");
   EXPECT_EQ(negated(0.5), "[0, -0.5]");
@@ -428,7 +450,8 @@ TEST(Results, AreReadAsDeclared) {
   EXPECT_EQ((result<ops::Maybe, std::optional<int>>(std::vector<int>{})), std::nullopt);
   EXPECT_EQ((result<ops::Maybe, std::optional<int>>(std::vector{5})), 5);
   EXPECT_EQ((result<ops::Entries, Entries>(json{{"a", 1}, {"b", 2}})), (Entries{{"a", 1}, {"b", 2}}));
-  EXPECT_EQ((result<ops::Tuple<ops::Bool, ops::Maybe>, std::pair<bool, std::optional<int>>>(json::array({true, {5}}))),
+  EXPECT_EQ((result<ops::Tuple<ops::Bool, ops::Maybe>, std::pair<bool, std::optional<int>>>(
+                json::array({true, {5}}))),
             (std::pair<bool, std::optional<int>>(true, 5)));
   EXPECT_EQ((result<ops::Bytes, std::vector<std::int16_t>>(Bytes{std::byte{1}, std::byte{0}})),
             std::vector<std::int16_t>{1});

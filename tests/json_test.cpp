@@ -1,4 +1,5 @@
-// JSON for values and back: every form of both columns in tandem/json.hpp, and that nothing is lost on the way.
+// JSON for values and back: every form of both columns in tandem/json.hpp, and that nothing is lost on the
+// way.
 #include "tandem/json.hpp"
 
 #include <gmock/gmock.h>
@@ -49,81 +50,150 @@ void timestamp(Writer& writer, std::int64_t seconds, std::uint32_t nanoseconds) 
 }
 
 std::vector<Form> forms() {
-  const auto same = [](std::string_view name, std::function<void(Writer&)> write, json value, std::string_view text) {
+  const auto same = [](std::string_view name, std::function<void(Writer&)> write, json value,
+                       std::string_view text) {
     return Form{name, std::move(write), value, value, text};
   };
   constexpr double infinity = std::numeric_limits<double>::infinity();
   return {
-      same("nil", [](Writer& w) { w.nil(); }, nullptr, "null"),
-      same("true", [](Writer& w) { w.boolean(true); }, true, "true"),
-      same("integer", [](Writer& w) { w.integer(std::int64_t{-5}); }, -5, "-5"),
-      same("unsigned", [](Writer& w) { w.unsigned_integer(~std::uint64_t{0}); }, ~std::uint64_t{0},
-           "18446744073709551615"),
-      same("float", [](Writer& w) { w.floating(0.25); }, 0.25, "0.25"),
-      same("whole float", [](Writer& w) { w.floating(3); }, 3.0, "3.0"),
-      same("large float", [](Writer& w) { w.floating(1e300); }, 1e300, "1e+300"),
-      same("text", [](Writer& w) { w.text("a\"\n\x01é"); }, "a\"\n\x01é", "\"a\\\"\\n\\u0001é\""),
-      same("array", [](Writer& w) { w.array(2), w.nil(), w.text("a"); }, json::array({nullptr, "a"}), "[null, \"a\"]"),
-      same("empty array", [](Writer& w) { w.array(0); }, json::array(), "[]"),
-      same("map", [](Writer& w) { w.map(2), w.text("b"), w.nil(), w.text("a"), w.boolean(false); },
-           json{{"a", false}, {"b", nullptr}}, R"({"b": null, "a": false})"),
-      same("empty map", [](Writer& w) { w.map(0); }, json::object(), "{}"),
-      same("map with keys of any kind",
-           [](Writer& w) { w.map(2), w.floating(0.25), w.nil(), w.text("a"), w.boolean(true); },
-           R"({"$map": [[0.25, null], ["a", true]]})"_json, R"({0.25: null, "a": true})"),
-      same("map with text first and then another key",
-           [](Writer& w) { w.map(2), w.text("a"), w.nil(), w.nil(), w.nil(); },
-           R"({"$map": [["a", null], [null, null]]})"_json, R"({"a": null, null: null})"),
-      same("map with a key twice", [](Writer& w) { w.map(2), w.text("a"), w.nil(), w.text("a"), w.boolean(true); },
-           R"({"$map": [["a", null], ["a", true]]})"_json, R"({"a": null, "a": true})"),
-      same("map that looks like a set", [](Writer& w) { w.map(1), w.text("$set"), w.array(0); },
-           R"({"$map": [["$set", []]]})"_json, R"({"$set": []})"),
-      same("map that looks like a map", [](Writer& w) { w.map(1), w.text("$map"), w.nil(); },
-           R"({"$map": [["$map", null]]})"_json, R"({"$map": null})"),
-      same("map that looks like a reference",
-           [](Writer& w) { w.map(2), w.text("$ref"), w.nil(), w.text("$type"), w.nil(); },
-           R"({"$map": [["$ref", null], ["$type", null]]})"_json, R"({"$ref": null, "$type": null})"),
-      {"map with a dollar key of no form", [](Writer& w) { w.map(1), w.text("$oid"), w.text("x"); },
-       {{"$oid", "x"}}, R"({"$map": [["$oid", "x"]]})"_json, R"({"$oid": "x"})"},
-      {"bytes", [](Writer& w) { w.bytes(as_bytes(std::string_view("\0\1\2", 3))); },
-       binary(std::string_view("\0\1\2", 3)), {{"$bytes", "AAEC"}}, R"(b"\x00\x01\x02")"},
+      same(
+          "nil", [](Writer& w) { w.nil(); }, nullptr, "null"),
+      same(
+          "true", [](Writer& w) { w.boolean(true); }, true, "true"),
+      same(
+          "integer", [](Writer& w) { w.integer(std::int64_t{-5}); }, -5, "-5"),
+      same(
+          "unsigned", [](Writer& w) { w.unsigned_integer(~std::uint64_t{0}); }, ~std::uint64_t{0},
+          "18446744073709551615"),
+      same(
+          "float", [](Writer& w) { w.floating(0.25); }, 0.25, "0.25"),
+      same(
+          "whole float", [](Writer& w) { w.floating(3); }, 3.0, "3.0"),
+      same(
+          "large float", [](Writer& w) { w.floating(1e300); }, 1e300, "1e+300"),
+      same(
+          "text", [](Writer& w) { w.text("a\"\n\x01é"); }, "a\"\n\x01é", "\"a\\\"\\n\\u0001é\""),
+      same(
+          "array", [](Writer& w) { w.array(2), w.nil(), w.text("a"); }, json::array({nullptr, "a"}),
+          "[null, \"a\"]"),
+      same(
+          "empty array", [](Writer& w) { w.array(0); }, json::array(), "[]"),
+      same(
+          "map", [](Writer& w) { w.map(2), w.text("b"), w.nil(), w.text("a"), w.boolean(false); },
+          json{{"a", false}, {"b", nullptr}}, R"({"b": null, "a": false})"),
+      same(
+          "empty map", [](Writer& w) { w.map(0); }, json::object(), "{}"),
+      same(
+          "map with keys of any kind",
+          [](Writer& w) { w.map(2), w.floating(0.25), w.nil(), w.text("a"), w.boolean(true); },
+          R"({"$map": [[0.25, null], ["a", true]]})"_json, R"({0.25: null, "a": true})"),
+      same(
+          "map with text first and then another key",
+          [](Writer& w) { w.map(2), w.text("a"), w.nil(), w.nil(), w.nil(); },
+          R"({"$map": [["a", null], [null, null]]})"_json, R"({"a": null, null: null})"),
+      same(
+          "map with a key twice",
+          [](Writer& w) { w.map(2), w.text("a"), w.nil(), w.text("a"), w.boolean(true); },
+          R"({"$map": [["a", null], ["a", true]]})"_json, R"({"a": null, "a": true})"),
+      same(
+          "map that looks like a set", [](Writer& w) { w.map(1), w.text("$set"), w.array(0); },
+          R"({"$map": [["$set", []]]})"_json, R"({"$set": []})"),
+      same(
+          "map that looks like a map", [](Writer& w) { w.map(1), w.text("$map"), w.nil(); },
+          R"({"$map": [["$map", null]]})"_json, R"({"$map": null})"),
+      same(
+          "map that looks like a reference",
+          [](Writer& w) { w.map(2), w.text("$ref"), w.nil(), w.text("$type"), w.nil(); },
+          R"({"$map": [["$ref", null], ["$type", null]]})"_json, R"({"$ref": null, "$type": null})"),
+      {"map with a dollar key of no form",
+       [](Writer& w) { w.map(1), w.text("$oid"), w.text("x"); },
+       {{"$oid", "x"}},
+       R"({"$map": [["$oid", "x"]]})"_json,
+       R"({"$oid": "x"})"},
+      {"bytes",
+       [](Writer& w) { w.bytes(as_bytes(std::string_view("\0\1\2", 3))); },
+       binary(std::string_view("\0\1\2", 3)),
+       {{"$bytes", "AAEC"}},
+       R"(b"\x00\x01\x02")"},
       {"NaN", [](Writer& w) { w.floating(std::nan("")); }, std::nan(""), {{"$float", "nan"}}, "nan"},
       {"infinity", [=](Writer& w) { w.floating(infinity); }, infinity, {{"$float", "inf"}}, "inf"},
       {"minus infinity", [=](Writer& w) { w.floating(-infinity); }, -infinity, {{"$float", "-inf"}}, "-inf"},
-      same("tuple", [](Writer& w) { w.extension(Extension::tuple, as_bytes("\x01\xa1""a")); }, {{"$tuple", {1, "a"}}},
-           R"((1, "a"))"),
-      same("tuple of one", [](Writer& w) { w.extension(Extension::tuple, as_bytes("\x01")); }, {{"$tuple", {1}}}, "(1,)"),
-      same("empty tuple", [](Writer& w) { w.extension(Extension::tuple, {}); }, {{"$tuple", json::array()}}, "()"),
-      same("set", [](Writer& w) { w.extension(Extension::set, as_bytes("\x01\x02")); }, {{"$set", {1, 2}}}, "{1, 2}"),
-      same("empty set", [](Writer& w) { w.extension(Extension::set, {}); }, {{"$set", json::array()}}, "set()"),
-      same("nested tuple", [](Writer& w) { w.extension(Extension::tuple, as_bytes("\xd4\x02\x01")); },
-           {{"$tuple", {{{"$tuple", {1}}}}}}, "((1,),)"),
-      same("big integer",
-           [](Writer& w) { w.extension(Extension::integer, as_bytes(std::string_view("\1\0\0\0\0\0\0\0\0", 9))); },
-           {{"$int", "18446744073709551616"}}, "18446744073709551616"),
-      same("negative big integer",
-           [](Writer& w) { w.extension(Extension::integer, as_bytes("\xff\x7f\xff\xff\xff\xff\xff\xff\xff")); },
-           {{"$int", "-9223372036854775809"}}, "-9223372036854775809"),
-      same("reference", [](Writer& w) { w.reference({3, 7}); }, {{"$ref", 7}, {"$type", "list"}}, "<list 7>"),
-      same("reference to a type not known here", [](Writer& w) { w.reference({200, 7}); }, {{"$ref", 7}, {"$type", 200}},
-           "<object of type 200, 7>"),
-      {"foreign value", [](Writer& w) { w.extension(Extension::foreign, as_bytes("pabc")); },
-       {{"$foreign", "p"}, {"$bytes", binary("abc")}}, {{"$foreign", "p"}, {"$bytes", "YWJj"}}, "<foreign \"p\", 3 bytes>"},
-      {"other extension", [](Writer& w) { w.extension(static_cast<Extension>(17), as_bytes("abc")); },
-       {{"$extension", 17}, {"$bytes", binary("abc")}}, {{"$extension", 17}, {"$bytes", "YWJj"}},
+      same(
+          "tuple",
+          [](Writer& w) {
+            w.extension(Extension::tuple, as_bytes("\x01\xa1"
+                                                   "a"));
+          },
+          {{"$tuple", {1, "a"}}}, R"((1, "a"))"),
+      same(
+          "tuple of one", [](Writer& w) { w.extension(Extension::tuple, as_bytes("\x01")); },
+          {{"$tuple", {1}}}, "(1,)"),
+      same(
+          "empty tuple", [](Writer& w) { w.extension(Extension::tuple, {}); }, {{"$tuple", json::array()}},
+          "()"),
+      same(
+          "set", [](Writer& w) { w.extension(Extension::set, as_bytes("\x01\x02")); }, {{"$set", {1, 2}}},
+          "{1, 2}"),
+      same(
+          "empty set", [](Writer& w) { w.extension(Extension::set, {}); }, {{"$set", json::array()}},
+          "set()"),
+      same(
+          "nested tuple", [](Writer& w) { w.extension(Extension::tuple, as_bytes("\xd4\x02\x01")); },
+          {{"$tuple", {{{"$tuple", {1}}}}}}, "((1,),)"),
+      same(
+          "big integer",
+          [](Writer& w) {
+            w.extension(Extension::integer, as_bytes(std::string_view("\1\0\0\0\0\0\0\0\0", 9)));
+          },
+          {{"$int", "18446744073709551616"}}, "18446744073709551616"),
+      same(
+          "negative big integer",
+          [](Writer& w) {
+            w.extension(Extension::integer, as_bytes("\xff\x7f\xff\xff\xff\xff\xff\xff\xff"));
+          },
+          {{"$int", "-9223372036854775809"}}, "-9223372036854775809"),
+      same(
+          "reference",
+          [](Writer& w) {
+            w.reference({3, 7});
+          },
+          {{"$ref", 7}, {"$type", "list"}}, "<list 7>"),
+      same(
+          "reference to a type not known here",
+          [](Writer& w) {
+            w.reference({200, 7});
+          },
+          {{"$ref", 7}, {"$type", 200}}, "<object of type 200, 7>"),
+      {"foreign value",
+       [](Writer& w) { w.extension(Extension::foreign, as_bytes("pabc")); },
+       {{"$foreign", "p"}, {"$bytes", binary("abc")}},
+       {{"$foreign", "p"}, {"$bytes", "YWJj"}},
+       "<foreign \"p\", 3 bytes>"},
+      {"other extension",
+       [](Writer& w) { w.extension(static_cast<Extension>(17), as_bytes("abc")); },
+       {{"$extension", 17}, {"$bytes", binary("abc")}},
+       {{"$extension", 17}, {"$bytes", "YWJj"}},
        "<extension 17, 3 bytes>"},
-      {"reference of a wrong length", [](Writer& w) { w.extension(Extension::reference, as_bytes("abc")); },
-       {{"$extension", 1}, {"$bytes", binary("abc")}}, {{"$extension", 1}, {"$bytes", "YWJj"}}, "<extension 1, 3 bytes>"},
-      same("timestamp of 4 bytes", [](Writer& w) { timestamp(w, 951825600, 0); }, {{"$timestamp", "2000-02-29T12:00:00Z"}},
-           "2000-02-29T12:00:00Z"),
-      same("timestamp of 8 bytes", [](Writer& w) { timestamp(w, 0, 500'000'000); },
-           {{"$timestamp", "1970-01-01T00:00:00.5Z"}}, "1970-01-01T00:00:00.5Z"),
-      same("timestamp of 12 bytes", [](Writer& w) { timestamp(w, -1, 1); },
-           {{"$timestamp", "1969-12-31T23:59:59.000000001Z"}}, "1969-12-31T23:59:59.000000001Z"),
-      same("timestamp before the year 0", [](Writer& w) { timestamp(w, -62'167'219'201, 5); },
-           {{"$timestamp", {-62'167'219'201, 5}}}, "<-62167219201 s and 5 ns since 1970>"),
-      same("timestamp beyond the year 9999", [](Writer& w) { timestamp(w, 253'402'300'800, 0); },
-           {{"$timestamp", {253'402'300'800, 0}}}, "<253402300800 s and 0 ns since 1970>"),
+      {"reference of a wrong length",
+       [](Writer& w) { w.extension(Extension::reference, as_bytes("abc")); },
+       {{"$extension", 1}, {"$bytes", binary("abc")}},
+       {{"$extension", 1}, {"$bytes", "YWJj"}},
+       "<extension 1, 3 bytes>"},
+      same(
+          "timestamp of 4 bytes", [](Writer& w) { timestamp(w, 951825600, 0); },
+          {{"$timestamp", "2000-02-29T12:00:00Z"}}, "2000-02-29T12:00:00Z"),
+      same(
+          "timestamp of 8 bytes", [](Writer& w) { timestamp(w, 0, 500'000'000); },
+          {{"$timestamp", "1970-01-01T00:00:00.5Z"}}, "1970-01-01T00:00:00.5Z"),
+      same(
+          "timestamp of 12 bytes", [](Writer& w) { timestamp(w, -1, 1); },
+          {{"$timestamp", "1969-12-31T23:59:59.000000001Z"}}, "1969-12-31T23:59:59.000000001Z"),
+      same(
+          "timestamp before the year 0", [](Writer& w) { timestamp(w, -62'167'219'201, 5); },
+          {{"$timestamp", {-62'167'219'201, 5}}}, "<-62167219201 s and 5 ns since 1970>"),
+      same(
+          "timestamp beyond the year 9999", [](Writer& w) { timestamp(w, 253'402'300'800, 0); },
+          {{"$timestamp", {253'402'300'800, 0}}}, "<253402300800 s and 0 ns since 1970>"),
   };
 }
 
@@ -186,11 +256,14 @@ TEST_P(RefusedJson, SaysWhatWasExpected) {
 INSTANTIATE_TEST_SUITE_P(
     Forms, RefusedJson,
     testing::Values(BadForm{R"({"$map": {}})", "$map must be an array of [key, value] arrays"},
-                    BadForm{R"({"$map": [1]})", "$map must be"}, BadForm{R"({"$map": [[1, 2, 3]]})", "$map must be"},
-                    BadForm{R"({"$tuple": 5})", "$tuple must be an array"}, BadForm{R"({"$set": {"a": 1}})", "$set must be"},
-                    BadForm{R"({"$int": "five"})", "$int must be"}, BadForm{R"({"$int": ""})", "$int must be"},
-                    BadForm{R"({"$int": "-"})", "$int must be"}, BadForm{R"({"$int": "0x"})", "$int must be"},
-                    BadForm{R"({"$int": 0.5})", "$int must be"}, BadForm{R"({"$float": "big"})", "$float must be"},
+                    BadForm{R"({"$map": [1]})", "$map must be"},
+                    BadForm{R"({"$map": [[1, 2, 3]]})", "$map must be"},
+                    BadForm{R"({"$tuple": 5})", "$tuple must be an array"},
+                    BadForm{R"({"$set": {"a": 1}})", "$set must be"},
+                    BadForm{R"({"$int": "five"})", "$int must be"},
+                    BadForm{R"({"$int": ""})", "$int must be"}, BadForm{R"({"$int": "-"})", "$int must be"},
+                    BadForm{R"({"$int": "0x"})", "$int must be"}, BadForm{R"({"$int": 0.5})", "$int must be"},
+                    BadForm{R"({"$float": "big"})", "$float must be"},
                     BadForm{R"({"$bytes": "AA"})", "$bytes must be base64"},
                     BadForm{R"({"$bytes": "A==="})", "$bytes must be base64"},
                     BadForm{R"({"$bytes": "AB=="})", "$bytes must be base64"},
@@ -212,8 +285,8 @@ INSTANTIATE_TEST_SUITE_P(
                     BadForm{R"({"$extension": 128, "$bytes": ""})", "$extension must be"}));
 
 TEST(WriteJson, TakesWhatLooksAlmostLikeAFormAsTheObjectItIs) {
-  for (const char* text : {R"({"$set": [], "more": 1})", R"({"$ref": 7})", R"({"$type": "list"})", R"({"$": 1})",
-                           R"({"$foreign": "p"})", R"({"$Map": []})"})
+  for (const char* text : {R"({"$set": [], "more": 1})", R"({"$ref": 7})", R"({"$type": "list"})",
+                           R"({"$": 1})", R"({"$foreign": "p"})", R"({"$Map": []})"})
     EXPECT_EQ(to_plain_json(as_bytes(written(json::parse(text)))), json::parse(text)) << text;
 }
 
@@ -254,7 +327,8 @@ TEST(WriteJson, DecimalIntegersOfEveryLengthComeBack) {
   }
 }
 
-// ---- depth and damage ---------------------------------------------------------------------------------------
+// ---- depth and damage
+// ---------------------------------------------------------------------------------------
 
 TEST(JsonDepth, AThousandLevelsGoThereAndBack) {
   for (const char* level : {"\x91", "\x81\xa1""a"}) {

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstdio>
+#include <utility>
 
 #include "tandem/ops/all.hpp"
 
@@ -14,7 +15,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+void print(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+}
 
 /// Names, paths and addresses come from outside: what is not UTF-8 shows as U+FFFD.
 std::string dump(const Json& json, int indent = -1) {
@@ -30,8 +33,8 @@ std::string shown_name(const nlohmann::json& name) {
   if (name.is_null()) return "-";
   const auto& text = name.get_ref<const std::string&>();
   bool plain = text != "-" && std::none_of(text.begin(), text.end(), [](char c) {
-    return static_cast<unsigned char>(c) <= ' ' || c == '"' || c == 0x7f;
-  });
+                 return static_cast<unsigned char>(c) <= ' ' || c == '"' || c == 0x7f;
+               });
   if (plain) return text;
   wire::Buffer buffer;
   wire::Writer(buffer).text(text);
@@ -50,7 +53,8 @@ std::shared_ptr<RemoteObject> find(const Manager& manager, const GetRequest& req
 
 void print_contents(const RemoteObject& object) {
   each_element(object, [](const RawValue* key, const RawValue& value) {
-    print(key == nullptr ? shown(value, false) + "\n" : shown(*key, false) + ": " + shown(value, false) + "\n");
+    print(key == nullptr ? shown(value, false) + "\n"
+                         : shown(*key, false) + ": " + shown(value, false) + "\n");
   });
 }
 
@@ -59,48 +63,51 @@ void print_json_contents(const RemoteObject& object) {
   const std::uint8_t type = object.reference().type;
   const bool keyed = type == ops::Dict::number || type == ops::Namespace::number;
   const bool single = type == ops::Value::number;
-  print(fmt::format("{{\"type\":{},{}:", dump(hosted_type_name(type)),
-                    single ? "\"value\"" : keyed ? "\"entries\"" : "\"items\""));
-  if (!single) print("[");
-  bool first = true;
+  const std::string_view field = single ? "value\":" : keyed ? "entries\":[" : "items\":[";
+  std::string before = fmt::format("{{\"type\":{},\"{}", dump(hosted_type_name(type)), field);
   each_element(object, [&](const RawValue* key, const RawValue& value) {
-    if (!first) print(",\n ");
-    first = false;
+    print(std::exchange(before, ",\n "));
     print(key == nullptr ? shown(value, true) : "[" + shown(*key, true) + "," + shown(value, true) + "]");
   });
+  if (before.front() == '{') print(before);
   print(single ? "}\n" : "]}\n");
 }
 
-std::string shown_scalar(const nlohmann::json& json) { return json.is_string() ? json.get<std::string>() : dump(json); }
+std::string shown_scalar(const nlohmann::json& json) {
+  return json.is_string() ? json.get<std::string>() : dump(json);
+}
 
 }  // namespace
 
 void list_objects(const Manager& manager, const ListRequest& request, bool json) {
-  bool first = true;
-  print(json ? "[" : fmt::format("{:>10} {:<10} {:>10} {:>10} {:>14} {}\n", "ID", "TYPE", "SIZE", "REFERENCES",
-                                 "MEMORY_BYTES", "NAME"));
+  constexpr std::string_view line = "{:>10} {:<10} {:>10} {:>10} {:>14} {}\n";
+  std::string before =
+      json ? "[" : fmt::format(line, "ID", "TYPE", "SIZE", "REFERENCES", "MEMORY_BYTES", "NAME");
+  bool none = true;
   each_object(manager, request.type, [&](const nlohmann::json& object) {
+    print(std::exchange(before, json ? ",\n " : ""));
+    none = false;
     if (json) {
       Json ordered;
       for (const char* field : {"id", "name", "type", "size", "references", "memory_bytes"})
         ordered[field] = object.at(field);
-      print((first ? "" : ",\n ") + dump(ordered));
-      first = false;
-    } else {
-      print(fmt::format("{:>10} {:<10} {:>10} {:>10} {:>14} {}\n", object.at("id").get<std::uint64_t>(),
-                        object.at("type").get<std::string>(), object.at("size").get<std::uint64_t>(),
-                        object.at("references").get<std::uint64_t>(), object.at("memory_bytes").get<std::uint64_t>(),
-                        shown_name(object.at("name"))));
+      return print(dump(ordered));
     }
+    auto number = [&](const char* field) { return object.at(field).get<std::uint64_t>(); };
+    print(fmt::format(line, number("id"), object.at("type").get<std::string>(), number("size"),
+                      number("references"), number("memory_bytes"), shown_name(object.at("name"))));
   });
+  if (none) print(before);
   if (json) print("]\n");
 }
 
 void get(const Manager& manager, const GetRequest& request, bool json) {
   std::shared_ptr<RemoteObject> object = find(manager, request);
   if (request.key) return print(shown(read_element(*object, *request.key), json) + "\n");
-  if (json) print_json_contents(*object);
-  else print_contents(*object);
+  if (json)
+    print_json_contents(*object);
+  else
+    print_contents(*object);
 }
 
 void show_information(const Manager& manager, bool json) {
@@ -124,8 +131,10 @@ void ping(const Manager& manager, bool json) {
   const auto before = std::chrono::steady_clock::now();
   manager.ping();
   const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - before;
-  if (json) print(dump({{"address", manager.address()}, {"round_trip_us", took.count()}}) + "\n");
-  else print(fmt::format("{} answers in {:.1f} us\n", manager.address(), took.count()));
+  if (json)
+    print(dump({{"address", manager.address()}, {"round_trip_us", took.count()}}) + "\n");
+  else
+    print(fmt::format("{} answers in {:.1f} us\n", manager.address(), took.count()));
 }
 
 }  // namespace tandem::client

@@ -1,5 +1,6 @@
 #pragma once
-// What the command line does once it knows what is wanted. Results go to standard output; failures are exceptions.
+// What the command line does once it knows what is wanted. Results go to standard output; failures are
+// exceptions.
 
 #include <optional>
 #include <string>
@@ -20,14 +21,14 @@ struct GetRequest {
 
 // With `json` the output is one JSON document, values in display form (json.hpp).
 
-/// ls      a line for each object; or an array of {"id", "name", "type", "size", "references", "memory_bytes"}
+/// A line for each object; or an array of {"id", "name", "type", "size", "references", "memory_bytes"}.
 void list_objects(const Manager& manager, const ListRequest& request, bool json);
-/// get     KEY: VALUE or VALUE lines, as to_text() has them; or {"type", "entries": [[key, value], …]}, {"type", "items":
-///         […]}, {"type", "value"}; with a key its value alone
+/// Lines of KEY: VALUE or of VALUE, as to_text() has them; or {"type", "entries": [[key, value], …]}, {"type",
+/// "items": […]}, {"type", "value"}. With a key its value alone.
 void get(const Manager& manager, const GetRequest& request, bool json);
-/// info    what the manager says of itself
+/// What the manager says of itself.
 void show_information(const Manager& manager, bool json);
-/// ping    how long one round trip takes
+/// How long one round trip takes.
 void ping(const Manager& manager, bool json);
 
 }  // namespace tandem::client

@@ -29,15 +29,18 @@ RawValue written(F&& write) {
 
 RawValue key_value(const ElementKey& key) {
   return written([&](wire::Writer& out) {
-    if (key.json) write_json(out, nlohmann::json::parse(key.text));
-    else out.text(key.text);
+    if (key.json)
+      write_json(out, nlohmann::json::parse(key.text));
+    else
+      out.text(key.text);
   });
 }
 
 std::string attribute_name(const ElementKey& key) {
   RawValue value = key_value(key);
   std::string_view name;
-  if (!wire::Reader(value.view()).text(name)) throw ValueError("names in a namespace are texts, unlike " + key.text);
+  if (!wire::Reader(value.view()).text(name))
+    throw ValueError("names in a namespace are texts, unlike " + key.text);
   return std::string(name);
 }
 
@@ -74,10 +77,14 @@ RawValue array_element(const std::uint8_t* at) {
   T element;
   std::memcpy(&element, at, sizeof element);
   return written([&](wire::Writer& out) {
-    if constexpr (std::is_same_v<T, float>) out.floating32(element);
-    else if constexpr (std::is_same_v<T, double>) out.floating(element);
-    else if constexpr (std::is_signed_v<T>) out.integer(std::int64_t{element});
-    else out.unsigned_integer(std::uint64_t{element});
+    if constexpr (std::is_same_v<T, float>)
+      out.floating32(element);
+    else if constexpr (std::is_same_v<T, double>)
+      out.floating(element);
+    else if constexpr (std::is_signed_v<T>)
+      out.integer(std::int64_t{element});
+    else
+      out.unsigned_integer(std::uint64_t{element});
   });
 }
 
@@ -100,8 +107,10 @@ void each_array_element(const RemoteObject& object, const OnElement& f) {
   for (const ArrayType& type : array_types) {
     if (code != std::string_view(&type.code, 1)) continue;
     for (std::int64_t begin = 0;; begin += array_page_elements) {
-      auto bytes = invoke<ops::Array::Slice, std::vector<std::uint8_t>>(object, begin, begin + array_page_elements);
-      for (std::size_t at = 0; at + type.bytes <= bytes.size(); at += type.bytes) f(nullptr, type.element(&bytes[at]));
+      auto bytes =
+          invoke<ops::Array::Slice, std::vector<std::uint8_t>>(object, begin, begin + array_page_elements);
+      for (std::size_t at = 0; at + type.bytes <= bytes.size(); at += type.bytes)
+        f(nullptr, type.element(&bytes[at]));
       if (bytes.size() < array_page_elements * type.bytes) return;
     }
   }
@@ -117,8 +126,8 @@ std::shared_ptr<RemoteObject> find_object(const Manager& manager, const std::str
 std::shared_ptr<RemoteObject> find_object(const Manager& manager, std::uint64_t id) {
   using Descriptions = std::pair<std::int64_t, std::vector<nlohmann::json>>;
   if (id > ops::Manager::id && id <= std::uint64_t{1} << 62) {
-    auto [next, found] =
-        invoke<ops::Manager::Objects, Descriptions>(manager_object(manager), static_cast<std::int64_t>(id - 1), 1);
+    auto [next, found] = invoke<ops::Manager::Objects, Descriptions>(manager_object(manager),
+                                                                     static_cast<std::int64_t>(id - 1), 1);
     for (std::uint8_t type = 1; !found.empty() && found[0].at("id") == id && type != 0; ++type)
       if (hosted_type_name(type) == found[0].at("type"))
         return std::make_shared<RemoteObject>(manager.connection(), wire::Reference{type, id}, false);
@@ -134,23 +143,24 @@ RawValue read_element(const RemoteObject& object, const ElementKey& key) {
     case ops::Array::number: return invoke<ops::Array::At, RawValue>(object, index_of(key));
     default: break;
   }
-  throw TypeError("the elements of a " + std::string(hosted_type_name(object.reference().type)) + " have no keys");
+  throw TypeError("the elements of a " + std::string(hosted_type_name(object.reference().type)) +
+                  " have no keys");
 }
 
-bool each_element(const RemoteObject& object, const OnElement& f) {
+void each_element(const RemoteObject& object, const OnElement& f) {
+  using Entries = std::vector<std::pair<RawValue, RawValue>>;
   switch (object.reference().type) {
-    case ops::Dict::number: each_entry(object, f); return true;
-    case ops::List::number: each_item<ops::List>(object, f); return true;
-    case ops::Set::number: each_item<ops::Set>(object, f); return true;
-    case ops::Array::number: each_array_element(object, f); return true;
-    case ops::Value::number: f(nullptr, invoke<ops::Value::Load, RawValue>(object)); return true;
+    case ops::Dict::number: return each_entry(object, f);
+    case ops::List::number: return each_item<ops::List>(object, f);
+    case ops::Set::number: return each_item<ops::Set>(object, f);
+    case ops::Array::number: return each_array_element(object, f);
+    case ops::Value::number: return f(nullptr, invoke<ops::Value::Load, RawValue>(object));
     case ops::Namespace::number:
-      for (const auto& [name, value] :
-           invoke<ops::Namespace::Snapshot, std::vector<std::pair<RawValue, RawValue>>>(object))
-        f(&name, value);
-      return true;
-    default: return false;
+      for (const auto& [name, value] : invoke<ops::Namespace::Snapshot, Entries>(object)) f(&name, value);
+      return;
+    default: break;
   }
+  throw TypeError("a " + std::string(hosted_type_name(object.reference().type)) + " has no contents to show");
 }
 
 void each_object(const Manager& manager, std::optional<std::string> type,

@@ -31,16 +31,17 @@ struct ElementKey {
   bool json = false;  // `text` is the JSON (json.hpp) of a key, and well-formed; else it is the key
 };
 
-/// One element: of a dict or namespace by key, of a list or array by index. KeyError, IndexError; ValueError for a key
-/// that cannot be one; TypeError for an object whose elements have none.
+/// One element: of a dict or namespace by key, of a list or array by index. KeyError, IndexError; ValueError
+/// for a key that cannot be one; TypeError for an object whose elements have none.
 RawValue read_element(const RemoteObject& object, const ElementKey& key);
 
-/// Calls `f` for each element in its order; `key` is null but for a dict or namespace. Each page is consistent, the
-/// whole need not be. Gives false and calls nothing for an object that has no elements to show.
+/// Calls `f` for each element in its order; `key` is null but for a dict or namespace. Each page is consistent,
+/// the whole need not be. TypeError, before any call, for an object without contents.
 using OnElement = std::function<void(const RawValue* key, const RawValue& value)>;
-bool each_element(const RemoteObject& object, const OnElement& f);
+void each_element(const RemoteObject& object, const OnElement& f);
 
-/// Calls `f` for each object of the manager, or each of one type, in the order of ids. TypeError: no such type.
+/// Calls `f` for each object of the manager, or each of one type, in the order of ids. TypeError: no such
+/// type.
 void each_object(const Manager& manager, std::optional<std::string> type,
                  const std::function<void(const nlohmann::json& description)>& f);
 

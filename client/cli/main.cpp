@@ -36,14 +36,16 @@ Manager attach(CommandLine& line) {
 
 void add_common(CLI::App& app, CommandLine& line) {
   app.set_version_flag("--version", "tandem " TANDEM_VERSION);
-  app.add_option("-a,--address", line.address,
-                 "the manager's address, e.g. unix:/path or tcp://127.0.0.1:7070 (where tandemd listens by itself)")
+  app.add_option(
+         "-a,--address", line.address,
+         "the manager's address, e.g. unix:/path or tcp://127.0.0.1:7070 (where tandemd listens by itself)")
       ->envname("TANDEM_ADDRESS")
       ->type_name("ADDRESS");
   app.add_option("--authkey-file", line.options.authkey_file, "file with the manager's key")
       ->envname("TANDEM_AUTHKEY_FILE")
       ->type_name("FILE");
-  app.add_option("--timeout", line.timeout_s, "seconds to wait for the manager at each step; 0: for ever (10)")
+  app.add_option("--timeout", line.timeout_s,
+                 "seconds to wait for the manager at each step; 0: for ever (10)")
       ->check(CLI::Range(0.0, 1e6))
       ->type_name("SECONDS");
   app.add_flag("--json", line.json,
@@ -52,7 +54,8 @@ void add_common(CLI::App& app, CommandLine& line) {
 
 CLI::App* add_list(CLI::App& app, CommandLine& line) {
   CLI::App* list = app.add_subcommand("ls", "list the hosted objects");
-  list->add_option("--type", line.list.type, "only those of one type: dict, list, set, namespace, value, array")
+  list->add_option("--type", line.list.type,
+                   "only those of one type: dict, list, set, namespace, value, array")
       ->type_name("TYPE");
   return list;
 }
@@ -61,9 +64,11 @@ CLI::App* add_get(CLI::App& app, CommandLine& line) {
   CLI::App* get = app.add_subcommand("get", "print an object's contents, or one element");
   get->add_option("NAME", line.get.name, "name of the object")->required()->type_name("");
   CLI::Option* key =
-      get->add_option("KEY", line.key, "key in a dict or namespace (a text, see --json-key), index in a list or array")
+      get->add_option("KEY", line.key,
+                      "key in a dict or namespace (a text, see --json-key), index in a list or array")
           ->type_name("");
-  get->add_flag("--json-key", line.json_key, R"(KEY is JSON: 17, 0.25, null, "text", {"$tuple": [1, 2]})")->needs(key);
+  get->add_flag("--json-key", line.json_key, R"(KEY is JSON: 17, 0.25, null, "text", {"$tuple": [1, 2]})")
+      ->needs(key);
   get->add_flag("--id", line.get.by_id, "NAME is an object's id, as ls shows it");
   return get;
 }

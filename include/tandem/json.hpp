@@ -17,12 +17,13 @@
 //                                     where the text cannot say it (years outside 0000…9999)
 //   any other extension               {"$extension": 17, "$bytes": …}
 //
-// A map whose JSON object could be taken for one of these forms is escaped: it becomes {"$map": …}. In display JSON
-// every map with a key that begins with "$" is escaped, so that a reader may take each "$" for a form. The same holds
-// for maps with a key that stands twice.
+// A map whose JSON object could be taken for one of these forms is escaped: it becomes {"$map": …}. In
+// display JSON every map with a key that begins with "$" is escaped, so that a reader may take each "$" for a
+// form. The same holds for maps with a key that stands twice.
 //
-// write_json() reads every form of both columns, so what was read can be written back; objects that are no form are
-// maps. JSON objects do not keep the order of a map's entries, and a length-padded encoding becomes the shortest one.
+// write_json() reads every form of both columns, so what was read can be written back; objects that are no
+// form are maps. JSON objects do not keep the order of a map's entries, and a length-padded encoding becomes
+// the shortest one.
 
 #include <cstdint>
 #include <string>
@@ -34,20 +35,21 @@
 
 namespace tandem {
 
-/// The plain JSON of one MessagePack value: what untyped proxies give. Throws ProtocolError where `value` is not one
-/// well-formed value or is nested deeper than any manager allows (1000).
+/// The plain JSON of one MessagePack value: what untyped proxies give. Throws ProtocolError where `value` is
+/// not one well-formed value or is nested deeper than any manager allows (1000).
 nlohmann::json to_plain_json(wire::Bytes value);
 
 /// The display JSON of one MessagePack value: text that any JSON tool can read. Errors as above.
 nlohmann::json to_display_json(wire::Bytes value);
 
-/// Appends the MessagePack value of `json`. Throws ValueError for an object that has the name of a form but not its
-/// shape, saying what was expected; ResourceExhausted when nested deeper than 1000.
+/// Appends the MessagePack value of `json`. Throws ValueError for an object that has the name of a form but
+/// not its shape, saying what was expected; ResourceExhausted when nested deeper than 1000.
 void write_json(wire::Writer& writer, const nlohmann::json& json);
 
 /// A value as a person reads it, in one line, entries in their order:
 ///   {"a": 1, 0.25: null, (1, 2): b"\x00"}   <list 7> for a reference, {1, 2} and set() for sets
-/// Cut behind about `bytes_max` bytes, which "…" marks. Never throws for malformed bytes; these show as <malformed>.
+/// Cut behind about `bytes_max` bytes, which "…" marks. Never throws for malformed bytes; these show as
+/// <malformed>.
 std::string to_text(wire::Bytes value, std::size_t bytes_max = static_cast<std::size_t>(-1));
 
 /// The name of a hosted type by its number ("dict", "list", …), empty when not known here.

@@ -9,7 +9,9 @@
 namespace tandem::server {
 namespace {
 
-bool is_alphanumeric(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool is_alphanumeric(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
 
 bool is_bearer_token(std::string_view token) {
   std::string_view body = token.substr(0, token.find_last_not_of('=') + 1);
@@ -18,7 +20,9 @@ bool is_bearer_token(std::string_view token) {
   });
 }
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 std::string lowered(std::string_view text) {
   std::string out(text);
@@ -52,8 +56,8 @@ void Access::check_host(const Request& request) const {
   if (request.hosts.size() != 1) throw Refused{400, "a request has one Host header"};
   std::string host = host_without_port(request.hosts[0]);
   if (std::find(hosts_.begin(), hosts_.end(), host) == hosts_.end() || host.empty())
-    throw Refused{421, "the Host header must name this machine: localhost, 127.0.0.1, [::1] or the address given with "
-                       "--debug"};
+    throw Refused{421, "the Host header must name this machine: localhost, 127.0.0.1, [::1], or the "
+                       "endpoint's own address"};
 }
 
 std::string host_without_port(std::string_view host) {
@@ -61,7 +65,8 @@ std::string host_without_port(std::string_view host) {
   if (host.starts_with('[') && end == 0) return {};
   std::string_view port = end < host.size() ? host.substr(end) : std::string_view();
   if (!port.empty() && port[0] != ':') return {};
-  if (!std::all_of(port.begin() + !port.empty(), port.end(), [](char c) { return c >= '0' && c <= '9'; })) return {};
+  if (!std::all_of(port.begin() + !port.empty(), port.end(), [](char c) { return c >= '0' && c <= '9'; }))
+    return {};
   return lowered(host.substr(0, end));
 }
 

@@ -1,7 +1,7 @@
 #pragma once
-// Who may look. Without a token: whoever can connect, which is then this machine only, and not through a browser that
-// a web page has led here (DNS rebinding): the Host header must name this machine. With a token: whoever knows it,
-// under any Host, since such a page does not.
+// Who may look. Without a token: whoever can connect, which is then this machine only, and not through a
+// browser that a web page has led here (DNS rebinding): the Host header must name this machine. With a token:
+// whoever knows it, under any Host, since such a page does not.
 
 #include <string>
 #include <string_view>
@@ -16,11 +16,12 @@ class Access {
   /// Shortest token that is taken.
   static constexpr std::size_t token_bytes_min = 16;
 
-  /// `token` empty: none. `own_hosts`: what the endpoint's address is called besides localhost, 127.0.0.1 and [::1].
-  /// Throws ValueError for a token that is short or cannot stand in a header (RFC 6750, b64token).
+  /// `token` empty: none. `own_hosts`: what the endpoint's address is called besides localhost, 127.0.0.1 and
+  /// [::1]. Throws ValueError for a token that is short or cannot stand in a header (RFC 6750, b64token).
   Access(std::string token, std::vector<std::string> own_hosts);
 
-  /// Throws Refused: 400 for no Host or several, 421 for a Host that is not this machine; 401 for no token or another.
+  /// Throws Refused: 400 for no Host or several, 421 for a Host that is not this machine; 401 for no token or
+  /// another.
   void check(const Request& request) const;
 
  private:

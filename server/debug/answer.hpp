@@ -1,5 +1,6 @@
 #pragma once
-// What the debug endpoint says to one request. Errors are JSON of one form: {"error": {"status": 404, "message": …}}.
+// What the debug endpoint says to one request. Errors are JSON of one form: {"error": {"status": 404,
+// "message": …}}.
 
 #include <string>
 #include <string_view>
@@ -13,9 +14,9 @@ namespace tandem::server {
 /// One HTTP request, as far as the endpoint looks at it.
 struct Request {
   std::string method;
-  std::string target;               // as sent: path and query, percent-encoded
-  std::vector<std::string> hosts;   // every Host header
-  std::string authorization;        // empty: none
+  std::string target;              // as sent: path and query, percent-encoded
+  std::vector<std::string> hosts;  // every Host header
+  std::string authorization;       // empty: none
 };
 
 struct Answer {
@@ -31,8 +32,8 @@ struct Refused {
   std::string message;
 };
 
-/// For people too: a line for each field, and a line for each element of a field. Text from outside need not be UTF-8;
-/// what is not shows as U+FFFD.
+/// For people too: a line for each field, and a line for each element of a field. Text from outside need not
+/// be UTF-8; what is not shows as U+FFFD.
 std::string dump(const nlohmann::ordered_json& object);
 
 Answer error_answer(int status, std::string_view message);

@@ -61,7 +61,8 @@ bool Ask::operator()(Question question) {
   post_([slip, dropped = std::make_shared<AtDestruction<decltype(give_up)>>(give_up)] { slip->run(); });
 
   std::unique_lock lock(shared_->mutex);
-  shared_->changed.wait_until(lock, deadline, [&] { return slip->state != State::waiting || shared_->closed; });
+  shared_->changed.wait_until(lock, deadline,
+                              [&] { return slip->state != State::waiting || shared_->closed; });
   if (slip->state == State::waiting) slip->state = State::given_up;
   // A question that has begun refers to the stack of whoever asked: see it through. Questions are short.
   shared_->changed.wait(lock, [&] { return slip->state != State::running; });

@@ -1,6 +1,6 @@
 #pragma once
-// The only way from the debug endpoint's threads to the engine: a question is run on the engine's thread, and the
-// thread that asks waits for it, but not for ever.
+// The only way from the debug endpoint's threads to the engine: a question is run on the engine's thread, and
+// the thread that asks waits for it, but not for ever.
 
 #include <chrono>
 #include <condition_variable>
@@ -15,16 +15,17 @@ namespace tandem::server {
 
 class Ask {
  public:
-  /// Has `work` run on the engine's thread, soon. May destroy it without running it when the manager is stopping.
+  /// Has `work` run on the engine's thread, soon. May destroy it without running it when the manager is
+  /// stopping.
   using Post = std::function<void(std::function<void()> work)>;
   using Question = std::function<void(const View&)>;
 
   Ask(Post post, const View& view, std::chrono::milliseconds patience)
       : post_(std::move(post)), view_(view), patience_(patience) {}
 
-  /// Runs `question` on the engine's thread and returns behind it; what it throws is thrown here. False: the engine
-  /// did not come to it in time, or the manager is stopping; then it does not run later either. Any thread but the
-  /// engine's.
+  /// Runs `question` on the engine's thread and returns behind it; what it throws is thrown here. False: the
+  /// engine did not come to it in time, or the manager is stopping; then it does not run later either. Any
+  /// thread but the engine's.
   bool operator()(Question question);
 
   /// Everyone who waits gets false, and so does everyone who asks from now on.

@@ -14,22 +14,22 @@ class Content {
   /// A page ends behind the element that makes it `count_max` elements or more than `bytes_max` bytes.
   Content(std::uint64_t count_max, std::uint64_t bytes_max) : count_max_(count_max), bytes_max_(bytes_max) {}
 
-  /// Copies the elements behind `cursor`, of which the first `skip` are left out; gives the cursor to go on from, none
-  /// at the end. On the engine's thread. Counts off elements_skipped_max elements at most, and then wants to be called
-  /// again with what it gave.
+  /// Copies the elements behind `cursor`, of which the first `skip` are left out; gives the cursor to go on
+  /// from, none at the end. On the engine's thread. Counts off elements_skipped_max elements at most, and
+  /// then wants to be called again with what it gave.
   std::optional<std::uint64_t> copy(const Object& object, std::uint64_t cursor, std::uint64_t& skip);
   static constexpr std::uint64_t elements_skipped_max = 20'000;
 
   bool keyed() const { return keyed_; }
   std::uint64_t count() const { return pieces_.size() / (keyed_ ? 2 : 1); }
-  /// [item, …] or [[key, value], …] in display JSON (tandem/json.hpp). A key or value that alone takes more than
-  /// bytes_max is {"$truncated": its bytes, "$kind": "text"}.
+  /// [item, …] or [[key, value], …] in display JSON (tandem/json.hpp). A key or value that alone takes more
+  /// than bytes_max is {"$truncated": its bytes, "$kind": "text"}.
   nlohmann::ordered_json json() const;
 
  private:
   struct Piece {
-    std::size_t begin = 0;      // in bytes_
-    std::uint64_t bytes = 0;    // of the value; not copied when it is truncated
+    std::size_t begin = 0;    // in bytes_
+    std::uint64_t bytes = 0;  // of the value; not copied when it is truncated
     wire::Kind kind = wire::Kind::nil;
     bool truncated = false;
   };

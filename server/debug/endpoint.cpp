@@ -27,7 +27,8 @@ Address parse_address(const std::string& text) {
   try {
     return Address::parse("tcp://" + text);
   } catch (const ValueError&) {
-    throw ValueError("debug address '" + text + "': it has the form host:port, e.g. 127.0.0.1:7071 or [::1]:7071");
+    throw ValueError("debug address '" + text +
+                     "': it has the form host:port, e.g. 127.0.0.1:7071 or [::1]:7071");
   }
 }
 
@@ -49,11 +50,13 @@ bool is_loopback(const sockaddr& address) {
     return (ntohl(v4.sin_addr.s_addr) >> 24) == 127;
   }
   const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
-  return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) || (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) && v6.sin6_addr.s6_addr[12] == 127);
+  return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) ||
+         (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) && v6.sin6_addr.s6_addr[12] == 127);
 }
 
 [[noreturn]] void throw_listen_error(const std::string& where, int error) {
-  throw ConnectionError("debug endpoint: cannot listen on " + where + ": " + std::system_category().message(error));
+  throw ConnectionError("debug endpoint: cannot listen on " + where + ": " +
+                        std::system_category().message(error));
 }
 
 int listen_on(const addrinfo& where, const std::string& text) {
@@ -97,24 +100,31 @@ DebugEndpoint::DebugEndpoint(DebugOptions options, Ask::Post post, const View& v
   const Address address = parse_address(options.address);
   AddressInfo found = resolve(address);
   if (options.token.empty() && !is_loopback(*found->ai_addr))
-    throw ValueError("debug address " + options.address +
-                     " can be reached from other machines: it needs a debug token, which requests must then carry");
+    throw ValueError(
+        "debug address " + options.address +
+        " can be reached from other machines: it needs a debug token, which requests must then carry");
   int listening = listen_on(*found, options.address);
   try {
     Bound bound = bound_to(listening);
-    std::string given = address.host().find(':') == std::string::npos ? address.host() : "[" + address.host() + "]";
+    std::string given =
+        address.host().find(':') == std::string::npos ? address.host() : "[" + address.host() + "]";
     address_ = bound.host + ":" + std::to_string(bound.port);
     access_ = std::make_unique<Access>(std::move(options.token), std::vector{bound.host, given});
-    http_ = std::make_unique<HttpServer>(listening, options.http, [this](const Request& r) { return answer(r); });
+    http_ =
+        std::make_unique<HttpServer>(listening, options.http, [this](const Request& r) { return answer(r); });
   } catch (...) {
     ::close(listening);
     throw;
   }
 }
 
-DebugEndpoint::~DebugEndpoint() { stop(); }
+DebugEndpoint::~DebugEndpoint() {
+  stop();
+}
 
-void DebugEndpoint::start() { http_->start(); }
+void DebugEndpoint::start() {
+  http_->start();
+}
 
 void DebugEndpoint::stop() {
   ask_.close();

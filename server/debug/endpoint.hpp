@@ -1,6 +1,6 @@
 #pragma once
-// The debug endpoint of one manager: HTTP and JSON, for reading only. Runs on threads of its own, which ask the
-// engine's thread (ask.hpp) and touch nothing of it themselves.
+// The debug endpoint of one manager: HTTP and JSON, for reading only. Runs on threads of its own, which ask
+// the engine's thread (ask.hpp) and touch nothing of it themselves.
 
 #include <cstdint>
 #include <memory>
@@ -16,7 +16,8 @@ namespace tandem::server {
 struct DebugOptions {
   /// "host:port", e.g. "127.0.0.1:7071", "[::1]:0"; port 0 asks the system for a free one.
   std::string address;
-  /// What every request then needs as `Authorization: Bearer TOKEN`; needed on addresses that other machines can reach.
+  /// What every request then needs as `Authorization: Bearer TOKEN`; needed on addresses that other machines
+  /// can reach.
   std::string token;
   Background background;
   HttpLimits http;
@@ -26,8 +27,8 @@ struct DebugOptions {
 
 class DebugEndpoint {
  public:
-  /// Listens, but answers nobody before start(). Throws ValueError (the address; no token where one is needed),
-  /// ConnectionError (the address cannot be listened on). `view` outlives the endpoint.
+  /// Listens, but answers nobody before start(). Throws ValueError (the address; no token where one is
+  /// needed), ConnectionError (the address cannot be listened on). `view` outlives the endpoint.
   DebugEndpoint(DebugOptions options, Ask::Post post, const View& view);
   /// stop().
   ~DebugEndpoint();
@@ -35,8 +36,8 @@ class DebugEndpoint {
   DebugEndpoint& operator=(const DebugEndpoint&) = delete;
 
   void start();
-  /// Returns when its threads are gone: from then on `post` is not called any more. May be called again, and from the
-  /// engine's thread too.
+  /// Returns when its threads are gone: from then on `post` is not called any more. May be called again, and
+  /// from the engine's thread too.
   void stop();
 
   /// "host:port" with the real port.

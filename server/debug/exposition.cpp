@@ -23,14 +23,18 @@ class Exposition {
  public:
   void begin(std::string_view name, std::string_view help, std::string_view kind) {
     name_ = "tandem_" + std::string(name);
-    text_ += "# HELP " + name_ + " " + escaped(help, false) + "\n# TYPE " + name_ + " " + std::string(kind) + "\n";
+    text_ +=
+        "# HELP " + name_ + " " + escaped(help, false) + "\n# TYPE " + name_ + " " + std::string(kind) + "\n";
   }
   /// `suffix`: of a histogram's series.
   template <class Number>
   void sample(std::string_view suffix, const Labels& labels, Number value) {
     text_.append(name_).append(suffix);
     for (std::size_t i = 0; i < labels.size(); ++i)
-      text_.append(i == 0 ? "{" : ",").append(labels[i].first).append("=\"").append(escaped(labels[i].second, true)) += '"';
+      text_.append(i == 0 ? "{" : ",")
+          .append(labels[i].first)
+          .append("=\"")
+          .append(escaped(labels[i].second, true)) += '"';
     if (!labels.empty()) text_ += '}';
     text_.append(" ").append(to_text(value)) += '\n';
   }
@@ -40,9 +44,12 @@ class Exposition {
   static std::string escaped(std::string_view text, bool quoted) {
     std::string out;
     for (char c : text) {
-      if (c == '\n') out += "\\n";
-      else if (c == '\\' || (c == '"' && quoted)) out.append("\\") += c;
-      else out += c;
+      if (c == '\n')
+        out += "\\n";
+      else if (c == '\\' || (c == '"' && quoted))
+        out.append("\\") += c;
+      else
+        out += c;
     }
     return out;
   }
@@ -81,7 +88,8 @@ void write_operations(Exposition& out, const MetricsSnapshot& snapshot) {
   out.begin("operation_seconds", "Time that operations took inside the manager.", "histogram");
   for (const CountedOperation& one : snapshot.operations)
     if (one.counts.count != 0) write_histogram(out, labels_of(one), one.counts);
-  out.begin("operations_unresolved_total", "Requests for objects or operations that are not there.", "counter");
+  out.begin("operations_unresolved_total", "Requests for objects or operations that are not there.",
+            "counter");
   out.sample("", {}, snapshot.unresolved.count);
 }
 
@@ -90,7 +98,8 @@ void write_others(Exposition& out, const std::vector<Metric>& metrics) {
   for (const Metric& metric : metrics) {
     bool counter = metric.kind == Metric::Kind::counter;
     if (metric.name != before)
-      out.begin(std::string(metric.name) + (counter ? "_total" : ""), metric.help, counter ? "counter" : "gauge");
+      out.begin(std::string(metric.name) + (counter ? "_total" : ""), metric.help,
+                counter ? "counter" : "gauge");
     before = metric.name;
     out.sample("", metric.labels, metric.value);
   }
@@ -115,14 +124,16 @@ MetricsSnapshot copy_metrics(const View& view) {
   gauge("objects", "Hosted objects.", engine.registry().size());
   gauge("sessions", "Client processes.", view.sessions_count());
   gauge("objects_memory_bytes", "Memory held by hosted objects.", engine.registry().memory_bytes());
-  gauge("memory_bytes_max", "Limit of the memory held by objects and messages.", engine.limits().memory_bytes_max);
+  gauge("memory_bytes_max", "Limit of the memory held by objects and messages.",
+        engine.limits().memory_bytes_max);
   gauge("start_time_seconds", "When the manager was started, as Unix time.", 0);
   snapshot.others.back().value = static_cast<double>(engine.facts().started_ms) / 1e3;
-  snapshot.others.push_back({"info",
-                             "Always 1; its labels say which manager this is.",
-                             Metric::Kind::gauge,
-                             {{"version", engine.facts().version}, {"incarnation", engine.facts().incarnation_hex}},
-                             1});
+  snapshot.others.push_back(
+      {"info",
+       "Always 1; its labels say which manager this is.",
+       Metric::Kind::gauge,
+       {{"version", engine.facts().version}, {"incarnation", engine.facts().incarnation_hex}},
+       1});
   return snapshot;
 }
 

@@ -25,8 +25,8 @@ struct MetricsSnapshot {
 std::vector<CountedOperation> copy_operations(const View& view);
 MetricsSnapshot copy_metrics(const View& view);
 
-/// Operations have the labels type and op. Their histograms begin with the first call; until then there are only the
-/// counters, at 0.
+/// Operations have the labels type and op. Their histograms begin with the first call; until then there are
+/// only the counters, at 0.
 std::string to_exposition(const MetricsSnapshot& snapshot, double uptime_s);
 
 }  // namespace tandem::server

@@ -1,7 +1,7 @@
 #pragma once
-// HTTP for the debug endpoint: connections are accepted by one thread and served by a fixed few, none of which is the
-// engine's. cpp-httplib reads the requests and writes the responses; sockets and time limits are ours, so that a client
-// that sends or reads slowly costs a thread for a limited time only:
+// HTTP for the debug endpoint: connections are accepted by one thread and served by a fixed few, none of
+// which is the engine's. cpp-httplib reads the requests and writes the responses; sockets and time limits are
+// ours, so that a client that sends or reads slowly costs a thread for a limited time only:
 //
 //   one request per connection, its head in head_bytes_max and within head_ms_max of being accepted, no body
 //   the response taken within response_ms_max
@@ -38,7 +38,8 @@ class HttpFormat {
   explicit HttpFormat(Handle handle);
   ~HttpFormat();
 
-  /// The response to a request with this head: request line and header lines, with the empty line behind them.
+  /// The response to a request with this head: request line and header lines, with the empty line behind
+  /// them.
   std::string respond(std::string_view head) const;
   /// A response to no request in particular.
   static std::string respond_error(int status, std::string_view message);
@@ -58,7 +59,8 @@ class HttpServer {
   HttpServer& operator=(const HttpServer&) = delete;
 
   void start();
-  /// Closes every connection, also those that are being answered, and waits for the threads. May be called again.
+  /// Closes every connection, also those that are being answered, and waits for the threads. May be called
+  /// again.
   void stop();
 
  private:

@@ -76,10 +76,11 @@ class HttpFormat::Parser final : public httplib::Server {
  public:
   explicit Parser(Handle handle) {
     set_default_headers(headers_of_all());
-    set_pre_routing_handler([handle = std::move(handle)](const httplib::Request& http, httplib::Response& response) {
-      put(handle(request_of(http)), response);
-      return HandlerResponse::Handled;
-    });
+    set_pre_routing_handler(
+        [handle = std::move(handle)](const httplib::Request& http, httplib::Response& response) {
+          put(handle(request_of(http)), response);
+          return HandlerResponse::Handled;
+        });
     // What the library refuses by itself comes without a body.
     set_error_handler([](const httplib::Request&, httplib::Response& response) {
       if (response.body.empty()) put(error_answer(response.status, message_of(response.status)), response);
@@ -100,13 +101,16 @@ class HttpFormat::Parser final : public httplib::Server {
 HttpFormat::HttpFormat(Handle handle) : parser_(std::make_unique<Parser>(std::move(handle))) {}
 HttpFormat::~HttpFormat() = default;
 
-std::string HttpFormat::respond(std::string_view head) const { return parser_->respond(head); }
+std::string HttpFormat::respond(std::string_view head) const {
+  return parser_->respond(head);
+}
 
 std::string HttpFormat::respond_error(int status, std::string_view message) {
   Answer answer = error_answer(status, message);
   std::string text = "HTTP/1.1 " + std::to_string(status) + " " +
-                     (status == 408 ? "Request Timeout" : status == 431 ? "Request Header Fields Too Large"
-                                                                        : "Service Unavailable") +
+                     (status == 408   ? "Request Timeout"
+                      : status == 431 ? "Request Header Fields Too Large"
+                                      : "Service Unavailable") +
                      "\r\nConnection: close\r\nContent-Type: " + answer.content_type +
                      "\r\nContent-Length: " + std::to_string(answer.body.size()) + "\r\n";
   for (const auto& [name, value] : headers_of_all()) text += name + ": " + value + "\r\n";

@@ -22,8 +22,14 @@ struct ObjectInfo {
 };
 
 ObjectInfo info_of(const Object& object) {
-  return {object.id(), object.named() ? std::optional(object.name()) : std::nullopt, object.type().name, object.size(),
-          object.references(), object.memory_bytes()};
+  ObjectInfo info;
+  info.id = object.id();
+  if (object.named()) info.name = object.name();
+  info.type = object.type().name;
+  info.size = object.size();
+  info.references = object.references();
+  info.memory_bytes = object.memory_bytes();
+  return info;
 }
 
 Json json_of(const ObjectInfo& info) {
@@ -152,8 +158,10 @@ Answer answer_objects(const Target& target, Ask& ask) {
   std::vector<ObjectInfo> found;
   ObjectId next = 0;
   std::string literal;
-  if (filter.name && is_literal_glob(*filter.name, literal)) look_up(ask, literal, filter, after, found);
-  else next = search(ask, filter, after, limit, found);
+  if (filter.name && is_literal_glob(*filter.name, literal))
+    look_up(ask, literal, filter, after, found);
+  else
+    next = search(ask, filter, after, limit, found);
 
   Json objects = Json::array();
   for (const ObjectInfo& info : found) {
@@ -161,14 +169,16 @@ Answer answer_objects(const Target& target, Ask& ask) {
     one["path"] = "/objects/id:" + std::to_string(info.id);
     objects.push_back(std::move(one));
   }
-  return {.body = dump({{"objects", std::move(objects)}, {"next_cursor", next == 0 ? Json(nullptr) : Json(next)}})};
+  Json next_cursor = next == 0 ? Json(nullptr) : Json(next);
+  return {.body = dump({{"objects", std::move(objects)}, {"next_cursor", std::move(next_cursor)}})};
 }
 
 Answer answer_object(const Target& target, Ask& ask) {
   target.allow_only({"offset", "cursor", "limit", "by"});
   ObjectKey key = ObjectKey::parse(target);
   const bool by_cursor = target.text("cursor").has_value();
-  if (by_cursor && target.text("offset")) throw Refused{400, "a page begins at an offset or at a cursor, not both"};
+  if (by_cursor && target.text("offset"))
+    throw Refused{400, "a page begins at an offset or at a cursor, not both"};
   const std::uint64_t offset = target.number("offset", 0, 0, ~std::uint64_t{0});
   std::optional<std::uint64_t> cursor = target.number("cursor", 0, 0, ~std::uint64_t{0});
   Content content(target.number("limit", page_limit_default, 1, page_limit_max), page_bytes_max);

@@ -11,11 +11,11 @@ namespace tandem::server {
 
 inline constexpr std::uint64_t page_limit_default = 100;
 inline constexpr std::uint64_t page_limit_max = 1000;
-/// Bytes of MessagePack that one question copies: a page ends early behind them, and a single key or value that takes
-/// more than all of them is shown as {"$truncated": BYTES, "$kind": …}.
+/// Bytes of MessagePack that one question copies: a page ends early behind them, and a single key or value
+/// that takes more than all of them is shown as {"$truncated": BYTES, "$kind": …}.
 inline constexpr std::uint64_t page_bytes_max = 256 * 1024;
-/// How many objects one question looks at, and how long a search for objects goes on with further questions. What it
-/// has found by then is the page, which may be empty, with the cursor to go on from.
+/// How many objects one question looks at, and how long a search for objects goes on with further questions.
+/// What it has found by then is the page, which may be empty, with the cursor to go on from.
 inline constexpr std::size_t objects_per_question_max = 1000;
 inline constexpr std::uint64_t search_ms_max = 1000;
 

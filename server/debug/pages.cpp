@@ -30,7 +30,8 @@ Answer answer_info(const Target& target, const Background& background, Ask& ask)
   });
   std::chrono::duration<double> uptime = std::chrono::steady_clock::now() - background.started;
   Json limits_json = Json::object();
-  for (const LimitDescription& limit : limit_descriptions) limits_json[std::string(limit.name)] = limits.*limit.member;
+  for (const LimitDescription& limit : limit_descriptions)
+    limits_json[std::string(limit.name)] = limits.*limit.member;
   return {.body = dump({{"version", facts.version},
                         {"pid", facts.pid},
                         {"incarnation", facts.incarnation_hex},
@@ -130,13 +131,14 @@ Answer answer_metrics(const Target& target, const Background& background, Ask& a
   MetricsSnapshot snapshot;
   ask_or_refuse(ask, [&](const View& view) { snapshot = copy_metrics(view); });
   std::chrono::duration<double> uptime = std::chrono::steady_clock::now() - background.started;
-  return {.content_type = std::string(exposition_content_type), .body = to_exposition(snapshot, uptime.count())};
+  return {.content_type = std::string(exposition_content_type),
+          .body = to_exposition(snapshot, uptime.count())};
 }
 
 // ---- the table -------------------------------------------------------------------------------------------
 
 struct Route {
-  std::string_view path;        // as shown; a path that ends with '{' … '}' stands for everything that begins so
+  std::string_view path;  // as shown; a path that ends with '{' … '}' stands for everything that begins so
   std::string_view parameters;  // as shown
   std::string_view description;
   Answer (*answer)(const Target&, const Background&, Ask&);
@@ -147,17 +149,21 @@ constexpr Route routes[] = {
     {"/healthz", "", "200 when the manager answers, 503 when it does not in time", answer_health},
     {"/info", "", "version, process, uptime, incarnation, flags and limits", answer_info},
     {"/objects", "type, name, limit, cursor",
-     "hosted objects in the order of their ids; name is a glob: * any characters, ? one, \\ before a character to take "
-     "it as it is. next_cursor goes on from here, null at the end; a long search may give a short page",
+     "hosted objects in the order of their ids; name is a glob: * any characters, ? one, \\ before a "
+     "character to take it as it is. next_cursor goes on from here, null at the end; a long search may "
+     "give a short page",
      [](const Target& target, const Background&, Ask& ask) { return answer_objects(target, ask); }},
     {"/objects/{name or id:ID}", "offset, cursor, limit, by",
-     "one object and a page of its contents: items, or entries as [key, value]. next_offset and next_cursor go on from "
-     "here, null at the end; by cursor an entry that stays is seen exactly once, whatever is changed meanwhile. by=name takes the path as a name even if it looks like id:7, by=id takes it as a bare id. What JSON cannot say is "
-     "an object with one of the keys $bytes (base64), $tuple, $set, $map, $int, $float, $ref, $foreign, $timestamp, "
-     "$extension; a value too long for a page is {\"$truncated\": its bytes, \"$kind\": …}",
+     "one object and a page of its contents: items, or entries as [key, value]. next_offset and "
+     "next_cursor go on from here, null at the end; by cursor an entry that stays is seen exactly once, "
+     "whatever is changed meanwhile. by=name takes the path as a name even if it looks like id:7, by=id "
+     "takes it as a bare id. What JSON cannot say is an object with one of the keys $bytes (base64), "
+     "$tuple, $set, $map, $int, $float, $ref, $foreign, $timestamp, $extension; a value too long for a "
+     "page is {\"$truncated\": its bytes, \"$kind\": …}",
      [](const Target& target, const Background&, Ask& ask) { return answer_object(target, ask); }},
     {"/sessions", "limit, cursor", "client processes in the order of their ids", answer_sessions},
-    {"/ops", "type", "every operation: what it is, how often it was called, how long it took", answer_operations},
+    {"/ops", "type", "every operation: what it is, how often it was called, how long it took",
+     answer_operations},
     {"/metrics", "", "counters, gauges and histograms in the text format of Prometheus", answer_metrics},
 };
 
@@ -174,20 +180,23 @@ Answer answer_index(const Target& target, const Background&, Ask&) {
     endpoints.push_back(
         {{"path", route.path}, {"parameters", std::move(parameters)}, {"description", route.description}});
   }
-  return {.body = dump({{"service", "tandem"}, {"methods", {"GET", "HEAD"}}, {"endpoints", std::move(endpoints)}})};
+  return {.body = dump(
+              {{"service", "tandem"}, {"methods", {"GET", "HEAD"}}, {"endpoints", std::move(endpoints)}})};
 }
 
 const Route* route_of(const std::string& path) {
   for (const Route& route : routes) {
     std::size_t brace = route.path.find('{');
-    if (brace == route.path.npos ? path == route.path : path.starts_with(route.path.substr(0, brace))) return &route;
+    if (brace == route.path.npos ? path == route.path : path.starts_with(route.path.substr(0, brace)))
+      return &route;
   }
   return nullptr;
 }
 
 Answer answer_or_throw(const Request& request, const Background& background, Ask& ask) {
   if (request.method != "GET" && request.method != "HEAD") {
-    Answer answer = error_answer(405, "the debug endpoint is for reading: GET and HEAD only, not " + request.method);
+    Answer answer =
+        error_answer(405, "the debug endpoint is for reading: GET and HEAD only, not " + request.method);
     answer.headers.emplace_back("Allow", "GET, HEAD");
     return answer;
   }

@@ -26,7 +26,8 @@ std::string decode(std::string_view encoded, bool plus_is_space) {
     } else {
       int high = i + 2 < encoded.size() ? hex_digit(encoded[i + 1]) : -1;
       int low = i + 2 < encoded.size() ? hex_digit(encoded[i + 2]) : -1;
-      if (high < 0 || low < 0) throw Refused{400, "a '%' in the request's target needs two hexadecimal digits behind it"};
+      if (high < 0 || low < 0)
+        throw Refused{400, "a '%' in the request's target needs two hexadecimal digits behind it"};
       decoded += static_cast<char>(high * 16 + low);
       i += 2;
     }
@@ -86,8 +87,8 @@ std::uint64_t Target::number(std::string_view name, std::uint64_t otherwise, std
   if (!given) return otherwise;
   std::optional<std::uint64_t> number = parse_number(*given);
   if (!number || *number < least || *number > most)
-    throw Refused{400, "the parameter '" + std::string(name) + "' is a number from " + std::to_string(least) + " to " +
-                           std::to_string(most)};
+    throw Refused{400, "the parameter '" + std::string(name) + "' is a number from " + std::to_string(least) +
+                           " to " + std::to_string(most)};
   return *number;
 }
 

@@ -23,7 +23,8 @@ class Target {
   void allow_only(std::initializer_list<std::string_view> known) const;
   std::optional<std::string> text(std::string_view name) const;
   /// Throws Refused (400) for what is no number of this range.
-  std::uint64_t number(std::string_view name, std::uint64_t otherwise, std::uint64_t least, std::uint64_t most) const;
+  std::uint64_t number(std::string_view name, std::uint64_t otherwise, std::uint64_t least,
+                       std::uint64_t most) const;
 
  private:
   std::string path_;
@@ -33,8 +34,8 @@ class Target {
 /// A decimal number, digits only; none where `text` is something else or beyond 64 bits.
 std::optional<std::uint64_t> parse_number(std::string_view text);
 
-/// Whether `text` has the form of `pattern`: '*' stands for any run of characters, '?' for one character of UTF-8, and a
-/// backslash takes the character behind it as it is.
+/// Whether `text` has the form of `pattern`: '*' stands for any run of characters, '?' for one character of
+/// UTF-8, and a backslash takes the character behind it as it is.
 bool matches_glob(std::string_view pattern, std::string_view text);
 /// Whether `pattern` can match one text only, which `literal` then is.
 bool is_literal_glob(std::string_view pattern, std::string& literal);

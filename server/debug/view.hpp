@@ -1,6 +1,6 @@
 #pragma once
-// What the debug endpoint shows besides the hosted objects: told by whoever puts a manager together. Used on the
-// engine's thread only; what it gives are copies, which the endpoint takes to threads of its own.
+// What the debug endpoint shows besides the hosted objects: told by whoever puts a manager together. Used on
+// the engine's thread only; what it gives are copies, which the endpoint takes to threads of its own.
 
 #include <array>
 #include <cstdint>
@@ -33,12 +33,14 @@ struct OperationCounts {
 
   std::uint64_t count = 0;
   std::uint64_t errors = 0;  // part of `count`
-  /// Bucket i counts durations of less than 2^i ns that the buckets below do not count; the last one all the rest.
+  /// Bucket i counts durations of less than 2^i ns that the buckets below do not count; the last one all the
+  /// rest.
   std::array<std::uint64_t, bucket_count> latency_counts{};
   std::uint64_t latency_sum_ns = 0;
 };
 
-/// One sample for /metrics. Samples of the same name stand next to each other and have the same help and kind.
+/// One sample for /metrics. Samples of the same name stand next to each other and have the same help and
+/// kind.
 struct Metric {
   enum class Kind : std::uint8_t { counter, gauge };
   std::string_view name;  // without the prefix "tandem_"; a counter's without "_total"

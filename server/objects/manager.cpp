@@ -84,6 +84,7 @@ Result<Written> Manager::on(Ops::Objects, Turn& turn, std::optional<std::int64_t
   std::int64_t begin = after.value_or(0);
   std::int64_t most = limit.value_or(1000);
   if (begin < 0 || most < 1) return Failure{Code::value_error, "objects: after is at least 0, limit at least 1"};
+  if (type && turn.registry().type_named(*type) == nullptr) return no_type(*type);
   most = std::min(most, objects_per_page_max);
   std::vector<const Object*> found;
   ObjectId next = 0;

@@ -36,13 +36,17 @@ Channel::Channel(Service& service, Link& link, Peer peer)
 
 Channel::~Channel() {
   service_.channels_.erase(this);
+  leave_session();
   service_.messages_bytes_changed(counted_messages_bytes_, 0);
-  if (session_ != nullptr) {
-    session_->outbox_bytes -= counted_outbox_bytes_;
-    session_->requests_under_way -= counted_requests_;
-    service_.leave(*this, *session_);
-  }
   if (service_.on_channel_gone) service_.on_channel_gone();
+}
+
+void Channel::leave_session() {
+  Session* session = std::exchange(session_, nullptr);
+  if (session == nullptr) return;
+  session->outbox_bytes -= counted_outbox_bytes_;
+  session->requests_under_way -= counted_requests_;
+  service_.leave(*this, *session);
 }
 
 void Channel::start() { outbox_.append_raw(handshake_.hello()); }

@@ -52,6 +52,8 @@ class Channel {
   /// The client will send nothing more.
   void end_of_input();
   void handshake_timed_out();
+  /// Takes leave of the session, which ends with its last channel. Of an ending channel, before it goes.
+  void leave_session();
   /// Tells the client that the manager is stopping.
   void shut_down();
   Link& link() { return link_; }

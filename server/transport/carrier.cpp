@@ -117,6 +117,7 @@ void Carrier::limit_handshake() {
 void Carrier::finish() {
   if (input_ended_) return close();
   if (std::exchange(lingering_, true)) return;
+  channel_.leave_session();
   end_sending();
   timer_.expires_after(linger_ms_max);
   timer_.async_wait([self = shared_from_this()](asio::error_code error) {

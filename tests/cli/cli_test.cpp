@@ -44,7 +44,9 @@ class CommandLineTest : public testing::Test {
     int status = program.wait();
     return {status, program.out, program.errors};
   }
-  Ended run(std::vector<std::string> arguments) { return run_with({{"TANDEM_ADDRESS", address_}}, std::move(arguments)); }
+  Ended run(std::vector<std::string> arguments) {
+    return run_with({{"TANDEM_ADDRESS", address_}}, std::move(arguments));
+  }
 
   /// What a command that succeeds prints.
   std::string output(std::vector<std::string> arguments) {
@@ -84,14 +86,17 @@ TEST_F(CommandLineTest, ListsObjects) {
   ASSERT_EQ(listed.size(), 1u);
   EXPECT_GT(listed[0]["memory_bytes"].get<int>(), 0);
   listed[0].erase("memory_bytes");
-  EXPECT_EQ(listed[0], (json{{"id", scores.id()}, {"name", "scores"}, {"type", "dict"}, {"size", 1}, {"references", 1}}));
+  EXPECT_EQ(
+      listed[0],
+      (json{{"id", scores.id()}, {"name", "scores"}, {"type", "dict"}, {"size", 1}, {"references", 1}}));
 
   std::istringstream lines(output({"ls"}));
   std::string line;
   std::getline(lines, line);
   EXPECT_THAT(line, testing::ContainsRegex("^ *ID TYPE +SIZE +REFERENCES +MEMORY_BYTES NAME$"));
   std::getline(lines, line);
-  EXPECT_THAT(line, testing::ContainsRegex("^ *" + std::to_string(scores.id()) + " dict +1 +1 +[0-9]+ scores$"));
+  EXPECT_THAT(line,
+              testing::ContainsRegex("^ *" + std::to_string(scores.id()) + " dict +1 +1 +[0-9]+ scores$"));
   std::getline(lines, line);
   EXPECT_THAT(line, testing::ContainsRegex("^ *" + std::to_string(inner.id()) + " list +2 +2 +[0-9]+ -$"));
   std::getline(lines, line);
@@ -119,7 +124,8 @@ TEST_F(CommandLineTest, GetsEveryType) {
             (json{{"type", "dict"}, {"entries", {{"a", 1}, {0.25, nullptr}, {17, {1, "x"}}}}}));
   EXPECT_EQ(json_output({"get", "numbers"}), (json{{"type", "list"}, {"items", {0, 1.0, "two"}}}));
   EXPECT_EQ(json_output({"get", "tags"}), (json{{"type", "set"}, {"items", {"b", "a"}}}));
-  EXPECT_EQ(json_output({"get", "space"}), (json{{"type", "namespace"}, {"entries", json::array({{"x", 1.5}})}}));
+  EXPECT_EQ(json_output({"get", "space"}),
+            (json{{"type", "namespace"}, {"entries", json::array({{"x", 1.5}})}}));
   EXPECT_EQ(json_output({"get", "cell"}), (json{{"type", "value"}, {"value", "text"}}));
   EXPECT_EQ(json_output({"get", "doubles"}), (json{{"type", "array"}, {"items", {0.5}}}));
   EXPECT_EQ(json_output({"get", "words"}), (json{{"type", "array"}, {"items", {~std::uint64_t{0}}}}));
@@ -169,6 +175,7 @@ TEST_F(CommandLineTest, SaysWhatIsNotThere) {
   EXPECT_THAT(failure({"get", "--id", "99"}), HasSubstr("no object with the id 99"));
   EXPECT_THAT(failure({"get", "--id", "1"}), HasSubstr("no object with the id 1"));
   EXPECT_THAT(failure({"get", "--id", "x"}), HasSubstr("an id is a number"));
+  EXPECT_THAT(failure({"ls", "--type", "dikt"}), HasSubstr("dikt"));
 }
 
 TEST_F(CommandLineTest, LargeObjectsComeByPages) {
@@ -203,12 +210,18 @@ TEST_F(CommandLineTest, OptionsMayStandInFrontOrBehind) {
   manager();
   EXPECT_EQ(run_with({}, {"--json", "-a", address_, "ls"}).out, "[]\n");
   EXPECT_EQ(run_with({}, {"ls", "--address", address_, "--json"}).out, "[]\n");
-  EXPECT_EQ(run_with({{"TANDEM_ADDRESS", "unix:/nowhere"}}, {"ls", "--address", address_, "--json"}).out, "[]\n");
+  EXPECT_EQ(run_with({{"TANDEM_ADDRESS", "unix:/nowhere"}}, {"ls", "--address", address_, "--json"}).out,
+            "[]\n");
 }
 
 TEST_F(CommandLineTest, UsageErrorsAreTwo) {
-  for (std::vector<std::string> bad : {std::vector<std::string>{}, {"frobnicate"}, {"get"}, {"get", "a", "b", "c"},
-                                       {"ls", "--frob"}, {"ping", "--timeout", "soon"}, {"get", "a", "--json-key"},
+  for (std::vector<std::string> bad : {std::vector<std::string>{},
+                                       {"frobnicate"},
+                                       {"get"},
+                                       {"get", "a", "b", "c"},
+                                       {"ls", "--frob"},
+                                       {"ping", "--timeout", "soon"},
+                                       {"get", "a", "--json-key"},
                                        {"get", "a", "{bad", "--json-key"}})
     EXPECT_NE(failure(bad, 2), "");
   EXPECT_THAT(output({"--help"}), HasSubstr("ping"));
@@ -233,7 +246,8 @@ TEST_F(CommandLineTest, NeedsTheKeyOfTheManager) {
   const std::string key = folder_.path("key"), other = folder_.path("other");
   std::ofstream(key) << "secret\n";
   std::ofstream(other) << "another\n";
-  start({test::beside_the_test("tandemd"), "--listen", address_, "--authkey-file", key, "--log-level", "off"});
+  start(
+      {test::beside_the_test("tandemd"), "--listen", address_, "--authkey-file", key, "--log-level", "off"});
   EXPECT_EQ(run({"ping", "--authkey-file", key}).status, 0);
   EXPECT_EQ(run_with({{"TANDEM_ADDRESS", address_}, {"TANDEM_AUTHKEY_FILE", key}}, {"ping"}).status, 0);
   EXPECT_EQ(run({"ping"}).status, 1);
@@ -243,7 +257,8 @@ TEST_F(CommandLineTest, NeedsTheKeyOfTheManager) {
 
 TEST_F(CommandLineTest, OutputThatCannotBeWrittenIsAnError) {
   manager().list<int>("numbers", {1, 2, 3});
-  Program program({test::beside_the_test("tandem"), "get", "numbers"}, {{"TANDEM_ADDRESS", address_}}, "/dev/full");
+  Program program({test::beside_the_test("tandem"), "get", "numbers"}, {{"TANDEM_ADDRESS", address_}},
+                  "/dev/full");
   EXPECT_EQ(program.wait(), 1);
   EXPECT_THAT(program.errors, HasSubstr("cannot be written"));
 }

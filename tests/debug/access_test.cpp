@@ -27,9 +27,9 @@ TEST(Access, WithoutATokenTheHostIsThisMachine) {
 
 TEST(Access, OtherHostsAreMisdirected) {
   Access access("", {});
-  for (const char* bad : {"evil.example", "evil.example:7071", "localhost.evil.example", "127.0.0.1.evil.example",
-                          "127.0.0.2", "", ":80", "[::1", "[::1]x", "::1", "localhost:80:80", "localhost:8o",
-                          "localhost@evil.example", "http://localhost"})
+  for (const char* bad : {"evil.example", "evil.example:7071", "localhost.evil.example",
+                          "127.0.0.1.evil.example", "127.0.0.2", "", ":80", "[::1", "[::1]x", "::1",
+                          "localhost:80:80", "localhost:8o", "localhost@evil.example", "http://localhost"})
     EXPECT_EQ(status_of(access, {bad}), 421) << bad;
 }
 
@@ -47,8 +47,9 @@ TEST(Access, ATokenOpensUnderAnyHost) {
 
 TEST(Access, AnotherTokenDoesNot) {
   Access access(token, {});
-  for (std::string bad : {"", "Bearer", "Bearer ", "Bearer 0123456789abcdef+/=", "Bearer 0123456789abcdef+/=x",
-                          "Bearer 0123456789abcdef+/===", "Basic 0123456789abcdef+/==", "0123456789abcdef+/=="})
+  for (std::string bad :
+       {"", "Bearer", "Bearer ", "Bearer 0123456789abcdef+/=", "Bearer 0123456789abcdef+/=x",
+        "Bearer 0123456789abcdef+/===", "Basic 0123456789abcdef+/==", "0123456789abcdef+/=="})
     EXPECT_EQ(status_of(access, {"localhost"}, bad), 401) << bad;
 }
 

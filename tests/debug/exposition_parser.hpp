@@ -15,13 +15,14 @@ namespace tandem::server {
 struct Exposition {
   using Labels = std::map<std::string, std::string>;
 
-  std::map<std::string, std::string> types;                       // by metric
+  std::map<std::string, std::string> types;  // by metric
   std::map<std::pair<std::string, Labels>, double> samples;
   std::vector<std::string> problems;
 
   static Exposition parse(const std::string& text) {
     Exposition parsed;
-    if (text.empty() || text.back() != '\n') parsed.problems.push_back("the text does not end with a line end");
+    if (text.empty() || text.back() != '\n')
+      parsed.problems.push_back("the text does not end with a line end");
     std::size_t begin = 0;
     for (std::size_t end; (end = text.find('\n', begin)) != text.npos; begin = end + 1)
       parsed.parse_line(text.substr(begin, end - begin));
@@ -36,7 +37,8 @@ struct Exposition {
 
   void parse_line(const std::string& line) {
     static const std::regex help("# HELP ([a-zA-Z_:][a-zA-Z0-9_:]*) (.*)");
-    static const std::regex type("# TYPE ([a-zA-Z_:][a-zA-Z0-9_:]*) (counter|gauge|histogram|summary|untyped)");
+    static const std::regex type(
+        "# TYPE ([a-zA-Z_:][a-zA-Z0-9_:]*) (counter|gauge|histogram|summary|untyped)");
     std::smatch match;
     if (line.starts_with("# HELP")) {
       if (!std::regex_match(line, match, help) || !helped_.insert(match[1]).second) problem("bad HELP", line);
@@ -88,9 +90,12 @@ struct Exposition {
           continue;
         }
         if (++at == line.size()) return false;
-        if (line[at] == 'n') value += '\n';
-        else if (line[at] == '\\' || line[at] == '"') value += line[at];
-        else return false;
+        if (line[at] == 'n')
+          value += '\n';
+        else if (line[at] == '\\' || line[at] == '"')
+          value += line[at];
+        else
+          return false;
       }
       if (at + 1 >= line.size() || !labels.emplace(label, value).second) return false;
       ++at;

@@ -61,10 +61,16 @@ TEST_F(MetricsTest, CountOperations) {
 }
 
 TEST_F(MetricsTest, OthersKeepTheirLabels) {
-  view_.others.push_back({"handshakes_failed", "Why, with a \\ and\na line end.", Metric::Kind::counter,
-                          {{"reason", "quote \" backslash \\ line\nend"}}, 7});
-  view_.others.push_back({"handshakes_failed", "Why, with a \\ and\na line end.", Metric::Kind::counter,
-                          {{"reason", "plain"}}, 1e15});
+  view_.others.push_back({"handshakes_failed",
+                          "Why, with a \\ and\na line end.",
+                          Metric::Kind::counter,
+                          {{"reason", "quote \" backslash \\ line\nend"}},
+                          7});
+  view_.others.push_back({"handshakes_failed",
+                          "Why, with a \\ and\na line end.",
+                          Metric::Kind::counter,
+                          {{"reason", "plain"}},
+                          1e15});
   view_.others.push_back({"messages_bytes", "Bytes.", Metric::Kind::gauge, {}, 0.5});
   Exposition all = metrics();
   EXPECT_EQ(all.problems, std::vector<std::string>());

@@ -1,6 +1,6 @@
 #pragma once
-// A manager's inside for tests of the debug endpoint: a real engine on a thread of its own, and a view with sessions
-// and counts that the test writes.
+// A manager's inside for tests of the debug endpoint: a real engine on a thread of its own, and a view with
+// sessions and counts that the test writes.
 
 #include <gtest/gtest.h>
 
@@ -93,7 +93,9 @@ class DebugTest : public testing::Test {
  protected:
   static constexpr SessionId session = 1;
 
-  DebugTest() : engine_(limits_, facts(), hosted_types()), view_(engine_) { engine_.step(SessionOpened{session}); }
+  DebugTest() : engine_(limits_, facts(), hosted_types()), view_(engine_) {
+    engine_.step(SessionOpened{session});
+  }
 
   static Facts facts() {
     Facts facts;
@@ -104,8 +106,7 @@ class DebugTest : public testing::Test {
     return facts;
   }
 
-  /// Calls an operation on the engine's thread; gives its result. Arguments that are Values of MessagePack go as they
-  /// are, JSON is encoded.
+  /// Calls an operation on the engine's thread; arguments and result are display JSON.
   template <class Op>
   nlohmann::json call(ObjectId object, const std::vector<nlohmann::json>& arguments = {}) {
     wire::Buffer encoded;
@@ -152,7 +153,8 @@ class DebugTest : public testing::Test {
   FakeView view_;
   WorkThread thread_;
   Background background_;
-  Ask ask_{[this](std::function<void()> work) { thread_.post(std::move(work)); }, view_, std::chrono::seconds(60)};
+  Ask ask_{[this](std::function<void()> work) { thread_.post(std::move(work)); }, view_,
+           std::chrono::seconds(60)};
 };
 
 }  // namespace tandem::server

@@ -32,15 +32,18 @@ class HttpFormatTest : public testing::Test {
 };
 
 TEST_F(HttpFormatTest, ARequestIsTakenApart) {
-  std::string response = echo_.respond("GET /a%2Fb?c=d%20 HTTP/1.1\r\nHost: x:1\r\nAuthorization: Bearer t\r\n\r\n");
+  std::string response =
+      echo_.respond("GET /a%2Fb?c=d%20 HTTP/1.1\r\nHost: x:1\r\nAuthorization: Bearer t\r\n\r\n");
   EXPECT_TRUE(response.starts_with("HTTP/1.1 200 OK\r\n")) << response;
-  EXPECT_EQ(body_of(response), (nlohmann::json{{"method", "GET"}, {"target", "/a%2Fb?c=d%20"}, {"hosts", {"x:1"}},
+  EXPECT_EQ(body_of(response), (nlohmann::json{{"method", "GET"},
+                                               {"target", "/a%2Fb?c=d%20"},
+                                               {"hosts", {"x:1"}},
                                                {"authorization", "Bearer t"}}));
 }
 
 TEST_F(HttpFormatTest, EveryResponseHasTheseHeaders) {
-  for (std::string response : {echo_.respond("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), echo_.respond("rubbish\r\n\r\n"),
-                               HttpFormat::respond_error(503, "busy")}) {
+  for (std::string response : {echo_.respond("GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
+                               echo_.respond("rubbish\r\n\r\n"), HttpFormat::respond_error(503, "busy")}) {
     for (const char* header : {"\r\nCache-Control: no-store\r\n", "\r\nX-Content-Type-Options: nosniff\r\n",
                                "\r\nContent-Security-Policy: default-src 'none'", "\r\nConnection: close\r\n",
                                "\r\nContent-Type: application/json\r\n"})
@@ -64,8 +67,8 @@ TEST_F(HttpFormatTest, AllHostsAreSeen) {
 }
 
 TEST_F(HttpFormatTest, WhatIsNoRequestIsABadOne) {
-  for (std::string bad : {"\r\n\r\n", "GET\r\n\r\n", "GET /\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "get / HTTP/1.1\r\n\r\n",
-                          "BREW / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1 x\r\n\r\n"})
+  for (std::string bad : {"\r\n\r\n", "GET\r\n\r\n", "GET /\r\n\r\n", "GET / HTTP/9.9\r\n\r\n",
+                          "get / HTTP/1.1\r\n\r\n", "BREW / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1 x\r\n\r\n"})
     expect_error(echo_.respond(bad), 400);
   expect_error(echo_.respond(std::string("\0\xff\r\n\r\n", 6)), 400);
 }

@@ -26,7 +26,8 @@ class DebugObjectsTest : public DebugTest {
     return ids;
   }
   /// Everything in an object, page after page.
-  json all_elements(const std::string& object, const std::string& field, std::uint64_t limit, int* pages = nullptr) {
+  json all_elements(const std::string& object, const std::string& field, std::uint64_t limit,
+                    int* pages = nullptr) {
     json all = json::array();
     for (json offset = 0; !offset.is_null();) {
       json page = get("/objects/" + object + "?limit=" + std::to_string(limit) + "&offset=" + offset.dump());
@@ -48,7 +49,11 @@ TEST_F(DebugObjectsTest, AnObjectIsListed) {
   json object = page["objects"][0];
   EXPECT_GT(object["memory_bytes"].get<std::uint64_t>(), 0u);
   object.erase("memory_bytes");
-  EXPECT_EQ(object, (json{{"id", id}, {"name", "scores"}, {"type", "dict"}, {"size", 2}, {"references", 1},
+  EXPECT_EQ(object, (json{{"id", id},
+                          {"name", "scores"},
+                          {"type", "dict"},
+                          {"size", 2},
+                          {"references", 1},
                           {"path", "/objects/id:" + std::to_string(id)}}));
   EXPECT_EQ(page["next_cursor"], nullptr);
 }
@@ -126,8 +131,8 @@ TEST_F(DebugObjectsTest, OddKeysAndValuesAreUnambiguous) {
   json big = {{"$int", "123456789012345678901234567890"}};
   json escaped = {{"$map", json::array({{"$bytes", 1}})}};
   json set = {{"$set", {1, 2}}};
-  json entries = {{0.25, nullptr}, {bytes, bytes}, {tuple, set}, {big, reference}, {"$bytes", escaped}, {true, big},
-                  {"", ""}, {"爸爸\n\"", {{"$float", "nan"}}}};
+  json entries = {{0.25, nullptr},     {bytes, bytes}, {tuple, set}, {big, reference},
+                  {"$bytes", escaped}, {true, big},    {"", ""},     {"爸爸\n\"", {{"$float", "nan"}}}};
   create("dict", "odd", {{{"$map", entries}}});
   EXPECT_EQ(get("/objects/odd")["entries"], entries);
 }
@@ -149,7 +154,8 @@ TEST_F(DebugObjectsTest, ObjectsThatAreNotThereAreNotFound) {
   EXPECT_EQ(error("/objects/", 404), "no object is named ''");
   EXPECT_EQ(error("/objects/id:99", 404), "there is no object with the id 99");
   EXPECT_EQ(error("/objects/id:0", 404), "there is no object with the id 0");
-  EXPECT_EQ(error("/objects/99", 404), "no object is named '99'; the object with that id would be /objects/id:99");
+  EXPECT_EQ(error("/objects/99", 404),
+            "no object is named '99'; the object with that id would be /objects/id:99");
   EXPECT_EQ(error("/objects/id:18446744073709551616", 404), "no object is named 'id:18446744073709551616'");
   error("/objects/x?by=id", 400);
   error("/objects/x?by=color", 400);
@@ -181,8 +187,10 @@ TEST_F(DebugObjectsTest, PagesOfADictWithGapsAreWhole) {
   ObjectId id = create("dict", "d", {{{"$map", entries}}});
   json left = json::array();
   for (int i = 0; i < 50; ++i) {
-    if (i % 3 == 0) call<ops::Dict::Erase>(id, {i});
-    else left.push_back({i, i});
+    if (i % 3 == 0)
+      call<ops::Dict::Erase>(id, {i});
+    else
+      left.push_back({i, i});
   }
   EXPECT_EQ(all_elements("d", "entries", 10), left);
 }
@@ -193,8 +201,9 @@ TEST_F(DebugObjectsTest, LargeOffsetsBetweenGapsAreCountedOff) {
   for (std::uint64_t i = 0; i < count; ++i) items.push_back(i);
   ObjectId id = create("set", "s", {items});
   call<ops::Set::Erase>(id, {1});
-  for (std::uint64_t offset : {Content::elements_skipped_max - 1, Content::elements_skipped_max,
-                               Content::elements_skipped_max + 1, 2 * Content::elements_skipped_max, count - 2}) {
+  for (std::uint64_t offset :
+       {Content::elements_skipped_max - 1, Content::elements_skipped_max, Content::elements_skipped_max + 1,
+        2 * Content::elements_skipped_max, count - 2}) {
     json page = get("/objects/s?limit=2&offset=" + std::to_string(offset));
     ASSERT_GE(page["items"].size(), 1u) << offset;
     EXPECT_EQ(page["items"][0], offset + 1);

@@ -24,7 +24,9 @@ TEST_F(DebugTest, TheIndexListsWhatThereIs) {
   EXPECT_EQ(index["endpoints"][3]["parameters"], (json{"type", "name", "limit", "cursor"}));
 }
 
-TEST_F(DebugTest, HealthIsTheEnginesAnswer) { EXPECT_EQ(get("/healthz"), (json{{"status", "ok"}})); }
+TEST_F(DebugTest, HealthIsTheEnginesAnswer) {
+  EXPECT_EQ(get("/healthz"), (json{{"status", "ok"}}));
+}
 
 TEST_F(DebugTest, ABusyEngineIsUnavailable) {
   Ask impatient([](std::function<void()>) {}, view_, std::chrono::milliseconds(1));
@@ -59,9 +61,15 @@ TEST_F(DebugTest, SessionsAreShownByPages) {
   view_.all_sessions.push_back({7, 101, std::nullopt, "tcp://127.0.0.1:4000", 1, 1, 0, 0, 0});
   view_.all_sessions.push_back({9, 102, std::nullopt, "\xff is no UTF-8", 1, 1, 0, 0, 0});
   json page = get("/sessions?limit=2");
-  EXPECT_EQ(page["sessions"][0], (json{{"id", 5}, {"pid", 100}, {"uid", 1000}, {"peer", "unix:/tmp/x"},
-                                       {"channels", 2}, {"threads", 3}, {"requests_under_way", 4},
-                                       {"references", 6}, {"outbox_bytes", 7}}));
+  EXPECT_EQ(page["sessions"][0], (json{{"id", 5},
+                                       {"pid", 100},
+                                       {"uid", 1000},
+                                       {"peer", "unix:/tmp/x"},
+                                       {"channels", 2},
+                                       {"threads", 3},
+                                       {"requests_under_way", 4},
+                                       {"references", 6},
+                                       {"outbox_bytes", 7}}));
   EXPECT_EQ(page["sessions"][1]["uid"], nullptr);
   EXPECT_EQ(page["next_cursor"], 7);
   page = get("/sessions?limit=2&cursor=7");
@@ -92,9 +100,12 @@ TEST_F(DebugTest, OpsAreTheTableWithCounts) {
   EXPECT_EQ(set["effect"], "writes");
   EXPECT_EQ(set["count"], 4);
   EXPECT_EQ(set["errors"], 1);
-  EXPECT_EQ(set["latency"], (json{{"sum_ns", 1600}, {"p50_below_ns", 128}, {"p90_below_ns", 1ull << 39},
-                                  {"p99_below_ns", 1ull << 39},
-                                  {"buckets", {{{"below_ns", 128}, {"count", 3}}, {{"below_ns", nullptr}, {"count", 1}}}}}));
+  EXPECT_EQ(set["latency"],
+            (json{{"sum_ns", 1600},
+                  {"p50_below_ns", 128},
+                  {"p90_below_ns", 1ull << 39},
+                  {"p99_below_ns", 1ull << 39},
+                  {"buckets", {{{"below_ns", 128}, {"count", 3}}, {{"below_ns", nullptr}, {"count", 1}}}}}));
   EXPECT_EQ(ops["operations"][index + 1]["latency"]["p50_below_ns"], nullptr);
   EXPECT_EQ(ops["unresolved"]["count"], 11);
 

@@ -22,7 +22,8 @@ class RawClient {
       ::setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes, sizeof receive_buffer_bytes);
     sockaddr_in to{};
     to.sin_family = AF_INET;
-    to.sin_port = htons(static_cast<std::uint16_t>(std::atoi(address.substr(address.rfind(':') + 1).c_str())));
+    to.sin_port =
+        htons(static_cast<std::uint16_t>(std::atoi(address.substr(address.rfind(':') + 1).c_str())));
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (::connect(socket_, reinterpret_cast<sockaddr*>(&to), sizeof to) != 0)
       throw std::runtime_error("cannot connect to " + address);
@@ -30,12 +31,15 @@ class RawClient {
   RawClient(RawClient&& other) noexcept : socket_(std::exchange(other.socket_, -1)) {}
   ~RawClient() { ::close(socket_); }
 
-  void send(std::string_view bytes) const { (void)!::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL); }
+  void send(std::string_view bytes) const {
+    (void)!::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  }
   /// Everything until the other side closes.
   std::string read_all() const {
     std::string all;
     char part[4096];
-    for (ssize_t count; (count = ::recv(socket_, part, sizeof part, 0)) > 0;) all.append(part, static_cast<std::size_t>(count));
+    for (ssize_t count; (count = ::recv(socket_, part, sizeof part, 0)) > 0;)
+      all.append(part, static_cast<std::size_t>(count));
     return all;
   }
   int socket() const { return socket_; }

@@ -79,7 +79,8 @@ TEST_F(DebugServerTest, ShowsSessions) {
     EXPECT_EQ(session["threads"], 2);
     EXPECT_EQ(session["references"], 2);
     EXPECT_EQ(session["requests_under_way"], 0);
-  }).join();
+  })
+      .join();
   Manager second(address_);
   json page = get("/sessions?limit=1");
   json next = get("/sessions?limit=1&cursor=" + page["next_cursor"].dump());
@@ -117,7 +118,8 @@ TEST_F(DebugServerTest, ShowsObjectsAsTheyAre) {
   dict["inner"] = inner;
   dict[0.25] = json::binary({0, 1, 2});
   json page = get("/objects/d");
-  EXPECT_EQ(page["entries"], (json{{"inner", {{"$ref", inner.id()}, {"$type", "list"}}}, {0.25, {{"$bytes", "AAEC"}}}}));
+  EXPECT_EQ(page["entries"],
+            (json{{"inner", {{"$ref", inner.id()}, {"$type", "list"}}}, {0.25, {{"$bytes", "AAEC"}}}}));
   EXPECT_EQ(get("/objects/id:" + std::to_string(inner.id()))["references"], 2);
 }
 
@@ -183,15 +185,16 @@ TEST(DebugFlags, OfTandemdOpenTheEndpoint) {
   test::TemporaryFolder folder;
   const std::string token = folder.path("token");
   std::ofstream(token) << "0123456789abcdef\n";
-  test::Program tandemd({test::beside_the_test("tandemd"), "--listen", "unix:" + folder.path("socket"), "--debug",
-                         "127.0.0.1:0", "--debug-token-file", token, "--log-level", "off"});
+  test::Program tandemd({test::beside_the_test("tandemd"), "--listen", "unix:" + folder.path("socket"),
+                         "--debug", "127.0.0.1:0", "--debug-token-file", token, "--log-level", "off"});
   const std::string ready = tandemd.read_line();
   ASSERT_THAT(ready, testing::HasSubstr(" debug http://127.0.0.1:"));
   httplib::Client client(ready.substr(ready.rfind("http://")));
   httplib::Result refused = client.Get("/healthz");
   ASSERT_TRUE(refused);
   EXPECT_EQ(refused->status, 401);
-  httplib::Result taken = client.Get("/healthz", httplib::Headers{{"Authorization", "Bearer 0123456789abcdef"}});
+  httplib::Result taken =
+      client.Get("/healthz", httplib::Headers{{"Authorization", "Bearer 0123456789abcdef"}});
   ASSERT_TRUE(taken);
   EXPECT_EQ(taken->status, 200);
   tandemd.signal(SIGTERM);
@@ -201,8 +204,8 @@ TEST(DebugFlags, OfTandemdOpenTheEndpoint) {
 TEST(DebugFlags, ThatCannotBeAreRefused) {
   test::TemporaryFolder folder;
   for (const char* address : {"0.0.0.0:0", "nonsense", "127.0.0.1:99999"}) {
-    test::Program tandemd({test::beside_the_test("tandemd"), "--listen", "unix:" + folder.path("socket"), "--debug",
-                           address, "--log-level", "off"});
+    test::Program tandemd({test::beside_the_test("tandemd"), "--listen", "unix:" + folder.path("socket"),
+                           "--debug", address, "--log-level", "off"});
     EXPECT_EQ(tandemd.wait(), 1) << address;
     EXPECT_THAT(tandemd.errors, testing::HasSubstr("debug"));
   }

@@ -70,15 +70,16 @@ struct GlobCase {
 
 TEST(Glob, MatchesAsDocumented) {
   const GlobCase cases[] = {
-      {"", "", true},          {"", "a", false},         {"*", "", true},          {"*", "anything", true},
-      {"a", "a", true},        {"a", "ab", false},       {"a*", "ab", true},       {"*b", "ab", true},
-      {"*b", "abc", false},    {"a*c*e", "abcde", true}, {"a*c*e", "abcd", false}, {"?", "a", true},
-      {"?", "", false},        {"?", "ab", false},       {"?", "爸", true},        {"a?c", "a爸c", true},
-      {"\\*", "*", true},      {"\\*", "a", false},      {"\\?", "?", true},       {"\\\\", "\\", true},
-      {"a\\*b*", "a*bc", true}, {"\\", "\\", true},      {"**", "", true},         {"*a*a*a", "aaa", true},
-      {"*a*a*a", "aa", false}, {"*?", "", false},        {"*??", "爸爸", true},
+      {"", "", true},           {"", "a", false},         {"*", "", true},          {"*", "anything", true},
+      {"a", "a", true},         {"a", "ab", false},       {"a*", "ab", true},       {"*b", "ab", true},
+      {"*b", "abc", false},     {"a*c*e", "abcde", true}, {"a*c*e", "abcd", false}, {"?", "a", true},
+      {"?", "", false},         {"?", "ab", false},       {"?", "爸", true},        {"a?c", "a爸c", true},
+      {"\\*", "*", true},       {"\\*", "a", false},      {"\\?", "?", true},       {"\\\\", "\\", true},
+      {"a\\*b*", "a*bc", true}, {"\\", "\\", true},       {"**", "", true},         {"*a*a*a", "aaa", true},
+      {"*a*a*a", "aa", false},  {"*?", "", false},        {"*??", "爸爸", true},
   };
-  for (const GlobCase& one : cases) EXPECT_EQ(matches_glob(one.pattern, one.text), one.matches) << one.pattern << " " << one.text;
+  for (const GlobCase& one : cases)
+    EXPECT_EQ(matches_glob(one.pattern, one.text), one.matches) << one.pattern << " " << one.text;
 }
 
 TEST(Glob, ManyStarsAreNoTrouble) {

@@ -11,6 +11,8 @@
 
 #include <array>
 #include <filesystem>
+#include <fstream>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -34,6 +36,12 @@ class TemporaryFolder {
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
   std::string path(const std::string& name) const { return path_ + "/" + name; }
+  /// Writes a file that is for this user alone; gives its path.
+  std::string write(const std::string& name, const std::string& contents) const {
+    std::ofstream(path(name)) << contents;
+    std::filesystem::permissions(path(name), std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+    return path(name);
+  }
 
  private:
   std::string path_;
@@ -45,9 +53,9 @@ using Environment = std::map<std::string, std::string>;
 class Program {
  public:
   /// `arguments` begin with the program's path. It sees PATH and what `environment` adds, nothing else. `output`: a file
-  /// for its standard output, else a pipe to here.
+  /// for its standard output, else a pipe to here. `prepare` runs in the new process, just before the program.
   explicit Program(const std::vector<std::string>& arguments, const Environment& environment = {},
-                   const std::string& output = "") {
+                   const std::string& output = "", const std::function<void()>& prepare = [] {}) {
     std::array<int, 2> out{}, errors{};
     EXPECT_EQ(::pipe2(out.data(), O_CLOEXEC), 0);
     EXPECT_EQ(::pipe2(errors.data(), O_CLOEXEC), 0);
@@ -59,6 +67,7 @@ class Program {
       int into = output.empty() ? out[1] : ::open(output.c_str(), O_WRONLY | O_CLOEXEC);
       ::dup2(into, STDOUT_FILENO);
       ::dup2(errors[1], STDERR_FILENO);
+      prepare();
       execute(arguments, environment);
     }
     ::close(out[1]);
@@ -77,6 +86,7 @@ class Program {
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
 
+  pid_t pid() const { return pid_; }
   /// One line of its standard output, without the line end; empty at the end.
   std::string read_line() {
     std::string line;

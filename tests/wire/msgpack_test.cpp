@@ -61,7 +61,8 @@ const std::string& text_of(std::size_t size) {
   return texts.try_emplace(size, size, 'x').first->second;
 }
 
-/// The layouts that a client in another language has to meet; README and wire/msgpack.hpp name the extensions.
+/// The layouts that a client in another language has to meet; README and wire/msgpack.hpp name the
+/// extensions.
 const std::vector<Vector>& vectors() {
   static const std::vector<Vector> all{
       {"nil", "c0", [](Writer& w) { w.nil(); }},
@@ -91,14 +92,21 @@ const std::vector<Vector>& vectors() {
       {"text", "a3 61 62 63", [](Writer& w) { w.text("abc"); }},
       {"UTF-8 text", "a3 e7 88 b8", [](Writer& w) { w.text("爸"); }},
       {"bytes", "c4 02 00 ff", [](Writer& w) { w.bytes(as_bytes(std::string_view("\0\xff", 2))); }},
-      {"array", "92 01 02", [](Writer& w) { w.array(2), w.integer(std::int64_t{1}), w.integer(std::int64_t{2}); }},
+      {"array", "92 01 02",
+       [](Writer& w) { w.array(2), w.integer(std::int64_t{1}), w.integer(std::int64_t{2}); }},
       {"map", "81 a1 61 c3", [](Writer& w) { w.map(1), w.text("a"), w.boolean(true); }},
-      {"reference to list 258", "c7 09 01 03 02 01 00 00 00 00 00 00", [](Writer& w) { w.reference({3, 258}); }},
+      {"reference to list 258", "c7 09 01 03 02 01 00 00 00 00 00 00",
+       [](Writer& w) {
+         w.reference({3, 258});
+       }},
       {"tuple (1, 2)", "d5 02 01 02", [](Writer& w) { w.extension(Extension::tuple, as_bytes("\x01\x02")); }},
       {"set {1}", "d4 03 01", [](Writer& w) { w.extension(Extension::set, as_bytes("\x01")); }},
       {"big integer 2^64", "c7 09 04 01 00 00 00 00 00 00 00 00",
-       [](Writer& w) { w.extension(Extension::integer, as_bytes(std::string_view("\1\0\0\0\0\0\0\0\0", 9))); }},
-      {"foreign value of Python", "d5 05 70 2e", [](Writer& w) { w.extension(Extension::foreign, as_bytes("p.")); }},
+       [](Writer& w) {
+         w.extension(Extension::integer, as_bytes(std::string_view("\1\0\0\0\0\0\0\0\0", 9)));
+       }},
+      {"foreign value of Python", "d5 05 70 2e",
+       [](Writer& w) { w.extension(Extension::foreign, as_bytes("p.")); }},
       {"timestamp of 4 bytes", "d6 ff 00 00 00 01",
        [](Writer& w) { w.extension(Extension::timestamp, as_bytes(std::string_view("\0\0\0\1", 4))); }},
   };
@@ -227,7 +235,8 @@ TEST_P(SizedMessagePack, IsReadBack) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Sizes, SizedMessagePack,
-                         testing::Values(0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 255, 256, 65535, 65536));
+                         testing::Values(0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 255, 256, 65535,
+                                         65536));
 
 // ---- against nlohmann::json -----------------------------------------------------------------------------
 
@@ -288,8 +297,9 @@ TEST(MessagePack, WithoutFloatsBothWriteTheSameBytes) {
 // ---- the reader distrusts -------------------------------------------------------------------------------
 
 TEST(MessagePackReader, TakesIntegersThatAreNotWrittenTheShortestWay) {
-  for (const std::string_view hex : {"01", "cc 01", "cd 00 01", "ce 00 00 00 01", "cf 00 00 00 00 00 00 00 01", "d0 01",
-                                     "d1 00 01", "d2 00 00 00 01", "d3 00 00 00 00 00 00 00 01"}) {
+  for (const std::string_view hex :
+       {"01", "cc 01", "cd 00 01", "ce 00 00 00 01", "cf 00 00 00 00 00 00 00 01", "d0 01", "d1 00 01",
+        "d2 00 00 00 01", "d3 00 00 00 00 00 00 00 01"}) {
     const std::string bytes = bytes_of(hex);
     Reader reader(as_bytes(bytes));
     Integer value;
@@ -343,7 +353,8 @@ TEST(MessagePackReader, AnExtensionOfAnotherTypeIsNotTaken) {
 
 TEST(MessagePackReader, AReferenceHasNineBytes) {
   for (const std::size_t size : {0U, 1U, 8U, 10U}) {
-    const std::string bytes = written([&](Writer& w) { w.extension(Extension::reference, as_bytes(text_of(size))); });
+    const std::string bytes =
+        written([&](Writer& w) { w.extension(Extension::reference, as_bytes(text_of(size))); });
     Reader reader(as_bytes(bytes));
     Reference reference;
     EXPECT_FALSE(reader.reference(reference)) << size;

@@ -1,6 +1,6 @@
 #pragma once
-// What proxies take as arguments besides plain values: ranges written as items or entries, any value for untyped
-// proxies, raw elements. Users see them only as the types their own values convert to.
+// What proxies take as arguments besides plain values: ranges written as items or entries, any value for
+// untyped proxies, raw elements. Users see them only as the types their own values convert to.
 
 #include <ranges>
 #include <span>
@@ -14,7 +14,8 @@ namespace tandem::client {
 template <class T>
 concept Untyped = std::same_as<T, nlohmann::json>;
 
-/// A range whose elements can be written as T's; text and JSON are none, since their elements are not what is meant.
+/// A range whose elements can be written as T's; text and JSON are none, since their elements are not what is
+/// meant.
 template <class R, class T>
 concept ItemRange =
     std::ranges::input_range<const R> && !is_proxy<R> && !std::convertible_to<const R&, std::string_view> &&
@@ -30,8 +31,9 @@ concept EntryRange = std::ranges::input_range<const R> && !is_proxy<R> && requir
 /// What derives from it writes itself, in whatever form its place asks for.
 struct Argument {};
 
-/// Any value that can be written, for the length of a call: what untyped proxies take, so that d[std::pair(1, 2)],
-/// d["k"] = account and l.push_back({1, "a"}) write each C++ value in its own form. Holds on to what it was made from.
+/// Any value that can be written, for the length of a call. It is what untyped proxies take, so that
+/// `d["k"] = account` and `l.push_back({1, "a"})` write each C++ value in its own form. Holds on to what it was
+/// made from.
 class AnyValue : public Argument {
  public:
   AnyValue() = default;  // null, as nlohmann::json()
@@ -111,7 +113,8 @@ struct ItemsOf : Argument {
     if constexpr (is_proxy<R>) {
       Codec<R>::encode(to, range);
     } else if constexpr (std::same_as<R, nlohmann::json>) {
-      if (!range.is_array()) throw TypeError(std::string("asked for an array of items, found ") + range.type_name());
+      if (!range.is_array())
+        throw TypeError(std::string("asked for an array of items, found ") + range.type_name());
       write_json(to.writer, range);
     } else {
       with_size(range, [&](const auto& elements, std::size_t size) {
@@ -157,6 +160,58 @@ EntriesOf<K, V, R> entries_of(const R& range) {
   return EntriesOf<K, V, R>(range);
 }
 
+/// What an operation on items takes, for the length of a call: a range of what can be a T, a braced list, a JSON
+/// array, or a list, set or dict (its keys) of the same manager. Holds on to what it was made from.
+template <class T>
+class ItemsIn : public Argument {
+ public:
+  template <class R>
+    requires ItemRange<R, T> || is_proxy<R> || Untyped<R>
+  ItemsIn(const R& range) : range_(&range), encode_(&encode_as<R>) {}
+  ItemsIn(std::initializer_list<T> braced) : braced_(braced) {}
+
+  void encode(Encoder& to) const {
+    if (encode_ != nullptr) encode_(to, range_);
+    else items_of<T>(braced_).encode(to);
+  }
+
+ private:
+  template <class R>
+  static void encode_as(Encoder& to, const void* range) {
+    items_of<T>(*static_cast<const R*>(range)).encode(to);
+  }
+
+  const void* range_ = nullptr;
+  void (*encode_)(Encoder&, const void*) = nullptr;
+  std::initializer_list<T> braced_;
+};
+
+/// The same for entries: a map or another range of pairs, a braced list, a JSON object, or a dict or namespace of the
+/// same manager.
+template <class K, class V>
+class EntriesIn : public Argument {
+ public:
+  template <class R>
+    requires EntryRange<R, K, V> || is_proxy<R> || Untyped<R>
+  EntriesIn(const R& range) : range_(&range), encode_(&encode_as<R>) {}
+  EntriesIn(std::initializer_list<std::pair<K, V>> braced) : braced_(braced) {}
+
+  void encode(Encoder& to) const {
+    if (encode_ != nullptr) encode_(to, range_);
+    else entries_of<K, V>(braced_).encode(to);
+  }
+
+ private:
+  template <class R>
+  static void encode_as(Encoder& to, const void* range) {
+    entries_of<K, V>(*static_cast<const R*>(range)).encode(to);
+  }
+
+  const void* range_ = nullptr;
+  void (*encode_)(Encoder&, const void*) = nullptr;
+  std::initializer_list<std::pair<K, V>> braced_;
+};
+
 /// The elements' own bytes, little-endian as all machines that tandem runs on.
 template <class T>
 struct RawElements : Argument {
@@ -165,6 +220,31 @@ struct RawElements : Argument {
   void encode(Encoder& to) const {
     to.writer.bytes({reinterpret_cast<const std::uint8_t*>(elements.data()), elements.size_bytes()});
   }
+};
+
+/// What an operation on an array's elements takes, for the length of a call: a range of what can be a T, a braced list.
+template <class T>
+class ElementsIn : public Argument {
+ public:
+  template <class R>
+    requires ItemRange<R, T>
+  ElementsIn(const R& range) {
+    if constexpr (std::ranges::contiguous_range<const R> && std::same_as<std::ranges::range_value_t<const R>, T>) {
+      elements_ = range;
+    } else {
+      for (const auto& element : range) copied_.push_back(static_cast<T>(element));
+      elements_ = copied_;
+    }
+  }
+  ElementsIn(std::initializer_list<T> braced) : elements_(braced) {}
+  ElementsIn(const ElementsIn&) = delete;
+  ElementsIn& operator=(const ElementsIn&) = delete;
+
+  void encode(Encoder& to) const { RawElements<T>(elements_).encode(to); }
+
+ private:
+  std::vector<T> copied_;
+  std::span<const T> elements_;
 };
 
 }  // namespace tandem::client

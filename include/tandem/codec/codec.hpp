@@ -13,8 +13,8 @@
 //
 //     encode() writes exactly one value. decode() takes exactly one, or throws TypeError (throw_mismatch).
 //
-// What the types of the language and the standard library are on the wire stands in scalar.hpp, container.hpp and
-// time.hpp.
+// What the types of the language and the standard library are on the wire stands in scalar.hpp, container.hpp
+// and time.hpp.
 
 #include <concepts>
 #include <cstdint>
@@ -39,13 +39,14 @@ namespace client {
 /// Throws TypeError "asked for ASKED, found …", or ProtocolError where no value stands.
 [[noreturn]] void throw_mismatch(const wire::Reader& found, const std::string& asked);
 [[noreturn]] void throw_mismatch(const wire::Reader& found, const std::string& asked, const std::string& why);
-/// Kind and short rendering of the value before `reader`: `integer 300`, `text "abc"`, `a dict` for a reference.
+/// Kind and short rendering of the value before `reader`: `integer 300`, `text "abc"`, `a dict` for a
+/// reference.
 std::string describe(const wire::Reader& reader);
 /// The C++ name of a type, for error texts.
 std::string class_name(const std::type_info& type);
 
-/// Gives back the references in `values`, zero or more MessagePack values one after the other, which the manager
-/// counted for us and nobody took over. Never throws.
+/// Gives back the references in `values`, zero or more MessagePack values one after the other, which the
+/// manager counted for us and nobody took over. Never throws.
 void release_references(const ConnectionPtr& connection, wire::Bytes values) noexcept;
 
 /// Whether `object` lives in the manager that `connection` leads to.
@@ -113,8 +114,9 @@ namespace client {
 
 /// A type that can be written as a value.
 template <class T>
-concept Encodable =
-    !std::derived_from<T, ElementTag> && requires(Encoder& to, const T& value) { Codec<T>::encode(to, value); };
+concept Encodable = !std::derived_from<T, ElementTag> && requires(Encoder& to, const T& value) {
+  Codec<T>::encode(to, value);
+};
 /// A type that a value can be read into.
 template <class T>
 concept Decodable = requires(Decoder& from) {

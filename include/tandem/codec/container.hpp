@@ -54,7 +54,8 @@ void write_extension(Encoder& to, wire::Extension type, F&& write) {
   const std::size_t begin = out.size();
   write();
   const std::size_t end = out.size();
-  to.writer.extension_header(type, end - begin);  // its length depends on the body's, so it is moved to the front
+  // The header's length depends on the body's, so it is written behind it and moved to the front.
+  to.writer.extension_header(type, end - begin);
   std::rotate(out.data() + begin, out.data() + end, out.data() + out.size());
 }
 
@@ -240,7 +241,9 @@ struct Codec<std::array<T, N>> {
     if (elements.next(from)) client::throw_mismatch(before, name());
     return values;
   }
-  static std::string name() { return "array of " + std::to_string(N) + " times " + client::name_of_type<T>(); }
+  static std::string name() {
+    return "array of " + std::to_string(N) + " times " + client::name_of_type<T>();
+  }
 };
 
 template <class T, class C, class A>
@@ -286,8 +289,13 @@ inline constexpr bool is_proxy = requires { T::type_number; };
 template <class T>
 inline constexpr bool is_map = requires { typename T::mapped_type; };
 template <class T>
-inline constexpr bool is_sequence = requires { typename T::value_type; std::tuple_size<T>::value; } ||
-                                    requires(T t) { t.size(); t.begin(); } || requires { std::tuple_size<T>::value; };
+inline constexpr bool is_bytes = requires { requires std::same_as<typename T::value_type, std::byte>; };
+template <class T>
+inline constexpr bool is_sequence = requires(T t) { t.push_back(*t.begin()); } ||
+                                    requires(T t) { t.insert(*t.begin()); } ||
+                                    requires { std::tuple_size<T>::value; };
+template <class T>
+inline constexpr bool is_null = std::same_as<T, std::nullptr_t> || std::same_as<T, std::monostate>;
 
 /// Type number of the reference before `reader`; 0 when none stands there.
 std::uint8_t reference_type(const wire::Reader& reader);
@@ -296,21 +304,31 @@ template <class T>
 bool takes(const wire::Reader& reader) {
   const wire::Kind kind = reader.peek();
   wire::Reader ahead = reader;
-  if constexpr (std::same_as<T, nlohmann::json>) return true;
-  else if constexpr (std::same_as<T, std::nullptr_t> || std::same_as<T, std::monostate>) return kind == wire::Kind::nil;
-  else if constexpr (std::same_as<T, bool>) return kind == wire::Kind::boolean;
-  else if constexpr (Integral<T>) {
+  if constexpr (std::same_as<T, nlohmann::json>) {
+    return kind != wire::Kind::invalid;
+  } else if constexpr (is_null<T>) {
+    return kind == wire::Kind::nil;
+  } else if constexpr (std::same_as<T, bool>) {
+    return kind == wire::Kind::boolean;
+  } else if constexpr (Integral<T>) {
     wire::Integer wide;
     return ahead.integer(wide) && Codec<T>::fits(wide);
-  } else if constexpr (std::floating_point<T>) return kind == wire::Kind::floating || kind == wire::Kind::integer;
-  else if constexpr (std::same_as<T, std::string>) return kind == wire::Kind::text;
-  else if constexpr (std::same_as<T, Bytes>) return kind == wire::Kind::bytes;
-  else if constexpr (is_proxy<T>) return reference_type(reader) == T::type_number;
-  else if constexpr (is_map<T>) return kind == wire::Kind::map;
-  else if constexpr (is_sequence<T>) {
+  } else if constexpr (std::floating_point<T>) {
+    return kind == wire::Kind::floating || kind == wire::Kind::integer;
+  } else if constexpr (std::same_as<T, std::string>) {
+    return kind == wire::Kind::text;
+  } else if constexpr (is_bytes<T>) {
+    return kind == wire::Kind::bytes;
+  } else if constexpr (is_proxy<T>) {
+    return reference_type(reader) == T::type_number;
+  } else if constexpr (is_map<T>) {
+    return kind == wire::Kind::map;
+  } else if constexpr (is_sequence<T>) {
     Decoder probe{ahead, nullptr};
     return Sequence().open(probe);
-  } else return kind != wire::Kind::invalid;
+  } else {
+    return kind != wire::Kind::invalid;
+  }
 }
 
 }  // namespace client

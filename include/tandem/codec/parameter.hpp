@@ -1,6 +1,6 @@
 #pragma once
-// From the parameter types of an operation's declaration (ops/op.hpp) to C++ types. For the proxies and the manager;
-// users have no need of it.
+// From the parameter types of an operation's declaration (ops/op.hpp) to C++ types. For the proxies and the
+// manager; users have no need of it.
 //
 //   declared         an argument may be
 //   Any              any Encodable, AnyValue
@@ -37,8 +37,9 @@ void encode_parameter(Encoder& to, const A& argument) {
 /// Writes the first sizeof...(A) arguments of an operation.
 template <class Op, class... A>
 void encode_arguments(Encoder& to, const A&... arguments) {
-  static_assert(sizeof...(A) >= Op::description.parameters_min && sizeof...(A) <= Op::description.parameters_max,
-                "one argument for each parameter without a default, and no more than there are parameters");
+  static_assert(
+      sizeof...(A) >= Op::description.parameters_min && sizeof...(A) <= Op::description.parameters_max,
+      "one argument for each parameter without a default, and no more than there are parameters");
   Op::with_parameters([&]<class... P>() {
     const std::tuple<const A&...> all(arguments...);
     [&]<std::size_t... I>(std::index_sequence<I...>) {
@@ -56,7 +57,8 @@ struct ArgumentsOf : Argument {
     std::apply([&](const A&... argument) { encode_arguments<Op>(to, argument...); }, arguments);
   }
 };
-/// The arguments of `Op` as one array: what Manager::Create takes for the created type's own create operation.
+/// The arguments of `Op` as one array: what Manager::Create takes for the created type's own create
+/// operation.
 template <class Op, class... A>
 ArgumentsOf<Op, A...> arguments_of(const A&... arguments) {
   return ArgumentsOf<Op, A...>(arguments...);

@@ -1,6 +1,6 @@
 #pragma once
-// From the result type of an operation's declaration (ops/op.hpp) to C++ types. For the proxies and the manager; users
-// have no need of it.
+// From the result type of an operation's declaration (ops/op.hpp) to C++ types. For the proxies and the
+// manager; users have no need of it.
 //
 //   declared          a result may be read as
 //   Any               any Decodable
@@ -27,7 +27,8 @@ struct Rendering {
   std::string text;
 };
 
-/// Reads a result that is declared as Tag into an R. Nobody looks at `void`; release_references sees to its references.
+/// Reads a result that is declared as Tag into an R. Nobody looks at `void`; release_references sees to its
+/// references.
 template <class Tag, class R>
 struct ResultOf {
   static R decode(Decoder& from) { return Codec<R>::decode(from); }
@@ -89,7 +90,8 @@ struct ResultOf<ops::Tuple<Tag...>, R> {
   }
 };
 
-/// Reads the result of an operation. References that nobody took over are given back, also when reading fails.
+/// Reads the result of an operation. References that nobody took over are given back, also when reading
+/// fails.
 template <class Tag, class R>
 R decode_result(Decoder& from) {
   struct Rest {

@@ -63,7 +63,9 @@ struct Codec<std::nullptr_t> {
 template <>
 struct Codec<std::monostate> {
   static void encode(Encoder& to, std::monostate) { to.writer.nil(); }
-  static std::monostate decode(Decoder& from) { return Codec<std::nullptr_t>::decode(from), std::monostate(); }
+  static std::monostate decode(Decoder& from) {
+    return Codec<std::nullptr_t>::decode(from), std::monostate();
+  }
   static std::string name() { return "null"; }
 };
 
@@ -160,12 +162,16 @@ struct Codec<Bytes> {
 template <class B, std::size_t Extent>
   requires std::same_as<std::remove_const_t<B>, std::byte>
 struct Codec<std::span<B, Extent>> {
-  static void encode(Encoder& to, std::span<const std::byte> value) { to.writer.bytes(client::as_wire(value)); }
+  static void encode(Encoder& to, std::span<const std::byte> value) {
+    to.writer.bytes(client::as_wire(value));
+  }
 };
 
 template <std::size_t N>
 struct Codec<std::array<std::byte, N>> {
-  static void encode(Encoder& to, const std::array<std::byte, N>& value) { to.writer.bytes(client::as_wire(value)); }
+  static void encode(Encoder& to, const std::array<std::byte, N>& value) {
+    to.writer.bytes(client::as_wire(value));
+  }
   static std::array<std::byte, N> decode(Decoder& from) {
     const wire::Reader before = from.reader;
     wire::Bytes found;
@@ -189,13 +195,16 @@ struct Codec<E> {
   static std::string name() { return client::class_name(typeid(E)); }
 
  private:
-  // An enum's own JSON form is seen from what it gives: without one, nlohmann::json writes the underlying integer.
+  // An enum's own JSON form is seen from what it gives: without one, nlohmann::json writes the underlying
+  // integer.
   static bool travels_as_integer() { return nlohmann::json(E{}).is_number_integer(); }
 };
 
 template <>
 struct Codec<std::byte> {
-  static void encode(Encoder& to, std::byte value) { to.writer.unsigned_integer(std::to_integer<std::uint8_t>(value)); }
+  static void encode(Encoder& to, std::byte value) {
+    to.writer.unsigned_integer(std::to_integer<std::uint8_t>(value));
+  }
   static std::byte decode(Decoder& from) { return std::byte{Codec<std::uint8_t>::decode(from)}; }
   static std::string name() { return "byte"; }
 };

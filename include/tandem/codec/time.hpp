@@ -28,8 +28,8 @@ void write_timestamp(wire::Writer& to, Timestamp value);
 /// False, with nothing moved, when no timestamp stands before `reader`.
 bool read_timestamp(wire::Reader& reader, Timestamp& value);
 
-/// `count` units of Period in units of To, when that is a whole number (or To's rep is floating) and fits. 128 bits
-/// hold every product of a 64-bit count and a usual period.
+/// `count` units of Period in units of To, when that is a whole number (or To's rep is floating) and fits.
+/// 128 bits hold every product of a 64-bit count and a usual period.
 template <class To>
 bool convert_nanoseconds(__int128 nanoseconds, To& to) {
   using Rep = typename To::rep;
@@ -47,7 +47,8 @@ bool convert_nanoseconds(__int128 nanoseconds, To& to) {
   }
 }
 
-/// Nanoseconds of a duration, cut towards zero where it is finer. False: beyond what 64 bits of seconds can say.
+/// Nanoseconds of a duration, cut towards zero where it is finer. False: beyond what 64 bits of seconds can
+/// say.
 template <class Rep, class Period>
 bool count_nanoseconds(std::chrono::duration<Rep, Period> value, __int128& nanoseconds) {
   using Unit = std::ratio_divide<Period, std::nano>;
@@ -77,7 +78,8 @@ struct Codec<std::chrono::duration<Rep, Period>> {
   using Duration = std::chrono::duration<Rep, Period>;
   static void encode(Encoder& to, Duration value) {
     __int128 nanoseconds = 0;
-    if (!client::count_nanoseconds(value, nanoseconds) || nanoseconds < std::numeric_limits<std::int64_t>::min() ||
+    if (!client::count_nanoseconds(value, nanoseconds) ||
+        nanoseconds < std::numeric_limits<std::int64_t>::min() ||
         nanoseconds > std::numeric_limits<std::int64_t>::max())
       throw ValueError("a duration has no 64-bit count of nanoseconds");
     to.writer.integer(static_cast<std::int64_t>(nanoseconds));
@@ -91,8 +93,8 @@ struct Codec<std::chrono::duration<Rep, Period>> {
     return value;
   }
   static std::string name() {
-    return (std::floating_point<Rep> ? "a duration in " : "a duration of whole ") + client::unit_name<Period>() +
-           ", as an integer of nanoseconds";
+    return (std::floating_point<Rep> ? "a duration in " : "a duration of whole ") +
+           client::unit_name<Period>() + ", as an integer of nanoseconds";
   }
 };
 
@@ -111,17 +113,19 @@ struct Codec<std::chrono::time_point<std::chrono::system_clock, Duration>> {
       rest += nanoseconds_per_second;
       --seconds;
     }
-    if (seconds < std::numeric_limits<std::int64_t>::min() || seconds > std::numeric_limits<std::int64_t>::max())
+    if (seconds < std::numeric_limits<std::int64_t>::min() ||
+        seconds > std::numeric_limits<std::int64_t>::max())
       throw ValueError("a time point is too far away for a timestamp");
-    client::write_timestamp(to.writer, {static_cast<std::int64_t>(seconds), static_cast<std::uint32_t>(rest)});
+    client::write_timestamp(to.writer,
+                            {static_cast<std::int64_t>(seconds), static_cast<std::uint32_t>(rest)});
   }
   static TimePoint decode(Decoder& from) {
     const wire::Reader before = from.reader;
     client::Timestamp found;
     Duration since{};
     if (!client::read_timestamp(from.reader, found) ||
-        !client::convert_nanoseconds(static_cast<__int128>(found.seconds) * nanoseconds_per_second + found.nanoseconds,
-                                     since))
+        !client::convert_nanoseconds(
+            static_cast<__int128>(found.seconds) * nanoseconds_per_second + found.nanoseconds, since))
       client::throw_mismatch(before, name());
     return TimePoint(since);
   }

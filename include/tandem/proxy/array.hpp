@@ -17,7 +17,6 @@
 //   print(a[:])                 out << a                           [1, 2, 3]
 
 #include <algorithm>
-#include <initializer_list>
 #include <optional>
 #include <vector>
 
@@ -53,13 +52,13 @@ class Array : public Proxy {
   Array() = default;
   using Proxy::Proxy;
 
-  /// Asks the manager whether the elements are T's, and throws TypeError if not. Wherever an existing array is given to
-  /// a program (by name, out of a container) this has been done.
+  /// Asks the manager whether the elements are T's, and throws TypeError if not. Wherever an existing array
+  /// is given to a program (by name, out of a container) this has been done.
   void check_type() const {
     const std::string found = call<Operations::TypeCode, std::string>();
     if (found != typecode)
-      throw TypeError("asked for array of " + client::name_of_type<T>() + " (typecode " + std::string(typecode) +
-                      "), found an array of typecode " + found);
+      throw TypeError("asked for array of " + client::name_of_type<T>() + " (typecode " +
+                      std::string(typecode) + "), found an array of typecode " + found);
   }
 
   /// IndexError.
@@ -74,26 +73,10 @@ class Array : public Proxy {
   std::vector<T> slice(Bound start = {}, Bound stop = {}, Bound step = {}) const {
     return call<Operations::Slice, std::vector<T>>(start, stop, step);
   }
-  template <class R>
-    requires client::ItemRange<R, T>
-  void assign_slice(const R& elements, Bound start = {}, Bound stop = {}, Bound step = {}) {
-    if constexpr (std::ranges::contiguous_range<const R> && std::same_as<std::ranges::range_value_t<const R>, T>) {
-      call<Operations::AssignSlice>(client::RawElements<T>{std::span<const T>(elements)}, start, stop, step);
-    } else {
-      std::vector<T> copied;
-      for (const auto& element : elements) copied.push_back(element);
-      call<Operations::AssignSlice>(client::RawElements<T>{copied}, start, stop, step);
-    }
+  void assign_slice(const client::ElementsIn<T>& elements, Bound start = {}, Bound stop = {}, Bound step = {}) {
+    call<Operations::AssignSlice>(elements, start, stop, step);
   }
-  void assign_slice(std::initializer_list<T> elements, Bound start = {}, Bound stop = {}, Bound step = {}) {
-    call<Operations::AssignSlice>(client::RawElements<T>{elements}, start, stop, step);
-  }
-  template <class R>
-    requires client::ItemRange<R, T>
-  void assign(const R& elements) {
-    assign_slice(elements);
-  }
-  void assign(std::initializer_list<T> elements) { assign_slice(elements); }
+  void assign(const client::ElementsIn<T>& elements) { assign_slice(elements); }
   void fill(T value) { call<Operations::Fill>(value); }
   std::size_t size() const { return call<Operations::Size, std::size_t>(); }
   bool empty() const { return size() == 0; }
@@ -126,7 +109,8 @@ class Array : public Proxy {
 template <client::Arithmetic T>
 class ArrayElement : public Element<ArrayElement<T>, T> {
  public:
-  ArrayElement(client::ElementTag, const Array<T>& array, std::int64_t index) : array_(array), index_(index) {}
+  ArrayElement(client::ElementTag, const Array<T>& array, std::int64_t index)
+      : array_(array), index_(index) {}
   ArrayElement(const ArrayElement&) = default;
 
   ArrayElement& operator=(T value) {

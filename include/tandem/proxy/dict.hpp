@@ -1,6 +1,6 @@
 #pragma once
-// Dict<K, V>: a dict in a manager. Semantics are those of Python's dict: insertion order, and 1, 1.0 and true are the
-// same key. Dict<> takes keys and values of any kind, as nlohmann::json.
+// Dict<K, V>: a dict in a manager. Semantics are those of Python's dict: insertion order, and 1, 1.0 and true
+// are the same key. Dict<> takes keys and values of any kind, as nlohmann::json.
 //
 //   Python                      here
 //   d[k]                        d.at(k), d[k] read                 KeyError
@@ -25,11 +25,10 @@
 //   d == {…}                    d == std::map, vector of pairs, JSON
 //   print(d)                    out << d                           {"a": 1, 0.25: null}
 //
-// Keys: numbers, text, bytes, null, proxies, and tuples of these; others throw TypeError. A proxy stored as a value is
-// a reference and keeps its object alive; an untyped dict gives it back through get<List<int>>("k"), d["k"].get<…>() or
-// at<…>("k"), while its JSON is {"$ref": …}, which keeps nothing alive.
+// Keys: numbers, text, bytes, null, proxies, and tuples of these; others throw TypeError. A proxy stored as a
+// value is a reference and keeps its object alive; an untyped dict gives it back through get<List<int>>("k"),
+// d["k"].get<…>() or at<…>("k"), while its JSON is {"$ref": …}, which keeps nothing alive.
 
-#include <initializer_list>
 #include <map>
 #include <optional>
 #include <utility>
@@ -54,9 +53,10 @@ class Dict : public Proxy {
   using value_type = std::pair<K, V>;
   struct Pages {
     using Item = std::pair<K, V>;
+    using Page = std::pair<std::int64_t, std::vector<Item>>;
     Dict dict;
-    std::pair<std::int64_t, std::vector<Item>> fetch(std::int64_t cursor) const {
-      return dict.template call<Operations::Page, std::pair<std::int64_t, std::vector<Item>>>(cursor, page_items_max);
+    Page fetch(std::int64_t cursor) const {
+      return dict.template call<Operations::Page, Page>(cursor, page_items_max);
     }
   };
   using iterator = PageIterator<Pages>;
@@ -92,26 +92,24 @@ class Dict : public Proxy {
   V get_or_insert(client::In<K> key, client::In<V> value) {
     return call<Operations::GetOrInsert, V>(key, value);
   }
-  /// Python's `+` on what is stored; gives the new value. An absent key counts as delta's zero ("" for text), or as
-  /// `initial`. TypeError for operands that Python cannot add, OverflowError beyond 64 bits.
+  /// Python's `+` on what is stored; gives the new value. An absent key counts as delta's zero ("" for text),
+  /// or as `initial`. TypeError for operands that Python cannot add, OverflowError beyond 64 bits.
   V add(client::In<K> key, client::In<V> delta) {
     return call<Operations::Add, V>(key, delta, std::nullopt);
   }
   V add(client::In<K> key, client::In<V> delta, client::In<V> initial) {
-    return call<Operations::Add, V>(key, delta,
-                                    client::Present(initial));
+    return call<Operations::Add, V>(key, delta, client::Present(initial));
   }
-  /// Stores `desired` if what is stored equals `expected`, as Python's == has it; nullopt means absent on both sides.
-  /// Gives whether it did, and if not, sets `expected` to what is there, as std::atomic does.
+  /// Stores `desired` if what is stored equals `expected`, as Python's == has it; nullopt means absent on
+  /// both sides. Gives whether it did, and if not, sets `expected` to what is there, as std::atomic does.
   bool compare_exchange(client::In<K> key, std::optional<V>& expected, const std::optional<V>& desired) {
-    auto [exchanged, found] = call<Operations::CompareExchange, std::pair<bool, std::optional<V>>>(
-        key, expected, desired);
+    auto [exchanged, found] = call<Operations::CompareExchange, Exchanged>(key, expected, desired);
     if (!exchanged) expected = std::move(found);
     return exchanged;
   }
-  bool compare_exchange(client::In<K> key, const std::optional<V>& expected, const std::optional<V>& desired) {
-    return call<Operations::CompareExchange, std::pair<bool, std::optional<V>>>(key, expected, desired)
-        .first;
+  bool compare_exchange(client::In<K> key, const std::optional<V>& expected,
+                        const std::optional<V>& desired) {
+    return call<Operations::CompareExchange, Exchanged>(key, expected, desired).first;
   }
   /// Gives whether the key was there.
   bool erase(client::In<K> key) { return call<Operations::Erase, bool>(key); }
@@ -132,29 +130,22 @@ class Dict : public Proxy {
   bool empty() const { return size() == 0; }
   void clear() { call<Operations::Clear>(); }
 
-  /// Stores every entry of a map, a range of pairs, a JSON object, or another dict or namespace of the same manager.
-  template <class R>
-    requires client::EntryRange<R, K, V> || client::is_proxy<R> || client::Untyped<R>
-  void update(const R& entries) {
-    call<Operations::Update>(client::entries_of<K, V>(entries));
-  }
-  void update(std::initializer_list<std::pair<K, V>> entries) { call<Operations::Update>(client::entries_of<K, V>(entries)); }
+  /// Stores every entry of a map, a range of pairs, a JSON object, or another dict or namespace of the same
+  /// manager.
+  void update(client::EntriesIn<K, V> entries) { call<Operations::Update>(entries); }
   /// Makes these all the entries there are.
-  template <class R>
-    requires client::EntryRange<R, K, V> || client::is_proxy<R> || client::Untyped<R>
-  void assign(const R& entries) {
-    call<Operations::Assign>(client::entries_of<K, V>(entries));
-  }
-  void assign(std::initializer_list<std::pair<K, V>> entries) { call<Operations::Assign>(client::entries_of<K, V>(entries)); }
+  void assign(client::EntriesIn<K, V> entries) { call<Operations::Assign>(entries); }
 
   std::vector<K> keys() const { return call<Operations::Keys, std::vector<K>>(); }
   std::vector<V> values() const { return call<Operations::Values, std::vector<V>>(); }
-  std::vector<std::pair<K, V>> items() const { return call<Operations::Snapshot, std::vector<std::pair<K, V>>>(); }
+  std::vector<std::pair<K, V>> items() const {
+    return call<Operations::Snapshot, std::vector<std::pair<K, V>>>();
+  }
   /// The whole dict as it is at one moment. K needs `<`; items() does not.
   std::map<K, V> snapshot() const { return call<Operations::Snapshot, std::map<K, V>>(); }
 
-  /// Reads by pages of page_items_max: each page is consistent, the whole need not be. An entry that stays in the dict
-  /// throughout is seen exactly once, whatever is changed in between.
+  /// Reads by pages of page_items_max: each page is consistent, the whole need not be. An entry that stays in
+  /// the dict throughout is seen exactly once, whatever is changed in between.
   iterator begin() const { return iterator(Pages{*this}); }
   iterator end() const { return {}; }
 
@@ -162,7 +153,8 @@ class Dict : public Proxy {
   template <class R>
     requires client::EntryRange<R, K, V> || client::Untyped<R>
   friend bool operator==(const Dict& dict, const R& entries) {
-    if constexpr (client::Untyped<R>) return dict.template call<Operations::Snapshot, nlohmann::json>() == entries;
+    if constexpr (client::Untyped<R>)
+      return dict.template call<Operations::Snapshot, nlohmann::json>() == entries;
     else return dict.snapshot() == std::map<K, V>(std::begin(entries), std::end(entries));
   }
   friend std::ostream& operator<<(std::ostream& out, const Dict& dict) {
@@ -171,13 +163,15 @@ class Dict : public Proxy {
 
  private:
   friend DictElement<K, V>;
+  using Exchanged = std::pair<bool, std::optional<V>>;  // whether, and what was there before
 };
 
 /// d[k]
 template <class K, class V>
 class DictElement : public Element<DictElement<K, V>, V> {
  public:
-  DictElement(client::ElementTag, const Dict<K, V>& dict, client::In<K> key) : dict_(dict), key_(kept(dict, key)) {}
+  DictElement(client::ElementTag, const Dict<K, V>& dict, client::In<K> key)
+      : dict_(dict), key_(kept(dict, key)) {}
   DictElement(const DictElement&) = default;
 
   DictElement& operator=(client::In<V> value) {

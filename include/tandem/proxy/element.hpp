@@ -33,8 +33,8 @@ struct Negated : Argument {
 template <class T>
 concept Arithmetic = std::is_arithmetic_v<T> && !std::same_as<T, bool>;
 
-/// What an untyped element converts to by itself; the types that would make such conversions ambiguous are left out
-/// (get<T>() reads them).
+/// What an untyped element converts to by itself; the types that would make such conversions ambiguous are
+/// left out (get<T>() reads them).
 template <class T>
 concept ConversionTarget =
     Decodable<T> && !Untyped<T> && !std::is_pointer_v<T> && !std::same_as<T, char> &&
@@ -44,8 +44,8 @@ concept ConversionTarget =
 
 /// A place that holds a V. `Derived` has
 ///     R read<R>() const;   V add(const D&) const
-/// each one round trip, and assigns by operator=. An element holds on to its object, not to a value: it reads anew each time it is asked, so
-/// `auto x = d["k"];` is a place, `V x = d["k"];` a value.
+/// each one round trip, and assigns by operator=. An element holds on to its object, not to a value: it reads
+/// anew each time it is asked, so `auto x = d["k"];` is a place, `V x = d["k"];` a value.
 template <class Derived, class V>
 class Element : public client::ElementTag {
  public:
@@ -64,7 +64,8 @@ class Element : public client::ElementTag {
     return get<T>();
   }
 
-  /// Python's `+=` in one atomic round trip; gives the new value. KeyError, IndexError, TypeError, OverflowError.
+  /// Python's `+=` in one atomic round trip; gives the new value. KeyError, IndexError, TypeError,
+  /// OverflowError.
   V operator+=(client::In<V> delta) const
     requires(!std::same_as<V, bool>)
   {

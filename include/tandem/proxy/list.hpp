@@ -1,6 +1,6 @@
 #pragma once
-// List<T>: a list in a manager. Semantics are those of Python's list: a negative index counts from the end. List<>
-// takes items of any kind, as nlohmann::json.
+// List<T>: a list in a manager. Semantics are those of Python's list: a negative index counts from the end.
+// List<> takes items of any kind, as nlohmann::json.
 //
 //   Python                      here
 //   l[i]                        l.at(i), l[i] read                 IndexError
@@ -29,7 +29,6 @@
 // l.at<Dict<>>(i) or l[i].get<Dict<>>(), while its JSON is {"$ref": …}, which keeps nothing alive.
 
 #include <algorithm>
-#include <initializer_list>
 #include <optional>
 #include <vector>
 
@@ -57,9 +56,10 @@ class List : public Proxy {
   using Bound = std::optional<std::int64_t>;
   struct Pages {
     using Item = T;
+    using Page = std::pair<std::int64_t, std::vector<T>>;
     List list;
-    std::pair<std::int64_t, std::vector<T>> fetch(std::int64_t cursor) const {
-      return list.template call<Operations::Page, std::pair<std::int64_t, std::vector<T>>>(cursor, page_items_max);
+    Page fetch(std::int64_t cursor) const {
+      return list.template call<Operations::Page, Page>(cursor, page_items_max);
     }
   };
   using iterator = PageIterator<Pages>;
@@ -69,19 +69,8 @@ class List : public Proxy {
 
   void push_back(client::In<T> item) { call<Operations::Append>(item); }
   /// Appends every element of a range, a JSON array, or a list, set or dict (its keys) of the same manager.
-  template <class R>
-    requires client::ItemRange<R, T> || client::is_proxy<R> || client::Untyped<R>
-  void extend(const R& items) {
-    call<Operations::Extend>(client::items_of<T>(items));
-  }
-  void extend(std::initializer_list<T> items) { call<Operations::Extend>(client::items_of<T>(items)); }
-  template <class R>
-    requires client::ItemRange<R, T> || client::is_proxy<R> || client::Untyped<R>
-  List& operator+=(const R& items) {
-    extend(items);
-    return *this;
-  }
-  List& operator+=(std::initializer_list<T> items) {
+  void extend(client::ItemsIn<T> items) { call<Operations::Extend>(items); }
+  List& operator+=(client::ItemsIn<T> items) {
     extend(items);
     return *this;
   }
@@ -117,26 +106,19 @@ class List : public Proxy {
   std::vector<T> slice(Bound start = {}, Bound stop = {}, Bound step = {}) const {
     return call<Operations::Slice, std::vector<T>>(start, stop, step);
   }
-  /// With a step of 1 the slice may grow or shrink; with another one there must be as many items as the slice has
-  /// (ValueError).
-  template <class R>
-    requires client::ItemRange<R, T> || client::is_proxy<R> || client::Untyped<R>
-  void assign_slice(const R& items, Bound start = {}, Bound stop = {}, Bound step = {}) {
-    call<Operations::AssignSlice>(client::items_of<T>(items), start, stop, step);
+  /// With a step of 1 the slice may grow or shrink; with another one there must be as many items as the slice
+  /// has (ValueError).
+  void assign_slice(client::ItemsIn<T> items, Bound start = {}, Bound stop = {}, Bound step = {}) {
+    call<Operations::AssignSlice>(items, start, stop, step);
   }
-  void assign_slice(std::initializer_list<T> items, Bound start = {}, Bound stop = {}, Bound step = {}) {
-    call<Operations::AssignSlice>(client::items_of<T>(items), start, stop, step);
+  void erase_slice(Bound start = {}, Bound stop = {}, Bound step = {}) {
+    call<Operations::EraseSlice>(start, stop, step);
   }
-  void erase_slice(Bound start = {}, Bound stop = {}, Bound step = {}) { call<Operations::EraseSlice>(start, stop, step); }
   /// Makes these all the items there are.
-  template <class R>
-    requires client::ItemRange<R, T> || client::is_proxy<R> || client::Untyped<R>
-  void assign(const R& items) {
-    assign_slice(items);
-  }
-  void assign(std::initializer_list<T> items) { assign_slice(items); }
+  void assign(client::ItemsIn<T> items) { assign_slice(items); }
 
-  /// Position of the first item that equals `item`, within [start, stop) as in a slice. ValueError when there is none.
+  /// Position of the first item that equals `item`, within [start, stop) as in a slice. ValueError when there
+  /// is none.
   Index index(client::In<T> item, Bound start = {}, Bound stop = {}) const {
     return call<Operations::Index, Index>(item, start, stop);
   }
@@ -144,7 +126,8 @@ class List : public Proxy {
   bool contains(client::In<T> item) const { return call<Operations::Contains, bool>(item); }
 
   void reverse() { call<Operations::Reverse>(); }
-  /// By Python's `<`: numbers among each other, texts, bytes, lists and tuples item by item; TypeError for a mixture.
+  /// By Python's `<`: numbers among each other, texts, bytes, lists and tuples item by item; TypeError for a
+  /// mixture.
   void sort(Order order = ascending) { call<Operations::Sort>(order == descending); }
 
   std::size_t size() const { return call<Operations::Size, std::size_t>(); }
@@ -158,8 +141,8 @@ class List : public Proxy {
 
   /// The whole list as it is at one moment.
   std::vector<T> snapshot() const { return call<Operations::Snapshot, std::vector<T>>(); }
-  /// Reads by pages of page_items_max: each page is consistent, the whole need not be. As in Python the loop goes by
-  /// index: items moved while it runs may be seen twice or not at all.
+  /// Reads by pages of page_items_max: each page is consistent, the whole need not be. As in Python the loop
+  /// goes by index: items moved while it runs may be seen twice or not at all.
   iterator begin() const { return iterator(Pages{*this}); }
   iterator end() const { return {}; }
 

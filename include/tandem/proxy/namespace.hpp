@@ -1,5 +1,6 @@
 #pragma once
-// Namespace: attributes by name in a manager, as Python's multiprocessing.managers.Namespace. Values are of any kind.
+// Namespace: attributes by name in a manager, as Python's multiprocessing.managers.Namespace. Values are of
+// any kind.
 //
 //   Python                      here
 //   ns.x = v                    ns.set("x", v), ns["x"] = v
@@ -65,7 +66,8 @@ class Namespace : public Proxy {
 /// ns["x"]
 class NamespaceElement : public Element<NamespaceElement, nlohmann::json> {
  public:
-  NamespaceElement(client::ElementTag, const Namespace& space, std::string_view name) : space_(space), name_(name) {}
+  NamespaceElement(client::ElementTag, const Namespace& space, std::string_view name)
+      : space_(space), name_(name) {}
   NamespaceElement(const NamespaceElement&) = default;
 
   NamespaceElement& operator=(client::AnyValue value) {
@@ -93,6 +95,8 @@ class NamespaceElement : public Element<NamespaceElement, nlohmann::json> {
   std::string name_;
 };
 
-inline NamespaceElement Namespace::operator[](std::string_view name) { return {client::ElementTag(), *this, name}; }
+inline NamespaceElement Namespace::operator[](std::string_view name) {
+  return {client::ElementTag(), *this, name};
+}
 
 }  // namespace tandem

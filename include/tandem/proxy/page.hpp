@@ -13,8 +13,9 @@ namespace tandem {
 /// How many items one round trip of a range-for brings at most. The manager may give fewer.
 inline constexpr std::int64_t page_items_max = 1000;
 
-/// An input iterator over what `Pages` fetches: copies share one position, as those of std::istream_iterator do. Each
-/// page is consistent; between two pages the object may change, and the loop goes on with what is there then.
+/// An input iterator over what `Pages` fetches: copies share one position, as those of std::istream_iterator
+/// do. Each page is consistent; between two pages the object may change, and the loop goes on with what is
+/// there then.
 ///
 /// `Pages::fetch(cursor)` gives the cursor to go on from, negative at the end, and the items.
 template <class Pages>

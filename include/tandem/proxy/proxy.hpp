@@ -15,18 +15,19 @@
 
 namespace tandem {
 
-/// A handle of an object that lives in a manager. Copies are cheap and mean the same object. A proxy keeps an unnamed
-/// object alive; the last one gone, it goes too, unless a container in the manager refers to it.
+/// A handle of an object that lives in a manager. Copies are cheap and mean the same object. A proxy keeps an
+/// unnamed object alive; the last one gone, it goes too, unless a container in the manager refers to it.
 ///
-/// A proxy that was default-constructed or moved from is empty: valid() is false, and operations throw ValueError.
+/// A proxy that was default-constructed or moved from is empty: valid() is false, and operations throw
+/// ValueError.
 ///
-/// Every operation is one round trip and atomic, unless its comment says otherwise, and may throw, besides what its
-/// comment says: ObjectGone (the object was removed), ConnectionError (the manager is gone), Timeout
-/// (Options::call_timeout), ResourceExhausted (a limit of the manager), TypeError (a value found does not fit the C++
-/// type asked for; what the operation changed stays changed).
+/// Every operation is one round trip and atomic, unless its comment says otherwise, and may throw, besides
+/// what its comment says: ObjectGone (the object was removed), ConnectionError (the manager is gone), Timeout
+/// (Options::call_timeout), ResourceExhausted (a limit of the manager), TypeError (a value found does not fit
+/// the C++ type asked for; what the operation changed stays changed).
 ///
-/// Threads may use one proxy at once, as long as none assigns to the proxy itself (`p = q`). After fork() the child
-/// goes on using the proxies it inherited.
+/// Threads may use one proxy at once, as long as none assigns to the proxy itself (`p = q`). After fork() the
+/// child goes on using the proxies it inherited.
 class Proxy {
  public:
   Proxy() = default;
@@ -40,7 +41,8 @@ class Proxy {
     return object_ ? hosted_type_name(object_->reference().type) : std::string_view();
   }
 
-  /// Two proxies are equal when they mean the same object (Python's `is`). Contents are compared through snapshot().
+  /// Two proxies are equal when they mean the same object (Python's `is`). Contents are compared through
+  /// snapshot().
   friend bool operator==(const Proxy& a, const Proxy& b) noexcept {
     if (a.id() != b.id()) return false;
     return !a.valid() || client::belongs_to(*a.object_, b.object_->connection().get());
@@ -67,8 +69,8 @@ class Proxy {
   std::shared_ptr<client::RemoteObject> object_;
 };
 
-/// A proxy is written as a reference, into its own manager only (ValueError), and read from a reference to an object of
-/// its type (TypeError). The reference that was read keeps the object alive.
+/// A proxy is written as a reference, into its own manager only (ValueError), and read from a reference to an
+/// object of its type (TypeError). The reference that was read keeps the object alive.
 template <class P>
   requires std::derived_from<P, Proxy> && client::is_proxy<P>
 struct Codec<P> {
@@ -87,5 +89,7 @@ struct Codec<P> {
 
 template <>
 struct std::hash<tandem::Proxy> {
-  std::size_t operator()(const tandem::Proxy& proxy) const noexcept { return std::hash<std::uint64_t>()(proxy.id()); }
+  std::size_t operator()(const tandem::Proxy& proxy) const noexcept {
+    return std::hash<std::uint64_t>()(proxy.id());
+  }
 };

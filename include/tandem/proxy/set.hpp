@@ -1,6 +1,6 @@
 #pragma once
-// Set<T>: a set in a manager. Semantics are those of Python's set (1, 1.0 and true are the same element), but elements
-// keep their order of insertion. Set<> takes elements of any kind, as nlohmann::json.
+// Set<T>: a set in a manager. Semantics are those of Python's set (1, 1.0 and true are the same element), but
+// elements keep their order of insertion. Set<> takes elements of any kind, as nlohmann::json.
 //
 //   Python                              here
 //   s.add(x)                            s.insert(x) → whether it is new
@@ -23,10 +23,10 @@
 //   s == {…}                            s == std::set or another range
 //   print(s)                            out << s                           {1, "a"}, set()
 //
-// `y` is a range, a braced list, a JSON array, or a set, list or dict (its keys) of the same manager; each operation is
-// one atomic round trip all the same. Elements: what can be a key of a Dict; others throw TypeError.
+// `y` is a range, a braced list, a JSON array, or a set, list or dict (its keys) of the same manager; each
+// operation is one atomic round trip all the same. Elements: what can be a key of a Dict; others throw
+// TypeError.
 
-#include <initializer_list>
 #include <set>
 #include <vector>
 
@@ -45,16 +45,14 @@ class Set : public Proxy {
   using value_type = T;
   struct Pages {
     using Item = T;
+    using Page = std::pair<std::int64_t, std::vector<T>>;
     Set set;
-    std::pair<std::int64_t, std::vector<T>> fetch(std::int64_t cursor) const {
-      return set.template call<Operations::Page, std::pair<std::int64_t, std::vector<T>>>(cursor, page_items_max);
+    Page fetch(std::int64_t cursor) const {
+      return set.template call<Operations::Page, Page>(cursor, page_items_max);
     }
   };
   using iterator = PageIterator<Pages>;
-  /// What the algebra takes: a range of what can be a T, a proxy, a JSON array.
-  template <class R>
-  static constexpr bool takes = client::ItemRange<R, T> || client::is_proxy<R> || client::Untyped<R>;
-  using Braced = std::initializer_list<T>;
+  using Operand = client::ItemsIn<T>;
 
   Set() = default;
   using Proxy::Proxy;
@@ -71,135 +69,40 @@ class Set : public Proxy {
   bool empty() const { return size() == 0; }
   void clear() { call<Operations::Clear>(); }
 
-  template <class R>
-    requires takes<R>
-  void update(const R& items) {
-    call<Operations::Update>(client::items_of<T>(items));
-  }
-  void update(Braced items) { call<Operations::Update>(client::items_of<T>(items)); }
-  template <class R>
-    requires takes<R>
-  void intersection_update(const R& items) {
-    call<Operations::IntersectionUpdate>(client::items_of<T>(items));
-  }
-  void intersection_update(Braced items) { call<Operations::IntersectionUpdate>(client::items_of<T>(items)); }
-  template <class R>
-    requires takes<R>
-  void difference_update(const R& items) {
-    call<Operations::DifferenceUpdate>(client::items_of<T>(items));
-  }
-  void difference_update(Braced items) { call<Operations::DifferenceUpdate>(client::items_of<T>(items)); }
-  template <class R>
-    requires takes<R>
-  void symmetric_difference_update(const R& items) {
-    call<Operations::SymmetricDifferenceUpdate>(client::items_of<T>(items));
-  }
-  void symmetric_difference_update(Braced items) {
-    call<Operations::SymmetricDifferenceUpdate>(client::items_of<T>(items));
-  }
+  void update(Operand items) { call<Operations::Update>(items); }
+  void intersection_update(Operand items) { call<Operations::IntersectionUpdate>(items); }
+  void difference_update(Operand items) { call<Operations::DifferenceUpdate>(items); }
+  void symmetric_difference_update(Operand items) { call<Operations::SymmetricDifferenceUpdate>(items); }
 
-  template <class R>
-    requires takes<R>
-  std::set<T> set_union(const R& items) const {
-    return call<Operations::Union, std::set<T>>(client::items_of<T>(items));
+  std::set<T> set_union(Operand items) const { return call<Operations::Union, std::set<T>>(items); }
+  std::set<T> set_intersection(Operand items) const {
+    return call<Operations::Intersection, std::set<T>>(items);
   }
-  std::set<T> set_union(Braced items) const { return call<Operations::Union, std::set<T>>(client::items_of<T>(items)); }
-  template <class R>
-    requires takes<R>
-  std::set<T> set_intersection(const R& items) const {
-    return call<Operations::Intersection, std::set<T>>(client::items_of<T>(items));
-  }
-  std::set<T> set_intersection(Braced items) const {
-    return call<Operations::Intersection, std::set<T>>(client::items_of<T>(items));
-  }
-  template <class R>
-    requires takes<R>
-  std::set<T> set_difference(const R& items) const {
-    return call<Operations::Difference, std::set<T>>(client::items_of<T>(items));
-  }
-  std::set<T> set_difference(Braced items) const {
-    return call<Operations::Difference, std::set<T>>(client::items_of<T>(items));
-  }
-  template <class R>
-    requires takes<R>
-  std::set<T> set_symmetric_difference(const R& items) const {
-    return call<Operations::SymmetricDifference, std::set<T>>(client::items_of<T>(items));
-  }
-  std::set<T> set_symmetric_difference(Braced items) const {
-    return call<Operations::SymmetricDifference, std::set<T>>(client::items_of<T>(items));
+  std::set<T> set_difference(Operand items) const { return call<Operations::Difference, std::set<T>>(items); }
+  std::set<T> set_symmetric_difference(Operand items) const {
+    return call<Operations::SymmetricDifference, std::set<T>>(items);
   }
 
   /// Whether every element is in `items`.
-  template <class R>
-    requires takes<R>
-  bool is_subset(const R& items) const {
-    return call<Operations::IsSubset, bool>(client::items_of<T>(items));
-  }
-  bool is_subset(Braced items) const { return call<Operations::IsSubset, bool>(client::items_of<T>(items)); }
+  bool is_subset(Operand items) const { return call<Operations::IsSubset, bool>(items); }
   /// Whether every one of `items` is an element.
-  template <class R>
-    requires takes<R>
-  bool is_superset(const R& items) const {
-    return call<Operations::IsSuperset, bool>(client::items_of<T>(items));
-  }
-  bool is_superset(Braced items) const { return call<Operations::IsSuperset, bool>(client::items_of<T>(items)); }
-  template <class R>
-    requires takes<R>
-  bool is_disjoint(const R& items) const {
-    return call<Operations::IsDisjoint, bool>(client::items_of<T>(items));
-  }
-  bool is_disjoint(Braced items) const { return call<Operations::IsDisjoint, bool>(client::items_of<T>(items)); }
+  bool is_superset(Operand items) const { return call<Operations::IsSuperset, bool>(items); }
+  bool is_disjoint(Operand items) const { return call<Operations::IsDisjoint, bool>(items); }
 
-  template <class R>
-    requires takes<R>
-  Set& operator|=(const R& items) {
-    update(items);
-    return *this;
-  }
-  template <class R>
-    requires takes<R>
-  Set& operator&=(const R& items) {
-    intersection_update(items);
-    return *this;
-  }
-  template <class R>
-    requires takes<R>
-  Set& operator-=(const R& items) {
-    difference_update(items);
-    return *this;
-  }
-  template <class R>
-    requires takes<R>
-  Set& operator^=(const R& items) {
-    symmetric_difference_update(items);
-    return *this;
-  }
-  template <class R>
-    requires takes<R>
-  friend std::set<T> operator|(const Set& set, const R& items) {
-    return set.set_union(items);
-  }
-  template <class R>
-    requires takes<R>
-  friend std::set<T> operator&(const Set& set, const R& items) {
-    return set.set_intersection(items);
-  }
-  template <class R>
-    requires takes<R>
-  friend std::set<T> operator-(const Set& set, const R& items) {
-    return set.set_difference(items);
-  }
-  template <class R>
-    requires takes<R>
-  friend std::set<T> operator^(const Set& set, const R& items) {
-    return set.set_symmetric_difference(items);
-  }
+  Set& operator|=(Operand items) { return update(items), *this; }
+  Set& operator&=(Operand items) { return intersection_update(items), *this; }
+  Set& operator-=(Operand items) { return difference_update(items), *this; }
+  Set& operator^=(Operand items) { return symmetric_difference_update(items), *this; }
+  friend std::set<T> operator|(const Set& set, Operand items) { return set.set_union(items); }
+  friend std::set<T> operator&(const Set& set, Operand items) { return set.set_intersection(items); }
+  friend std::set<T> operator-(const Set& set, Operand items) { return set.set_difference(items); }
+  friend std::set<T> operator^(const Set& set, Operand items) { return set.set_symmetric_difference(items); }
 
   /// The whole set as it is at one moment. T needs `<`; items() does not.
   std::set<T> snapshot() const { return call<Operations::Snapshot, std::set<T>>(); }
   std::vector<T> items() const { return call<Operations::Snapshot, std::vector<T>>(); }
-  /// Reads by pages of page_items_max: each page is consistent, the whole need not be. An element that stays in the set
-  /// throughout is seen exactly once, whatever is changed in between.
+  /// Reads by pages of page_items_max: each page is consistent, the whole need not be. An element that stays
+  /// in the set throughout is seen exactly once, whatever is changed in between.
   iterator begin() const { return iterator(Pages{*this}); }
   iterator end() const { return {}; }
 
@@ -210,7 +113,11 @@ class Set : public Proxy {
     return set.snapshot() == std::set<T>(std::ranges::begin(items), std::ranges::end(items));
   }
   friend std::ostream& operator<<(std::ostream& out, const Set& set) {
-    return out << set.template call<Operations::Snapshot, client::Rendering>().text;
+    std::string text = set.template call<Operations::Snapshot, client::Rendering>().text;
+    if (text == "[]") return out << "set()";
+    text.front() = '{';
+    text.back() = '}';
+    return out << text;
   }
 };
 

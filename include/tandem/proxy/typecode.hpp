@@ -1,5 +1,6 @@
 #pragma once
-// Type codes of arithmetic types, by their width: those of Python's array module, with q and Q for all 64-bit integers.
+// Type codes of arithmetic types, by their width: those of Python's array module, with q and Q for all 64-bit
+// integers.
 
 #include <string_view>
 #include <type_traits>

@@ -1,6 +1,6 @@
 #pragma once
-// Value<T>: one cell in a manager, with the operations of std::atomic. T is any type with a codec; Value<> holds a value
-// of any kind, as nlohmann::json.
+// Value<T>: one cell in a manager, with the operations of std::atomic. T is any type with a codec; Value<>
+// holds a value of any kind, as nlohmann::json.
 //
 //   Python (multiprocessing)    std::atomic                 here
 //   v.value                     v.load(), T x = v           v.load(), T x = v
@@ -11,9 +11,9 @@
 //     v.value += x
 //   -                           v.fetch_and(x) …            v.fetch_and(x), fetch_or, fetch_xor, &=, |=, ^=
 //
-// Arithmetic T: integers wrap in T's width, as std::atomic's do, and float adds in its own precision. Other types add as
-// Python does (text joins); a result beyond 64 bits is an OverflowError, operands that cannot be added a TypeError.
-// Everything is sequentially consistent: the manager does one operation at a time.
+// Arithmetic T: integers wrap in T's width, as std::atomic's do, and float adds in its own precision. Other
+// types add as Python does (text joins); a result beyond 64 bits is an OverflowError, operands that cannot be
+// added a TypeError. Everything is sequentially consistent: the manager does one operation at a time.
 
 #include <utility>
 
@@ -44,7 +44,8 @@ class Value : public Proxy {
     return *this;
   }
   T exchange(client::In<T> value) { return call<Operations::Exchange, T>(value); }
-  /// Stores `desired` if the cell equals `expected`, as Python's == has it; if not, sets `expected` to what it holds.
+  /// Stores `desired` if the cell equals `expected`, as Python's == has it; if not, sets `expected` to what
+  /// it holds.
   bool compare_exchange(T& expected, const T& desired) {
     auto [exchanged, found] = call<Operations::CompareExchange, std::pair<bool, T>>(expected,
                                                                                    desired);
@@ -56,13 +57,15 @@ class Value : public Proxy {
   T fetch_add(client::In<T> operand)
     requires(!std::same_as<T, bool>)
   {
-    if constexpr (client::Arithmetic<T>) return call<Operations::FetchAdd, T>(operand, client::typecode_of<T>());
+    if constexpr (client::Arithmetic<T>)
+      return call<Operations::FetchAdd, T>(operand, client::typecode_of<T>());
     else return call<Operations::FetchAdd, T>(operand);
   }
   T fetch_sub(client::In<T> operand)
     requires(!std::same_as<T, bool>)
   {
-    if constexpr (client::Arithmetic<T>) return call<Operations::FetchSub, T>(operand, client::typecode_of<T>());
+    if constexpr (client::Arithmetic<T>)
+      return call<Operations::FetchSub, T>(operand, client::typecode_of<T>());
     else return call<Operations::FetchSub, T>(operand);
   }
   T fetch_and(client::In<T> operand)

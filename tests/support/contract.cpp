@@ -1,0 +1,109 @@
+#include "tests/support/contract.hpp"
+
+#include <unistd.h>
+
+#include "tandem/server.hpp"
+#include "tests/support/engine_connector.hpp"
+
+namespace tandem::test {
+namespace {
+
+class DirectHost final : public Host {
+ public:
+  explicit DirectHost(const Limits& limits) : engine_(std::make_shared<EngineHost>(filled(limits))) {}
+  Manager connect() override { return Manager(std::make_unique<EngineConnector>(engine_), Options{}); }
+  const EngineHost* engine() const override { return engine_.get(); }
+
+ private:
+  static Limits filled(Limits limits) {
+    if (limits.memory_bytes_max == 0) limits.memory_bytes_max = std::uint64_t{1} << 30;
+    return limits;
+  }
+  std::shared_ptr<EngineHost> engine_;
+};
+
+class ServerHost final : public Host {
+ public:
+  ServerHost(const Limits& limits, const std::string& address, const std::string& authkey)
+      : authkey_(authkey), server_(options(limits, address, authkey)) {
+    server_.start();
+  }
+  Manager connect() override {
+    if (server_.addresses().empty()) return server_.connect();
+    return Manager(server_.addresses().front(), {.authkey = authkey_});
+  }
+
+ private:
+  static ServerOptions options(const Limits& limits, const std::string& address, const std::string& authkey) {
+    ServerOptions options;
+    if (!address.empty()) options.listen = {address};
+    options.authkey = authkey;
+    options.limits = limits;
+    return options;
+  }
+
+  std::string authkey_;
+  Server server_;
+};
+
+/// Free as long as nobody else uses our pid.
+std::string unix_address(const void* unique) {
+  return "unix:@tandem-contract-" + std::to_string(::getpid()) + "-" +
+         std::to_string(reinterpret_cast<std::uintptr_t>(unique));
+}
+
+std::string join(const std::set<std::string>& names) {
+  std::string joined;
+  for (const std::string& name : names) joined += name + " ";
+  return joined;
+}
+
+}  // namespace
+
+std::string_view name_of(Reach reach) {
+  switch (reach) {
+    case Reach::engine: return "engine";
+    case Reach::in_process: return "in_process";
+    case Reach::unix_socket: return "unix";
+    case Reach::tcp: return "tcp";
+  }
+  return "?";
+}
+
+std::unique_ptr<Host> make_host(Reach reach, const Limits& limits) {
+  switch (reach) {
+    case Reach::engine: return std::make_unique<DirectHost>(limits);
+    case Reach::in_process: return std::make_unique<ServerHost>(limits, "", "");
+    case Reach::unix_socket: return std::make_unique<ServerHost>(limits, unix_address(&limits), "");
+    case Reach::tcp: return std::make_unique<ServerHost>(limits, "tcp://127.0.0.1:0", "a key for this test");
+  }
+  return nullptr;
+}
+
+void ContractTest::SetUp() {
+  host_ = make_host(GetParam(), limits());
+  manager_.emplace(host_->connect());
+}
+
+void ContractTest::TearDown() {
+  for (const ObjectInfo& object : manager().objects())
+    if (!object.name.empty()) manager().remove(object.name);
+  for (const ObjectInfo& object : manager().objects())
+    ADD_FAILURE() << "left behind: " << object.type << " " << object.id << " with " << object.references
+                  << " references";
+  if (host_->engine() != nullptr) RecordProperty(operations_called, join(host_->engine()->called()));
+}
+
+std::uint64_t ContractTest::references(std::uint64_t id) const {
+  for (const ObjectInfo& object : manager().objects())
+    if (object.id == id) return object.references;
+  return 0;
+}
+
+bool ContractTest::is_there(std::uint64_t id) const {
+  for (const ObjectInfo& object : manager().objects())
+    if (object.id == id) return true;
+  return false;
+}
+
+}  // namespace tandem::test

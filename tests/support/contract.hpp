@@ -1,0 +1,100 @@
+#pragma once
+// What the contract suites have in common: each test runs once for every way to reach a manager, against a
+// manager of its own, and ends by asking it that nothing is left.
+//
+//   class DictContract : public test::ContractTest {};
+//   TANDEM_CONTRACT_SUITE(DictContract);
+//   TEST_P(DictContract, AtGivesWhatWasStored) { auto d = manager().dict(); … }
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <ostream>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tandem/limits.hpp"
+#include "tandem/manager.hpp"
+
+namespace tandem::test {
+
+class EngineHost;
+
+enum class Reach { engine, in_process, unix_socket, tcp };
+
+std::string_view name_of(Reach reach);
+inline void PrintTo(Reach reach, std::ostream* out) { *out << name_of(reach); }
+
+/// A manager in this process, and the way to it.
+class Host {
+ public:
+  virtual ~Host() = default;
+  /// One more client, with a session of its own.
+  virtual Manager connect() = 0;
+  /// The engine, where it is reached directly.
+  virtual const EngineHost* engine() const { return nullptr; }
+};
+
+std::unique_ptr<Host> make_host(Reach reach, const Limits& limits);
+
+class ContractTest : public ::testing::TestWithParam<Reach> {
+ protected:
+  /// For suites that need other limits than the defaults.
+  virtual Limits limits() const { return {}; }
+
+  void SetUp() override;
+  /// Everything a test made must be gone, named objects apart.
+  void TearDown() override;
+
+  const Manager& manager() const { return *manager_; }
+  /// Another client process, as far as the manager knows.
+  Manager connect() { return host_->connect(); }
+
+  /// References to an object, by sessions and containers together; 0 when it is gone.
+  std::uint64_t references(const Proxy& proxy) const { return references(proxy.id()); }
+  std::uint64_t references(std::uint64_t id) const;
+  bool is_there(std::uint64_t id) const;
+  std::size_t objects_count() const { return manager().objects().size(); }
+
+ private:
+  std::unique_ptr<Host> host_;
+  std::optional<Manager> manager_;
+};
+
+/// What `out << value` prints.
+template <class T>
+std::string printed(const T& value) {
+  std::ostringstream out;
+  out << value;
+  return out.str();
+}
+
+/// The text of the E that `body` throws; fails the test, and gives "", when it throws none.
+template <class E, class F>
+std::string error_of(F&& body) {
+  try {
+    body();
+  } catch (const E& error) {
+    return error.what();
+  } catch (const std::exception& other) {
+    ADD_FAILURE() << "another exception: " << other.what();
+    return "";
+  }
+  ADD_FAILURE() << "nothing was thrown";
+  return "";
+}
+
+/// For a test's property that says which operations it called (see main.cpp).
+inline constexpr const char* operations_called = "operations_called";
+
+#define TANDEM_CONTRACT_SUITE(Suite)                                                      \
+  INSTANTIATE_TEST_SUITE_P(                                                               \
+      , Suite,                                                                            \
+      ::testing::Values(::tandem::test::Reach::engine, ::tandem::test::Reach::in_process, \
+                        ::tandem::test::Reach::unix_socket, ::tandem::test::Reach::tcp),  \
+      [](const auto& info) { return std::string(::tandem::test::name_of(info.param)); })
+
+}  // namespace tandem::test

@@ -1,0 +1,184 @@
+#pragma once
+// A client that talks to the engine itself: no session layer, no threads, no sockets. Frames are taken apart
+// here as the protocol (wire/frame.hpp) has them, requests become steps, and what was called is recorded.
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <stdexcept>
+#include <string>
+
+#include "client/connector.hpp"
+#include "server/engine/engine.hpp"
+#include "server/objects/all.hpp"
+#include "tandem/json.hpp"
+#include "tandem/ops/manager.hpp"
+#include "tandem/wire/frame.hpp"
+
+namespace tandem::test {
+
+/// An engine for any number of clients on any number of threads.
+class EngineHost {
+ public:
+  explicit EngineHost(const Limits& limits)
+      : limits_(limits), engine_(limits_, facts(), server::hosted_types()) {}
+
+  const Limits& limits() const { return limits_; }
+
+  std::uint64_t open_session(std::uint64_t inherits_from) {
+    const std::lock_guard lock(mutex_);
+    const std::uint64_t session = ++last_session_;
+    engine_.step(server::SessionOpened{session, inherits_from});
+    channels_[session] = 1;
+    return session;
+  }
+  void join_session(std::uint64_t session) {
+    const std::lock_guard lock(mutex_);
+    ++channels_.at(session);
+  }
+  /// The session ends with its last channel.
+  void leave_session(std::uint64_t session) {
+    const std::lock_guard lock(mutex_);
+    if (--channels_.at(session) == 0) engine_.step(server::SessionClosed{session});
+  }
+  Code step(const server::Call& call, wire::Buffer& reply) {
+    const std::lock_guard lock(mutex_);
+    const server::Outcome outcome = engine_.step(call, reply);
+    if (outcome.operation != server::operation_none)
+      called_.insert(name_of(engine_.operations()[outcome.operation]));
+    note_creation(call, wire::Reader(reply.view()));
+    return outcome.code;
+  }
+
+  /// "dict.at" for every operation that was called; all there are, called or not.
+  std::set<std::string> called() const {
+    const std::lock_guard lock(mutex_);
+    return called_;
+  }
+  std::set<std::string> operations() const {
+    std::set<std::string> names;
+    for (const server::Engine::Operation& operation : engine_.operations()) names.insert(name_of(operation));
+    return names;
+  }
+
+ private:
+  static server::Facts facts() { return {"0.0.0", "00", 1, 0, 0x5eed}; }
+  /// A type's create operation is called by the manager's, which answers with what it made and whether it is
+  /// new.
+  void note_creation(const server::Call& call, wire::Reader reply) {
+    std::uint32_t count = 0;
+    wire::Reference made;
+    bool is_new = false;
+    if (call.object != ops::Manager::id || call.op != ops::Manager::Create::description.number) return;
+    if (reply.array(count) && reply.reference(made) && reply.boolean(is_new) && is_new)
+      called_.insert(std::string(hosted_type_name(made.type)) + ".create");
+  }
+  static std::string name_of(const server::Engine::Operation& operation) {
+    return std::string(operation.type->name) + "." + std::string(operation.op->name);
+  }
+
+  const Limits limits_;
+  mutable std::mutex mutex_;
+  server::Engine engine_;
+  std::uint64_t last_session_ = 0;
+  std::map<std::uint64_t, int> channels_;
+  std::set<std::string> called_;
+};
+
+class EngineStream final : public client::Stream {
+ public:
+  EngineStream(std::shared_ptr<EngineHost> host, std::uint64_t session)
+      : host_(std::move(host)), session_(session) {}
+  ~EngineStream() override { host_->leave_session(session_); }
+
+  std::size_t send(wire::Bytes bytes, std::chrono::milliseconds) override {
+    received_.append(bytes);
+    wire::Frame frame;
+    std::size_t needed = 0;
+    while (wire::next_frame(received_.view(), host_->limits().frame_bytes_max, frame, needed) ==
+           wire::FrameStatus::complete) {
+      take(frame);
+      received_.drop_front(frame.bytes.size());
+    }
+    return bytes.size();
+  }
+  std::size_t send_now(wire::Bytes bytes) override { return send(bytes, {}); }
+  std::size_t receive(std::uint8_t* at, std::size_t room, std::chrono::milliseconds) override {
+    const std::size_t count = std::min(room, replies_.size());
+    if (count == 0) throw std::logic_error("an answer is waited for that will never come");
+    std::memcpy(at, replies_.data(), count);
+    replies_.drop_front(count);
+    return count;
+  }
+  void abandon() noexcept override {}
+
+ private:
+  void take(const wire::Frame& frame) {
+    const std::uint8_t flags = frame.bytes[5];
+    if (frame.kind == wire::FrameKind::request) {
+      header_ = frame.request_header();
+      arguments_.clear();
+      arguments_.append(frame.request_payload());
+    } else if (frame.kind == wire::FrameKind::request_part) {
+      arguments_.append(frame.short_payload());
+    } else {
+      return;
+    }
+    if ((flags & wire::flag_more) == 0) run();
+  }
+  void run() {
+    wire::Buffer reply;
+    const Code code =
+        host_->step({session_, header_.actor, header_.object, header_.op, arguments_.view()}, reply);
+    if ((header_.flags & wire::flag_one_way) == 0) answer(code, reply.view());
+  }
+  /// One reply frame, and as many parts as the rest takes.
+  void answer(Code code, wire::Bytes payload) {
+    const std::size_t room = host_->limits().frame_bytes_max - wire::short_header_bytes;
+    bool first = true;
+    do {
+      const wire::Bytes here = payload.first(std::min(room, payload.size()));
+      payload = payload.subspan(here.size());
+      std::uint8_t* header = replies_.extend(wire::short_header_bytes);
+      wire::store_short_header(header, wire::short_header_bytes + here.size(),
+                               first ? wire::FrameKind::reply : wire::FrameKind::reply_part,
+                               first ? static_cast<std::uint8_t>(code) : std::uint8_t{0},
+                               payload.empty() ? std::uint16_t{0} : std::uint16_t{wire::flag_more},
+                               header_.request);
+      replies_.append(here);
+      first = false;
+    } while (!payload.empty());
+  }
+
+  std::shared_ptr<EngineHost> host_;
+  std::uint64_t session_;
+  wire::Buffer received_;
+  wire::Buffer replies_;
+  wire::RequestHeader header_;
+  wire::Buffer arguments_;
+};
+
+class EngineConnector final : public client::Connector {
+ public:
+  explicit EngineConnector(std::shared_ptr<EngineHost> host) : host_(std::move(host)) {}
+
+  client::Opened open(const client::OpenRequest& request, std::chrono::milliseconds) override {
+    std::uint64_t session = request.session;
+    if (request.purpose == wire::Purpose::join) host_->join_session(session);
+    else session = host_->open_session(request.session);
+    wire::Welcome welcome;
+    welcome.session = session;
+    welcome.frame_bytes_max = host_->limits().frame_bytes_max;
+    welcome.message_bytes_max = host_->limits().message_bytes_max;
+    welcome.value_depth_max = host_->limits().value_depth_max;
+    return {std::make_unique<EngineStream>(host_, session), welcome, {}};
+  }
+  std::string address() const override { return "engine"; }
+
+ private:
+  std::shared_ptr<EngineHost> host_;
+};
+
+}  // namespace tandem::test
