@@ -74,8 +74,11 @@ void Listener::stop() {
 void Listener::wait_for_client() {
   acceptor_.async_wait(asio::posix::stream_descriptor::wait_read, [this](asio::error_code error) {
     if (error || !acceptor_.is_open()) return;
-    if (service_.channels().size() >= service_.limits().channels_max + channels_over) return back_off();
-    accept_some();
+    if (service_.channels().size() < service_.limits().channels_max + channels_over) return accept_some();
+    if (!std::exchange(backing_off_, true))
+      service_.log().warn("{}: {} channels are open; further clients wait until one ends",
+                          address().to_string(), service_.channels().size());
+    back_off();
   });
 }
 
