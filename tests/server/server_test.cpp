@@ -20,10 +20,10 @@ namespace {
 using namespace std::chrono_literals;
 using server::Heard;
 using server::ping;
+using test::RawClient;
 using testing::Contains;
 using testing::HasSubstr;
 using testing::SizeIs;
-using test::RawClient;
 
 class ServerTest : public testing::Test {
  protected:
@@ -223,6 +223,24 @@ TEST_F(ServerTest, ChannelsBeyondTheLimitAreToldSoAndRoomIsReused) {
       client->hear_to_the_end();
     }
   }
+}
+
+TEST_F(ServerTest, FarBeyondTheLimitClientsWaitUntilAnotherEnds) {
+  ServerOptions wanted = options();
+  wanted.limits.channels_max = 1;
+  wanted.limits.handshake_ms_max = 600'000;
+  Server server(std::move(wanted));
+  server.start();
+  std::vector<std::unique_ptr<RawClient>> silent;
+  for (int i = 0; i < 65; ++i) {
+    silent.push_back(std::make_unique<RawClient>("unix:" + path_));
+    silent.back()->hear_bytes(wire::hello_bytes);
+  }
+  RawClient waiting("unix:" + path_);
+  while (log().empty() || log().back().find("further clients wait") == std::string::npos)
+    std::this_thread::yield();
+  silent.pop_back();
+  waiting.shake_hands();
 }
 
 // ---- clients that do not read ---------------------------------------------------------------------------------------------
