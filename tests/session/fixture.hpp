@@ -111,14 +111,17 @@ inline std::string request_frame(const wire::RequestHeader& header, std::string_
   return frame;
 }
 
-inline std::string short_frame(wire::FrameKind kind, std::uint8_t byte, std::uint32_t request, std::string_view payload) {
+inline std::string short_frame(wire::FrameKind kind, std::uint8_t byte, std::uint32_t request,
+                               std::string_view payload) {
   std::string frame(wire::short_header_bytes, '\0');
   frame += payload;
-  wire::store_short_header(reinterpret_cast<std::uint8_t*>(frame.data()), frame.size(), kind, byte, 0, request);
+  wire::store_short_header(reinterpret_cast<std::uint8_t*>(frame.data()), frame.size(), kind, byte, 0,
+                           request);
   return frame;
 }
 inline std::string part_frame(std::uint32_t request, std::string_view payload, bool more) {
-  return short_frame(wire::FrameKind::request_part, more ? wire::flag_more : std::uint8_t{0}, request, payload);
+  return short_frame(wire::FrameKind::request_part, more ? wire::flag_more : std::uint8_t{0}, request,
+                     payload);
 }
 
 /// A request to the manager itself that does nothing.
@@ -160,9 +163,12 @@ inline std::vector<Heard> parse_frames(std::string_view bytes, std::uint64_t fra
     wire::ReplyHeader header = frame.reply_header();
     std::string_view payload = wire::as_text(frame.short_payload());
     if (frame.kind == wire::FrameKind::reply_part) {
-      auto found = std::find_if(heard.begin(), heard.end(), [&](const Heard& one) { return one.request == header.request; });
-      if (found == heard.end()) ADD_FAILURE() << "a part of no reply";
-      else found->payload += payload, ++found->frames;
+      auto found = std::find_if(heard.begin(), heard.end(),
+                                [&](const Heard& one) { return one.request == header.request; });
+      if (found == heard.end())
+        ADD_FAILURE() << "a part of no reply";
+      else
+        found->payload += payload, ++found->frames;
     } else {
       heard.push_back({frame.kind, header.code, header.request, std::string(payload)});
     }
@@ -184,9 +190,11 @@ class TestClient {
   Channel& channel() { return *channel_; }
   FakeLink& link() { return link_; }
 
-  /// Sends; the channel handles it right away unless it holds back.
+  /// Sends, without reading. The channel gets as many turns as it wants, until it waits for what to do next.
   void say(std::string_view bytes) {
-    while (!bytes.empty() && channel_->wants_input()) {
+    for (;;) {
+      while (channel_->resume()) channel_->sent(0);
+      if (bytes.empty() || !channel_->wants_input()) break;
       std::span<std::uint8_t> space = channel_->input_space();
       std::size_t count = std::min(space.size(), bytes.size());
       std::copy_n(bytes.begin(), count, space.begin());
@@ -228,8 +236,9 @@ class TestClient {
   /// The client's answer to a hello, proven with `authkey`.
   static std::string answer(const std::string& hello, const std::string& authkey, wire::Answer answer = {}) {
     auto unproven = wire::encode(answer);
-    answer.proof = client::hmac_sha256(authkey, {wire::as_bytes(wire::client_proof_label), wire::as_bytes(hello),
-                                                 wire::Bytes(unproven).first(wire::answer_bytes - wire::proof_bytes)});
+    answer.proof =
+        client::hmac_sha256(authkey, {wire::as_bytes(wire::client_proof_label), wire::as_bytes(hello),
+                                      wire::Bytes(unproven).first(wire::answer_bytes - wire::proof_bytes)});
     return text_of(wire::encode(answer));
   }
   wire::Welcome shake_hands(wire::Answer wanted = {}) {
