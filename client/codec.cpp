@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <memory>
 
+#include "client/connection.hpp"
 #include "tandem/codec/argument.hpp"
 #include "tandem/proxy/element.hpp"
 
@@ -98,7 +99,9 @@ void release_references(const ConnectionPtr& connection, wire::Bytes values) noe
 }
 
 bool belongs_to(const RemoteObject& object, const Connection* connection) {
-  return object.connection().get() == connection;
+  const Connection* own = object.connection().get();
+  if (own == connection) return true;
+  return own != nullptr && connection != nullptr && own->incarnation() == connection->incarnation();
 }
 
 void encode_reference(Encoder& to, const RemoteObject* object) {

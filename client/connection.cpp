@@ -89,6 +89,11 @@ std::uint64_t Connection::session() const {
   return welcome_.session;
 }
 
+wire::Incarnation Connection::incarnation() const {
+  std::lock_guard lock(mutex_);
+  return incarnation_;
+}
+
 std::size_t Connection::channels_count() const {
   std::lock_guard lock(mutex_);
   return channels_.size();

@@ -64,6 +64,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   std::chrono::milliseconds call_timeout() const { return options_.call_timeout; }
 
   std::uint64_t session() const;
+  /// Which manager this is, the same for all connections to it; zero before the session is opened.
+  wire::Incarnation incarnation() const;
   std::size_t channels_count() const;
 
  private:

@@ -159,6 +159,17 @@ TEST_P(ManagerContract, EachSessionHoldsItsOwnReferences) {
   EXPECT_FALSE(is_there(id));
 }
 
+TEST_P(ManagerContract, ProxiesOfOneManagerMeanTheSameInEverySession) {
+  Manager other = connect();
+  auto list = manager().list<int>("l", {1});
+  auto same = other.list<int>("l");
+  EXPECT_EQ(list, same);
+  auto box = manager().dict<std::string, List<int>>();
+  box["l"] = same;
+  EXPECT_EQ(box.at("l"), list);
+  EXPECT_NE(list, other.list<int>());
+}
+
 TEST_P(ManagerContract, WhatASessionHeldAloneGoesWithIt) {
   {
     Manager other = connect();

@@ -3,6 +3,7 @@
 // here as the protocol (wire/frame.hpp) has them, requests become steps, and what was called is recorded.
 
 #include <chrono>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -26,6 +27,13 @@ class EngineHost {
       : limits_(limits), engine_(limits_, facts(), server::hosted_types()) {}
 
   const Limits& limits() const { return limits_; }
+  /// Tells apart all engines there are at once.
+  wire::Incarnation incarnation() const {
+    wire::Incarnation incarnation{};
+    const EngineHost* self = this;
+    std::memcpy(incarnation.data(), &self, sizeof self);
+    return incarnation;
+  }
 
   std::uint64_t open_session(std::uint64_t inherits_from) {
     const std::lock_guard lock(mutex_);
@@ -173,7 +181,7 @@ class EngineConnector final : public client::Connector {
     welcome.frame_bytes_max = host_->limits().frame_bytes_max;
     welcome.message_bytes_max = host_->limits().message_bytes_max;
     welcome.value_depth_max = host_->limits().value_depth_max;
-    return {std::make_unique<EngineStream>(host_, session), welcome, {}};
+    return {std::make_unique<EngineStream>(host_, session), welcome, host_->incarnation()};
   }
   std::string address() const override { return "engine"; }
 

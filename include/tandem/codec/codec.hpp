@@ -49,7 +49,7 @@ std::string class_name(const std::type_info& type);
 /// manager counted for us and nobody took over. Never throws.
 void release_references(const ConnectionPtr& connection, wire::Bytes values) noexcept;
 
-/// Whether `object` lives in the manager that `connection` leads to.
+/// Whether `object` lives in the manager that `connection` leads to, be it by another session.
 bool belongs_to(const RemoteObject& object, const Connection* connection);
 void encode_reference(Encoder& to, const RemoteObject* object);
 
@@ -79,6 +79,18 @@ concept JsonReadable = !std::derived_from<T, ElementTag> && requires(const nlohm
   { json.template get<T>() } -> std::same_as<T>;
 };
 
+/// Takes one value as the JSON that T's from_json understands.
+template <class T>
+T decode_by_json(Decoder& from) {
+  const wire::Reader before = from.reader;
+  const TakenValue taken(from);
+  try {
+    return to_plain_json(taken.bytes()).template get<T>();
+  } catch (const nlohmann::json::exception& e) {
+    throw_mismatch(before, class_name(typeid(T)), e.what());
+  }
+}
+
 }  // namespace client
 
 /// Types without a specialisation travel as their JSON.
@@ -92,13 +104,7 @@ struct Codec {
   static T decode(Decoder& from)
     requires client::JsonReadable<T>
   {
-    const wire::Reader before = from.reader;
-    const client::TakenValue taken(from);
-    try {
-      return to_plain_json(taken.bytes()).template get<T>();
-    } catch (const nlohmann::json::exception& e) {
-      client::throw_mismatch(before, name(), e.what());
-    }
+    return client::decode_by_json<T>(from);
   }
   static std::string name() { return client::class_name(typeid(T)); }
 };

@@ -190,7 +190,7 @@ struct Codec<E> {
   static void encode(Encoder& to, E value) { write_json(to.writer, nlohmann::json(value)); }
   static E decode(Decoder& from) {
     if (travels_as_integer()) return static_cast<E>(Codec<Underlying>::decode(from));
-    return to_plain_json(client::TakenValue(from).bytes()).template get<E>();
+    return client::decode_by_json<E>(from);
   }
   static std::string name() { return client::class_name(typeid(E)); }
 
