@@ -23,8 +23,8 @@ struct GetRequest {
 
 /// A line for each object; or an array of {"id", "name", "type", "size", "references", "memory_bytes"}.
 void list_objects(const Manager& manager, const ListRequest& request, bool json);
-/// Lines of KEY: VALUE or of VALUE, as to_text() has them; or {"type", "entries": [[key, value], …]}, {"type",
-/// "items": […]}, {"type", "value"}. With a key its value alone.
+/// Lines of KEY: VALUE or of VALUE, as to_text() has them; or {"type", "entries": [[key, value], …]},
+/// {"type", "items": […]}, {"type", "value"}. With a key its value alone.
 void get(const Manager& manager, const GetRequest& request, bool json);
 /// What the manager says of itself.
 void show_information(const Manager& manager, bool json);

@@ -35,8 +35,8 @@ struct ElementKey {
 /// for a key that cannot be one; TypeError for an object whose elements have none.
 RawValue read_element(const RemoteObject& object, const ElementKey& key);
 
-/// Calls `f` for each element in its order; `key` is null but for a dict or namespace. Each page is consistent,
-/// the whole need not be. TypeError, before any call, for an object without contents.
+/// Calls `f` for each element in its order; `key` is null but for a dict or namespace. Each page is
+/// consistent, the whole need not be. TypeError, before any call, for an object without contents.
 using OnElement = std::function<void(const RawValue* key, const RawValue& value)>;
 void each_element(const RemoteObject& object, const OnElement& f);
 
