@@ -106,12 +106,9 @@ Reply Channel::receive_reply(std::uint32_t request, const Deadline& deadline) {
         taken_ += frame.bytes.size();
         if (take(frame, request, reply)) return reply;
         break;
-      case wire::FrameStatus::incomplete:
-        receive_more(needed, deadline);
-        break;
+      case wire::FrameStatus::incomplete: receive_more(needed, deadline); break;
       case wire::FrameStatus::too_long:
-      case wire::FrameStatus::malformed:
-        throw_broken("the manager sent what is no frame of the protocol");
+      case wire::FrameStatus::malformed: throw_broken("the manager sent what is no frame of the protocol");
     }
   }
 }
@@ -151,8 +148,7 @@ bool Channel::take(const wire::Frame& frame, std::uint32_t request, Reply& reply
                    " (" + std::string(name_of(header.code)) + ")");
     case wire::FrameKind::request:
     case wire::FrameKind::request_part:
-    case wire::FrameKind::identify:
-      break;
+    case wire::FrameKind::identify: break;
   }
   throw_broken("the manager sent a frame that only clients send");
 }
@@ -189,12 +185,13 @@ bool Channel::give_back(std::uint32_t actor, std::uint64_t object) noexcept {
                                {wire::flag_one_way, ops::Manager::Release::description.number,
                                 ++last_request_, actor, ops::Manager::id});
     if (std::size_t sent = stream_->send_now(unsent_.view()); sent != 0) unsent_.drop_front(sent);
+    return true;
   } catch (const StreamClosed&) {
-    broken_ = true;
+    // The next exchange() finds out too, and tells why.
   } catch (const std::bad_alloc&) {
     broken_ = true;  // half a frame may stand in the buffer
   }
-  return !broken_;
+  return false;
 }
 
 void Channel::identify(std::uint32_t pid) {

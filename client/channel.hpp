@@ -42,7 +42,7 @@ class Channel {
   /// Forgets request and reply.
   void end_request() noexcept;
 
-  /// Tells the manager, without waiting, that one reference is no longer held; false when the channel is broken.
+  /// Tells the manager, without waiting, that one reference is no longer held; false when it cannot be told.
   /// Allowed at any time, also between begin_request() and exchange().
   bool give_back(std::uint32_t actor, std::uint64_t object) noexcept;
   /// Names the process that uses this channel from now on; goes out ahead of the next request.

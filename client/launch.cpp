@@ -177,14 +177,14 @@ void PrivateManager::spawn(const std::string& tandemd) {
   std::string flag = "--private-fd";
   std::string value = std::to_string(private_descriptor);
   std::array<char*, 4> arguments{name.data(), flag.data(), value.data(), nullptr};
+  pid_t pid = -1;
   int error =
-      posix_spawn(&pid_, tandemd.c_str(), &spawn.actions, &spawn.attributes, arguments.data(), environ);
+      posix_spawn(&pid, tandemd.c_str(), &spawn.actions, &spawn.attributes, arguments.data(), environ);
   close(ends[1]);
-  if (error != 0) {
-    pid_ = -1;
+  if (error != 0)
     throw ConnectionError("cannot start a manager: " + tandemd + " cannot be run (" + text_of(error) + ")");
-  }
-  pidfd_ = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
+  pid_ = pid;
+  pidfd_ = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
   if (pidfd_ < 0) throw ConnectionError("cannot start a manager: no pidfd (" + text_of(errno) + ")");
 }
 
@@ -259,6 +259,8 @@ void PrivateManager::kill() noexcept {
 }
 
 void PrivateManager::stop() noexcept {
+  if (pid_ < 0) return;
+  std::lock_guard lock(stopping_);
   if (pid_ < 0) return;
   [[maybe_unused]] ssize_t sent = send(lifeline_, "stop\n", 5, MSG_NOSIGNAL | MSG_DONTWAIT);
   shutdown(lifeline_, SHUT_WR);

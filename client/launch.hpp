@@ -12,6 +12,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <chrono>
 #include <mutex>
 #include <string>
@@ -64,7 +65,9 @@ class PrivateManager final : private ForkListener {
   std::mutex mutex_;   // held while descriptors come and go, so that a child knows which to close
   int lifeline_ = -1;  // our end of the pair
   int pidfd_ = -1;
-  pid_t pid_ = -1;  // -1: none, or not ours
+  std::mutex
+      stopping_;  // so that it is stopped once; never taken in a child, where another thread may have held it
+  std::atomic<pid_t> pid_{-1};  // -1: none, or not ours
 };
 
 }  // namespace tandem::client

@@ -74,16 +74,18 @@ void Listener::stop() {
 void Listener::wait_for_client() {
   acceptor_.async_wait(asio::posix::stream_descriptor::wait_read, [this](asio::error_code error) {
     if (error || !acceptor_.is_open()) return;
-    if (service_.channels().size() < service_.limits().channels_max + channels_over) return accept_some();
-    if (!std::exchange(backing_off_, true))
-      service_.log().warn("{}: {} channels are open; further clients wait until one ends",
-                          address().to_string(), service_.channels().size());
-    back_off();
+    accept_some();
   });
 }
 
 void Listener::accept_some() {
   for (int accepted = 0; accepted < accepts_per_turn; ++accepted) {
+    if (service_.channels().size() >= service_.limits().channels_max + channels_over) {
+      if (!std::exchange(backing_off_, true))
+        service_.log().warn("{}: {} channels are open; further clients wait until one ends",
+                            address().to_string(), service_.channels().size());
+      return back_off();
+    }
     if (accept_one()) continue;
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       if (!std::exchange(backing_off_, true))

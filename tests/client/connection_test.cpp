@@ -526,6 +526,14 @@ TEST_F(ReferenceTest, GivenBackAfterTheThreadsOwnChannelIsGone) {
   expect_release(manager_->wait_for_requests(2).at(1));
 }
 
+TEST_F(ReferenceTest, TheCallAfterwardsTellsWhyTheManagerIsGone) {
+  auto held = hold();
+  size();
+  manager_->channel(0).fault(Code::shutting_down, "going home");
+  held.reset();
+  EXPECT_THAT(error_of_size<ConnectionError>(), HasSubstr("going home (shutting_down)"));
+}
+
 TEST_F(ReferenceTest, NothingHappensWhenTheManagerIsGone) {
   auto held = hold();
   auto held_elsewhere = hold();

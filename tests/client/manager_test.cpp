@@ -107,6 +107,19 @@ TEST(PrivateManager, ShutdownEndsItForAllHandles) {
   manager.shutdown();
 }
 
+TEST(PrivateManager, ManyThreadsShutItDownAtOnce) {
+  Manager manager;
+  Watched tandemd(pid_of(manager));
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 4; ++i)
+      threads.emplace_back([&] {
+        manager.shutdown();
+        EXPECT_TRUE(tandemd.is_gone());
+      });
+  }
+}
+
 TEST(PrivateManager, SeveralAtOnceShareNothing) {
   Manager one;
   Manager other;
