@@ -149,32 +149,26 @@ class FromValue {
     check_depth(depth);
     std::uint32_t count = 0;
     require(reader.map(count));
-    json object = json::object();
-    json pairs;  // an array as soon as the map turns out to be no JSON object
+    json pairs = json::array();
+    json object = json::object();  // its keys first: they decide whether it can be one
+    bool plain = true;
     for (; count != 0; --count) {
       json key = one(reader, depth + 1);
+      plain = plain && key.is_string() && object.emplace(key.get_ref<const std::string&>(), nullptr).second;
       json value = one(reader, depth + 1);
-      if (pairs.is_null() && (!key.is_string() || object.contains(key.get_ref<const std::string&>())))
-        pairs = pairs_of(std::move(object));
-      if (pairs.is_null()) object[key.get_ref<const std::string&>()] = std::move(value);
-      else pairs.push_back(json::array({std::move(key), std::move(value)}));
+      pairs.push_back(json::array({std::move(key), std::move(value)}));
     }
-    if (pairs.is_null() && !needs_escape(object)) return object;
-    if (pairs.is_null()) pairs = pairs_of(std::move(object));
-    return {{"$map", std::move(pairs)}};
+    if (!plain || needs_escape(object)) return {{"$map", std::move(pairs)}};
+    for (json& pair : pairs) object[pair[0].get_ref<const std::string&>()] = std::move(pair[1]);
+    return object;
   }
 
+  /// Looks at the keys only.
   bool needs_escape(const json& object) const {
     if (!display_) return !form_of(object).empty();
     for (const auto& [key, value] : object.items())
       if (key.starts_with('$')) return true;
     return false;
-  }
-
-  static json pairs_of(json object) {
-    json pairs = json::array();
-    for (auto& [key, value] : object.items()) pairs.push_back(json::array({key, std::move(value)}));
-    return pairs;
   }
 
   json extension(wire::Reader& reader, std::uint64_t depth) const {

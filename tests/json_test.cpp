@@ -89,8 +89,8 @@ std::vector<Form> forms() {
           R"({"$map": [[0.25, null], ["a", true]]})"_json, R"({0.25: null, "a": true})"),
       same(
           "map with text first and then another key",
-          [](Writer& w) { w.map(2), w.text("a"), w.nil(), w.nil(), w.nil(); },
-          R"({"$map": [["a", null], [null, null]]})"_json, R"({"a": null, null: null})"),
+          [](Writer& w) { w.map(3), w.text("b"), w.nil(), w.text("a"), w.nil(), w.nil(), w.nil(); },
+          R"({"$map": [["b", null], ["a", null], [null, null]]})"_json, R"({"b": null, "a": null, null: null})"),
       same(
           "map with a key twice",
           [](Writer& w) { w.map(2), w.text("a"), w.nil(), w.text("a"), w.boolean(true); },

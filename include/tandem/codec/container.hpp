@@ -304,9 +304,7 @@ template <class T>
 bool takes(const wire::Reader& reader) {
   const wire::Kind kind = reader.peek();
   wire::Reader ahead = reader;
-  if constexpr (std::same_as<T, nlohmann::json>) {
-    return kind != wire::Kind::invalid;
-  } else if constexpr (is_null<T>) {
+  if constexpr (is_null<T>) {
     return kind == wire::Kind::nil;
   } else if constexpr (std::same_as<T, bool>) {
     return kind == wire::Kind::boolean;
@@ -323,7 +321,7 @@ bool takes(const wire::Reader& reader) {
     return reference_type(reader) == T::type_number;
   } else if constexpr (is_map<T>) {
     return kind == wire::Kind::map;
-  } else if constexpr (is_sequence<T>) {
+  } else if constexpr (is_sequence<T> && !std::same_as<T, nlohmann::json>) {
     Decoder probe{ahead, nullptr};
     return Sequence().open(probe);
   } else {
