@@ -46,6 +46,13 @@ RemoteObject::RemoteObject(ConnectionPtr connection, wire::Reference reference, 
   if (counted_) connection_->count_reference();
 }
 
+RemoteObject::RemoteObject(std::shared_ptr<const RemoteObject> origin, std::uint64_t token)
+    : connection_(origin->connection_),
+      reference_(origin->reference_),
+      counted_(false),
+      token_(token),
+      origin_(std::move(origin)) {}
+
 RemoteObject::~RemoteObject() {
   if (counted_) connection_->give_back_reference(reference_.id);
 }
@@ -55,6 +62,11 @@ Call::Call(const RemoteObject& object, const ops::OpDescription& op, std::size_t
       op_(op),
       channel_(&acquire(object, op)),
       encoder_{wire::Writer(channel_->begin_request()), object.connection().get()} {
+  if (object.token() != 0) {
+    std::uint8_t token[wire::token_bytes];
+    wire::store_little(token, object.token());
+    encoder_.writer.raw(token);
+  }
   encoder_.writer.array(argument_count);
 }
 
@@ -62,16 +74,26 @@ Call::~Call() {
   object_.connection()->release(*channel_);
 }
 
-Decoder& Call::send() {
+Decoder& Call::send() { return exchange(object_.connection()->call_timeout(), {}); }
+
+Decoder& Call::wait(std::optional<std::chrono::microseconds> limit, const std::stop_token& stop) {
+  std::chrono::milliseconds timeout = object_.connection()->call_timeout();
+  // Without an end of its own the wait has none here either; the path's end shows when the manager goes.
+  if (timeout.count() > 0)
+    timeout = limit ? timeout + std::chrono::ceil<std::chrono::milliseconds>(*limit) : std::chrono::milliseconds{0};
+  return exchange(timeout, stop);
+}
+
+Decoder& Call::exchange(std::chrono::milliseconds timeout, const std::stop_token& stop) {
   if (channel_->arguments_bytes() > channel_->message_bytes_max())
     throw ResourceExhausted("message_bytes_max: the arguments of " + describe(object_, op_) + " have " +
                             std::to_string(channel_->arguments_bytes()) +
                             " bytes, and the manager takes at most " +
                             std::to_string(channel_->message_bytes_max()));
-  auto timeout = object_.connection()->call_timeout();
   Reply reply;
   try {
-    reply = channel_->exchange({op_.number, this_thread_number(), object_.reference().id}, timeout);
+    reply = channel_->exchange({op_.number, this_thread_number(), object_.reference().id, object_.token()}, timeout,
+                               stop);
   } catch (const StreamTimeout&) {
     throw Timeout(describe(object_, op_) + ": no answer within " + std::to_string(timeout.count()) +
                   " ms (call_timeout); it may have been done, or may be done yet");

@@ -41,7 +41,8 @@ void Channel::end_request() noexcept {
   assembled_.shrink(kept_bytes_max);
 }
 
-Reply Channel::exchange(const RequestTarget& target, std::chrono::milliseconds timeout) {
+Reply Channel::exchange(const RequestTarget& target, std::chrono::milliseconds timeout,
+                        const std::stop_token& stop) {
   if (broken_) throw StreamClosed("the connection is closed");
   Deadline deadline(timeout);
   std::uint32_t request = ++last_request_;
@@ -52,7 +53,22 @@ Reply Channel::exchange(const RequestTarget& target, std::chrono::milliseconds t
   } catch (const StreamClosed& closed) {
     throw_fault_or(closed);
   }
+  if (!stop.stop_possible()) [[likely]]
+    return receive_reply(request, deadline);
+  const std::stop_callback cancel(stop, [&] { send_cancel(request); });
   return receive_reply(request, deadline);
+}
+
+/// On whichever thread requests the stop. The thread that has this channel sends nothing while it awaits its reply.
+void Channel::send_cancel(std::uint32_t request) noexcept {
+  std::uint8_t frame[wire::short_header_bytes];
+  wire::store_short_header(frame, sizeof frame, wire::FrameKind::cancel, 0, 0, request);
+  try {
+    for (wire::Bytes rest(frame); !rest.empty();)
+      rest = rest.subspan(stream_->send(rest, std::chrono::milliseconds{0}));
+  } catch (const StreamClosed&) {
+    // Whoever waits for the reply finds out too.
+  }
 }
 
 void Channel::send_unsent(const Deadline& deadline) {
@@ -80,7 +96,8 @@ void Channel::send_request(const RequestTarget& target, std::uint32_t request, c
   std::size_t sent = whole ? size : static_cast<std::size_t>(frame_bytes_max_);
   wire::store_request_header(
       out_.data(), sent,
-      {whole ? std::uint8_t{0} : wire::flag_more, target.op, request, target.actor, target.object});
+      {static_cast<std::uint8_t>((whole ? 0 : wire::flag_more) | (target.token == 0 ? 0 : wire::flag_fenced)),
+       target.op, request, target.actor, target.object});
   bool is_late = send_or_keep({out_.data(), sent}, deadline, false);
   while (sent < size) {
     std::size_t count = std::min<std::size_t>(size - sent, frame_bytes_max_ - wire::short_header_bytes);
@@ -148,7 +165,8 @@ bool Channel::take(const wire::Frame& frame, std::uint32_t request, Reply& reply
                    " (" + std::string(name_of(header.code)) + ")");
     case wire::FrameKind::request:
     case wire::FrameKind::request_part:
-    case wire::FrameKind::identify: break;
+    case wire::FrameKind::identify:
+    case wire::FrameKind::cancel: break;
   }
   throw_broken("the manager sent a frame that only clients send");
 }

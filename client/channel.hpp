@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <memory>
+#include <stop_token>
 
 #include "client/stream.hpp"
 #include "tandem/wire/frame.hpp"
@@ -18,6 +19,7 @@ struct RequestTarget {
   std::uint16_t op = 0;
   std::uint32_t actor = 0;
   std::uint64_t object = 0;
+  std::uint64_t token = 0;  // of a lock's grant that has to be alive, written before the arguments; 0: none
 };
 
 /// The payload stands in the channel's buffers, until the next begin_request() or end_request().
@@ -38,7 +40,11 @@ class Channel {
   /// Sends the request that was begun and waits for its reply; `timeout` zero: for ever. Throws StreamTimeout, after
   /// which the channel is good for the next request: what was not sent of this one goes out before that, unless
   /// nothing was. StreamClosed, with the text of the manager's fault frame if there was one; the channel is broken.
-  Reply exchange(const RequestTarget& target, std::chrono::milliseconds timeout);
+  Reply exchange(const RequestTarget& target, std::chrono::milliseconds timeout) {
+    return exchange(target, timeout, std::stop_token());
+  }
+  /// When `stop` is requested meanwhile, the request is cancelled (frame.hpp), and its reply awaited all the same.
+  Reply exchange(const RequestTarget& target, std::chrono::milliseconds timeout, const std::stop_token& stop);
   /// Forgets request and reply.
   void end_request() noexcept;
 
@@ -57,6 +63,7 @@ class Channel {
 
  private:
   void send_request(const RequestTarget& target, std::uint32_t request, const Deadline& deadline);
+  void send_cancel(std::uint32_t request) noexcept;
   void send_unsent(const Deadline& deadline);
   bool send_or_keep(wire::Bytes frame, const Deadline& deadline, bool is_late);
   Reply receive_reply(std::uint32_t request, const Deadline& deadline);

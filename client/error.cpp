@@ -18,6 +18,16 @@ void throw_error(Code code, const std::string& text) {
     case Code::timeout: throw Timeout(text);
     case Code::connection_error: throw ConnectionError(text);
     case Code::shutting_down: throw ShuttingDown(text);
+    case Code::not_owner: throw NotOwner(text);
+    case Code::deadlock: throw DeadlockError(text);
+    case Code::session_lost: throw SessionLost(text);
+    case Code::stale_token: throw StaleToken(text);
+    case Code::broken_barrier: throw BrokenBarrierError(text);
+    case Code::closed: throw Closed(text);
+    case Code::conflict: throw Conflict(text);
+    case Code::remote_error: throw RemoteError(text);
+    case Code::worker_died: throw WorkerDied(text);
+    case Code::end_of_file: throw EndOfFile(text);
     case Code::ok: break;
   }
   throw Error(code, text);

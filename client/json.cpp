@@ -63,13 +63,11 @@ std::string_view form_of(const json& object) {
 }
 
 std::string_view type_name_of(std::uint8_t number) {
-  constexpr auto find = []<class... O>(std::uint8_t wanted) {
+  return ops::AllTypes::with_types([number]<class... O>() {
     std::string_view name;
-    ((O::number == wanted ? void(name = O::type) : void()), ...);
+    ((O::number == number ? void(name = O::type) : void()), ...);
     return name;
-  };
-  return find.template
-  operator()<ops::Manager, ops::Dict, ops::List, ops::Set, ops::Namespace, ops::Value, ops::Array>(number);
+  });
 }
 
 /// An integer that is not negative, however JSON holds it.

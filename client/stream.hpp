@@ -21,7 +21,7 @@ struct StreamTimeout : std::runtime_error {
   StreamTimeout() : std::runtime_error("no answer in time") {}
 };
 
-/// Used by one thread at a time. A time limit of zero means none.
+/// Used by one thread at a time, but that one may send while another waits in receive(). A time limit of zero means none.
 class Stream {
  public:
   Stream() = default;

@@ -98,13 +98,15 @@ struct Server::Parts {
         credentials(credentials_of(authkey)),
         engine(limits, facts_of(credentials), hosted_types()),
         service(engine, limits, credentials, *log),
-        stop_timer(io) {
+        stop_timer(io),
+        alarm(io) {
     ListenPolicy policy{credentials.has_authkey, options.insecure_tcp};
     for (const std::string& text : options.listen) {
       listeners.push_back(std::make_unique<Listener>(io, service, listen_on(Address::parse(text), policy)));
       addresses.push_back(listeners.back()->address().to_string());
     }
     service.on_channel_gone = [this] { channel_gone(); };
+    service.on_alarm = [this](std::uint64_t at_ns) { set_alarm(at_ns); };
     open_debug(options);
   }
 
@@ -113,6 +115,7 @@ struct Server::Parts {
   std::shared_ptr<InProcessPath> connect();
 
   void run();
+  void set_alarm(std::uint64_t at_ns);
   void begin_stop(std::chrono::milliseconds limit);
   void end_stop();
   void channel_gone();
@@ -129,6 +132,7 @@ struct Server::Parts {
   Service service;
   asio::io_context io{1};
   asio::steady_timer stop_timer;
+  asio::steady_timer alarm;
   std::vector<std::unique_ptr<Listener>> listeners;
   std::vector<std::string> addresses;
   std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work;
@@ -190,6 +194,15 @@ void Server::Parts::post(std::function<void()> work) {
   if (phase < Phase::closing) asio::post(io, std::move(work));
 }
 
+void Server::Parts::set_alarm(std::uint64_t at_ns) {
+  using Clock = std::chrono::steady_clock;
+  alarm.expires_at(Clock::time_point(std::chrono::nanoseconds(at_ns)));
+  alarm.async_wait([this](asio::error_code error) {
+    auto now = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch());
+    if (!error) service.tick(static_cast<std::uint64_t>(now.count()));
+  });
+}
+
 /// A new path whose other end is here, or null when nobody is here any more.
 std::shared_ptr<InProcessPath> Server::Parts::connect() {
   std::lock_guard lock(mutex);
@@ -215,6 +228,8 @@ void Server::Parts::begin_stop(std::chrono::milliseconds limit) {
 // Nothing is left to be done, so that io.run() returns.
 void Server::Parts::end_stop() {
   stop_timer.cancel();
+  service.on_alarm = nullptr;
+  alarm.cancel();
   work.reset();
 }
 

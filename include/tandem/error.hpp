@@ -27,6 +27,16 @@ enum class Code : std::uint8_t {
   timeout = 12,             // a time limit ran out
   connection_error = 13,    // the manager cannot be reached, or went away (made by the client only)
   shutting_down = 14,       // the manager is stopping and takes no new requests
+  not_owner = 15,           // a lock that the calling thread does not hold
+  deadlock = 16,            // a wait that would close a circle of owners waiting for each other
+  session_lost = 17,        // this process's session ended while it lived; the text names the locks it held
+  stale_token = 18,         // the lock's grant that the operation was to be covered by is over
+  broken_barrier = 19,      // a barrier was broken or reset while it was waited at
+  closed = 20,              // a queue is closed
+  conflict = 21,            // what a transaction read has changed
+  remote_error = 22,        // a task failed with an exception that is none of tandem's or the standard library's
+  worker_died = 23,         // the process that did a task ended before it was done
+  end_of_file = 24,         // the other end of a pipe is closed (made by the client only)
 };
 
 /// Name of a code as logs, metrics and the debug endpoint show it, e.g. "key_error".
@@ -47,6 +57,16 @@ constexpr std::string_view name_of(Code code) {
     case Code::timeout: return "timeout";
     case Code::connection_error: return "connection_error";
     case Code::shutting_down: return "shutting_down";
+    case Code::not_owner: return "not_owner";
+    case Code::deadlock: return "deadlock";
+    case Code::session_lost: return "session_lost";
+    case Code::stale_token: return "stale_token";
+    case Code::broken_barrier: return "broken_barrier";
+    case Code::closed: return "closed";
+    case Code::conflict: return "conflict";
+    case Code::remote_error: return "remote_error";
+    case Code::worker_died: return "worker_died";
+    case Code::end_of_file: return "end_of_file";
   }
   return "unknown";
 }
@@ -82,6 +102,16 @@ using VersionError = ErrorOf<Code::version_error>;
 using Timeout = ErrorOf<Code::timeout>;                         // Options::call_timeout or connect_timeout
 using ConnectionError = ErrorOf<Code::connection_error>;        // says which address, what was under way
 using ShuttingDown = ErrorOf<Code::shutting_down>;
+using NotOwner = ErrorOf<Code::not_owner>;
+using DeadlockError = ErrorOf<Code::deadlock>;                  // the text names every link of the circle
+using SessionLost = ErrorOf<Code::session_lost>;
+using StaleToken = ErrorOf<Code::stale_token>;
+using BrokenBarrierError = ErrorOf<Code::broken_barrier>;       // Python's threading.BrokenBarrierError
+using Closed = ErrorOf<Code::closed>;                           // Python's queue.ShutDown
+using Conflict = ErrorOf<Code::conflict>;
+using RemoteError = ErrorOf<Code::remote_error>;                // multiprocessing.pool.RemoteTraceback
+using WorkerDied = ErrorOf<Code::worker_died>;
+using EndOfFile = ErrorOf<Code::end_of_file>;                   // Python's EOFError
 
 /// Throws the exception class that belongs to `code`.
 [[noreturn]] void throw_error(Code code, const std::string& text);

@@ -9,6 +9,7 @@
 //   m.Namespace()                             m.ns()
 //   m.Value("i", 0)                           m.value<int>(0)
 //   m.Array("i", 10), m.Array("i", [1, 2])    m.array<int>(10), m.array<int>({1, 2})
+//   m.Event()                                 m.event()
 //   -                                         m.dict<K, V>("scores")        get or create by name
 //   m.shutdown()                              m.shutdown()
 //
@@ -30,6 +31,7 @@
 #include "tandem/ops/manager.hpp"
 #include "tandem/proxy/array.hpp"
 #include "tandem/proxy/dict.hpp"
+#include "tandem/proxy/event.hpp"
 #include "tandem/proxy/list.hpp"
 #include "tandem/proxy/namespace.hpp"
 #include "tandem/proxy/set.hpp"
@@ -226,6 +228,9 @@ class Manager {
     std::vector<T> copied(std::ranges::begin(elements), std::ranges::end(elements));
     return create_array<T>(name, client::RawElements<T>(copied), copied.size());
   }
+
+  Event event() const { return create<Event>(std::nullopt); }
+  Event event(std::string_view name) const { return create<Event>(name); }
 
   /// An object that is there: `m.get<Dict<std::string, int>>("scores")`. NotFound; TypeError.
   template <client::ProxyType P>

@@ -18,7 +18,8 @@
 //   void        -                              Result<void>
 //   the others  -                              Result<Written>
 //
-// Written says: the handler has put the result into turn.out() itself.
+// Written says: the handler has put the result into turn.out() itself, or parked the request. Operations that wait
+// give nothing else, so that what answers at once also answers later.
 
 #include <array>
 #include <concepts>
@@ -130,13 +131,10 @@ struct Argument<ops::Optional<T>> {
 };
 
 template <class Tag>
-struct Encoding {  // Bytes, Items, Entries, Map, Reference, Tuple
-  static void put(Turn&, const Written&) {}
-};
+struct Encoding;  // none: the handler has to give Written
 template <>
 struct Encoding<ops::Any> {
   static void put(Turn& turn, ValueView v) { turn.write(v); }
-  static void put(Turn&, const Written&) {}
 };
 template <>
 struct Encoding<ops::Bool> {
@@ -187,7 +185,10 @@ Result<void> invoke(Object& object, Turn& turn, wire::Reader& reader, [[maybe_un
   if (!reader.at_end()) return Failure{Code::protocol_error, "bytes follow the last argument"};
   auto result = static_cast<T&>(object).on(O{}, turn, std::move(*std::get<I>(arguments))...);
   if (!result) return std::move(result.failure());
-  if constexpr (std::is_void_v<typename O::Result>) turn.out().nil();
+  static_assert(O::description.effect != ops::Effect::waits || std::is_same_v<decltype(result), Result<Written>>,
+                "the handler of an operation that waits gives Written");
+  if constexpr (std::is_same_v<decltype(result), Result<Written>>) return {};
+  else if constexpr (std::is_void_v<typename O::Result>) turn.out().nil();
   else Encoding<typename O::Result>::put(turn, *result);
   return {};
 }

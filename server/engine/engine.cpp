@@ -7,7 +7,7 @@
 namespace tandem::server {
 
 Engine::Engine(const Limits& limits, Facts facts, std::span<const Type* const> types)
-    : facts_(std::move(facts)), registry_(limits, types) {
+    : world_(limits, std::move(facts), types) {
   TANDEM_ASSERT(!types.empty() && types[0]->number == ops::Manager::number);
   for (const Type* type : types) {
     if (first_operation_.size() <= type->number) first_operation_.resize(type->number + std::size_t{1});
@@ -17,15 +17,18 @@ Engine::Engine(const Limits& limits, Facts facts, std::span<const Type* const> t
       if (row.op != nullptr) operations_.push_back({type, row.op});
     }
   }
-  Object& manager = registry_.adopt(types[0]->make());
+  Object& manager = world_.registry.adopt(types[0]->make());
   TANDEM_ASSERT(manager.id() == ops::Manager::id);
-  registry_.retain(manager.id());  // for ever
+  world_.registry.retain(manager.id());  // for ever
+  world_.registry.before_destroyed_with_waiters = [this](Object& object) { orphan(object); };
 }
 
 Outcome Engine::step(const Call& call, wire::Buffer& reply) {
   const std::size_t mark = reply.size();
-  TANDEM_ASSERT(registry_.has(call.session));
-  Object* object = registry_.find(call.object);
+  Registry& registry = world_.registry;
+  TANDEM_ASSERT(registry.has(call.session));
+  tell_time(call.now_ns);
+  Object* object = registry.find(call.object);
   if (object == nullptr)
     return refuse(Code::object_gone, "object " + std::to_string(call.object) + " is gone: it was removed, or never was",
                   operation_none, mark, reply);
@@ -48,21 +51,90 @@ Outcome Engine::step(const Call& call, wire::Buffer& reply) {
                   op.number == 0 ? "objects are created through the manager"
                                  : std::string(op.signature) + ": " + std::to_string(count) + " arguments given",
                   operation, mark, reply);
-  Turn turn(registry_, facts_, call.session, call.actor, reply);
+  if (call.token != 0 && !world_.tokens.lives(call.token)) [[unlikely]]
+    return refuse(Code::stale_token,
+                  std::string(op.signature) + ": the lock's grant with token " + std::to_string(call.token) +
+                      " is over (it was unlocked, or passed on when its owner's session ended)",
+                  operation, mark, reply);
+  Turn turn(world_, Owner{call.session, call.actor}, operation, reply);
   if (op.effect == ops::Effect::writes)
     if (Result<void> room = turn.room_for(call.arguments.size()); !room)
       return refuse(room.failure().code, room.failure().text, operation, mark, reply);
 
   Result<void> result = row.invoke(*object, turn, arguments, count);
 
-  if (result) result = turn.reply_fits(reply.size() - mark);
-  if (result && turn.references_written()) registry_.hold(call.session, reply.view_from(mark));
+  Ticket parked = turn.parked() == nullptr ? 0 : turn.parked()->ticket;
+  if (result && parked == 0) {
+    result = turn.reply_fits(reply.size() - mark);
+    if (result && turn.references_written()) registry.hold(call.session, reply.view_from(mark));
+  }
   if (op.effect != ops::Effect::reads) {
-    registry_.account(*object);
-    registry_.destroy_unheld();
+    registry.account(*object);
+    end_step();
   }
   if (!result) return refuse(result.failure().code, result.failure().text, operation, mark, reply);
-  return {Code::ok, operation};
+  if (parked != 0) reply.truncate(mark);
+  return {Code::ok, operation, parked};
+}
+
+// ---- waits ------------------------------------------------------------------------------------------------------------
+
+/// What has been marked is served, and what nobody holds any more goes: the end of every step that changes something.
+void Engine::end_step() {
+  if (!world_.marked.empty()) serve_marked();
+  world_.registry.destroy_unheld();
+}
+
+void Engine::serve_marked() {
+  wire::Buffer unused;
+  Turn turn(world_, Owner{}, operation_none, unused);
+  for (std::size_t i = 0; i < world_.marked.size(); ++i) {  // serving one may mark others
+    Object* object = world_.registry.find(world_.marked[i]);
+    if (object == nullptr) continue;
+    object->serve(turn);
+    world_.registry.account(*object);
+  }
+  world_.marked.clear();
+}
+
+void Engine::leave(Waiter& waiter, Leaving why) {
+  const Ticket ticket = waiter.ticket;
+  const ObjectId object = waiter.object->id();
+  wire::Buffer unused;
+  Turn turn(world_, Owner{}, operation_none, unused);
+  waiter.object->leave(turn, waiter, why);
+  if (Waiter* still = world_.waits.find(ticket)) {
+    if (why == Leaving::session_ended || why == Leaving::deadlock) world_.waits.remove(*still);
+    else world_.waits.set_deadline(*still, never_ns);
+  }
+  world_.marked.push_back(object);  // who stood behind it may be served now
+}
+
+/// The object goes while requests wait for it.
+void Engine::orphan(Object& object) {
+  std::vector<Ticket> tickets;
+  world_.waits.each([&](const Waiter& waiter) {
+    if (waiter.object == &object) tickets.push_back(waiter.ticket);
+  });
+  wire::Buffer unused;
+  Turn turn(world_, Owner{}, operation_none, unused);
+  for (Ticket ticket : tickets)
+    turn.refuse(*world_.waits.find(ticket),
+                {Code::object_gone, "object " + std::to_string(object.id()) + ", a " +
+                                        std::string(object.type().name) + ", was removed while it was waited for"});
+}
+
+void Engine::step(const Cancel& input) {
+  Waiter* waiter = world_.waits.find(input.ticket);
+  if (waiter == nullptr) return;
+  leave(*waiter, Leaving::cancelled);
+  end_step();
+}
+
+void Engine::step(const Tick& input) {
+  tell_time(input.now_ns);
+  while (Waiter* waiter = world_.waits.first_due(world_.now_ns)) leave(*waiter, Leaving::timed_out);
+  end_step();
 }
 
 Outcome Engine::refuse(Code code, const std::string& text, std::uint16_t operation, std::size_t mark,
@@ -72,18 +144,39 @@ Outcome Engine::refuse(Code code, const std::string& text, std::uint16_t operati
   return {code, operation};
 }
 
-void Engine::step(const SessionOpened& input) { registry_.open(input.session, input.inherits_from); }
+// ---- sessions ---------------------------------------------------------------------------------------------------------
+
+void Engine::step(const SessionOpened& input) { world_.registry.open(input.session, input.inherits_from); }
 
 void Engine::step(const SessionClosed& input) {
-  registry_.close(input.session);
-  registry_.destroy_unheld();
+  while (Waiter* waiter = world_.waits.first_of(input.session)) leave(*waiter, Leaving::session_ended);
+  wire::Buffer unused;
+  Turn turn(world_, Owner{}, operation_none, unused);
+  for (ObjectId id : world_.holdings.of(input.session)) {
+    Object* object = world_.registry.find(id);
+    if (object == nullptr) continue;
+    object->session_ended(turn, input.session);
+    turn.serve_later(*object);
+  }
+  world_.holdings.forget(input.session);
+  world_.registry.close(input.session);
+  end_step();
 }
 
 void Engine::save(wire::Writer& out) const {
-  out.array(3);
-  out.unsigned_integer(registry_.next_id());
-  out.array(registry_.size());
-  registry_.each(ops::Manager::id, [&](const Object& object) {
+  out.array(6);
+  out.unsigned_integer(world_.waits.next_ticket());
+  out.unsigned_integer(world_.tokens.next());
+  out.array(world_.waits.size());
+  world_.waits.each([&](const Waiter& waiter) {
+    out.array(6);
+    for (std::uint64_t number : {waiter.ticket, waiter.who.session, std::uint64_t{waiter.who.actor}, waiter.object->id(),
+                                 std::uint64_t{waiter.operation}, waiter.deadline_ns})
+      out.unsigned_integer(number);
+  });
+  out.unsigned_integer(world_.registry.next_id());
+  out.array(world_.registry.size());
+  world_.registry.each(ops::Manager::id, [&](const Object& object) {
     out.array(5);
     out.unsigned_integer(object.id());
     out.text(object.type().name);
@@ -93,8 +186,8 @@ void Engine::save(wire::Writer& out) const {
     object.save(out);
     return true;
   });
-  out.map(registry_.sessions_count());
-  registry_.each_session([&](SessionId id, const IdTable<std::uint64_t>& held) {
+  out.map(world_.registry.sessions_count());
+  world_.registry.each_session([&](SessionId id, const IdTable<std::uint64_t>& held) {
     std::vector<std::pair<ObjectId, std::uint64_t>> sorted;
     held.each([&](ObjectId object, std::uint64_t count) { sorted.emplace_back(object, count); });
     std::sort(sorted.begin(), sorted.end());

@@ -17,7 +17,19 @@ struct Call {
   std::uint32_t actor = 0;
   ObjectId object = 0;
   std::uint16_t op = 0;
-  wire::Bytes arguments;  // a MessagePack array
+  wire::Bytes arguments;     // a MessagePack array
+  std::uint64_t token = 0;   // of a lock's grant that has to be alive for this; 0: none
+  std::uint64_t now_ns = 0;  // of a clock that never goes back
+};
+
+/// A client no longer wants to wait.
+struct Cancel {
+  Ticket ticket = 0;
+};
+
+/// Time goes on: waits whose limit has run out end.
+struct Tick {
+  std::uint64_t now_ns = 0;
 };
 
 struct SessionOpened {
@@ -35,6 +47,7 @@ inline constexpr std::uint16_t operation_none = 0xffff;
 struct Outcome {
   Code code = Code::ok;
   std::uint16_t operation = operation_none;  // index into Engine::operations()
+  Ticket parked = 0;                         // not 0: there is no reply yet; it will be among the deliveries
 };
 
 class Engine {
@@ -53,20 +66,40 @@ class Engine {
   Outcome step(const Call& call, wire::Buffer& reply);
   void step(const SessionOpened& input);
   void step(const SessionClosed& input);
+  /// Of a request that has been answered meanwhile: nothing happens.
+  void step(const Cancel& input);
+  void step(const Tick& input);
 
-  const Registry& registry() const { return registry_; }
-  const Facts& facts() const { return facts_; }
-  const Limits& limits() const { return registry_.limits(); }
+  /// Replies that steps gave to requests that had waited, in order, since they were last taken.
+  const Deliveries& deliveries() const { return world_.deliveries; }
+  /// Puts them in the place of what is in `into`.
+  void take_deliveries(Deliveries& into) {
+    into.clear();
+    std::swap(into, world_.deliveries);
+  }
+  /// When the next wait's limit runs out: a Tick is needed then. never_ns: none.
+  std::uint64_t next_deadline_ns() const { return world_.waits.next_deadline_ns(); }
+
+  const Registry& registry() const { return world_.registry; }
+  const Waits& waits() const { return world_.waits; }
+  const Tokens& tokens() const { return world_.tokens; }
+  const Facts& facts() const { return world_.facts; }
+  const Limits& limits() const { return world_.registry.limits(); }
+  std::uint64_t now_ns() const { return world_.now_ns; }
   std::span<const Operation> operations() const { return operations_; }
 
   /// Appends the whole state as MessagePack: equal states, equal bytes.
   void save(wire::Writer& out) const;
 
  private:
+  void tell_time(std::uint64_t now_ns) { world_.now_ns = now_ns > world_.now_ns ? now_ns : world_.now_ns; }
+  void leave(Waiter& waiter, Leaving why);
+  void serve_marked();
+  void orphan(Object& object);
+  void end_step();
   Outcome refuse(Code code, const std::string& text, std::uint16_t operation, std::size_t mark, wire::Buffer& reply);
 
-  Facts facts_;
-  Registry registry_;
+  World world_;
   std::vector<Operation> operations_;
   std::vector<std::uint16_t> first_operation_;  // by type number: where the type's operations begin, by op number
   std::vector<std::uint16_t> operation_index_;

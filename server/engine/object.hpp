@@ -10,6 +10,7 @@
 
 #include "server/engine/result.hpp"
 #include "server/engine/value.hpp"
+#include "server/engine/waits.hpp"
 #include "tandem/ops/op.hpp"
 
 namespace tandem::server {
@@ -32,6 +33,16 @@ struct Type {
   std::uint8_t number = 0;
   std::span<const OpRow> rows;                   // by operation number
   std::unique_ptr<Object> (*make)() = nullptr;   // null: only the engine makes it; operation 0 fills it
+};
+
+/// A part of an object that one thread of a session owns: a lock, permits, leased items.
+struct Holding {
+  Owner who;
+  std::string_view how;         // "exclusive", "shared", "permits", "leased"
+  ValueView key;                // of a keyed lock; empty: none
+  std::uint64_t count = 1;      // depth of a re-entrant lock, permits, items
+  std::uint64_t token = 0;      // 0: none
+  std::uint64_t since_ns = 0;
 };
 
 /// Looks at one element of an object, at the key of a keyed() one too; both are good during the call only. Gives whether
@@ -63,18 +74,36 @@ class Object {
   /// The same for keys and values.
   virtual bool append_entries(wire::Writer&, std::uint64_t& /*count*/) const { return false; }
 
+  // Of objects that requests wait for.
+
+  /// Answers whom it can, oldest first (Turn::answer). Called after every step in which it was marked, or a waiter left.
+  virtual void serve(Turn&) {}
+  /// `waiter`, in one of its lines, gives up. On `timed_out` and `cancelled` it is answered as the operation has it for
+  /// a time limit that ran out, or else goes on waiting, then without a limit. On the others nobody is answered, and
+  /// it is removed afterwards; what it had got so far is taken back.
+  virtual void leave(Turn&, Waiter& /*waiter*/, Leaving) {}
+  /// A session that owned a part of this (Turn::own) ended; its waiters have left already.
+  virtual void session_ended(Turn&, SessionId) {}
+
+  /// Shows what sessions own of it.
+  virtual void each_holding(const std::function<void(const Holding&)>&) const {}
+
   ObjectId id() const { return id_; }
   const std::string& name() const { return name_; }
   bool named() const { return named_; }
   /// Held by sessions and by containers, together.
   std::uint64_t references() const { return references_; }
+  /// Requests that wait for it.
+  std::uint64_t waiters() const { return waiters_; }
 
  private:
   friend class Registry;
+  friend class Waits;
   ObjectId id_ = 0;
   std::string name_;
   bool named_ = false;
   std::uint64_t references_ = 0;
+  std::uint64_t waiters_ = 0;
   std::uint64_t accounted_bytes_ = 0;  // what the registry's total has for this object
 };
 

@@ -13,8 +13,6 @@
 
 namespace tandem::server {
 
-using SessionId = std::uint64_t;
-
 class Registry final : public ReferenceCounter, public ReferenceCheck {
  public:
   Registry(const Limits& limits, std::span<const Type* const> types);
@@ -79,6 +77,8 @@ class Registry final : public ReferenceCounter, public ReferenceCheck {
     object.accounted_bytes_ = now;
   }
   std::uint64_t memory_bytes() const { return memory_bytes_; }
+  /// Called with an object that goes while requests wait for it.
+  std::function<void(Object&)> before_destroyed_with_waiters;
   const Limits& limits() const { return limits_; }
 
  private:

@@ -4,13 +4,13 @@
 
 namespace tandem::server {
 
-Result<std::uint32_t> Turn::hash_of(ValueView key) const { return hash_key(key, facts_.hash_seed); }
+Result<std::uint32_t> Turn::hash_of(ValueView key) const { return hash_key(key, facts().hash_seed); }
 
 Result<void> Turn::room_for(std::uint64_t bytes) const {
   const std::uint64_t most = limits().memory_bytes_max;
-  if (most == 0 || (bytes <= most && registry_.memory_bytes() <= most - bytes)) return {};
+  if (most == 0 || (bytes <= most && world_.registry.memory_bytes() <= most - bytes)) return {};
   return Failure{Code::resource_exhausted, "memory_bytes_max (" + std::to_string(most) + ") would be exceeded: " +
-                                               std::to_string(registry_.memory_bytes()) + " bytes are held, " +
+                                               std::to_string(world_.registry.memory_bytes()) + " bytes are held, " +
                                                std::to_string(bytes) + " more were asked for"};
 }
 
@@ -34,7 +34,33 @@ Result<const Object*> Turn::operand_object(ValueView operand) const {
   wire::Reader reader = operand.reader();
   if (!reader.reference(reference))
     return Failure{Code::type_error, "'" + type_name(operand) + "' object is not iterable"};
-  return static_cast<const Object*>(registry_.find(reference.id));  // there: validated with the arguments
+  return static_cast<const Object*>(world_.registry.find(reference.id));  // there: validated with the arguments
+}
+
+Waiter& Turn::park(Line& line, Object& object, std::optional<std::int64_t> limit_us) {
+  TANDEM_ASSERT(parked_ == nullptr && may_wait(limit_us));
+  std::uint64_t deadline_ns = never_ns;
+  if (limit_us) {
+    const auto limit = static_cast<std::uint64_t>(*limit_us);
+    if (limit < (never_ns - world_.now_ns) / 1000) deadline_ns = world_.now_ns + limit * 1000;
+  }
+  parked_ = &world_.waits.park(line, object, who_, operation_, world_.now_ns, deadline_ns);
+  return *parked_;
+}
+
+void Turn::end_answer(Waiter& waiter, const Turn& its, std::size_t begin) {
+  Deliveries& deliveries = world_.deliveries;
+  if (its.references_written()) world_.registry.hold(waiter.who.session, deliveries.buffer().view_from(begin));
+  deliveries.add(waiter, Code::ok, begin);
+  world_.waits.remove(waiter);
+}
+
+void Turn::refuse(Waiter& waiter, const Failure& failure) {
+  Deliveries& deliveries = world_.deliveries;
+  const std::size_t begin = deliveries.buffer().size();
+  wire::Writer(deliveries.buffer()).text(failure.text);
+  deliveries.add(waiter, failure.code, begin);
+  world_.waits.remove(waiter);
 }
 
 Result<ItemsView> Turn::items_of(ValueView operand) {

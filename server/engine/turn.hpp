@@ -50,16 +50,38 @@ class EntriesView {
   ItemsView flat_;
 };
 
+/// What all turns of one engine share.
+struct World {
+  World(const Limits& limits, Facts the_facts, std::span<const Type* const> types)
+      : facts(std::move(the_facts)), registry(limits, types) {}
+
+  Facts facts;
+  Registry registry;
+  Waits waits;
+  Holdings holdings;
+  Tokens tokens;
+  Deliveries deliveries;
+  std::vector<ObjectId> marked;  // to be served at the end of the step
+  std::uint64_t now_ns = 0;      // as of the last input that told the time
+};
+
 class Turn {
  public:
-  Turn(Registry& registry, const Facts& facts, SessionId session, std::uint32_t actor, wire::Buffer& reply)
-      : registry_(registry), facts_(facts), session_(session), actor_(actor), out_(reply) {}
+  /// Of a call; `operation` is its index in Engine::operations().
+  Turn(World& world, Owner who, std::uint16_t operation, wire::Buffer& reply)
+      : world_(world), who_(who), operation_(operation), out_(reply) {}
+  /// Within another one, with a reply of its own. Nothing waits in it.
+  Turn(Turn& outer, wire::Buffer& reply) : Turn(outer.world_, outer.who_, outer.operation_, reply) {
+    may_park_ = false;
+  }
 
-  Registry& registry() { return registry_; }
-  const Limits& limits() const { return registry_.limits(); }
-  const Facts& facts() const { return facts_; }
-  SessionId session() const { return session_; }
-  std::uint32_t actor() const { return actor_; }
+  Registry& registry() { return world_.registry; }
+  const Limits& limits() const { return world_.registry.limits(); }
+  const Facts& facts() const { return world_.facts; }
+  Owner who() const { return who_; }
+  SessionId session() const { return who_.session; }
+  std::uint32_t actor() const { return who_.actor; }
+  std::uint64_t now_ns() const { return world_.now_ns; }
 
   /// The reply. Values go through write(), so that references in them are counted for the caller.
   wire::Writer& out() { return out_; }
@@ -74,7 +96,7 @@ class Turn {
   bool references_written() const { return references_written_; }
 
   /// A copy of `value` to keep in an object.
-  Value keep(ValueView value) { return Value(value, registry_); }
+  Value keep(ValueView value) { return Value(value, world_.registry); }
   Result<std::uint32_t> hash(ValueView key) const { return hash_of(key); }
 
   /// Whether `bytes` more may be held; resource_exhausted otherwise. For operations that grow by more than their
@@ -86,6 +108,41 @@ class Turn {
   /// semantics' add(), refused where the result would be longer than a value can be.
   Result<void> add(ValueView a, ValueView b, wire::Buffer& out) const;
 
+  // Waiting. An operation with Effect::waits that cannot be carried out now parks its request, if it may: the reply is
+  // given later, by answer() or refuse(). Time limits are in microseconds; none: for ever.
+
+  /// Whether a request with this time limit may wait at all: not with 0, nor within a batch or a transaction.
+  bool may_wait(std::optional<std::int64_t> limit_us) const { return may_park_ && (!limit_us || *limit_us > 0); }
+  /// Parks this request at the end of `line`, which is the object's. What the handler gives afterwards is not looked at.
+  Waiter& park(Line& line, Object& object, std::optional<std::int64_t> limit_us);
+  /// What became of park(), null before it.
+  Waiter* parked() { return parked_; }
+  /// Answers a request that has waited: `write(Turn&)` writes its result, as a handler would. The waiter is gone.
+  template <class F>
+  void answer(Waiter& waiter, F&& write) {
+    wire::Buffer& buffer = world_.deliveries.buffer();
+    const std::size_t begin = buffer.size();
+    Turn its(world_, waiter.who, waiter.operation, buffer);
+    write(its);
+    end_answer(waiter, its, begin);
+  }
+  void refuse(Waiter& waiter, const Failure& failure);
+  /// Moves a waiter to the end of another line, where it goes on waiting.
+  void move(Waiter& waiter, Line& line, Object& object) { world_.waits.move(waiter, line, object); }
+  void set_no_deadline(Waiter& waiter) { world_.waits.set_deadline(waiter, never_ns); }
+  /// Has object.serve() called once this handler is through.
+  void serve_later(const Object& object) { world_.marked.push_back(object.id()); }
+  Waits& waits() { return world_.waits; }
+
+  // Owning. A session's end is told to every object of which it owns something.
+  void own(const Object& object, SessionId session, std::uint64_t count = 1) {
+    world_.holdings.add(session, object.id(), count);
+  }
+  void disown(const Object& object, SessionId session, std::uint64_t count = 1) {
+    world_.holdings.remove(session, object.id(), count);
+  }
+  Tokens& tokens() { return world_.tokens; }
+
   Result<ItemsView> items_of(ValueView operand);
   Result<EntriesView> entries_of(ValueView operand);
 
@@ -93,12 +150,15 @@ class Turn {
   Result<std::uint32_t> hash_of(ValueView key) const;
   Result<const Object*> operand_object(ValueView operand) const;
 
-  Registry& registry_;
-  const Facts& facts_;
-  SessionId session_;
-  std::uint32_t actor_;
+  void end_answer(Waiter& waiter, const Turn& its, std::size_t begin);
+
+  World& world_;
+  const Owner who_;
+  const std::uint16_t operation_;
   wire::Writer out_;
   bool references_written_ = false;
+  bool may_park_ = true;
+  Waiter* parked_ = nullptr;
   std::deque<wire::Buffer> copies_;  // contents of objects used as operands: an object may be its own operand
 };
 

@@ -4,6 +4,7 @@
 
 #include "server/objects/array.hpp"
 #include "server/objects/dict.hpp"
+#include "server/objects/event.hpp"
 #include "server/objects/list.hpp"
 #include "server/objects/manager.hpp"
 #include "server/objects/namespace.hpp"
@@ -13,9 +14,13 @@
 namespace tandem::server {
 
 std::span<const Type* const> hosted_types() {
-  static const std::array<const Type*, 7> types{&type_of<Manager>(),   &type_of<Dict>(),  &type_of<List>(),
-                                                &type_of<Set>(),       &type_of<Namespace>(), &type_of<HostedValue>(),
-                                                &type_of<Array>()};
+  static const std::array types{
+      // containers
+      &type_of<Manager>(), &type_of<Dict>(), &type_of<List>(), &type_of<Set>(), &type_of<Namespace>(),
+      &type_of<HostedValue>(), &type_of<Array>(),
+      // synchronisation
+      &type_of<Event>(),
+  };
   return types;
 }
 

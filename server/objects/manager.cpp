@@ -53,7 +53,7 @@ Result<Written> Manager::on(Ops::Create, Turn& turn, std::string_view type_name,
                                          std::to_string(arguments.count()) + " arguments given"};
   Object& object = registry.adopt(type->make());
   wire::Buffer unused;  // create gives nothing
-  Turn inner(registry, turn.facts(), turn.session(), turn.actor(), unused);
+  Turn inner(turn, unused);
   wire::Reader at = arguments.rest();
   if (Result<void> made = create.invoke(object, inner, at, static_cast<std::uint32_t>(arguments.count())); !made)
     return std::move(made.failure());  // nobody holds it: it goes at the end of the step
@@ -128,7 +128,7 @@ Result<Written> Manager::on(Ops::Information, Turn& turn) {
   const Facts& facts = turn.facts();
   Registry& registry = turn.registry();
   wire::Writer& out = turn.out();
-  out.map(7);
+  out.map(8);
   out.text("version");
   out.text(facts.version);
   out.text("incarnation");
@@ -141,6 +141,8 @@ Result<Written> Manager::on(Ops::Information, Turn& turn) {
   out.unsigned_integer(registry.size());
   out.text("sessions");
   out.unsigned_integer(registry.sessions_count());
+  out.text("waiters");
+  out.unsigned_integer(turn.waits().size());
   out.text("memory_bytes");
   out.unsigned_integer(registry.memory_bytes());
   return Written{};

@@ -46,6 +46,8 @@ void Channel::leave_session() {
   if (session == nullptr) return;
   session->outbox_bytes -= counted_outbox_bytes_;
   session->requests_under_way -= counted_requests_;
+  for (auto [request, ticket] : parked_) service_.forget(ticket, *session);
+  parked_.clear();
   service_.leave(*this, *session);
 }
 
@@ -121,11 +123,14 @@ std::size_t Channel::consume(wire::Bytes bytes) {
 }
 
 void Channel::begin_turn() {
-  if (session_ != nullptr) {
-    others_outbox_bytes_ = session_->outbox_bytes - counted_outbox_bytes_;
-    others_requests_ = session_->requests_under_way - counted_requests_;
-  }
+  count_others();
   turn_began_ns_ = now_ns_ = clock_ns();
+}
+
+void Channel::count_others() {
+  if (session_ == nullptr) return;
+  others_outbox_bytes_ = session_->outbox_bytes - counted_outbox_bytes_;
+  others_requests_ = session_->requests_under_way - counted_requests_;
 }
 
 // ---- bytes out --------------------------------------------------------------------------------------------------------
@@ -138,7 +143,7 @@ void Channel::sent(std::size_t count) {
 
 void Channel::settle_accounts() {
   std::uint64_t bytes = messages_bytes();
-  if (bytes == 0 && counted_messages_bytes_ == 0 && counted_requests_ == 0) [[likely]]
+  if (bytes == 0 && counted_messages_bytes_ == 0 && counted_requests_ == 0 && parked_.empty()) [[likely]]
     return;
   service_.messages_bytes_changed(counted_messages_bytes_, bytes);
   counted_messages_bytes_ = bytes;
@@ -214,6 +219,7 @@ void Channel::handle(const wire::Frame& frame) {
     case wire::FrameKind::request: return handle_request(frame);
     case wire::FrameKind::request_part: return handle_part(frame);
     case wire::FrameKind::identify: return identify(frame);
+    case wire::FrameKind::cancel: return cancel(frame);
     default:
       fault(Code::protocol_error,
             "a client does not send frames of kind " + std::to_string(static_cast<unsigned>(frame.kind)));
@@ -222,11 +228,13 @@ void Channel::handle(const wire::Frame& frame) {
 
 void Channel::handle_request(const wire::Frame& frame) {
   wire::RequestHeader header = frame.request_header();
-  if ((header.flags & ~(wire::flag_more | wire::flag_one_way)) != 0) [[unlikely]]
+  if ((header.flags & ~(wire::flag_more | wire::flag_one_way | wire::flag_fenced)) != 0) [[unlikely]]
     return fault(Code::protocol_error, "a request with unknown flags, " + std::to_string(header.flags));
   if (assemblies_.size() != 0 && assemblies_.find(header.request) != nullptr) [[unlikely]]
     return fault(Code::protocol_error,
                  "request " + std::to_string(header.request) + " begins again before its last part has come");
+  if (!parked_.empty() && parked_.count(header.request) != 0) [[unlikely]]
+    return fault(Code::protocol_error, "request " + std::to_string(header.request) + " begins again while it waits");
   if ((header.flags & wire::flag_more) == 0) [[likely]]
     return run(header, frame.request_payload());
 
@@ -285,6 +293,13 @@ void Channel::identify(const wire::Frame& frame) {
   session_->pid = pid;
 }
 
+void Channel::cancel(const wire::Frame& frame) {
+  if (frame.bytes.size() != wire::short_header_bytes)
+    return fault(Code::protocol_error, "a cancel frame of the wrong length");
+  auto waiting = parked_.find(frame.reply_header().request);
+  if (waiting != parked_.end()) service_.cancel(waiting->second);
+}
+
 // ---- requests ---------------------------------------------------------------------------------------------------------
 
 void Channel::run(const wire::RequestHeader& header, wire::Bytes arguments) {
@@ -292,11 +307,17 @@ void Channel::run(const wire::RequestHeader& header, wire::Bytes arguments) {
     return refuse_request(header, over_limit("one more request under way", "requests_under_way_max",
                                              service_.limits().requests_under_way_max));
   last_actor_ = header.actor;
+  std::uint64_t token = 0;
+  if ((header.flags & wire::flag_fenced) != 0) {
+    if (arguments.size() < wire::token_bytes) return fault(Code::protocol_error, "a fenced request without a token");
+    token = wire::load_little<std::uint64_t>(arguments.data());
+    arguments = arguments.subspan(wire::token_bytes);
+  }
   std::size_t at = outbox_.begin_reply();
   Outcome outcome{};
   try {
-    outcome = service_.engine_.step(Call{session_->id, header.actor, header.object, header.op, arguments},
-                                    outbox_.buffer());
+    outcome = service_.engine_.step(
+        Call{session_->id, header.actor, header.object, header.op, arguments, token, now_ns_}, outbox_.buffer());
   } catch (const std::bad_alloc&) {
     outbox_.abandon_reply(at);
     service_.log_.error("session {}: out of memory in operation {} of object {}", session_->id, header.op,
@@ -305,14 +326,38 @@ void Channel::run(const wire::RequestHeader& header, wire::Bytes arguments) {
   }
   std::uint64_t began_ns = std::exchange(now_ns_, clock_ns());
   service_.statistics_.count_operation(outcome.operation, outcome.code, now_ns_ - began_ns);
+  if (outcome.parked != 0) {
+    outbox_.abandon_reply(at);
+    if ((header.flags & wire::flag_one_way) != 0) return service_.cancel(outcome.parked);
+    parked_.emplace(header.request, outcome.parked);
+    service_.park(outcome.parked, *this, header.request);
+    return service_.after_step();
+  }
+  finish_call(at, header, outcome.code);
+  service_.after_step();
+}
 
+void Channel::finish_call(std::size_t at, const wire::RequestHeader& header, Code code) {
   if ((header.flags & wire::flag_one_way) != 0) {
     give_back_references(at, header.actor);
     return outbox_.abandon_reply(at);
   }
   if (!reply_fits(at)) [[unlikely]]
     return replace_reply(at, header);
-  outbox_.finish_reply(at, outcome.code, header.request, service_.limits().frame_bytes_max);
+  outbox_.finish_reply(at, code, header.request, service_.limits().frame_bytes_max);
+}
+
+void Channel::answer_parked(std::uint32_t request, Code code, wire::Bytes payload) {
+  parked_.erase(request);
+  link_.wake();  // nothing is sent outside of this channel's turns
+  if (state_ != State::open) return;
+  count_others();
+  std::size_t at = outbox_.begin_reply();
+  outbox_.buffer().append(payload);
+  wire::RequestHeader header;
+  header.request = request;
+  header.actor = last_actor_.value_or(0);
+  finish_call(at, header, code);
 }
 
 bool Channel::reply_fits(std::size_t at) const {

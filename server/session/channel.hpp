@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <unordered_map>
 
 #include "server/session/assemblies.hpp"
 #include "server/session/outbox.hpp"
@@ -54,6 +55,8 @@ class Channel {
   void handshake_timed_out();
   /// Takes leave of the session, which ends with its last channel. Of an ending channel, before it goes.
   void leave_session();
+  /// The reply to a request that has waited.
+  void answer_parked(std::uint32_t request, Code code, wire::Bytes payload);
   /// Tells the client that the manager is stopping.
   void shut_down();
   Link& link() { return link_; }
@@ -74,7 +77,7 @@ class Channel {
   void take_from_inbox();
   void settle_accounts();
   std::uint64_t messages_bytes() const { return inbox_used_ + assemblies_.bytes() + outbox_.unsent_bytes(); }
-  std::uint64_t requests_under_way() const { return assemblies_.size() + outbox_.unread_replies(); }
+  std::uint64_t requests_under_way() const { return assemblies_.size() + parked_.size() + outbox_.unread_replies(); }
   std::size_t consume(wire::Bytes bytes);
   std::size_t greet(wire::Bytes bytes);
   void refuse(const Refusal& refusal);
@@ -84,8 +87,11 @@ class Channel {
   void handle_request(const wire::Frame& frame);
   void handle_part(const wire::Frame& frame);
   void identify(const wire::Frame& frame);
+  void cancel(const wire::Frame& frame);
+  void count_others();
   void assemble(Assembly& assembly, wire::Bytes payload, bool more);
   void run(const wire::RequestHeader& header, wire::Bytes arguments);
+  void finish_call(std::size_t at, const wire::RequestHeader& header, Code code);
   bool reply_fits(std::size_t at) const;
   void replace_reply(std::size_t at, const wire::RequestHeader& header);
   void give_back_references(std::size_t at, std::uint32_t actor);
@@ -114,6 +120,7 @@ class Channel {
   bool waiting_ = false;        // inbox_ may begin with a complete frame
   Outbox outbox_;
   Assemblies assemblies_;
+  std::unordered_map<std::uint32_t, Ticket> parked_;  // requests that wait in the engine, by request id
 
   // What of the session's and the service's totals is this channel's, as of the last settling.
   std::uint64_t counted_outbox_bytes_ = 0;

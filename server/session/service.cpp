@@ -65,8 +65,51 @@ void Service::leave(const Channel& channel, Session& session) {
   session.channels.erase(&channel);
   if (!session.channels.empty()) return;
   engine_.step(SessionClosed{session.id});
+  after_step();
   log_.info("session {} of process {} closed", session.id, session.pid);
   sessions_.erase(session);
+}
+
+// ---- requests that wait -----------------------------------------------------------------------------------------------
+
+void Service::park(Ticket ticket, Channel& channel, std::uint32_t request) {
+  parked_.emplace(ticket, Parked{&channel, request});
+}
+
+void Service::cancel(Ticket ticket) {
+  engine_.step(Cancel{ticket});
+  after_step();
+}
+
+void Service::forget(Ticket ticket, const Session& session) {
+  parked_.erase(ticket);
+  if (session.channels.size() > 1) cancel(ticket);
+}
+
+void Service::deliver() {
+  while (!engine_.deliveries().empty()) {
+    Deliveries taken = std::move(spare_);
+    engine_.take_deliveries(taken);
+    for (const Deliveries::Delivery& delivery : taken.all()) {
+      auto found = parked_.find(delivery.ticket);
+      if (found == parked_.end()) continue;
+      Parked parked = found->second;
+      parked_.erase(found);
+      parked.channel->answer_parked(parked.request, delivery.code, taken.payload(delivery));
+    }
+    spare_ = std::move(taken);
+  }
+}
+
+void Service::set_alarm() {
+  alarm_ns_ = engine_.next_deadline_ns();
+  if (on_alarm) on_alarm(alarm_ns_);
+}
+
+void Service::tick(std::uint64_t now_ns) {
+  alarm_ns_ = never_ns;
+  engine_.step(Tick{now_ns});
+  after_step();
 }
 
 void Service::handshake_failed(const Peer& peer, HandshakeFailure reason, std::string_view text) {

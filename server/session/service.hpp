@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "server/engine/engine.hpp"
@@ -37,6 +38,24 @@ class Service {
   /// The channel has ended; with its last one the session ends.
   void leave(const Channel& channel, Session& session);
 
+  // Requests that wait in the engine. Their replies come out of the steps of others.
+
+  /// The reply to this one is `request` of `channel`.
+  void park(Ticket ticket, Channel& channel, std::uint32_t request);
+  /// Ends the wait now, as if its time limit had run out.
+  void cancel(Ticket ticket);
+  /// The channel of the request is going. Its wait ends, now or with the session.
+  void forget(Ticket ticket, const Session& session);
+  /// Takes the replies to requests that have waited to their channels, and sees to the alarm. After every step.
+  void after_step() {
+    if (!engine_.deliveries().empty()) deliver();
+    if (engine_.next_deadline_ns() < alarm_ns_) set_alarm();
+  }
+  /// The alarm rings.
+  void tick(std::uint64_t now_ns);
+  /// Has tick() called at this time of the steady clock; takes the place of what was asked for before.
+  std::function<void(std::uint64_t at_ns)> on_alarm;
+
   /// Counts and logs a channel that ends in its handshake.
   void handshake_failed(const Peer& peer, HandshakeFailure reason, std::string_view text);
 
@@ -62,6 +81,13 @@ class Service {
   friend class Channel;
   static constexpr std::size_t scratch_bytes = 64 * 1024;
 
+  struct Parked {
+    Channel* channel = nullptr;
+    std::uint32_t request = 0;
+  };
+
+  void deliver();
+  void set_alarm();
   Session* open_session(const wire::Answer& answer, const Peer& peer, Refusal& refusal);
 
   Engine& engine_;
@@ -71,6 +97,9 @@ class Service {
   Sessions sessions_;
   Statistics statistics_;
   std::unordered_set<Channel*> channels_;
+  std::unordered_map<Ticket, Parked> parked_;
+  Deliveries spare_;  // for its memory
+  std::uint64_t alarm_ns_ = never_ns;  // what on_alarm was last asked for
   std::uint64_t channels_admitted_ = 0;
   std::uint64_t messages_bytes_ = 0;
   std::unique_ptr<std::uint8_t[]> scratch_{new std::uint8_t[scratch_bytes]};

@@ -1,6 +1,6 @@
 #pragma once
 // Random inputs for an engine: every operation of every hosted type, from the operations' own declarations, mostly with
-// arguments of the right types, and sessions that open, inherit and close. What it finds to call it takes from the
+// arguments of the right types, sessions that open, inherit and close, clients that give up waiting, and time. What it finds to call it takes from the
 // engine as it stands, so that most calls reach something.
 
 #include <map>
@@ -21,14 +21,15 @@ struct RecordedCall {
   server::ObjectId object = 0;
   std::uint16_t op = 0;
   std::string arguments;
+  std::uint64_t token = 0;
+  std::uint64_t now_ns = 0;
 };
-using Input = std::variant<server::SessionOpened, server::SessionClosed, RecordedCall>;
+using Input = std::variant<server::SessionOpened, server::SessionClosed, server::Cancel, server::Tick, RecordedCall>;
 
 class RandomInputs {
  public:
   RandomInputs(std::uint64_t seed, const server::Engine& engine) : random_(seed), engine_(engine) {
-    (add_type<ops::Manager>(), add_type<ops::Dict>(), add_type<ops::List>(), add_type<ops::Set>(),
-     add_type<ops::Namespace>(), add_type<ops::Value>(), add_type<ops::Array>());
+    ops::AllTypes::with_types([this]<class... T>() { (add_type<T>(), ...); });
   }
 
   Input next() {
@@ -38,6 +39,9 @@ class RandomInputs {
       return server::SessionOpened{next_session_++, one_in(10) ? 999 : heir_of};
     }
     if (one_in(150)) return server::SessionClosed{pick(open)};
+    now_ns_ += below(20) * 1'000;
+    if (one_in(20)) return server::Tick{now_ns_};
+    if (one_in(30)) return server::Cancel{below(engine_.waits().next_ticket() + 2)};
     return call(pick(open));
   }
 
@@ -213,6 +217,8 @@ class RandomInputs {
     made.op = one_in(60) ? static_cast<std::uint16_t>(below(40)) : operation.number;
     made.arguments = list_of(its).encoded;
     if (one_in(60)) damage(made.arguments);
+    if (one_in(50)) made.token = below(engine_.tokens().next() + 2);
+    made.now_ns = now_ns_;
     return made;
   }
   void damage(std::string& bytes) {
@@ -227,6 +233,7 @@ class RandomInputs {
   const server::Engine& engine_;
   std::map<std::uint8_t, Hosted> types_;  // the manager's is the first
   server::SessionId next_session_ = 1;
+  std::uint64_t now_ns_ = 1;
 };
 
 }  // namespace tandem::test

@@ -18,7 +18,7 @@ constexpr int steps = 20'000;
 
 struct Recording {
   std::vector<Input> inputs;
-  std::vector<std::string> replies;  // code, operation, bytes; empty for sessions
+  std::vector<std::string> replies;  // code, operation, bytes, if it was a call; then those to requests that had waited
   std::string state;
   std::vector<int> times_ok;         // by operation
 };
@@ -47,18 +47,29 @@ class Recorder {
   }
 
  private:
-  template <class SessionInput>
-  std::string step(const SessionInput& input) {
+  template <class OtherInput>
+  std::string step(const OtherInput& input) {
     engine_->step(input);
-    return {};
+    return deliveries();
   }
   std::string step(const RecordedCall& call) {
     wire::Buffer out;
     const server::Outcome outcome = engine_->step(
-        server::Call{call.session, call.actor, call.object, call.op, wire::as_bytes(call.arguments)}, out);
+        server::Call{call.session, call.actor, call.object, call.op, wire::as_bytes(call.arguments), call.token,
+                     call.now_ns},
+        out);
     if (outcome.code == Code::ok) ++recording_.times_ok.at(outcome.operation);
     return std::string(name_of(outcome.code)) + ' ' + std::to_string(outcome.operation) + ' ' +
-           std::string(wire::as_text(out.view()));
+           std::string(wire::as_text(out.view())) + deliveries();
+  }
+  std::string deliveries() {
+    server::Deliveries taken;
+    engine_->take_deliveries(taken);
+    std::string text;
+    for (const server::Deliveries::Delivery& one : taken.all())
+      text += "; " + std::to_string(one.ticket) + ' ' + std::string(name_of(one.code)) + ' ' +
+              std::string(wire::as_text(taken.payload(one)));
+    return text;
   }
 
   Limits limits_;

@@ -251,7 +251,7 @@ TEST_F(Framing, AFrameShorterThanItsHeaderIsAFault) {
 }
 
 TEST(FrameKinds, AnUnknownOneIsAFault) {
-  for (std::uint8_t kind : {0, 7, 255}) {
+  for (std::uint8_t kind : {0, 8, 255}) {
     TestManager manager;
     TestClient client(manager);
     client.shake_hands();
@@ -278,7 +278,7 @@ TEST_F(Framing, ARequestThatBeginsTwiceIsAFault) {
 }
 
 TEST_F(Framing, UnknownFlagsAreAFault) {
-  EXPECT_THAT(fault(request_frame({4, ops::Manager::Ping::description.number, 1, 1, 1}, "\x90")).payload, HasSubstr("flags"));
+  EXPECT_THAT(fault(request_frame({8, ops::Manager::Ping::description.number, 1, 1, 1}, "\x90")).payload, HasSubstr("flags"));
 }
 
 TEST_F(Framing, UnknownFlagsOfAPartAreAFault) {

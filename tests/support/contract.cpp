@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <thread>
+
 #include "tandem/server.hpp"
 #include "tests/support/engine_connector.hpp"
 
@@ -92,6 +94,10 @@ void ContractTest::TearDown() {
     ADD_FAILURE() << "left behind: " << object.type << " " << object.id << " with " << object.references
                   << " references";
   if (host_->engine() != nullptr) RecordProperty(operations_called, join(host_->engine()->called()));
+}
+
+void ContractTest::wait_for_waiters(std::uint64_t count) const {
+  while (manager().information().at("waiters") != count) std::this_thread::yield();
 }
 
 std::uint64_t ContractTest::references(std::uint64_t id) const {

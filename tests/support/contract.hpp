@@ -57,6 +57,8 @@ class ContractTest : public ::testing::TestWithParam<Reach> {
   std::uint64_t references(const Proxy& proxy) const { return references(proxy.id()); }
   std::uint64_t references(std::uint64_t id) const;
   bool is_there(std::uint64_t id) const;
+  /// Waits until this many requests wait in the manager.
+  void wait_for_waiters(std::uint64_t count) const;
   std::size_t objects_count() const { return manager().objects().size(); }
 
  private:

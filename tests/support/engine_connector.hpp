@@ -1,8 +1,10 @@
 #pragma once
-// A client that talks to the engine itself: no session layer, no threads, no sockets. Frames are taken apart
+// A client that talks to the engine itself: no session layer, no threads of its own, no sockets. Frames are taken apart
 // here as the protocol (wire/frame.hpp) has them, requests become steps, and what was called is recorded.
 
+#include <algorithm>
 #include <chrono>
+#include <condition_variable>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -20,7 +22,17 @@
 
 namespace tandem::test {
 
-/// An engine for any number of clients on any number of threads.
+/// Where an answer is to go.
+class Answered {
+ public:
+  virtual void answer(std::uint32_t request, Code code, wire::Bytes payload) = 0;
+
+ protected:
+  ~Answered() = default;
+};
+
+/// An engine for any number of clients on any number of threads. The clock is the threads' own: who waits for an answer
+/// tells the engine the time when a limit has run out.
 class EngineHost {
  public:
   explicit EngineHost(const Limits& limits)
@@ -50,14 +62,53 @@ class EngineHost {
   void leave_session(std::uint64_t session) {
     const std::lock_guard lock(mutex_);
     if (--channels_.at(session) == 0) engine_.step(server::SessionClosed{session});
+    deliver();
   }
-  Code step(const server::Call& call, wire::Buffer& reply) {
+  /// The answer goes to `to`, now or later; null: to nobody.
+  void step(server::Call call, std::uint32_t request, Answered* to) {
     const std::lock_guard lock(mutex_);
+    wire::Buffer reply;
+    call.now_ns = now_ns();
     const server::Outcome outcome = engine_.step(call, reply);
     if (outcome.operation != server::operation_none)
       called_.insert(name_of(engine_.operations()[outcome.operation]));
     note_creation(call, wire::Reader(reply.view()));
-    return outcome.code;
+    if (outcome.parked != 0) waiting_[outcome.parked] = {to, request};
+    else if (to != nullptr) to->answer(request, outcome.code, reply.view());
+    deliver();
+  }
+  void cancel(std::uint32_t request, const Answered* of) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [ticket, waiting] : waiting_) {
+      if (waiting.to != of || waiting.request != request) continue;
+      engine_.step(server::Cancel{ticket});
+      return deliver();
+    }
+  }
+  /// `of` is going: what it waits for is not to be answered any more.
+  void forget(const Answered* of) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(waiting_, [of](const auto& one) { return one.second.to == of; });
+  }
+  /// Waits until `ready()`, looked at under the host's lock, in which `then()` is called; false: not until `end`.
+  template <class Ready, class Then>
+  bool wait_until(std::chrono::steady_clock::time_point end, const Answered* of, Ready ready, Then then) {
+    std::unique_lock lock(mutex_);
+    while (!ready()) {
+      if (std::none_of(waiting_.begin(), waiting_.end(), [of](const auto& one) { return one.second.to == of; }))
+        throw std::logic_error("an answer is waited for that will never come");
+      const auto now = std::chrono::steady_clock::now();
+      if (now >= end) return false;
+      auto until = end;
+      if (engine_.next_deadline_ns() != server::never_ns)
+        until = std::min(until, std::chrono::steady_clock::time_point(
+                                    std::chrono::nanoseconds(engine_.next_deadline_ns())));
+      if (until > now) answered_.wait_until(lock, until);
+      engine_.step(server::Tick{now_ns()});
+      deliver();
+    }
+    then();
+    return true;
   }
 
   /// "dict.at" for every operation that was called; all there are, called or not.
@@ -72,6 +123,28 @@ class EngineHost {
   }
 
  private:
+  struct Waiting {
+    Answered* to = nullptr;
+    std::uint32_t request = 0;
+  };
+
+  static std::uint64_t now_ns() {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
+  }
+  void deliver() {
+    if (engine_.deliveries().empty()) return;
+    server::Deliveries taken;
+    engine_.take_deliveries(taken);
+    for (const server::Deliveries::Delivery& delivery : taken.all()) {
+      const auto found = waiting_.find(delivery.ticket);
+      if (found == waiting_.end()) continue;
+      if (found->second.to != nullptr)
+        found->second.to->answer(found->second.request, delivery.code, taken.payload(delivery));
+      waiting_.erase(found);
+    }
+    answered_.notify_all();
+  }
   static server::Facts facts() { return {"0.0.0", "00", 1, 0, 0x5eed}; }
   /// A type's create operation is called by the manager's, which answers with what it made and whether it is
   /// new.
@@ -93,14 +166,20 @@ class EngineHost {
   std::uint64_t last_session_ = 0;
   std::map<std::uint64_t, int> channels_;
   std::set<std::string> called_;
+  std::map<server::Ticket, Waiting> waiting_;
+  std::condition_variable answered_;
 };
 
-class EngineStream final : public client::Stream {
+class EngineStream final : public client::Stream, private Answered {
  public:
   EngineStream(std::shared_ptr<EngineHost> host, std::uint64_t session)
       : host_(std::move(host)), session_(session) {}
-  ~EngineStream() override { host_->leave_session(session_); }
+  ~EngineStream() override {
+    host_->forget(this);
+    host_->leave_session(session_);
+  }
 
+  /// Also from a second thread, with a cancel, while the first is in receive().
   std::size_t send(wire::Bytes bytes, std::chrono::milliseconds) override {
     received_.append(bytes);
     wire::Frame frame;
@@ -113,11 +192,18 @@ class EngineStream final : public client::Stream {
     return bytes.size();
   }
   std::size_t send_now(wire::Bytes bytes) override { return send(bytes, {}); }
-  std::size_t receive(std::uint8_t* at, std::size_t room, std::chrono::milliseconds) override {
-    const std::size_t count = std::min(room, replies_.size());
-    if (count == 0) throw std::logic_error("an answer is waited for that will never come");
-    std::memcpy(at, replies_.data(), count);
-    replies_.drop_front(count);
+  std::size_t receive(std::uint8_t* at, std::size_t room, std::chrono::milliseconds timeout) override {
+    const auto now = std::chrono::steady_clock::now();
+    const auto end = now + (timeout.count() > 0 ? timeout : std::chrono::hours(24));
+    std::size_t count = 0;
+    const bool received = host_->wait_until(
+        end, this, [&] { return replies_.size() != 0; },
+        [&] {
+          count = std::min(room, replies_.size());
+          std::memcpy(at, replies_.data(), count);
+          replies_.drop_front(count);
+        });
+    if (!received) throw client::StreamTimeout();
     return count;
   }
   void abandon() noexcept override {}
@@ -125,6 +211,7 @@ class EngineStream final : public client::Stream {
  private:
   void take(const wire::Frame& frame) {
     const std::uint8_t flags = frame.bytes[5];
+    if (frame.kind == wire::FrameKind::cancel) return host_->cancel(frame.reply_header().request, this);
     if (frame.kind == wire::FrameKind::request) {
       header_ = frame.request_header();
       arguments_.clear();
@@ -137,13 +224,14 @@ class EngineStream final : public client::Stream {
     if ((flags & wire::flag_more) == 0) run();
   }
   void run() {
-    wire::Buffer reply;
-    const Code code =
-        host_->step({session_, header_.actor, header_.object, header_.op, arguments_.view()}, reply);
-    if ((header_.flags & wire::flag_one_way) == 0) answer(code, reply.view());
+    const bool fenced = (header_.flags & wire::flag_fenced) != 0;
+    const std::uint64_t token = fenced ? wire::load_little<std::uint64_t>(arguments_.data()) : 0;
+    const wire::Bytes arguments = arguments_.view_from(fenced ? wire::token_bytes : 0);
+    host_->step({session_, header_.actor, header_.object, header_.op, arguments, token}, header_.request,
+                (header_.flags & wire::flag_one_way) == 0 ? this : nullptr);
   }
-  /// One reply frame, and as many parts as the rest takes.
-  void answer(Code code, wire::Bytes payload) {
+  /// One reply frame, and as many parts as the rest takes. Under the host's lock.
+  void answer(std::uint32_t request, Code code, wire::Bytes payload) override {
     const std::size_t room = host_->limits().frame_bytes_max - wire::short_header_bytes;
     bool first = true;
     do {
@@ -154,7 +242,7 @@ class EngineStream final : public client::Stream {
                                first ? wire::FrameKind::reply : wire::FrameKind::reply_part,
                                first ? static_cast<std::uint8_t>(code) : std::uint8_t{0},
                                payload.empty() ? std::uint16_t{0} : std::uint16_t{wire::flag_more},
-                               header_.request);
+                               request);
       replies_.append(here);
       first = false;
     } while (!payload.empty());

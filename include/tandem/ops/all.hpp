@@ -1,10 +1,27 @@
 #pragma once
-// Every hosted type's operations.
+// Every hosted type's operations, and the list of all types.
 
 #include "tandem/ops/array.hpp"
 #include "tandem/ops/dict.hpp"
+#include "tandem/ops/event.hpp"
 #include "tandem/ops/list.hpp"
 #include "tandem/ops/manager.hpp"
 #include "tandem/ops/namespace.hpp"
 #include "tandem/ops/set.hpp"
 #include "tandem/ops/value.hpp"
+
+namespace tandem::ops {
+
+template <class... T>
+struct TypeList {
+  /// Calls `f` with the types as template arguments.
+  template <class F>
+  static constexpr decltype(auto) with_types(F&& f) {
+    return f.template operator()<T...>();
+  }
+};
+
+/// Every built-in type. Numbers up to 127 are theirs.
+using AllTypes = TypeList<Manager, Dict, List, Set, Namespace, Value, Array, Event>;
+
+}  // namespace tandem::ops

@@ -64,6 +64,18 @@ class Proxy {
     client::encode_arguments<Op>(call.arguments(), arguments...);
     return client::decode_result<typename Op::Result, R>(call.send());
   }
+  /// The same for an operation that waits in the manager (client::Call::wait). `limit` is its last argument.
+  template <class Op, class R, class... A>
+  R call_and_wait(std::optional<std::chrono::microseconds> limit, const std::stop_token& stop,
+                  const A&... arguments) const {
+    static_assert(Op::description.effect == ops::Effect::waits);
+    if (object_ == nullptr) throw ValueError("an empty proxy has no object to call");
+    std::optional<std::int64_t> limit_us;
+    if (limit) limit_us = limit->count() < 0 ? 0 : limit->count();
+    client::Call call(*object_, Op::description, sizeof...(A) + 1);
+    client::encode_arguments<Op>(call.arguments(), arguments..., limit_us);
+    return client::decode_result<typename Op::Result, R>(call.wait(limit, stop));
+  }
 
  private:
   std::shared_ptr<client::RemoteObject> object_;

@@ -2,8 +2,11 @@
 // What lies between a typed proxy and the client library: a reference held, and one call under way. Not for users:
 // the proxies in this folder are what they see.
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <stop_token>
 #include <string>
 
 #include "tandem/ops/op.hpp"
@@ -22,17 +25,23 @@ class RemoteObject {
  public:
   /// `counted`: the manager counted this reference for us (it came in a reply), so it is to be given back.
   RemoteObject(ConnectionPtr connection, wire::Reference reference, bool counted);
+  /// The same object and the same reference, but every call carries the fencing token.
+  RemoteObject(std::shared_ptr<const RemoteObject> origin, std::uint64_t token);
   ~RemoteObject();
   RemoteObject(const RemoteObject&) = delete;
   RemoteObject& operator=(const RemoteObject&) = delete;
 
   const ConnectionPtr& connection() const { return connection_; }
   wire::Reference reference() const { return reference_; }
+  /// 0: none.
+  std::uint64_t token() const { return token_; }
 
  private:
   ConnectionPtr connection_;
   wire::Reference reference_;
   bool counted_;
+  std::uint64_t token_ = 0;
+  std::shared_ptr<const RemoteObject> origin_;  // whose reference this is, if not its own
 };
 
 /// Where values are written to. Knows the connection, since a proxy can only be stored in its own manager.
@@ -63,8 +72,14 @@ class Call {
   /// ConnectionError when the manager is gone, Timeout after Options::call_timeout. The decoder stands before the
   /// result and is good until this Call goes.
   Decoder& send();
+  /// The same for an operation that waits in the manager, for at most `limit`, which has been sent along (none: for
+  /// ever); call_timeout comes on top of it. When `stop` is requested, the manager ends the wait as if its limit had run
+  /// out, unless it was served just before: so what was granted is never lost.
+  Decoder& wait(std::optional<std::chrono::microseconds> limit, const std::stop_token& stop = {});
 
  private:
+  Decoder& exchange(std::chrono::milliseconds timeout, const std::stop_token& stop);
+
   const RemoteObject& object_;
   const ops::OpDescription& op_;
   Channel* channel_;

@@ -8,6 +8,7 @@
 //     kind 1   request   flags:u8 op:u16 request:u32 actor:u32 object:u64 payload
 //     kind 2   part      flags:u8 0:u16  request:u32 payload          goes on with an unfinished request
 //     kind 6   identify  flags:u8 0:u16  pid:u32                      this channel's client is process `pid` (after fork)
+//     kind 7   cancel    0:u8     0:u16  request:u32                  if this request is waiting, it is to end now
 //   server → client
 //     kind 3   reply     code:u8  flags:u16 request:u32 payload
 //     kind 4   part      0:u8     flags:u16 request:u32 payload       goes on with an unfinished reply
@@ -15,11 +16,15 @@
 //
 //   flags      bit 0 MORE: parts with the same request id follow; the message is their payloads, joined in order
 //              bit 1 ONE_WAY (requests): no reply is sent, whatever the outcome
+//              bit 2 FENCED (requests): token:u64 stands before the arguments; the operation is refused with
+//                    stale_token unless the lock's grant with this token is still alive
 //   request    chosen by the client, unique among its unanswered requests on this channel. Many may be under way;
 //              replies come in any order, and parts of different messages may be interleaved.
 //   actor      the client's thread (any number that tells its threads apart)
 //   object     id of the hosted object; 1 is the manager itself (ops/manager.hpp)
 //   op         number of the operation among those of the object's type (ops/TYPE.hpp)
+//   cancel     a request that waits is answered as if its time limit had run out; of one that has been answered, or
+//              was never made, nothing happens. So a request that is cancelled has one reply, as any other.
 //   payload    of a request: a MessagePack array of the arguments; those with a default may be left out at the end
 //              of a reply with code 0: the result, one MessagePack value (nil where the operation gives nothing)
 //              of a reply with another code (error.hpp): the error's text, one MessagePack str
@@ -39,10 +44,13 @@ namespace tandem::wire {
 
 inline constexpr std::uint16_t protocol_version = 1;
 
-enum class FrameKind : std::uint8_t { request = 1, request_part = 2, reply = 3, reply_part = 4, fault = 5, identify = 6 };
+enum class FrameKind : std::uint8_t { request = 1, request_part = 2, reply = 3, reply_part = 4, fault = 5, identify = 6,
+                                       cancel = 7 };
 
 inline constexpr std::uint8_t flag_more = 1;
 inline constexpr std::uint8_t flag_one_way = 2;
+inline constexpr std::uint8_t flag_fenced = 4;
+inline constexpr std::size_t token_bytes = 8;
 
 inline constexpr std::size_t size_field_bytes = 4;
 inline constexpr std::size_t short_header_bytes = 12;    // size, kind, flags or code, u16, request id
@@ -125,7 +133,7 @@ inline FrameStatus next_frame(Bytes received, std::uint64_t frame_bytes_max, Fra
   if (size < short_header_bytes) return FrameStatus::malformed;
   if (received.size() < short_header_bytes) return FrameStatus::incomplete;
   auto kind = static_cast<FrameKind>(received[4]);
-  if (kind < FrameKind::request || kind > FrameKind::identify) return FrameStatus::malformed;
+  if (kind < FrameKind::request || kind > FrameKind::cancel) return FrameStatus::malformed;
   if (kind == FrameKind::request && size < request_header_bytes) return FrameStatus::malformed;
   needed = size;
   if (received.size() < size) return FrameStatus::incomplete;

@@ -1,0 +1,50 @@
+#pragma once
+// Event: a flag that threads of any process wait for.
+//
+//   Python (threading.Event)   here
+//   e.set(), e.clear()         e.set(), e.clear()
+//   e.is_set()                 e.is_set()
+//   e.wait()                   e.wait()
+//   e.wait(timeout)            e.wait_for(limit), e.wait_until(time) → bool
+//   -                          e.wait(stop_token) → bool                    as std::condition_variable_any has it
+
+#include "tandem/ops/event.hpp"
+#include "tandem/proxy/proxy.hpp"
+#include "tandem/proxy/wait.hpp"
+
+namespace tandem {
+
+/// Clear at first. Waits are ended by set() alone: who begins to wait while it is set does not wait at all, and who
+/// waited when it was set is served even if it is cleared at once.
+class Event : public Proxy {
+ public:
+  using Operations = ops::Event;
+  static constexpr std::uint8_t type_number = Operations::number;
+
+  Event() = default;
+  using Proxy::Proxy;
+
+  void set() { call<Operations::Set>(); }
+  void clear() { call<Operations::Clear>(); }
+  bool is_set() const { return call<Operations::IsSet, bool>(); }
+
+  void wait() const { wait_within(client::no_limit); }
+  /// Gives whether it was set; false: a stop was requested first.
+  bool wait(const std::stop_token& stop) const { return wait_within(client::no_limit, stop); }
+  /// Gives whether it was set within the limit, and before a stop was requested.
+  template <class Rep, class Period>
+  bool wait_for(std::chrono::duration<Rep, Period> limit, const std::stop_token& stop = {}) const {
+    return wait_within(client::limit_of(limit), stop);
+  }
+  template <class Clock, class Duration>
+  bool wait_until(std::chrono::time_point<Clock, Duration> end, const std::stop_token& stop = {}) const {
+    return wait_within(client::limit_until(end), stop);
+  }
+
+ private:
+  bool wait_within(client::WaitLimit limit, const std::stop_token& stop = {}) const {
+    return call_and_wait<Operations::Wait, bool>(limit, stop);
+  }
+};
+
+}  // namespace tandem

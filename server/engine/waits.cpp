@@ -1,0 +1,103 @@
+#include "server/engine/waits.hpp"
+
+#include "server/engine/object.hpp"
+
+namespace tandem::server {
+
+// ---- a line -----------------------------------------------------------------------------------------------------------
+
+void Line::push_back(Waiter& waiter) {
+  TANDEM_ASSERT(waiter.line_ == nullptr);
+  waiter.line_ = this;
+  waiter.before_ = back_;
+  waiter.behind_ = nullptr;
+  (back_ == nullptr ? front_ : back_->behind_) = &waiter;
+  back_ = &waiter;
+  ++size_;
+}
+
+void Line::remove(Waiter& waiter) {
+  Line* line = std::exchange(waiter.line_, nullptr);
+  if (line == nullptr) return;
+  (waiter.before_ == nullptr ? line->front_ : waiter.before_->behind_) = waiter.behind_;
+  (waiter.behind_ == nullptr ? line->back_ : waiter.behind_->before_) = waiter.before_;
+  waiter.before_ = waiter.behind_ = nullptr;
+  --line->size_;
+}
+
+// ---- all of them ------------------------------------------------------------------------------------------------------
+
+Waiter& Waits::park(Line& line, Object& object, Owner who, std::uint16_t operation, std::uint64_t now_ns,
+                    std::uint64_t deadline_ns) {
+  auto made = std::make_unique<Waiter>();
+  Waiter& waiter = *made;
+  waiter.ticket = next_ticket_++;
+  waiter.who = who;
+  waiter.object = &object;
+  waiter.operation = operation;
+  waiter.since_ns = now_ns;
+  by_ticket_.emplace_hint(by_ticket_.end(), waiter.ticket, std::move(made));
+  by_owner_.emplace(who, waiter.ticket);
+  set_deadline(waiter, deadline_ns);
+  line.push_back(waiter);
+  ++object.waiters_;
+  return waiter;
+}
+
+void Waits::move(Waiter& waiter, Line& line, Object& object) {
+  Line::remove(waiter);
+  --waiter.object->waiters_;
+  waiter.object = &object;
+  ++object.waiters_;
+  line.push_back(waiter);
+}
+
+void Waits::set_deadline(Waiter& waiter, std::uint64_t deadline_ns) {
+  if (waiter.deadline_ns != never_ns) deadlines_.erase({waiter.deadline_ns, waiter.ticket});
+  waiter.deadline_ns = deadline_ns;
+  if (deadline_ns != never_ns) deadlines_.emplace(deadline_ns, waiter.ticket);
+}
+
+void Waits::remove(Waiter& waiter) {
+  set_deadline(waiter, never_ns);
+  Line::remove(waiter);
+  --waiter.object->waiters_;
+  by_owner_.erase({waiter.who, waiter.ticket});
+  // Out of the table first: its values count back into the registry as they go.
+  auto node = by_ticket_.extract(waiter.ticket);
+}
+
+Waiter* Waits::find(Ticket ticket) {
+  auto found = by_ticket_.find(ticket);
+  return found == by_ticket_.end() ? nullptr : found->second.get();
+}
+
+Waiter* Waits::first_due(std::uint64_t now_ns) {
+  return next_deadline_ns() <= now_ns && !deadlines_.empty() ? find(deadlines_.begin()->second) : nullptr;
+}
+
+Waiter* Waits::first_of(SessionId session) {
+  auto at = by_owner_.lower_bound({Owner{session, 0}, 0});
+  return at != by_owner_.end() && at->first.session == session ? find(at->second) : nullptr;
+}
+
+// ---- who owns what ----------------------------------------------------------------------------------------------------
+
+void Holdings::remove(SessionId session, ObjectId object, std::uint64_t count) {
+  auto held = by_session_.find(session);
+  if (held == by_session_.end()) return;
+  auto at = held->second.find(object);
+  if (at == held->second.end()) return;
+  TANDEM_ASSERT(at->second >= count);
+  at->second -= count;
+  if (at->second == 0) held->second.erase(at);
+}
+
+std::vector<ObjectId> Holdings::of(SessionId session) const {
+  std::vector<ObjectId> objects;
+  if (auto held = by_session_.find(session); held != by_session_.end())
+    for (const auto& [object, count] : held->second) objects.push_back(object);
+  return objects;
+}
+
+}  // namespace tandem::server

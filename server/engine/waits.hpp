@@ -1,0 +1,195 @@
+#pragma once
+// Requests that wait: for a lock, an item, an event. A handler that cannot answer parks its request in a line of its
+// object (Turn::park). Whoever changes the object marks it (Turn::serve_later), and after the handler the object
+// answers whom it can, oldest first (Object::serve). A waiter that gives up, or whose session ends, leaves its line
+// (Object::leave).
+
+#include <compare>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <memory>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "server/engine/value.hpp"
+#include "tandem/error.hpp"
+
+namespace tandem::server {
+
+class Object;
+class Line;
+
+using SessionId = std::uint64_t;
+using Ticket = std::uint64_t;  // of a waiting request: from a counter that begins at 1, never reused
+
+/// Nanoseconds of the clock that the engine is told; this one never comes.
+inline constexpr std::uint64_t never_ns = std::numeric_limits<std::uint64_t>::max();
+
+/// One thread of a session.
+struct Owner {
+  SessionId session = 0;
+  std::uint32_t actor = 0;
+  friend auto operator<=>(const Owner&, const Owner&) = default;
+};
+
+/// Why a waiter leaves its line without having been served.
+enum class Leaving : std::uint8_t {
+  timed_out,
+  cancelled,      // by its client
+  session_ended,  // nobody is there to be answered
+  deadlock,       // the wait would never end: the engine answers
+};
+
+struct Waiter {
+  Ticket ticket = 0;
+  Owner who;
+  Object* object = nullptr;     // in whose line it stands
+  std::uint16_t operation = 0;  // index into Engine::operations()
+  std::uint64_t since_ns = 0;
+  std::uint64_t deadline_ns = never_ns;
+
+  // For the object's own use.
+  std::uint32_t kind = 0;
+  std::uint64_t amount = 0;
+  ObjectId origin = 0;        // another object concerned
+  std::vector<Value> values;  // to be put, or keys
+  std::size_t position = 0;   // of what it still needs among `values`
+
+ private:
+  friend class Line;
+  Line* line_ = nullptr;
+  Waiter* before_ = nullptr;
+  Waiter* behind_ = nullptr;
+};
+
+/// Waiters, oldest first. Owns none of them.
+class Line {
+ public:
+  Line() = default;
+  Line(const Line&) = delete;
+  Line& operator=(const Line&) = delete;
+
+  bool empty() const { return front_ == nullptr; }
+  std::size_t size() const { return size_; }
+  /// Null when nobody waits.
+  Waiter* front() const { return front_; }
+  /// Null behind the last.
+  static Waiter* next(const Waiter& waiter) { return waiter.behind_; }
+  void push_back(Waiter& waiter);
+  /// Null: in none.
+  static Line* of(const Waiter& waiter) { return waiter.line_; }
+  /// Out of whatever line it stands in.
+  static void remove(Waiter& waiter);
+
+ private:
+  Waiter* front_ = nullptr;
+  Waiter* back_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/// Every waiter of the engine: by ticket, by deadline, by who waits.
+class Waits {
+ public:
+  Waits() = default;
+  Waits(const Waits&) = delete;
+  Waits& operator=(const Waits&) = delete;
+
+  Waiter& park(Line& line, Object& object, Owner who, std::uint16_t operation, std::uint64_t now_ns,
+               std::uint64_t deadline_ns);
+  /// To the end of another line, of the same object or of another.
+  void move(Waiter& waiter, Line& line, Object& object);
+  void set_deadline(Waiter& waiter, std::uint64_t deadline_ns);
+  /// Out of its line, and gone.
+  void remove(Waiter& waiter);
+
+  std::size_t size() const { return by_ticket_.size(); }
+  Waiter* find(Ticket ticket);
+  /// The waiter whose deadline is the earliest, if that is not after `now_ns`.
+  Waiter* first_due(std::uint64_t now_ns);
+  std::uint64_t next_deadline_ns() const { return deadlines_.empty() ? never_ns : deadlines_.begin()->first; }
+  /// Null when the session has none.
+  Waiter* first_of(SessionId session);
+  /// f(Waiter&) for each waiter of one thread, oldest first.
+  template <class F>
+  void each_of(Owner who, F&& f) {
+    for (auto at = by_owner_.lower_bound({who, 0}); at != by_owner_.end() && at->first == who; ++at)
+      f(*find(at->second));
+  }
+  /// f(const Waiter&) for all, oldest first.
+  template <class F>
+  void each(F&& f) const {
+    for (const auto& [ticket, waiter] : by_ticket_) f(*waiter);
+  }
+  Ticket next_ticket() const { return next_ticket_; }
+
+ private:
+  std::map<Ticket, std::unique_ptr<Waiter>> by_ticket_;
+  std::set<std::pair<std::uint64_t, Ticket>> deadlines_;  // those that have one
+  std::set<std::pair<Owner, Ticket>> by_owner_;
+  Ticket next_ticket_ = 1;
+};
+
+/// Replies to requests that have waited, for the session layer to take to where they belong.
+class Deliveries {
+ public:
+  struct Delivery {
+    Ticket ticket = 0;
+    Code code = Code::ok;
+    std::uint16_t operation = 0;
+    std::size_t begin = 0;  // of its payload in the buffer
+    std::size_t end = 0;
+  };
+
+  bool empty() const { return all_.empty(); }
+  const std::vector<Delivery>& all() const { return all_; }
+  wire::Bytes payload(const Delivery& d) const { return payloads_.view_from(d.begin).first(d.end - d.begin); }
+  /// Where the payload of the next one is appended.
+  wire::Buffer& buffer() { return payloads_; }
+  void add(const Waiter& waiter, Code code, std::size_t begin) {
+    all_.push_back({waiter.ticket, code, waiter.operation, begin, payloads_.size()});
+  }
+  void clear() {
+    all_.clear();
+    payloads_.clear();
+    payloads_.shrink(bytes_kept);
+  }
+
+ private:
+  static constexpr std::size_t bytes_kept = 64 * 1024;
+  std::vector<Delivery> all_;
+  wire::Buffer payloads_;
+};
+
+/// Which objects a session owns a part of: locks held, permits, leased items. They are told when it ends.
+class Holdings {
+ public:
+  void add(SessionId session, ObjectId object, std::uint64_t count = 1) { by_session_[session][object] += count; }
+  void remove(SessionId session, ObjectId object, std::uint64_t count = 1);
+  /// In the order of ids; maybe gone by now.
+  std::vector<ObjectId> of(SessionId session) const;
+  void forget(SessionId session) { by_session_.erase(session); }
+
+ private:
+  std::map<SessionId, std::map<ObjectId, std::uint64_t>> by_session_;
+};
+
+/// Fencing tokens: one for each grant of a lock, from a counter, so that a later grant has a higher one. A token lives
+/// as long as the grant does. (Kleppmann, "How to do distributed locking", 2016.)
+class Tokens {
+ public:
+  std::uint64_t grant() {
+    live_.insert(next_);
+    return next_++;
+  }
+  void end(std::uint64_t token) { live_.erase(token); }
+  bool lives(std::uint64_t token) const { return live_.count(token) != 0; }
+  std::uint64_t next() const { return next_; }
+
+ private:
+  std::set<std::uint64_t> live_;
+  std::uint64_t next_ = 1;
+};
+
+}  // namespace tandem::server
