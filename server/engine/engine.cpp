@@ -146,7 +146,12 @@ Outcome Engine::refuse(Code code, const std::string& text, std::uint16_t operati
 
 // ---- sessions ---------------------------------------------------------------------------------------------------------
 
-void Engine::step(const SessionOpened& input) { world_.registry.open(input.session, input.inherits_from); }
+void Engine::step(const SessionOpened& input) {
+  world_.registry.open(input.session, input.inherits_from);
+  world_.pids[input.session] = input.pid;
+}
+
+void Engine::step(const SessionIdentified& input) { world_.pids[input.session] = input.pid; }
 
 void Engine::step(const SessionClosed& input) {
   while (Waiter* waiter = world_.waits.first_of(input.session)) leave(*waiter, Leaving::session_ended);
@@ -159,6 +164,7 @@ void Engine::step(const SessionClosed& input) {
     turn.serve_later(*object);
   }
   world_.holdings.forget(input.session);
+  world_.pids.erase(input.session);
   world_.registry.close(input.session);
   end_step();
 }

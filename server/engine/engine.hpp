@@ -35,6 +35,13 @@ struct Tick {
 struct SessionOpened {
   SessionId session = 0;
   SessionId inherits_from = 0;  // 0: nothing. Else: begins with whatever that session holds
+  std::uint32_t pid = 0;        // as the client says; for people to read
+};
+
+/// The session's client is another process than was said.
+struct SessionIdentified {
+  SessionId session = 0;
+  std::uint32_t pid = 0;
 };
 
 /// The session's client is gone: what it held is released.
@@ -65,6 +72,7 @@ class Engine {
   /// anything a client can send.
   Outcome step(const Call& call, wire::Buffer& reply);
   void step(const SessionOpened& input);
+  void step(const SessionIdentified& input);
   void step(const SessionClosed& input);
   /// Of a request that has been answered meanwhile: nothing happens.
   void step(const Cancel& input);

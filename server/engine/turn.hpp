@@ -61,6 +61,7 @@ struct World {
   Holdings holdings;
   Tokens tokens;
   Deliveries deliveries;
+  std::map<SessionId, std::uint32_t> pids;  // of the clients, for people to read
   std::vector<ObjectId> marked;  // to be served at the end of the step
   std::uint64_t now_ns = 0;      // as of the last input that told the time
 };
@@ -142,6 +143,11 @@ class Turn {
     world_.holdings.remove(session, object.id(), count);
   }
   Tokens& tokens() { return world_.tokens; }
+  /// 0: not known.
+  std::uint32_t pid_of(SessionId session) const {
+    auto found = world_.pids.find(session);
+    return found == world_.pids.end() ? 0 : found->second;
+  }
 
   Result<ItemsView> items_of(ValueView operand);
   Result<EntriesView> entries_of(ValueView operand);

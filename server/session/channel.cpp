@@ -291,6 +291,7 @@ void Channel::identify(const wire::Frame& frame) {
   std::uint32_t pid = frame.reply_header().request;
   service_.log_.debug("session {} of process {} is now that of process {}", session_->id, session_->pid, pid);
   session_->pid = pid;
+  service_.engine_.step(SessionIdentified{session_->id, pid});
 }
 
 void Channel::cancel(const wire::Frame& frame) {

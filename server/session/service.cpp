@@ -55,7 +55,7 @@ Session* Service::open_session(const wire::Answer& answer, const Peer& peer, Ref
   }
   Session& session = sessions_.open(answer.pid, peer);
   ++statistics_.sessions_opened;
-  engine_.step(SessionOpened{session.id, inherits_from});
+  engine_.step(SessionOpened{session.id, inherits_from, session.pid});
   log_.info("session {} opened by process {} on {}", session.id, session.pid, peer.address);
   return &session;
 }

@@ -94,7 +94,7 @@ class DebugTest : public testing::Test {
   static constexpr SessionId session = 1;
 
   DebugTest() : engine_(limits_, facts(), hosted_types()), view_(engine_) {
-    engine_.step(SessionOpened{session});
+    engine_.step(SessionOpened{session, 0, 0});
   }
 
   static Facts facts() {

@@ -46,7 +46,7 @@ class Host {
   }
 
   void open(SessionId session, SessionId inherits_from = 0) {
-    engine_.step(server::SessionOpened{session, inherits_from});
+    engine_.step(server::SessionOpened{session, inherits_from, 0});
   }
   void close(SessionId session) { engine_.step(server::SessionClosed{session}); }
   /// Whose calls follow; session 1's from the start.

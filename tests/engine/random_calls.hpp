@@ -36,7 +36,7 @@ class RandomInputs {
     const std::vector<server::SessionId> open = sessions();
     if (open.empty() || (open.size() < 6 && one_in(40))) {
       const server::SessionId heir_of = open.empty() || one_in(2) ? 0 : pick(open);
-      return server::SessionOpened{next_session_++, one_in(10) ? 999 : heir_of};
+      return server::SessionOpened{next_session_++, one_in(10) ? 999 : heir_of, 1234};
     }
     if (one_in(150)) return server::SessionClosed{pick(open)};
     now_ns_ += below(20) * 1'000;

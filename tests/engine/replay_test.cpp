@@ -143,7 +143,7 @@ TEST(Recording, AChangedArgumentIsNoticed) {
   Recorder recorder(memory_bytes_max(0));
   RecordedCall create{1, 1, ops::Manager::id, ops::Manager::Create::description.number,
                       list("list", list(), list(list(1))).encoded};
-  recorder.take(server::SessionOpened{1, 0});
+  recorder.take(server::SessionOpened{1, 0, 0});
   recorder.take(create);
   const Recording first = recorder.finish();
   std::vector<Input> inputs = first.inputs;

@@ -50,7 +50,7 @@ class EngineHost {
   std::uint64_t open_session(std::uint64_t inherits_from) {
     const std::lock_guard lock(mutex_);
     const std::uint64_t session = ++last_session_;
-    engine_.step(server::SessionOpened{session, inherits_from});
+    engine_.step(server::SessionOpened{session, inherits_from, 0});
     channels_[session] = 1;
     return session;
   }
