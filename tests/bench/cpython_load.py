@@ -1,8 +1,9 @@
 #!/usr/bin/python3
-"""CPython's multiprocessing manager under the same load as load.hpp makes; the stations are described there.
+"""CPython's multiprocessing under the same load as load.hpp makes; the stations are described there.
 
   cpython_load.py serve                 runs a manager on its default unix socket, prints the address, serves
-  cpython_load.py --address A ...       one cell; prints one JSON line
+  cpython_load.py --address A ...       one cell with that manager; prints one JSON line
+  cpython_load.py --native ...          one cell with locks, queues and pools of multiprocessing's own
 """
 
 import argparse
@@ -17,106 +18,19 @@ import socket
 import struct
 import sys
 import time
-from multiprocessing.managers import DictProxy, ListProxy, SyncManager
 
-KEY_COUNT = 1000
-VALUE_BYTES = 64
-AUTHKEY = b"bench"
+import cpython_clients
+from cpython_clients import KEY_COUNT, ManagerClient, NativeClient
+
 PR_SET_PDEATHSIG = 1
 
 
-class BenchManager(SyncManager):
-    """A SyncManager whose clients can also share a dict or a list by name; the proxies are CPython's own."""
-
-
-class SharedObjects:
-    """The server's side of the names."""
-
-    def __init__(self):
-        self.dicts = {}
-        self.lists = {}
-
-    def dict(self, name):
-        return self.dicts.setdefault(name, {})
-
-    def list(self, name):
-        return self.lists.setdefault(name, [])
-
-    def remove(self, name):
-        return [kind.pop(name) is None for kind in (self.dicts, self.lists) if name in kind]
-
-
 def serve():
-    shared = SharedObjects()
-    BenchManager.register("shared_dict", shared.dict, DictProxy)
-    BenchManager.register("shared_list", shared.list, ListProxy)
-    BenchManager.register("remove_shared", shared.remove, ListProxy)
+    cpython_clients.register_shared_types(cpython_clients.SharedObjects())
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # an orderly exit removes the socket's directory
-    server = BenchManager(authkey=AUTHKEY).get_server()
+    server = cpython_clients.BenchManager(authkey=cpython_clients.AUTHKEY).get_server()
     print(server.address, flush=True)
     server.serve_forever()
-
-
-class Client:
-    """One connection of one client process and its operations on the cell's object."""
-
-    def __init__(self, cell):
-        BenchManager.register("shared_dict", proxytype=DictProxy)
-        BenchManager.register("shared_list", proxytype=ListProxy)
-        BenchManager.register("remove_shared", proxytype=ListProxy)
-        self.name = cell.object
-        self.value = "v" * VALUE_BYTES
-        self.manager = BenchManager(address=cell.address, authkey=AUTHKEY)
-        self.manager.connect()
-        self.objects_before = self.manager._number_of_objects()  # all other clients are gone when this is asked for
-        shared = self.manager.shared_list if cell.workload == "list_push_back" else self.manager.shared_dict
-        self.shared = shared(cell.object)
-
-    def dict_set(self, key):
-        self.shared[key] = self.value
-
-    def dict_get(self, key):
-        if len(self.shared[key]) != VALUE_BYTES:
-            raise RuntimeError("dict_get returned another value")
-
-    def list_push_back(self, key):
-        self.shared.append(self.value)
-
-    def counter_zero(self, key):
-        self.shared[key] = 0
-
-    # Two round trips that are not atomic together: concurrent additions lose updates. The correct form needs a
-    # manager.Lock around it (four round trips), so this is CPython at its most flattering.
-    def counter_add(self, key):
-        shared = self.shared
-        shared[key] = shared.get(key, 0) + 1
-
-    # The proxy goes at once, by reference count, and tells the manager so.
-    def create_drop(self, key):
-        created = self.manager.dict()
-        del created
-
-    def size(self):
-        return len(self.shared)
-
-    def counter_sum(self):
-        return sum(self.shared.values())
-
-    def objects_left(self):
-        return self.objects_before
-
-    def remove(self):
-        self.manager.remove_shared(self.name)
-
-
-Workload = collections.namedtuple("Workload", "operation fill count_left leaves")
-WORKLOADS = {
-    "dict_set": Workload(Client.dict_set, Client.dict_set, Client.size, "keys"),
-    "dict_get": Workload(Client.dict_get, Client.dict_set, Client.size, "keys"),
-    "list_push_back": Workload(Client.list_push_back, None, Client.size, "operations"),
-    "counter_add": Workload(Client.counter_add, Client.counter_zero, Client.counter_sum, "operations"),
-    "create_drop": Workload(Client.create_drop, None, Client.objects_left, "nothing"),
-}
 
 
 class Line:
@@ -141,26 +55,41 @@ class Line:
         return numbers
 
 
-def run_client(cell, workload, index, parent, gate):
+def warm_up_alone(parent, operate):
+    end = time.monotonic_ns() + parent.receive()
+    count = 0
+    while True:
+        operate()
+        count += 1
+        if time.monotonic_ns() >= end:
+            break
+    parent.send(count)
+
+
+def warm_up_together(parent, operate):
+    while count := parent.receive():
+        for _ in range(count):
+            operate()
+        parent.send(1)
+
+
+def run_client(cell, workload, parent, gate):
     keys = ["key:%06d" % i for i in range(KEY_COUNT)]
     now_ns = time.monotonic_ns
-    client = Client(cell)
+    client = cell.client_type(cell)
     if workload.fill:
-        for i in range(index, KEY_COUNT, cell.clients):
+        for i in range(cell.index, KEY_COUNT, cell.clients):
             workload.fill(client, keys[i])
-    place = index * KEY_COUNT // cell.clients
+    place = cell.index * KEY_COUNT // cell.clients
     operation = workload.operation
 
-    parent.send(1)
-    warm_up_end = now_ns() + parent.receive()
-    warm_up_count = 0
-    while True:
+    def operate():
+        nonlocal place
         operation(client, keys[place])
         place = (place + 1) % KEY_COUNT
-        warm_up_count += 1
-        if now_ns() >= warm_up_end:
-            break
-    parent.send(warm_up_count)
+
+    parent.send(1)
+    (warm_up_together if workload.is_paired else warm_up_alone)(parent, operate)
 
     count = parent.receive()
     samples = array.array("q", bytes(8 * count))
@@ -176,18 +105,40 @@ def run_client(cell, workload, index, parent, gate):
     parent.send(now_ns())
     parent.receive()
     parent.send_array(samples)
+    client.close()
 
 
 Result = collections.namedtuple("Result", "operations warm_up_operations seconds samples")
 
 
-def run_parent(cell, clients, gate):
+def tell_all(clients, number):
+    for client in clients:
+        client.send(number)
+    return sum(client.receive() for client in clients)
+
+
+def warm_up(cell, workload, clients):
+    """How many calls the clients made, and how many they would have made in cell.seconds, each."""
+    if not workload.is_paired:
+        calls = tell_all(clients, int(cell.warm_up_seconds * 1e9))
+        return calls, calls / cell.warm_up_seconds * cell.seconds / cell.clients
+    begin = time.monotonic()
+    calls, elapsed, count = 0, 0, 16
+    while elapsed < cell.warm_up_seconds:
+        tell_all(clients, count)
+        calls += count
+        count *= 2
+        elapsed = time.monotonic() - begin
+    for client in clients:
+        client.send(0)
+    return calls, calls / elapsed * cell.seconds
+
+
+def run_parent(cell, workload, clients, gate):
     for client in clients:
         client.receive()
-    for client in clients:
-        client.send(int(cell.warm_up_seconds * 1e9))
-    warm_up_operations = sum(client.receive() for client in clients)
-    count = max(1, round(warm_up_operations / cell.warm_up_seconds * cell.seconds / cell.clients))
+    warm_up_calls, calls_each = warm_up(cell, workload, clients)
+    count = max(1, round(calls_each))
     for client in clients:
         client.send(count)
     for client in clients:
@@ -201,15 +152,16 @@ def run_parent(cell, clients, gate):
         client.send(1)
         samples.extend(client.receive_array(count))
     samples.sort()
-    return Result(count * cell.clients, warm_up_operations, (end - start) / 1e9, samples)
+    operations = count * workload.batch * (1 if workload.is_paired else cell.clients)
+    return Result(operations, warm_up_calls * workload.batch, (end - start) / 1e9, samples)
 
 
 def check_and_remove(cell, workload, result):
-    client = Client(cell)
+    client = cell.client_type(cell)
     left = workload.count_left(client)
     expected = {"keys": KEY_COUNT, "operations": result.operations + result.warm_up_operations, "nothing": 0}
     # With several clients the additions are known to lose updates; see counter_add.
-    lossy = workload is WORKLOADS["counter_add"] and cell.clients > 1
+    lossy = cell.workload == "counter_add" and cell.clients > 1
     if left != expected[workload.leaves] and not (lossy and left < expected[workload.leaves]):
         raise RuntimeError(f"{cell.workload} left {left} behind, not {expected[workload.leaves]}")
     client.remove()
@@ -227,7 +179,8 @@ def fork_client(cell, workload, index, others, gate_read, gate_write):
         os.close(gate_write)
         for line in others + [Line(ours)]:
             line.socket.close()
-        run_client(cell, workload, index, Line(theirs), gate_read)
+        cell.index = index
+        run_client(cell, workload, Line(theirs), gate_read)
         status = 0
     except BaseException as error:
         print(f"client {index}: {error!r}", file=sys.stderr, flush=True)
@@ -236,14 +189,19 @@ def fork_client(cell, workload, index, others, gate_read, gate_write):
 
 
 def run_cell(cell):
-    workload = WORKLOADS[cell.workload]
+    workload = cell.client_type.WORKLOADS[cell.workload]
+    if workload.is_paired and cell.clients != 2:
+        raise RuntimeError(f"{cell.workload} takes two clients")
+    cell.index = -1
+    cell.shared = cpython_clients.Shared()
+    cell.client_type.prepare(cell)
     gate_read, gate_write = os.pipe()
     pids, lines = [], []
     for index in range(cell.clients):
         pid, line = fork_client(cell, workload, index, lines, gate_read, gate_write)
         pids.append(pid)
         lines.append(line)
-    result = run_parent(cell, lines, gate_write)
+    result = run_parent(cell, workload, lines, gate_write)
     for pid in pids:
         if os.waitpid(pid, 0)[1] != 0:
             raise RuntimeError("a client failed")
@@ -259,8 +217,10 @@ def run_cell(cell):
 
 def parse_cell():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--address", required=True)
-    parser.add_argument("--workload", required=True, choices=WORKLOADS)
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--address")
+    where.add_argument("--native", dest="client_type", action="store_const", const=NativeClient, default=ManagerClient)
+    parser.add_argument("--workload", required=True, choices=ManagerClient.WORKLOADS)
     parser.add_argument("--object", required=True)
     parser.add_argument("--clients", type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True)

@@ -9,7 +9,11 @@
 //   ready                              ->      waits for all
 //                                      <-      length of the warm-up, ns
 //   operations for that long
-//   how many it did                    ->      waits for all, derives a count from the common rate
+//   how many it did                    ->      waits for all
+//     or, where two clients work together and each needs the other to go on:
+//                                      <-      a number of operations
+//   does as many; done                 ->      waits for both; twice as many next time, and 0 when it was long enough
+//                                              derives a count from the common rate
 //                                      <-      count
 //   allocates its samples
 //   ready                              ->      waits for all; START; opens the gate
@@ -21,6 +25,7 @@
 // cpython_load.py passes the same stations in the same order; what changes here changes there.
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -28,6 +33,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cmath>
 #include <csignal>
 #include <cstdint>
@@ -35,6 +41,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <map>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -45,6 +52,19 @@ namespace bench {
 
 constexpr int key_count = 1000;
 constexpr std::size_t value_bytes = 64;
+constexpr int permits = 2;     // of the semaphore
+constexpr int tasks = 10'000;  // of one pool_map
+
+// Memory that the processes of one cell have in common. What guards it is what is measured: it is read and written by
+// plain loads and stores, so that the count is short if two owned a lock at once.
+struct Shared {
+  std::atomic<std::int64_t> count{0};  // operations done
+  std::atomic<std::int64_t> turn{0};   // the client whose turn it is
+
+  void add(std::int64_t operations) {
+    count.store(count.load(std::memory_order_relaxed) + operations, std::memory_order_relaxed);
+  }
+};
 
 struct Cell {
   std::string address;       // unix: a path or what the system's client library takes
@@ -55,12 +75,15 @@ struct Cell {
   int clients = 1;
   double seconds = 1.0;
   double warm_up_seconds = 0.2;
+  int index = -1;  // of the client, -1 in the parent
+  Shared* shared = nullptr;
 };
 
 // What a cell must have left behind on the server when it is over: proof that the operations were really done.
 enum class Leaves { keys, operations, nothing };
 
-// A Client has a constructor taking the Cell, remove(), and the members named in this table.
+// A Client has a constructor taking the Cell, remove(), a static workloads() that gives them, and the members named
+// in there.
 template <class Client>
 struct Workload {
   std::string_view name;
@@ -68,10 +91,12 @@ struct Workload {
   void (Client::*fill)(const std::string& key);  // null: the workload starts from nothing
   std::int64_t (Client::*count_left)();
   Leaves leaves;
+  bool is_paired = false;  // two clients do one operation together
+  int batch = 1;           // how many operations one call is
 };
 
 template <class Client>
-constexpr std::array<Workload<Client>, 5> workloads = {{
+constexpr std::array<Workload<Client>, 5> object_workloads = {{
     {"dict_set", &Client::dict_set, &Client::dict_set, &Client::dict_size, Leaves::keys},
     {"dict_get", &Client::dict_get, &Client::dict_set, &Client::dict_size, Leaves::keys},
     {"list_push_back", &Client::list_push_back, nullptr, &Client::list_size, Leaves::operations},
@@ -144,29 +169,45 @@ class Line {
   Fd fd_;
 };
 
+template <class Operate>
+void warm_up_alone(Line& parent, const Operate& operate) {
+  const std::int64_t end = now_ns() + parent.receive();
+  std::int64_t count = 0;
+  do {
+    operate();
+    ++count;
+  } while (now_ns() < end);
+  parent.send(count);
+}
+
+template <class Operate>
+void warm_up_together(Line& parent, const Operate& operate) {
+  while (const std::int64_t count = parent.receive()) {
+    for (std::int64_t i = 0; i < count; ++i) operate();
+    parent.send(1);
+  }
+}
+
 // The client's way through the stations.
 template <class Client>
-void run_client(const Cell& cell, const Workload<Client>& workload, int index, Line& parent, const Fd& gate) {
+void run_client(const Cell& cell, const Workload<Client>& workload, Line& parent, const Fd& gate) {
   const std::vector<std::string> keys = make_keys();
   Client client(cell);
   if (workload.fill)
-    for (int i = index; i < key_count; i += cell.clients) (client.*workload.fill)(keys[i]);
+    for (int i = cell.index; i < key_count; i += cell.clients) (client.*workload.fill)(keys[i]);
 
   // Clients walk over all keys, each from its own place.
-  std::size_t next = static_cast<std::size_t>(index) * key_count / cell.clients;
+  std::size_t next = static_cast<std::size_t>(cell.index) * key_count / cell.clients;
   const auto operate = [&] {
     (client.*workload.operation)(keys[next]);
     if (++next == keys.size()) next = 0;
   };
 
   parent.send(1);
-  const std::int64_t warm_up_end = now_ns() + parent.receive();
-  std::int64_t warm_up_count = 0;
-  do {
-    operate();
-    ++warm_up_count;
-  } while (now_ns() < warm_up_end);
-  parent.send(warm_up_count);
+  if (workload.is_paired)
+    warm_up_together(parent, operate);
+  else
+    warm_up_alone(parent, operate);
 
   std::vector<std::int64_t> samples(static_cast<std::size_t>(parent.receive()));
   parent.send(1);
@@ -190,16 +231,36 @@ struct Result {
   std::vector<std::int64_t> samples;  // ns, sorted
 };
 
-// The parent's way through the stations.
-inline Result run_parent(const Cell& cell, std::vector<Line>& clients, Fd gate) {
-  for (Line& client : clients) client.receive();
-  const auto warm_up_ns = static_cast<std::int64_t>(cell.warm_up_seconds * 1e9);
-  for (Line& client : clients) client.send(warm_up_ns);
+inline std::int64_t tell_all(std::vector<Line>& clients, std::int64_t number) {
+  for (Line& client : clients) client.send(number);
+  std::int64_t sum = 0;
+  for (Line& client : clients) sum += client.receive();
+  return sum;
+}
 
-  Result result;
-  for (Line& client : clients) result.warm_up_operations += client.receive();
-  const double rate = static_cast<double>(result.warm_up_operations) / cell.warm_up_seconds;
-  const auto count = std::max<std::int64_t>(1, std::llround(rate * cell.seconds / cell.clients));
+// How many calls the clients made, and how many they would have made in `cell.seconds`, each.
+inline std::pair<std::int64_t, double> warm_up(const Cell& cell, bool is_paired, std::vector<Line>& clients) {
+  const auto length_ns = static_cast<std::int64_t>(cell.warm_up_seconds * 1e9);
+  if (!is_paired) {
+    const std::int64_t calls = tell_all(clients, length_ns);
+    return {calls, static_cast<double>(calls) / cell.warm_up_seconds * cell.seconds / cell.clients};
+  }
+  const std::int64_t begin = now_ns();
+  std::int64_t calls = 0, elapsed_ns = 0;
+  for (std::int64_t count = 16; elapsed_ns < length_ns; count *= 2) {
+    tell_all(clients, count);
+    calls += count;
+    elapsed_ns = now_ns() - begin;
+  }
+  for (Line& client : clients) client.send(0);
+  return {calls, static_cast<double>(calls) / static_cast<double>(elapsed_ns) * cell.seconds * 1e9};
+}
+
+// The parent's way through the stations.
+inline Result run_parent(const Cell& cell, bool is_paired, int batch, std::vector<Line>& clients, Fd gate) {
+  for (Line& client : clients) client.receive();
+  const auto [warm_up_calls, calls_each] = warm_up(cell, is_paired, clients);
+  const auto count = std::max<std::int64_t>(1, std::llround(calls_each));
   for (Line& client : clients) client.send(count);
   for (Line& client : clients) client.receive();
 
@@ -208,9 +269,11 @@ inline Result run_parent(const Cell& cell, std::vector<Line>& clients, Fd gate) 
   std::int64_t end = start;
   for (Line& client : clients) end = std::max(end, client.receive());
 
-  result.operations = count * cell.clients;
+  Result result;
+  result.warm_up_operations = warm_up_calls * batch;
+  result.operations = count * batch * (is_paired ? 1 : cell.clients);
   result.seconds = static_cast<double>(end - start) / 1e9;
-  result.samples.resize(static_cast<std::size_t>(result.operations));
+  result.samples.resize(static_cast<std::size_t>(count * cell.clients));
   std::int64_t* at = result.samples.data();
   for (Line& client : clients) {
     client.send(1);
@@ -243,7 +306,11 @@ void check_and_remove(const Cell& cell, const Workload<Client>& workload, const 
 }
 
 template <class Client>
-void run_cell(const Cell& cell, const Workload<Client>& workload) {
+void run_cell(Cell cell, const Workload<Client>& workload) {
+  if (workload.is_paired && cell.clients != 2) throw std::runtime_error(cell.workload + " takes two clients");
+  void* memory = ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) throw std::bad_alloc();
+  cell.shared = new (memory) Shared;
   int gate_ends[2];
   if (::pipe2(gate_ends, O_CLOEXEC) != 0) throw std::runtime_error("no pipe for the start gate");
   Fd gate_read(gate_ends[0]), gate_write(gate_ends[1]);
@@ -264,7 +331,8 @@ void run_cell(const Cell& cell, const Workload<Client>& workload) {
       int status = 0;
       try {
         const Line unused = std::move(ours);
-        run_client(cell, workload, index, theirs, gate_read);
+        cell.index = index;
+        run_client(cell, workload, theirs, gate_read);
       } catch (const std::exception& error) {
         std::fprintf(stderr, "client %d: %s\n", index, error.what());
         status = 1;
@@ -275,7 +343,7 @@ void run_cell(const Cell& cell, const Workload<Client>& workload) {
     pids.push_back(pid);
   }
 
-  const Result result = run_parent(cell, lines, std::move(gate_write));
+  const Result result = run_parent(cell, workload.is_paired, workload.batch, lines, std::move(gate_write));
   for (const pid_t pid : pids) {
     int status = 0;
     if (::waitpid(pid, &status, 0) != pid || status != 0) throw std::runtime_error("a client failed");
@@ -301,14 +369,21 @@ inline Cell parse_cell(int argc, char** argv) {
 }
 
 template <class Client>
-int bench_main(int argc, char** argv) try {
-  const Cell cell = parse_cell(argc, argv);
-  for (const Workload<Client>& workload : workloads<Client>)
+bool run_if_known(const Cell& cell) {
+  for (const Workload<Client>& workload : Client::workloads())
     if (workload.name == cell.workload) {
       run_cell(cell, workload);
-      return 0;
+      return true;
     }
-  throw std::runtime_error("no such workload: " + cell.workload);
+  return false;
+}
+
+// Runs the cell with the client that knows its workload.
+template <class... Clients>
+int bench_main(int argc, char** argv) try {
+  const Cell cell = parse_cell(argc, argv);
+  if (!(run_if_known<Clients>(cell) || ...)) throw std::runtime_error("no such workload: " + cell.workload);
+  return 0;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "%s: %s\n", argv[0], error.what());
   return 1;

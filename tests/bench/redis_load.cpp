@@ -10,15 +10,54 @@
 
 namespace {
 
-class RedisClient {
- public:
-  explicit RedisClient(const bench::Cell& cell)
-      : context_(redisConnectUnix(cell.address.c_str())),
-        object_(cell.object),
-        value_(bench::value_bytes, 'v') {
+class RedisConnection {
+ protected:
+  struct FreeReply {
+    void operator()(redisReply* reply) const { freeReplyObject(reply); }
+  };
+  using Reply = std::unique_ptr<redisReply, FreeReply>;
+
+  explicit RedisConnection(const std::string& path) : context_(redisConnectUnix(path.c_str())) {
     if (!context_ || context_->err)
       throw std::runtime_error(context_ ? context_->errstr : "no redis context");
   }
+
+  // Any reply but an error.
+  Reply call(std::initializer_list<std::string_view> words) {
+    std::array<const char*, 8> pointers;
+    std::array<std::size_t, 8> lengths;
+    int count = 0;
+    for (const std::string_view word : words) {
+      pointers.at(count) = word.data();
+      lengths.at(count++) = word.size();
+    }
+    Reply reply(
+        static_cast<redisReply*>(redisCommandArgv(context_.get(), count, pointers.data(), lengths.data())));
+    if (!reply) throw std::runtime_error(context_->errstr);
+    if (reply->type == REDIS_REPLY_ERROR)
+      throw std::runtime_error(std::string(*words.begin()) + ": " + reply->str);
+    return reply;
+  }
+  Reply call(std::initializer_list<std::string_view> words, int expected_type) {
+    Reply reply = call(words);
+    if (reply->type != expected_type)
+      throw std::runtime_error(std::string(*words.begin()) + ": a reply of another type");
+    return reply;
+  }
+
+ private:
+  struct FreeContext {
+    void operator()(redisContext* context) const { redisFree(context); }
+  };
+  std::unique_ptr<redisContext, FreeContext> context_;
+};
+
+class RedisClient : private RedisConnection {
+ public:
+  static auto workloads() { return bench::object_workloads<RedisClient>; }
+
+  explicit RedisClient(const bench::Cell& cell)
+      : RedisConnection(cell.address), object_(cell.object), value_(bench::value_bytes, 'v') {}
 
   void dict_set(const std::string& key) { call({"HSET", object_, key, value_}, REDIS_REPLY_INTEGER); }
   void dict_get(const std::string& key) {
@@ -52,38 +91,99 @@ class RedisClient {
   void remove() { call({"DEL", object_}, REDIS_REPLY_INTEGER); }
 
  private:
-  struct FreeContext {
-    void operator()(redisContext* context) const { redisFree(context); }
-  };
-  struct FreeReply {
-    void operator()(redisReply* reply) const { freeReplyObject(reply); }
-  };
-  using Reply = std::unique_ptr<redisReply, FreeReply>;
-
-  Reply call(std::initializer_list<std::string_view> words, int expected_type) {
-    const char* pointers[4];
-    std::size_t lengths[4];
-    int count = 0;
-    for (const std::string_view word : words) {
-      pointers[count] = word.data();
-      lengths[count++] = word.size();
-    }
-    Reply reply(static_cast<redisReply*>(redisCommandArgv(context_.get(), count, pointers, lengths)));
-    if (!reply) throw std::runtime_error(context_->errstr);
-    if (reply->type != expected_type)
-      throw std::runtime_error(std::string(words.begin()->data()) + ": " +
-                               (reply->type == REDIS_REPLY_ERROR ? reply->str : "a reply of another type"));
-    return reply;
-  }
-
-  std::unique_ptr<redisContext, FreeContext> context_;
   std::string object_;
   std::string value_;
   std::int64_t created_ = 0;
 };
 
+// Locks, semaphores and queues are what users of Redis make of its keys and lists.
+class RedisWaits : private RedisConnection {
+ public:
+  static std::vector<bench::Workload<RedisWaits>> workloads() {
+    using bench::Leaves;
+    return {
+        {"lock_unlock", &RedisWaits::lock_unlock, nullptr, &RedisWaits::count, Leaves::operations},
+        {"semaphore", &RedisWaits::semaphore, nullptr, &RedisWaits::permits_missing, Leaves::nothing},
+        {"queue_handover", &RedisWaits::queue_handover, nullptr, &RedisWaits::count, Leaves::operations,
+         true},
+        {"queue_pingpong", &RedisWaits::queue_pingpong, nullptr, &RedisWaits::count, Leaves::operations,
+         true},
+    };
+  }
+
+  explicit RedisWaits(const bench::Cell& cell)
+      : RedisConnection(cell.address),
+        lock_(cell.object + "-lock"),
+        semaphore_(cell.object + "-semaphore"),
+        there_(cell.object + "-there"),
+        back_(cell.object + "-back"),
+        owner_(std::to_string(::getpid())),
+        value_(bench::value_bytes, 'v'),
+        is_first_(cell.index == 0),
+        shared_(*cell.shared) {
+    const Reply script = call({"SCRIPT", "LOAD", release_script}, REDIS_REPLY_STRING);
+    release_.assign(script->str, script->len);
+    if (is_first_ && cell.workload == "semaphore")
+      for (int i = 0; i < bench::permits; ++i) call({"RPUSH", semaphore_, "permit"}, REDIS_REPLY_INTEGER);
+  }
+
+  // Who does not get the lock asks again at once: no other way is quicker to find out that it is free.
+  void lock_unlock(const std::string&) {
+    while (call({"SET", lock_, owner_, "NX", "PX", "60000"})->type == REDIS_REPLY_NIL) continue;
+    shared_.add(1);
+    if (call({"EVALSHA", release_, "1", lock_, owner_}, REDIS_REPLY_INTEGER)->integer != 1)
+      throw std::runtime_error("the lock was another's");
+  }
+
+  // A list of permits.
+  void semaphore(const std::string&) {
+    take(semaphore_);
+    call({"RPUSH", semaphore_, "permit"}, REDIS_REPLY_INTEGER);
+  }
+  std::int64_t permits_missing() {
+    return bench::permits - call({"LLEN", semaphore_}, REDIS_REPLY_INTEGER)->integer;
+  }
+
+  void queue_handover(const std::string&) {
+    if (is_first_) {
+      call({"RPUSH", there_, value_}, REDIS_REPLY_INTEGER);
+    } else {
+      take(there_);
+      shared_.add(1);
+    }
+  }
+
+  void queue_pingpong(const std::string&) {
+    if (is_first_) call({"RPUSH", there_, value_}, REDIS_REPLY_INTEGER);
+    take(is_first_ ? back_ : there_);
+    if (is_first_)
+      shared_.add(1);
+    else
+      call({"RPUSH", back_, value_}, REDIS_REPLY_INTEGER);
+  }
+
+  std::int64_t count() { return shared_.count; }
+  void remove() {
+    for (const std::string& key : {lock_, semaphore_, there_, back_}) call({"DEL", key}, REDIS_REPLY_INTEGER);
+  }
+
+ private:
+  static constexpr std::string_view release_script =
+      "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end";
+
+  void take(const std::string& list) {
+    if (call({"BLPOP", list, "0"}, REDIS_REPLY_ARRAY)->elements != 2)
+      throw std::runtime_error("BLPOP gave no item");
+  }
+
+  std::string lock_, semaphore_, there_, back_, owner_, value_;
+  std::string release_;
+  bool is_first_;
+  bench::Shared& shared_;
+};
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  return bench::bench_main<RedisClient>(argc, argv);
+  return bench::bench_main<RedisClient, RedisWaits>(argc, argv);
 }

@@ -7,18 +7,34 @@ spread: how far the ops/s of the repetitions lie apart, as a share of their medi
   on whether the scheduler keeps it and the server on one CPU or wakes an idle one for each message.
 counter_add: tandem and Redis add in one atomic operation. CPython's d[k] = d.get(k, 0) + 1 is two operations and loses
   updates under concurrency; made correct with a manager's Lock it would cost twice as much.
-create_drop: Redis has no unnamed objects; measured is HSET of a fresh key and DEL of it."""
+create_drop: Redis has no unnamed objects; measured is HSET of a fresh key and DEL of it.
+cpython-native: multiprocessing's own Lock, Semaphore, Queue, Condition and Pool, which need no server: shared memory and
+  pipes between the processes of one family.
+lock_unlock: Redis gets SET NX PX, asked again at once until it succeeds, and a script that deletes the key if it is the
+  caller's. The clients count in shared memory under the lock, by plain loads and stores; the count must be right.
+semaphore: of two permits. Redis gets a list of two permits: BLPOP and RPUSH.
+queue_handover: an operation is one item that one process puts and the other gets, each as fast as it can; p50 and p99
+  are those of the single put or get. Redis: RPUSH and BLPOP.
+queue_pingpong, condition_pingpong: an operation is there and back; p50 and p99 are those of either side.
+pool_map: an operation is one task of a map of 10,000, on as many workers as there are CPUs; p50 and p99 are those of a
+  whole map."""
 
-PEERS = ("cpython-manager", "redis-unix")
+PEERS = ("cpython-manager", "cpython-native", "redis-unix")
+
+# (peer, least ratio of tandem-unix to it), by workload.
+TARGETS = {
+    "create_drop": (("cpython-manager", 50), ("redis-unix", 1)),
+    "lock_unlock": (("cpython-manager", 5),),
+    "queue_handover": (("cpython-manager", 5),),
+    "queue_pingpong": (("cpython-manager", 5),),
+    "pool_map": (("cpython-native", 3),),
+    "semaphore": (),
+    "condition_pingpong": (),
+}
 
 
 def targets(workload, clients):
-    """(peer, least ratio of tandem-unix to it) for one workload."""
-    if workload == "create_drop":
-        over_cpython = 50
-    else:
-        over_cpython = 3 if clients == 1 else 8
-    return (("cpython-manager", over_cpython), ("redis-unix", 1))
+    return TARGETS.get(workload, (("cpython-manager", 3 if clients == 1 else 8), ("redis-unix", 1)))
 
 
 def ratio(rows, workload, clients, system, peer):
@@ -51,7 +67,8 @@ def print_ratios(rows, cells):
             lines.append([workload, str(clients)] + [f"{r:.2f}" if r else "-" for r in ratios])
     if lines:
         print("Throughput of tandem as a multiple of the peer's")
-        print_columns(["workload", "clients", "unix/cpython", "unix/redis", "tcp/cpython", "tcp/redis"], lines)
+        print_columns(["workload", "clients"] + [f"{way}/{peer}" for way in ("unix", "tcp")
+                                                 for peer in ("manager", "native", "redis")], lines)
 
 
 def print_targets(rows, cells):

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Measures tandem beside CPython's multiprocessing manager and Redis, in one run on this machine.
+# Measures tandem beside CPython's multiprocessing and Redis, in one run on this machine.
 #
-#   tests/bench/run.sh [--json FILE] [--quick] [--systems LIST]
+#   tests/bench/run.sh [--json FILE] [--quick] [--systems LIST] [--only LIST]
 #
 #   --json FILE     write the machine and all rows there as JSON
-#   --quick         short cells, one repetition: about half a minute instead of about four
-#   --systems LIST  only these, separated by commas: tandem-unix,tandem-tcp,cpython-manager,redis-unix
+#   --quick         short cells, one repetition: about a minute instead of about eight
+#   --systems LIST  only these, separated by commas: tandem-unix,tandem-tcp,cpython-manager,cpython-native,redis-unix
+#   --only LIST     only these workloads, separated by commas: dict_set,dict_get,list_push_back,counter_add,create_drop,
+#                   lock_unlock,semaphore,queue_handover,queue_pingpong,condition_pingpong,pool_map
 #
 # Installs the Debian packages that are missing, so it wants root or sudo the first time. Redis' system service is not
 # started: the suite runs servers of its own on temporary sockets and stops them at its end.
@@ -21,7 +23,7 @@ arguments=()
 while (($# > 0)); do
   case $1 in
     --quick) arguments+=("$1") ;;
-    --json | --systems)
+    --json | --systems | --only)
       (($# > 1)) || { echo "$1 takes a value" >&2; exit 2; }
       value=$2
       # The file is meant relative to where the caller stands.
@@ -30,7 +32,7 @@ while (($# > 0)); do
       shift
       ;;
     -h | --help) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;
-    *) echo "unknown argument: $1 (there are --json FILE, --quick, --systems LIST)" >&2; exit 2 ;;
+    *) echo "unknown argument: $1 (there are --json FILE, --quick, --systems LIST, --only LIST)" >&2; exit 2 ;;
   esac
   shift
 done

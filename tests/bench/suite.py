@@ -23,9 +23,22 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PYTHON = "/usr/bin/python3"  # the distribution's CPython, whatever else stands first in PATH
 CPYTHON_LOAD = [PYTHON, os.path.join(HERE, "cpython_load.py")]
 
-SYSTEMS = ("tandem-unix", "tandem-tcp", "cpython-manager", "redis-unix")
-WORKLOADS = ("dict_set", "dict_get", "list_push_back", "counter_add", "create_drop")
-CLIENTS = (1, 8)
+SYSTEMS = ("tandem-unix", "tandem-tcp", "cpython-manager", "cpython-native", "redis-unix")
+SERVERS = tuple(system for system in SYSTEMS if system != "cpython-native")
+# What is measured, with how many clients, on which systems. Redis has neither conditions nor pools.
+WORKLOADS = {
+    "dict_set": ((1, 8), SERVERS),
+    "dict_get": ((1, 8), SERVERS),
+    "list_push_back": ((1, 8), SERVERS),
+    "counter_add": ((1, 8), SERVERS),
+    "create_drop": ((1, 8), SERVERS),
+    "lock_unlock": ((1, 4), SYSTEMS[2:]),
+    "semaphore": ((1, 4), SYSTEMS[2:]),
+    "queue_handover": ((2,), SYSTEMS[2:]),
+    "queue_pingpong": ((2,), SYSTEMS[2:]),
+    "condition_pingpong": ((2,), SYSTEMS[2:4]),
+    "pool_map": ((1,), SYSTEMS[2:4]),
+}
 
 # A cell aims at this long; --quick is for seeing that everything works and roughly where it stands.
 PACE = {"full": {"seconds": 1.2, "warm_up_seconds": 0.25, "repetitions": 3},
@@ -88,6 +101,11 @@ def start_cpython(stack, directory, binaries):
     return {"cpython-manager": CPYTHON_LOAD + ["--address", first_line(server, "CPython's manager")]}
 
 
+def start_nothing(stack, directory, binaries):
+    del stack, directory, binaries
+    return {"cpython-native": CPYTHON_LOAD + ["--native"]}
+
+
 def start_redis(stack, directory, binaries):
     path = f"{directory}/redis.sock"
     server = start_server(stack, ["redis-server", "--port", "0", "--unixsocket", path, "--save", "", "--appendonly", "no",
@@ -102,7 +120,7 @@ def start_redis(stack, directory, binaries):
 
 
 STARTERS = ((start_tandem, ("tandem-unix", "tandem-tcp")), (start_cpython, ("cpython-manager",)),
-            (start_redis, ("redis-unix",)))
+            (start_nothing, ("cpython-native",)), (start_redis, ("redis-unix",)))
 
 
 def run_cell(command, workload, clients, cell_number, pace):
@@ -115,34 +133,33 @@ def run_cell(command, workload, clients, cell_number, pace):
     return json.loads(done.stdout)
 
 
-def measure(loads, pace):
+def measure(loads, workloads, pace):
     """Rows of all cells, and beside each how far its repetitions lie apart, as a share of the median.
 
     Systems alternate within every workload, so the machine's drift hits all of them alike.
     """
-    found = {}
+    found = {(workload, clients, system): [] for workload in workloads for clients in WORKLOADS[workload][0]
+             for system in loads if system in WORKLOADS[workload][1]}
     cell_number = 0
     for repetition in range(pace["repetitions"]):
-        for workload in WORKLOADS:
-            for clients in CLIENTS:
-                first = repetition % len(loads)
-                for system in list(loads)[first:] + list(loads)[:first]:
+        for workload in workloads:
+            for clients in WORKLOADS[workload][0]:
+                systems = [system for system in loads if (workload, clients, system) in found]
+                first = repetition % max(1, len(systems))
+                for system in systems[first:] + systems[:first]:
                     cell_number += 1
                     result = run_cell(loads[system], workload, clients, cell_number, pace)
-                    found.setdefault((workload, clients, system), []).append(result)
+                    found[workload, clients, system].append(result)
                     print(f"[{repetition + 1}/{pace['repetitions']}] {workload} {clients} {system}: "
                           f"{result['ops_per_s']:,.0f} ops/s", file=sys.stderr, flush=True)
     rows, spreads = [], []
-    for workload in WORKLOADS:
-        for clients in CLIENTS:
-            for system in loads:
-                results = found[workload, clients, system]
-                medians = {key: round(statistics.median(r[key] for r in results), 2)
-                           for key in ("ops_per_s", "p50_us", "p99_us")}
-                rows.append({"workload": workload, "system": system, "clients": clients, "depth": 1, **medians})
-                rates = [r["ops_per_s"] for r in results]
-                spread = (max(rates) - min(rates)) / statistics.median(rates)
-                spreads.append(f"{spread:.0%}" if len(rates) > 1 else "-")
+    for (workload, clients, system), results in found.items():
+        medians = {key: round(statistics.median(r[key] for r in results), 2)
+                   for key in ("ops_per_s", "p50_us", "p99_us")}
+        rows.append({"workload": workload, "system": system, "clients": clients, "depth": 1, **medians})
+        rates = [r["ops_per_s"] for r in results]
+        spread = (max(rates) - min(rates)) / statistics.median(rates)
+        spreads.append(f"{spread:.0%}" if len(rates) > 1 else "-")
     return rows, spreads
 
 
@@ -184,11 +201,13 @@ def parse_arguments():
     parser.add_argument("--json", metavar="FILE", help="write machine and rows here")
     parser.add_argument("--quick", action="store_true", help="short cells, one repetition")
     parser.add_argument("--systems", default=",".join(SYSTEMS), help="which to measure, separated by commas")
+    parser.add_argument("--only", default=",".join(WORKLOADS), help="which workloads, separated by commas")
     arguments = parser.parse_args()
-    arguments.systems = arguments.systems.split(",")
-    unknown = set(arguments.systems) - set(SYSTEMS)
-    if unknown:
-        parser.error(f"no such system: {', '.join(sorted(unknown))}; there are {', '.join(SYSTEMS)}")
+    for name, known in (("systems", SYSTEMS), ("only", WORKLOADS)):
+        asked = getattr(arguments, name).split(",")
+        if unknown := set(asked) - set(known):
+            parser.error(f"--{name}: there is no {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+        setattr(arguments, name, [one for one in known if one in asked])
     return arguments
 
 
@@ -207,7 +226,7 @@ def main():
             if set(systems) & set(arguments.systems):
                 loads.update(start(stack, directory, arguments.binaries))
         loads = {system: loads[system] for system in SYSTEMS if system in arguments.systems}
-        rows, spreads = measure(loads, PACE[pace_name])
+        rows, spreads = measure(loads, arguments.only, PACE[pace_name])
     print("Machine: " + ", ".join(f"{key} {value}" for key, value in machine.items()))
     report.print_report(rows, spreads)
     if arguments.json:

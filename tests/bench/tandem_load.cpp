@@ -12,6 +12,8 @@ namespace {
 
 class TandemClient {
  public:
+  static auto workloads() { return bench::object_workloads<TandemClient>; }
+
   explicit TandemClient(const bench::Cell& cell)
       : manager_(cell.address, {.authkey_file = cell.authkey_file}),
         object_(cell.object),
