@@ -9,6 +9,7 @@
 //   m.Namespace()                             m.ns()
 //   m.Value("i", 0)                           m.value<int>(0)
 //   m.Array("i", 10), m.Array("i", [1, 2])    m.array<int>(10), m.array<int>({1, 2})
+//   m.Lock(), m.RLock()                       m.lock(), m.rlock()
 //   m.Event()                                 m.event()
 //   -                                         m.dict<K, V>("scores")        get or create by name
 //   m.shutdown()                              m.shutdown()
@@ -33,6 +34,7 @@
 #include "tandem/proxy/dict.hpp"
 #include "tandem/proxy/event.hpp"
 #include "tandem/proxy/list.hpp"
+#include "tandem/proxy/lock.hpp"
 #include "tandem/proxy/namespace.hpp"
 #include "tandem/proxy/set.hpp"
 #include "tandem/proxy/value.hpp"
@@ -228,6 +230,11 @@ class Manager {
     std::vector<T> copied(std::ranges::begin(elements), std::ranges::end(elements));
     return create_array<T>(name, client::RawElements<T>(copied), copied.size());
   }
+
+  Lock lock() const { return create<Lock>(std::nullopt); }
+  Lock lock(std::string_view name) const { return create<Lock>(name); }
+  RLock rlock() const { return create<RLock>(std::nullopt); }
+  RLock rlock(std::string_view name) const { return create<RLock>(name); }
 
   Event event() const { return create<Event>(std::nullopt); }
   Event event(std::string_view name) const { return create<Event>(name); }

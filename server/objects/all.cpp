@@ -6,6 +6,7 @@
 #include "server/objects/dict.hpp"
 #include "server/objects/event.hpp"
 #include "server/objects/list.hpp"
+#include "server/objects/lock.hpp"
 #include "server/objects/manager.hpp"
 #include "server/objects/namespace.hpp"
 #include "server/objects/set.hpp"
@@ -19,7 +20,7 @@ std::span<const Type* const> hosted_types() {
       &type_of<Manager>(), &type_of<Dict>(), &type_of<List>(), &type_of<Set>(), &type_of<Namespace>(),
       &type_of<HostedValue>(), &type_of<Array>(),
       // synchronisation
-      &type_of<Event>(),
+      &type_of<Lock>(), &type_of<RLock>(), &type_of<Event>(),
   };
   return types;
 }

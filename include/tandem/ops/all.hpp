@@ -5,8 +5,10 @@
 #include "tandem/ops/dict.hpp"
 #include "tandem/ops/event.hpp"
 #include "tandem/ops/list.hpp"
+#include "tandem/ops/lock.hpp"
 #include "tandem/ops/manager.hpp"
 #include "tandem/ops/namespace.hpp"
+#include "tandem/ops/rlock.hpp"
 #include "tandem/ops/set.hpp"
 #include "tandem/ops/value.hpp"
 
@@ -22,6 +24,6 @@ struct TypeList {
 };
 
 /// Every built-in type. Numbers up to 127 are theirs.
-using AllTypes = TypeList<Manager, Dict, List, Set, Namespace, Value, Array, Event>;
+using AllTypes = TypeList<Manager, Dict, List, Set, Namespace, Value, Array, Lock, RLock, Event>;
 
 }  // namespace tandem::ops

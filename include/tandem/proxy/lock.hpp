@@ -1,0 +1,90 @@
+#pragma once
+// Lock and RLock: mutual exclusion between threads of any process.
+//
+//   Python (multiprocessing.Lock, RLock)   here
+//   lock.acquire(), lock.release()         lock.lock(), lock.unlock()
+//   lock.acquire(timeout=t)                lock.try_lock_for(t), lock.try_lock_until(time) → bool
+//   lock.acquire(block=False)              lock.try_lock() → bool
+//   with lock:                             std::lock_guard held(lock);  or  auto held = lock.guard();
+//   -                                      lock.lock(stop_token) → bool     as std::condition_variable_any has it
+//   -                                      held.previous_owner_died(), held.token()
+//
+// They are Lockable and TimedLockable: std::lock_guard, unique_lock and scoped_lock take them.
+
+#include <optional>
+
+#include "tandem/ops/lock.hpp"
+#include "tandem/ops/rlock.hpp"
+#include "tandem/proxy/grant.hpp"
+#include "tandem/proxy/proxy.hpp"
+#include "tandem/proxy/wait.hpp"
+
+namespace tandem {
+
+/// A lock that a thread of a process owns: it alone may unlock it. Who waits is served in the order of arrival, by the
+/// manager, at the unlock: nobody can push in between.
+///
+/// When the owner's process ends, or loses its session, the next in line has the lock at once, and is told that the
+/// previous owner died; so is whoever comes next, if nobody waits. A forked child owns nothing: what its parent holds
+/// stays its parent's. A copy of a proxy is the same lock.
+///
+/// A wait without a time limit that could never end is refused with DeadlockError, which names the circle of owners who
+/// wait for each other. Waiting again for a Lock that one holds oneself is the smallest circle; an RLock is given to its
+/// owner again, who has to unlock it as often.
+template <class TheOperations>
+class BasicLock : public Proxy {
+ public:
+  using Operations = TheOperations;
+  static constexpr std::uint8_t type_number = Operations::number;
+  using GuardType = Guard<BasicLock>;
+
+  BasicLock() = default;
+  using Proxy::Proxy;
+
+  void lock() const { (void)acquire(client::no_limit); }
+  /// Gives whether it was locked; false: a stop was requested first.
+  bool lock(const std::stop_token& stop) const { return acquire(client::no_limit, stop).token != 0; }
+  bool try_lock() const { return acquire(client::at_once).token != 0; }
+  /// Gives whether it was locked within the limit, and before a stop was requested.
+  template <class Rep, class Period>
+  bool try_lock_for(std::chrono::duration<Rep, Period> limit, const std::stop_token& stop = {}) const {
+    return acquire(client::limit_of(limit), stop).token != 0;
+  }
+  template <class Clock, class Duration>
+  bool try_lock_until(std::chrono::time_point<Clock, Duration> end, const std::stop_token& stop = {}) const {
+    return acquire(client::limit_until(end), stop).token != 0;
+  }
+  /// NotOwner: this thread does not hold it.
+  void unlock() const { call<typename Operations::Release>(); }
+
+  /// The same as the above, for a scope. Where the lock was not got, the guard is empty.
+  GuardType guard() const { return {*this, acquire(client::no_limit)}; }
+  GuardType guard(const std::stop_token& stop) const { return {*this, acquire(client::no_limit, stop)}; }
+  GuardType try_guard() const { return {*this, acquire(client::at_once)}; }
+  template <class Rep, class Period>
+  GuardType try_guard_for(std::chrono::duration<Rep, Period> limit, const std::stop_token& stop = {}) const {
+    return {*this, acquire(client::limit_of(limit), stop)};
+  }
+  template <class Clock, class Duration>
+  GuardType try_guard_until(std::chrono::time_point<Clock, Duration> end, const std::stop_token& stop = {}) const {
+    return {*this, acquire(client::limit_until(end), stop)};
+  }
+
+  /// What this thread was told when it got the lock, asked for again: for who uses std::unique_lock. NotOwner.
+  Grant grant() const { return grant_of(call<typename Operations::Grant, std::pair<std::uint64_t, bool>>()); }
+  /// Whether anybody holds it, at this moment.
+  bool locked() const { return call<typename Operations::Locked, bool>(); }
+
+ protected:
+  static Grant grant_of(const std::pair<std::uint64_t, bool>& facts) { return {facts.first, facts.second}; }
+
+ private:
+  Grant acquire(client::WaitLimit limit, const std::stop_token& stop = {}) const {
+    return grant_of(call_and_wait<typename Operations::Acquire, std::pair<std::uint64_t, bool>>(limit, stop));
+  }
+};
+
+using Lock = BasicLock<ops::Lock>;
+using RLock = BasicLock<ops::RLock>;
+
+}  // namespace tandem

@@ -1,0 +1,50 @@
+#pragma once
+// Who owns one lock: what Lock, RLock, SharedLock's writer and each key of Locks have in common.
+
+#include "server/engine/turn.hpp"
+
+namespace tandem::server {
+
+/// Answers with what is told of a grant (ops::GrantFacts).
+void write_grant(wire::Writer& out, std::uint64_t token, bool previous_owner_died);
+/// The same where nothing was granted.
+void write_no_grant(wire::Writer& out);
+
+class Ownership {
+ public:
+  bool held() const { return depth_ != 0; }
+  bool held_by(Owner who) const { return depth_ != 0 && owner_ == who; }
+  bool held_by_session(SessionId session) const { return depth_ != 0 && owner_.session == session; }
+  /// Good while held.
+  Owner owner() const { return owner_; }
+  /// How often its owner has to release it; 0: free.
+  std::uint64_t depth() const { return depth_; }
+  std::uint64_t token() const { return token_; }
+  std::uint64_t since_ns() const { return since_ns_; }
+  /// While held: of the owner before, as the owner was told. While free: of the last owner.
+  bool previous_owner_died() const { return previous_owner_died_; }
+
+  /// To a new owner. It was free.
+  void grant(Turn& turn, Object& object, Owner who, std::uint64_t depth = 1);
+  /// Once more to its owner.
+  void deepen() { ++depth_; }
+  /// By its owner, who keeps it if this was not its last release. Gives whether it is free now.
+  bool release(Turn& turn, Object& object);
+  /// By its owner, however deep.
+  void end(Turn& turn, Object& object);
+  /// The owner's session is over. The next grant tells so.
+  void orphan(Turn& turn);
+
+  void write_grant(wire::Writer& out) const { server::write_grant(out, token_, previous_owner_died_); }
+  void save(wire::Writer& out) const;
+  Holding holding(std::string_view how) const;
+
+ private:
+  Owner owner_;
+  std::uint64_t depth_ = 0;
+  std::uint64_t token_ = 0;
+  std::uint64_t since_ns_ = 0;
+  bool previous_owner_died_ = false;
+};
+
+}  // namespace tandem::server
