@@ -13,6 +13,7 @@
 //   Bytes       wire::Bytes                    Result<Written>
 //   Items       ItemsView                      Result<Written>
 //   Entries     EntriesView                    Result<Written>
+//   Reference   Object&                        Result<Written>
 //   Maybe       std::optional<ValueView>       Result<std::optional<ValueView>> or Result<std::optional<Value>>
 //   Optional<T> std::optional of T's           -
 //   void        -                              Result<void>
@@ -83,6 +84,16 @@ struct Argument<ops::Bytes> {
   static Result<std::optional<Type>> take(Turn&, ValueView v) {
     wire::Bytes bytes;
     return v.reader().bytes(bytes) ? std::optional(bytes) : std::nullopt;
+  }
+};
+template <>
+struct Argument<ops::Reference> {
+  using Type = std::reference_wrapper<Object>;
+  static constexpr std::string_view wanted = "a reference to an object";
+  static Result<std::optional<Type>> take(Turn& turn, ValueView v) {
+    wire::Reference reference;
+    if (!v.reader().reference(reference)) return std::optional<Type>();
+    return std::optional<Type>(*turn.registry().find(reference.id));  // there: validated with the arguments
   }
 };
 template <>

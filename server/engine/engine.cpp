@@ -63,6 +63,8 @@ Outcome Engine::step(const Call& call, wire::Buffer& reply) {
 
   Result<void> result = row.invoke(*object, turn, arguments, count);
 
+  if (result && !turn.is_unchanged() && (op.effect == ops::Effect::writes || op.effect == ops::Effect::frees))
+    turn.changed(*object);
   Ticket parked = turn.parked() == nullptr ? 0 : turn.parked()->ticket;
   if (result && parked == 0) {
     result = turn.reply_fits(reply.size() - mark);
@@ -92,6 +94,9 @@ void Engine::serve_marked() {
     Object* object = world_.registry.find(world_.marked[i]);
     if (object == nullptr) continue;
     object->serve(turn);
+    // Whoever watches began to at the version of that time, the same for all.
+    while (!object->watchers_.empty() && object->watchers_.front()->amount != object->version_)
+      turn.answer(*object->watchers_.front(), [&](Turn& its) { its.out().unsigned_integer(object->version_); });
     world_.registry.account(*object);
   }
   world_.marked.clear();
@@ -102,7 +107,9 @@ void Engine::leave(Waiter& waiter, Leaving why) {
   const ObjectId object = waiter.object->id();
   wire::Buffer unused;
   Turn turn(world_, Owner{}, operation_none, unused);
-  waiter.object->leave(turn, waiter, why);
+  if (Line::of(waiter) != &waiter.object->watchers_) waiter.object->leave(turn, waiter, why);
+  else if (why == Leaving::timed_out || why == Leaving::cancelled)
+    turn.answer(waiter, [version = waiter.amount](Turn& its) { its.out().unsigned_integer(version); });
   if (Waiter* still = world_.waits.find(ticket)) {
     if (why == Leaving::session_ended || why == Leaving::deadlock) world_.waits.remove(*still);
     else world_.waits.set_deadline(*still, never_ns);
@@ -183,8 +190,9 @@ void Engine::save(wire::Writer& out) const {
   out.unsigned_integer(world_.registry.next_id());
   out.array(world_.registry.size());
   world_.registry.each(ops::Manager::id, [&](const Object& object) {
-    out.array(5);
+    out.array(6);
     out.unsigned_integer(object.id());
+    out.unsigned_integer(object.version());
     out.text(object.type().name);
     if (object.named()) out.text(object.name());
     else out.nil();

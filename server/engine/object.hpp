@@ -95,15 +95,21 @@ class Object {
   std::uint64_t references() const { return references_; }
   /// Requests that wait for it.
   std::uint64_t waiters() const { return waiters_; }
+  /// How often its contents have changed (Turn::changed).
+  std::uint64_t version() const { return version_; }
 
  private:
+  friend class Engine;
   friend class Registry;
+  friend class Turn;
   friend class Waits;
   ObjectId id_ = 0;
   std::string name_;
   bool named_ = false;
   std::uint64_t references_ = 0;
   std::uint64_t waiters_ = 0;
+  std::uint64_t version_ = 0;
+  Line watchers_;  // who waits for the version to be another than it is
   std::uint64_t accounted_bytes_ = 0;  // what the registry's total has for this object
 };
 

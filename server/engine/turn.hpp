@@ -135,6 +135,23 @@ class Turn {
   void serve_later(const Object& object) { world_.marked.push_back(object.id()); }
   Waits& waits() { return world_.waits; }
 
+  // Versions. The engine itself calls changed() for the object of every `writes` or `frees` operation that succeeds.
+
+  /// The contents of `object` have changed: its version is another, and who watches it is told once the step is through.
+  /// For operations that wait, and for serve(), leave() and session_ended().
+  void changed(Object& object) {
+    ++object.version_;
+    if (!object.watchers_.empty()) serve_later(object);
+  }
+  /// This operation found nothing to change.
+  void unchanged() { unchanged_ = true; }
+  bool is_unchanged() const { return unchanged_; }
+  /// Parks this request until the version of `object` is another than now. Its result is the version then; the same one
+  /// as now when it gives up.
+  void watch(Object& object, std::optional<std::int64_t> limit_us) {
+    park(object.watchers_, object, limit_us).amount = object.version_;
+  }
+
   // Owning. A session's end is told to every object of which it owns something.
   void own(const Object& object, SessionId session, std::uint64_t count = 1) {
     world_.holdings.add(session, object.id(), count);
@@ -164,6 +181,7 @@ class Turn {
   wire::Writer out_;
   bool references_written_ = false;
   bool may_park_ = true;
+  bool unchanged_ = false;
   Waiter* parked_ = nullptr;
   std::deque<wire::Buffer> copies_;  // contents of objects used as operands: an object may be its own operand
 };

@@ -89,7 +89,7 @@ Result<Written> Array::on(Ops::Slice, Turn& turn, Index start, Index stop, Index
   return Written{};
 }
 
-Result<void> Array::on(Ops::AssignSlice, Turn&, wire::Bytes elements, Index start, Index stop, Index step) {
+Result<void> Array::on(Ops::AssignSlice, Turn& turn, wire::Bytes elements, Index start, Index stop, Index step) {
   Result<Slice> slice = slice_of(start, stop, step, size());
   if (!slice) return std::move(slice.failure());
   const std::size_t width = element_.bytes();
@@ -97,6 +97,7 @@ Result<void> Array::on(Ops::AssignSlice, Turn&, wire::Bytes elements, Index star
     return Failure{Code::value_error, "attempt to assign " + std::to_string(elements.size()) + " bytes to a slice of " +
                                           std::to_string(slice->count) + " elements of " + std::to_string(width) +
                                           " bytes each"};
+  if (slice->count == 0) turn.unchanged();
   if (slice->step == 1) std::copy(elements.begin(), elements.end(), element(static_cast<std::uint64_t>(slice->start)));
   else
     for (std::uint64_t i = 0; i < slice->count; ++i)
@@ -104,9 +105,10 @@ Result<void> Array::on(Ops::AssignSlice, Turn&, wire::Bytes elements, Index star
   return {};
 }
 
-Result<void> Array::on(Ops::Fill, Turn&, ValueView value) {
+Result<void> Array::on(Ops::Fill, Turn& turn, ValueView value) {
   ElementType::Space space{};
   if (Result<void> made = element_.write(value, space.data()); !made) return made;
+  if (size() == 0) turn.unchanged();
   for (std::uint64_t i = 0; i < size(); ++i) std::memcpy(element(i), space.data(), element_.bytes());
   return {};
 }

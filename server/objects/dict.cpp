@@ -58,7 +58,7 @@ Result<bool> Dict::on(Ops::Set, Turn& turn, ValueView key, ValueView value) {
 Result<bool> Dict::on(Ops::Insert, Turn& turn, ValueView key, ValueView value) {
   Result<std::uint32_t> hash = turn.hash(key);
   if (!hash) return std::move(hash.failure());
-  if (table_.find(key, *hash) != nullptr) return false;
+  if (table_.find(key, *hash) != nullptr) return turn.unchanged(), false;
   table_.insert(turn.keep(key), *hash, turn.keep(value));
   return true;
 }
@@ -68,6 +68,7 @@ Result<ValueView> Dict::on(Ops::GetOrInsert, Turn& turn, ValueView key, ValueVie
   if (!hash) return std::move(hash.failure());
   Table::Entry* entry = table_.find(key, *hash);
   if (entry == nullptr) entry = &table_.insert(turn.keep(key), *hash, turn.keep(value));
+  else turn.unchanged();
   return entry->mapped.view();
 }
 
@@ -97,16 +98,17 @@ Result<Written> Dict::on(Ops::CompareExchange, Turn& turn, ValueView key, std::o
   turn.out().boolean(same);
   turn.out().array(entry != nullptr ? 1 : 0);
   if (entry != nullptr) turn.write(entry->mapped);
-  if (!same) return Written{};
+  if (!same) return turn.unchanged(), Written{};
   if (desired) set(turn, key, *hash, *desired);
   else if (entry != nullptr) table_.erase(*entry);
+  else turn.unchanged();
   return Written{};
 }
 
 Result<bool> Dict::on(Ops::Erase, Turn& turn, ValueView key) {
   Result<Table::Entry*> entry = entry_at(turn, key);
   if (!entry) return std::move(entry.failure());
-  if (*entry == nullptr) return false;
+  if (*entry == nullptr) return turn.unchanged(), false;
   table_.erase(**entry);
   return true;
 }
@@ -122,7 +124,7 @@ Result<Value> Dict::on(Ops::Pop, Turn& turn, ValueView key) {
 Result<std::optional<Value>> Dict::on(Ops::PopIfThere, Turn& turn, ValueView key) {
   Result<Table::Entry*> entry = entry_at(turn, key);
   if (!entry) return std::move(entry.failure());
-  if (*entry == nullptr) return std::optional<Value>();
+  if (*entry == nullptr) return turn.unchanged(), std::optional<Value>();
   if (Result<void> fits = turn.reply_fits(1 + (*entry)->mapped.encoded_bytes()); !fits)
     return std::move(fits.failure());
   return std::optional<Value>(table_.erase(**entry).second);
@@ -148,7 +150,8 @@ Result<bool> Dict::on(Ops::Contains, Turn& turn, ValueView key) {
 
 Result<std::int64_t> Dict::on(Ops::Size, Turn&) { return static_cast<std::int64_t>(table_.size()); }
 
-Result<void> Dict::on(Ops::Clear, Turn&) {
+Result<void> Dict::on(Ops::Clear, Turn& turn) {
+  if (table_.empty()) turn.unchanged();
   table_.clear();
   return {};
 }
@@ -156,6 +159,7 @@ Result<void> Dict::on(Ops::Clear, Turn&) {
 Result<void> Dict::on(Ops::Update, Turn& turn, EntriesView entries) {
   if (Result<void> room = turn.room_for(entries.bytes() + entries.count() * sizeof(Table::Entry)); !room) return room;
   if (Result<void> good = check_keys(turn, entries); !good) return good;
+  if (entries.count() == 0) turn.unchanged();
   ValueView key, value;
   while (entries.next(key, value)) set(turn, key, *turn.hash(key), value);
   return {};
@@ -165,7 +169,10 @@ Result<void> Dict::on(Ops::Assign, Turn& turn, EntriesView entries) {
   if (Result<void> good = check_keys(turn, entries); !good) return good;
   if (Result<void> room = turn.room_for(entries.bytes() + entries.count() * sizeof(Table::Entry)); !room) return room;
   Table before = std::exchange(table_, {});  // kept until the end: the entries may refer to what only it holds
-  return on(Ops::Update{}, turn, entries);
+  ValueView key, value;
+  while (entries.next(key, value)) set(turn, key, *turn.hash(key), value);
+  if (before.empty() && table_.empty()) turn.unchanged();
+  return {};
 }
 
 Result<Written> Dict::on(Ops::Keys, Turn& turn) {

@@ -3,12 +3,14 @@
 namespace tandem::server {
 
 Result<void> Event::on(Ops::Set, Turn& turn) {
+  if (set_) turn.unchanged();
   set_ = true;
   turn.serve_later(*this);
   return {};
 }
 
-Result<void> Event::on(Ops::Clear, Turn&) {
+Result<void> Event::on(Ops::Clear, Turn& turn) {
+  if (!set_) turn.unchanged();
   set_ = false;
   return {};
 }

@@ -52,6 +52,7 @@ Result<void> List::on(Ops::Append, Turn& turn, ValueView item) {
 
 Result<void> List::on(Ops::Extend, Turn& turn, ItemsView items) {
   if (Result<void> room = room_for_items(turn, items_.size(), items.count(), items.bytes()); !room) return room;
+  if (items.count() == 0) turn.unchanged();
   for (ValueView item; items.next(item);) items_.push_back(turn.keep(item));
   return {};
 }
@@ -126,6 +127,7 @@ Result<void> List::on(Ops::AssignSlice, Turn& turn, ItemsView items, Index start
                                           " items to an extended slice of " + std::to_string(slice->count)};
   const std::uint64_t staying = items_.size() - slice->count;
   if (Result<void> room = room_for_items(turn, staying, items.count(), items.bytes()); !room) return room;
+  if (items.count() == 0 && slice->count == 0) turn.unchanged();
   std::vector<Value> kept = keep_all(turn, items);
   if (slice->step == 1) items_.splice(static_cast<std::uint64_t>(slice->start), slice->count, std::move(kept));
   else
@@ -133,9 +135,10 @@ Result<void> List::on(Ops::AssignSlice, Turn& turn, ItemsView items, Index start
   return {};
 }
 
-Result<void> List::on(Ops::EraseSlice, Turn&, Index start, Index stop, Index step) {
+Result<void> List::on(Ops::EraseSlice, Turn& turn, Index start, Index stop, Index step) {
   Result<Slice> slice = slice_of(start, stop, step, items_.size());
   if (!slice) return std::move(slice.failure());
+  if (slice->count == 0) turn.unchanged();
   items_.erase(*slice);
   return {};
 }
@@ -156,28 +159,31 @@ Result<std::int64_t> List::on(Ops::Count, Turn&, ValueView item) {
 
 Result<bool> List::on(Ops::Contains, Turn&, ValueView item) { return find(item, 0, items_.size()).has_value(); }
 
-Result<void> List::on(Ops::Reverse, Turn&) {
+Result<void> List::on(Ops::Reverse, Turn& turn) {
+  if (items_.size() < 2) turn.unchanged();
   items_.reverse();
   return {};
 }
 
-Result<void> List::on(Ops::Sort, Turn&, std::optional<bool> descending) {
+Result<void> List::on(Ops::Sort, Turn& turn, std::optional<bool> descending) {
   Result<std::vector<std::uint32_t>> order = sorted_order(items_, descending.value_or(false));
   if (!order) return std::move(order.failure());
+  if (std::is_sorted(order->begin(), order->end())) turn.unchanged();
   items_.arrange(*order);
   return {};
 }
 
 Result<std::int64_t> List::on(Ops::Size, Turn&) { return static_cast<std::int64_t>(items_.size()); }
 
-Result<void> List::on(Ops::Clear, Turn&) {
+Result<void> List::on(Ops::Clear, Turn& turn) {
+  if (items_.empty()) turn.unchanged();
   items_.clear();
   return {};
 }
 
 Result<void> List::on(Ops::Repeat, Turn& turn, std::int64_t times) {
-  if (times <= 0) items_.clear();
-  if (times <= 1 || items_.empty()) return {};
+  if (times <= 0) return on(Ops::Clear{}, turn);
+  if (times == 1 || items_.empty()) return turn.unchanged(), Result<void>();
   const std::uint64_t length = items_.size();
   const auto more = static_cast<std::uint64_t>(times) - 1;
   // A product that would not fit is as impossible as the largest that does.

@@ -19,6 +19,12 @@ Result<void> check_name(const Turn& turn, std::string_view name) {
   return {};
 }
 
+/// The manager's own would tell of everybody's doings.
+Result<void> check_watched(const Object& object) {
+  if (object.id() != ops::Manager::id) return {};
+  return Failure{Code::type_error, "the manager itself has no version"};
+}
+
 Written answer_created(Turn& turn, const Object& object, bool created) {
   turn.out().array(2);
   turn.write(wire::Reference{object.type().number, object.id()});
@@ -152,6 +158,20 @@ Result<void> Manager::on(Ops::Release, Turn& turn, std::int64_t id, std::int64_t
   if (id < 1 || count < 0) return Failure{Code::value_error, "release: an id is at least 1, a count at least 0"};
   turn.registry().give_back(turn.session(), static_cast<ObjectId>(id), static_cast<std::uint64_t>(count));
   return {};
+}
+
+Result<std::int64_t> Manager::on(Ops::Version, Turn&, Object& object) {
+  if (Result<void> good = check_watched(object); !good) return std::move(good.failure());
+  return static_cast<std::int64_t>(object.version());
+}
+
+Result<Written> Manager::on(Ops::WaitForChange, Turn& turn, Object& object, std::int64_t since,
+                            std::optional<std::int64_t> limit_us) {
+  if (Result<void> good = check_watched(object); !good) return std::move(good.failure());
+  const bool changed = object.version() != static_cast<std::uint64_t>(since);
+  if (!changed && turn.may_wait(limit_us)) turn.watch(object, limit_us);
+  else turn.out().unsigned_integer(object.version());
+  return Written{};
 }
 
 }  // namespace tandem::server

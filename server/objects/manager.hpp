@@ -19,6 +19,9 @@ class Manager final : public Object {
   Result<void> on(Ops::Ping, Turn&);
   Result<Written> on(Ops::Information, Turn&);
   Result<void> on(Ops::Release, Turn&, std::int64_t id, std::int64_t count);
+  Result<std::int64_t> on(Ops::Version, Turn&, Object& object);
+  Result<Written> on(Ops::WaitForChange, Turn&, Object& object, std::int64_t since,
+                     std::optional<std::int64_t> limit_us);
 
   const Type& type() const override;
   std::uint64_t size() const override { return 0; }

@@ -68,7 +68,7 @@ Result<bool> Namespace::on(Ops::Contains, Turn& turn, std::string_view name) {
 Result<bool> Namespace::on(Ops::Erase, Turn& turn, std::string_view name) {
   Name key(turn, name);
   Table::Entry* entry = table_.find(key.view(), key.hash());
-  if (entry == nullptr) return false;
+  if (entry == nullptr) return turn.unchanged(), false;
   table_.erase(*entry);
   return true;
 }

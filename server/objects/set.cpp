@@ -79,6 +79,7 @@ Result<bool> Set::on(Ops::Insert, Turn& turn, ValueView item) {
   if (!hash) return std::move(hash.failure());
   std::uint64_t before = table_.size();
   insert(turn, item, *hash);
+  if (table_.size() == before) turn.unchanged();
   return table_.size() != before;
 }
 
@@ -86,7 +87,7 @@ Result<bool> Set::on(Ops::Erase, Turn& turn, ValueView item) {
   Result<std::uint32_t> hash = turn.hash(item);
   if (!hash) return std::move(hash.failure());
   Table::Entry* entry = table_.find(item, *hash);
-  if (entry == nullptr) return false;
+  if (entry == nullptr) return turn.unchanged(), false;
   table_.erase(*entry);
   return true;
 }
@@ -113,7 +114,8 @@ Result<bool> Set::on(Ops::Contains, Turn& turn, ValueView item) {
 
 Result<std::int64_t> Set::on(Ops::Size, Turn&) { return static_cast<std::int64_t>(table_.size()); }
 
-Result<void> Set::on(Ops::Clear, Turn&) {
+Result<void> Set::on(Ops::Clear, Turn& turn) {
+  if (table_.empty()) turn.unchanged();
   table_.clear();
   return {};
 }
@@ -122,7 +124,9 @@ Result<void> Set::on(Ops::Update, Turn& turn, ItemsView items) {
   Result<OtherSet> other = OtherSet::of(turn, items);
   if (!other) return std::move(other.failure());
   if (Result<void> room = turn.room_for(items.bytes() + other->size() * sizeof(Table::Entry)); !room) return room;
+  const std::uint64_t before = table_.size();
   other->each([&](const OtherSet::Element& e) { insert(turn, e.value, e.hash); });
+  if (table_.size() == before) turn.unchanged();
   return {};
 }
 
@@ -133,6 +137,7 @@ Result<void> Set::on(Ops::IntersectionUpdate, Turn& turn, ItemsView items) {
   table_.each([&](const Table::Entry& entry) {
     if (other->contains(entry.key, entry.hash)) kept.insert(turn.keep(entry.key), entry.hash, {});
   });
+  if (kept.size() == table_.size()) return turn.unchanged(), Result<void>();
   std::swap(table_, kept);
   return {};
 }
@@ -140,9 +145,11 @@ Result<void> Set::on(Ops::IntersectionUpdate, Turn& turn, ItemsView items) {
 Result<void> Set::on(Ops::DifferenceUpdate, Turn& turn, ItemsView items) {
   Result<OtherSet> other = OtherSet::of(turn, items);
   if (!other) return std::move(other.failure());
+  const std::uint64_t before = table_.size();
   other->each([&](const OtherSet::Element& e) {
     if (Table::Entry* entry = table_.find(e.value, e.hash)) table_.erase(*entry);
   });
+  if (table_.size() == before) turn.unchanged();
   return {};
 }
 
@@ -150,6 +157,7 @@ Result<void> Set::on(Ops::SymmetricDifferenceUpdate, Turn& turn, ItemsView items
   Result<OtherSet> other = OtherSet::of(turn, items);
   if (!other) return std::move(other.failure());
   if (Result<void> room = turn.room_for(items.bytes() + other->size() * sizeof(Table::Entry)); !room) return room;
+  if (other->size() == 0) turn.unchanged();
   std::vector<Value> dropped;  // kept until the end: another element may be held only by one of them
   other->each([&](const OtherSet::Element& e) {
     if (Table::Entry* entry = table_.find(e.value, e.hash)) dropped.push_back(table_.erase(*entry).first);

@@ -52,6 +52,7 @@ Result<Written> HostedValue::on(Ops::CompareExchange, Turn& turn, ValueView expe
   turn.out().boolean(same);
   turn.write(value_);
   if (same) value_ = turn.keep(desired);
+  else turn.unchanged();
   return Written{};
 }
 

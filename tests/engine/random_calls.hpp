@@ -152,6 +152,7 @@ class RandomInputs {
     static const std::vector<std::string> texts{"a", "b", "c", "i", "Q", "f", "b", "list", "dict", ""};
     return pack(one_in(3) ? number_text() : pick(texts));
   }
+  Packed argument(ops::Reference) { return any_reference(); }
   Packed argument(ops::Bytes) { return bytes(std::string(below(6) * 4, static_cast<char>(below(256)))); }
   Packed argument(ops::Items) {
     switch (below(5)) {

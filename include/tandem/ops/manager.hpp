@@ -24,8 +24,15 @@ struct Manager {
   using Information = Op<7, "information()", Effect::reads, Map()>;
   // Gives back `count` references that the server counted for this client. Sent one-way.
   using Release = Op<8, "release(id, count)", Effect::frees, void(Int, Int)>;
+  // How often the object's contents have changed. Not of the manager itself (type_error).
+  using Version = Op<9, "version(object)", Effect::reads, Int(Reference)>;
+  // The version as soon as it is another than `since`; `since` if it is none within the time limit (none: for ever;
+  // 0: now).
+  using WaitForChange =
+      Op<10, "wait_for_change(object, since, limit_us=None)", Effect::waits, Int(Reference, Int, Optional<Int>)>;
 
-  using All = OpList<Create, Get, Exists, Remove, Objects, Ping, Information, Release>;
+  using All =
+      OpList<Create, Get, Exists, Remove, Objects, Ping, Information, Release, Version, WaitForChange>;
 };
 
 }  // namespace tandem::ops

@@ -30,7 +30,7 @@ template <client::Arithmetic T>
 class ArrayElement;
 
 template <client::Arithmetic T>
-class Array : public Proxy {
+class Array : public Container {
  public:
   using Operations = ops::Array;
   static constexpr std::uint8_t type_number = Operations::number;
@@ -50,7 +50,7 @@ class Array : public Proxy {
   using iterator = PageIterator<Pages>;
 
   Array() = default;
-  using Proxy::Proxy;
+  using Container::Container;
 
   /// Asks the manager whether the elements are T's, and throws TypeError if not. Wherever an existing array
   /// is given to a program (by name, out of a container) this has been done.

@@ -44,7 +44,7 @@ template <class K, class V>
 class DictElement;
 
 template <class K = nlohmann::json, class V = nlohmann::json>
-class Dict : public Proxy {
+class Dict : public Container {
  public:
   using Operations = ops::Dict;
   static constexpr std::uint8_t type_number = Operations::number;
@@ -62,7 +62,7 @@ class Dict : public Proxy {
   using iterator = PageIterator<Pages>;
 
   Dict() = default;
-  using Proxy::Proxy;
+  using Container::Container;
 
   /// KeyError. `R`: another type to read the value as.
   template <class R = V>

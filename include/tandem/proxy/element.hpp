@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "tandem/proxy/proxy.hpp"
+#include "tandem/proxy/container.hpp"
 
 namespace tandem {
 namespace client {

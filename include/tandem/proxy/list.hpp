@@ -47,7 +47,7 @@ template <class T>
 class ListElement;
 
 template <class T = nlohmann::json>
-class List : public Proxy {
+class List : public Container {
  public:
   using Operations = ops::List;
   static constexpr std::uint8_t type_number = Operations::number;
@@ -65,7 +65,7 @@ class List : public Proxy {
   using iterator = PageIterator<Pages>;
 
   List() = default;
-  using Proxy::Proxy;
+  using Container::Container;
 
   void push_back(client::In<T> item) { call<Operations::Append>(item); }
   /// Appends every element of a range, a JSON array, or a list, set or dict (its keys) of the same manager.

@@ -26,13 +26,13 @@ namespace tandem {
 
 class NamespaceElement;
 
-class Namespace : public Proxy {
+class Namespace : public Container {
  public:
   using Operations = ops::Namespace;
   static constexpr std::uint8_t type_number = Operations::number;
 
   Namespace() = default;
-  using Proxy::Proxy;
+  using Container::Container;
 
   void set(std::string_view name, client::AnyValue value) { call<Operations::Set>(name, value); }
   /// KeyError.

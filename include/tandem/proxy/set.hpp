@@ -31,13 +31,13 @@
 #include <vector>
 
 #include "tandem/ops/set.hpp"
-#include "tandem/proxy/proxy.hpp"
+#include "tandem/proxy/container.hpp"
 #include "tandem/proxy/page.hpp"
 
 namespace tandem {
 
 template <class T = nlohmann::json>
-class Set : public Proxy {
+class Set : public Container {
  public:
   using Operations = ops::Set;
   static constexpr std::uint8_t type_number = Operations::number;
@@ -55,7 +55,7 @@ class Set : public Proxy {
   using Operand = client::ItemsIn<T>;
 
   Set() = default;
-  using Proxy::Proxy;
+  using Container::Container;
 
   bool insert(client::In<T> item) { return call<Operations::Insert, bool>(item); }
   bool erase(client::In<T> item) { return call<Operations::Erase, bool>(item); }

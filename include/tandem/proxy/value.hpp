@@ -23,14 +23,14 @@
 namespace tandem {
 
 template <class T = nlohmann::json>
-class Value : public Proxy {
+class Value : public Container {
  public:
   using Operations = ops::Value;
   static constexpr std::uint8_t type_number = Operations::number;
   using value_type = T;
 
   Value() = default;
-  using Proxy::Proxy;
+  using Container::Container;
 
   template <class R = T>
   R load() const {

@@ -1,0 +1,51 @@
+#include "tandem/proxy/container.hpp"
+
+namespace tandem {
+namespace {
+
+struct TheObject : client::Argument {
+  explicit TheObject(const client::RemoteObject& from) : object(from) {}
+  const client::RemoteObject& object;
+  void encode(Encoder& to) const { client::encode_reference(to, &object); }
+};
+
+const client::RemoteObject& object_of(const Proxy& proxy) {
+  if (!proxy.valid()) throw ValueError("an empty proxy has no object to call");
+  return *proxy.remote();
+}
+
+/// Versions are asked of the manager, whatever the object's type.
+client::RemoteObject manager_of(const client::RemoteObject& object) {
+  return {object.connection(), {ops::Manager::number, ops::Manager::id}, false};
+}
+
+}  // namespace
+
+std::uint64_t Container::version() const {
+  using Version = ops::Manager::Version;
+  const client::RemoteObject& object = object_of(*this);
+  const client::RemoteObject manager = manager_of(object);
+  client::Call call(manager, Version::description, 1);
+  client::encode_arguments<Version>(call.arguments(), TheObject(object));
+  return client::decode_result<Version::Result, std::uint64_t>(call.send());
+}
+
+std::uint64_t Container::wait_for_change(std::uint64_t since) const {
+  return *wait_within(since, client::no_limit, {});
+}
+
+std::optional<std::uint64_t> Container::wait_within(std::uint64_t since, client::WaitLimit limit,
+                                                    const std::stop_token& stop) const {
+  using Wait = ops::Manager::WaitForChange;
+  const client::RemoteObject& object = object_of(*this);
+  const client::RemoteObject manager = manager_of(object);
+  std::optional<std::int64_t> limit_us;
+  if (limit) limit_us = limit->count();
+  client::Call call(manager, Wait::description, 3);
+  client::encode_arguments<Wait>(call.arguments(), TheObject(object), static_cast<std::int64_t>(since), limit_us);
+  const auto version = client::decode_result<Wait::Result, std::uint64_t>(call.wait(limit, stop));
+  if (version == since) return std::nullopt;
+  return version;
+}
+
+}  // namespace tandem

@@ -1,0 +1,52 @@
+#pragma once
+// What all containers have in common: Dict, List, Set, Namespace, Value and Array can be watched.
+//
+//   std::uint64_t seen = scores.version();
+//   while (true) {
+//     show(scores.snapshot());
+//     seen = scores.wait_for_change(seen);   // at once, if it has changed since
+//   }
+
+#include "tandem/ops/manager.hpp"
+#include "tandem/proxy/proxy.hpp"
+#include "tandem/proxy/wait.hpp"
+
+namespace tandem {
+
+/// A container's version is a number that grows with every change of its contents, and with nothing else: not with
+/// operations that fail, that read, or that find nothing to change (erasing an absent key, say); storing an equal value
+/// again is a change. It tells that something changed, not what or how often. Two objects' versions have nothing to do
+/// with each other. What is changed inside an object that a container refers to is a change of that object alone.
+///
+/// So no change is missed: take the version, then read, then wait for a change since that version.
+class Container : public Proxy {
+ public:
+  Container() = default;
+  using Proxy::Proxy;
+
+  std::uint64_t version() const;
+  /// Gives the version as soon as it is another than `since`: at once, if it is already. Watchers wait in the manager,
+  /// without polling. ObjectGone when the object is removed meanwhile.
+  std::uint64_t wait_for_change(std::uint64_t since) const;
+  /// None: a stop was requested first.
+  std::optional<std::uint64_t> wait_for_change(std::uint64_t since, const std::stop_token& stop) const {
+    return wait_within(since, client::no_limit, stop);
+  }
+  /// None: it did not change within the limit, or before a stop was requested.
+  template <class Rep, class Period>
+  std::optional<std::uint64_t> wait_for_change(std::uint64_t since, std::chrono::duration<Rep, Period> limit,
+                                               const std::stop_token& stop = {}) const {
+    return wait_within(since, client::limit_of(limit), stop);
+  }
+  template <class Clock, class Duration>
+  std::optional<std::uint64_t> wait_for_change(std::uint64_t since, std::chrono::time_point<Clock, Duration> end,
+                                               const std::stop_token& stop = {}) const {
+    return wait_within(since, client::limit_until(end), stop);
+  }
+
+ private:
+  std::optional<std::uint64_t> wait_within(std::uint64_t since, client::WaitLimit limit,
+                                           const std::stop_token& stop) const;
+};
+
+}  // namespace tandem

@@ -1,0 +1,51 @@
+#pragma once
+// The way of every operation, whether it is a call of its own or one step among several: found, checked, carried out,
+// accounted for.
+
+#include "server/engine/turn.hpp"
+
+namespace tandem::server {
+
+/// `object` is null where there is none with this id.
+inline Result<const OpRow*> find_operation(const Object* object, ObjectId id, std::uint16_t op) {
+  if (object == nullptr)
+    return Failure{Code::object_gone, "object " + std::to_string(id) + " is gone: it was removed, or never was"};
+  const Type& type = object->type();
+  if (op >= type.rows.size() || type.rows[op].op == nullptr)
+    return Failure{Code::protocol_error, "object " + std::to_string(id) + ", a " + std::string(type.name) +
+                                             ", has no operation " + std::to_string(op)};
+  return &type.rows[op];
+}
+
+/// Whether the operation may be called with these arguments and under this token. `arguments` stands before the first
+/// one afterwards; gives how many there are.
+inline Result<std::uint32_t> check_call(const ops::OpDescription& op, wire::Reader& arguments, std::uint64_t token,
+                                        const Tokens& tokens) {
+  std::uint32_t count = 0;
+  if (!arguments.array(count))
+    return Failure{Code::protocol_error, std::string(op.signature) + ": the arguments are not a MessagePack array"};
+  if (op.number == 0) return Failure{Code::type_error, "objects are created through the manager"};
+  if (count < op.parameters_min || count > op.parameters_max)
+    return Failure{Code::type_error, std::string(op.signature) + ": " + std::to_string(count) + " arguments given"};
+  if (token != 0 && !tokens.lives(token)) [[unlikely]]
+    return Failure{Code::stale_token, std::string(op.signature) + ": the lock's grant with token " +
+                                          std::to_string(token) +
+                                          " is over (it was unlocked, or passed on when its owner's session ended)"};
+  return count;
+}
+
+/// Runs the handler; its result is in the turn's reply then, from `mark` on, unless it has parked the request.
+inline Result<void> carry_out(Turn& turn, Object& object, const OpRow& row, wire::Reader arguments,
+                              std::uint32_t count, std::size_t mark) {
+  const ops::Effect effect = row.op->effect;
+  if (effect == ops::Effect::writes)
+    if (Result<void> room = turn.room_for(arguments.rest().size()); !room) return room;
+  Result<void> result = row.invoke(object, turn, arguments, count);
+  if (result && !turn.is_unchanged() && (effect == ops::Effect::writes || effect == ops::Effect::frees))
+    turn.changed(object);
+  if (result && turn.parked() == nullptr) result = turn.reply_fits(turn.out().buffer().size() - mark);
+  if (effect != ops::Effect::reads) turn.registry().account(object);
+  return result;
+}
+
+}  // namespace tandem::server

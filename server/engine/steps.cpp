@@ -1,0 +1,177 @@
+#include "server/engine/steps.hpp"
+
+#include <algorithm>
+
+#include "server/engine/perform.hpp"
+
+namespace tandem::server {
+namespace {
+
+struct Step {
+  ObjectId object = 0;
+  std::uint16_t op = 0;
+  wire::Bytes arguments;
+  bool wanted = true;  // its result
+  std::optional<wire::Bytes> expected;
+  std::uint64_t token = 0;
+};
+
+/// A kept inverse costs memory also where the operation itself frees some; this much is allowed beyond memory_bytes_max.
+constexpr std::uint64_t undo_bytes_always = 1024 * 1024;
+
+bool read_step(ValueView item, Step& step) {
+  wire::Reader reader = item.reader();
+  std::uint32_t count = 0;
+  std::uint64_t op = 0;
+  if (!reader.array(count) || count < 3 || count > 5) return false;
+  if (!reader.uint64(step.object) || !reader.uint64(op) || op > 0xffff || !reader.bytes(step.arguments)) return false;
+  step.op = static_cast<std::uint16_t>(op);
+  if (count > 3 && !reader.nil()) {
+    wire::Bytes expected;
+    step.wanted = false;
+    bool truth = false;
+    if (reader.bytes(expected)) step.expected = expected;
+    else if (!reader.boolean(truth) || truth) return false;
+  }
+  return count < 5 || reader.uint64(step.token);
+}
+
+Result<void> check_all(ItemsView steps) {
+  const std::uint64_t count = steps.count();
+  ValueView item;
+  for (std::uint64_t i = 1; steps.next(item); ++i)
+    if (Step step; !read_step(item, step))
+      return Failure{Code::type_error, "run: step " + std::to_string(i) + " of " + std::to_string(count) +
+                                           " is not [object, op, arguments, expected, token]"};
+  return {};
+}
+
+class Run {
+ public:
+  Run(Turn& turn, ItemsView steps, ops::RunMode mode)
+      : turn_(turn),
+        steps_(steps),
+        count_(steps.count()),
+        mode_(mode),
+        begin_(turn.out().buffer().size()),
+        marked_(turn.marked_count()) {}
+
+  Result<void> each() {
+    turn_.out().array(count_);
+    for (ValueView item; next(item);) {
+      const std::size_t at = begin_answer();
+      if (Result<void> done = perform(nullptr); done) end_answer();
+      else refuse(at, done.failure());
+    }
+    return {};
+  }
+
+  Result<void> together() {
+    Undo undo;
+    turn_.out().array(count_);
+    for (ValueView item; next(item);) {
+      (void)begin_answer();
+      Result<void> done = check_room(undo);
+      if (done) done = perform(&undo);
+      if (done) done = compare();
+      if (!done) {
+        take_back(undo);
+        return Failure{done.failure().code, name_of_step() + ": " + done.failure().text + " (nothing was changed)"};
+      }
+      end_answer();
+    }
+    if (mode_ == ops::RunMode::trial) take_back(undo);
+    return {};
+  }
+
+ private:
+  bool next(ValueView& item) {
+    step_ = {};
+    ++number_;
+    return steps_.next(item) && read_step(item, step_);
+  }
+  wire::Buffer& buffer() { return turn_.out().buffer(); }
+
+  /// The code stands in the one byte before the result.
+  std::size_t begin_answer() {
+    turn_.out().array(2);
+    turn_.out().integer(static_cast<std::int64_t>(Code::ok));
+    return result_at_ = buffer().size();
+  }
+  void end_answer() {
+    if (step_.wanted) return;
+    buffer().truncate(result_at_);
+    turn_.out().nil();
+  }
+  void refuse(std::size_t at, const Failure& failure) {
+    buffer().truncate(at);
+    buffer().data()[at - 1] = static_cast<std::uint8_t>(failure.code);
+    turn_.out().text(failure.text);
+  }
+
+  Result<void> perform(Undo* undo) {
+    Object* object = turn_.registry().find(step_.object);
+    Result<const OpRow*> row = find_operation(object, step_.object, step_.op);
+    if (!row) return std::move(row.failure());
+    op_ = (*row)->op;
+    type_ = &object->type();
+    wire::Reader arguments(step_.arguments);
+    Result<std::uint32_t> count = check_call(*op_, arguments, step_.token, turn_.tokens());
+    if (!count) return std::move(count.failure());
+    if (undo != nullptr && op_->effect != ops::Effect::reads) {
+      if (!type_->can_undo)
+        return Failure{Code::type_error, "what is done to a " + std::string(type_->name) +
+                                             " cannot be undone, so it cannot be part of a transaction"};
+      turn_.remember(*object, *undo);
+    }
+    Turn its(turn_, undo, result_at_ - begin_);
+    Result<void> done = carry_out(its, *object, **row, arguments, *count, result_at_);
+    if (done && step_.wanted && its.references_written()) turn_.note_references();
+    return done;
+  }
+
+  Result<void> check_room(const Undo& undo) const {
+    return undo.bytes() <= undo_bytes_always ? Result<void>() : turn_.room_for(undo.bytes());
+  }
+  Result<void> compare() {
+    if (!step_.expected || std::ranges::equal(buffer().view_from(result_at_), *step_.expected)) return {};
+    return Failure{Code::conflict, "its result is not the expected one any more"};
+  }
+  void take_back(Undo& undo) {
+    undo.roll_back();
+    turn_.unmark(marked_);
+  }
+
+  /// "step 3 of 5, dict.erase on object 17"
+  std::string name_of_step() {
+    std::string text = "step " + std::to_string(number_) + " of " + std::to_string(count_);
+    const Object* object = turn_.registry().find(step_.object);
+    if (object == nullptr || find_operation(object, step_.object, step_.op) == false) return text;
+    text += ", " + std::string(object->type().name) + "." + std::string(object->type().rows[step_.op].op->name);
+    return text + " on " + (object->named() ? quote(object->name()) : "object " + std::to_string(object->id()));
+  }
+
+  Turn& turn_;
+  ItemsView steps_;
+  const std::uint64_t count_;
+  const ops::RunMode mode_;
+  const std::size_t begin_;   // of the whole result in the reply
+  const std::size_t marked_;  // objects to be served when it began
+
+  Step step_;
+  std::uint64_t number_ = 0;
+  std::size_t result_at_ = 0;  // where its result begins
+  const ops::OpDescription* op_ = nullptr;
+  const Type* type_ = nullptr;
+};
+
+}  // namespace
+
+Result<void> run_steps(Turn& turn, ItemsView steps, ops::RunMode mode) {
+  if (turn.is_within()) return Failure{Code::type_error, "run: a step cannot have steps of its own"};
+  if (Result<void> good = check_all(steps); !good) return good;
+  Run run(turn, steps, mode);
+  return mode == ops::RunMode::each ? run.each() : run.together();
+}
+
+}  // namespace tandem::server
