@@ -7,7 +7,8 @@
 #   --quick         short cells, one repetition: about a minute instead of about eight
 #   --systems LIST  only these, separated by commas: tandem-unix,tandem-tcp,cpython-manager,cpython-native,redis-unix
 #   --only LIST     only these workloads, separated by commas: dict_set,dict_get,list_push_back,counter_add,create_drop,
-#                   lock_unlock,semaphore,queue_handover,queue_pingpong,condition_pingpong,pool_map
+#                   lock_unlock,semaphore,queue_handover,queue_pingpong,condition_pingpong,pool_map,
+#                   killed_holder_handover
 #
 # Installs the Debian packages that are missing, so it wants root or sudo the first time. Redis' system service is not
 # started: the suite runs servers of its own on temporary sockets and stops them at its end.
@@ -57,7 +58,7 @@ say "Packages"
 
 say "Building (Release) into build/"
 configure build -DCMAKE_BUILD_TYPE=Release -DTANDEM_BENCH=ON
-cmake --build build --target tandemd bench_tandem bench_redis
+cmake --build build --target tandemd bench_tandem bench_handover bench_redis
 
 say "Measuring"
 /usr/bin/python3 tests/bench/suite.py --binaries build/bin "${arguments[@]}"

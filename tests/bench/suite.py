@@ -32,13 +32,19 @@ WORKLOADS = {
     "list_push_back": ((1, 8), SERVERS),
     "counter_add": ((1, 8), SERVERS),
     "create_drop": ((1, 8), SERVERS),
-    "lock_unlock": ((1, 4), SYSTEMS[2:]),
+    "lock_unlock": ((1, 4), SYSTEMS),
     "semaphore": ((1, 4), SYSTEMS[2:]),
     "queue_handover": ((2,), SYSTEMS[2:]),
     "queue_pingpong": ((2,), SYSTEMS[2:]),
     "condition_pingpong": ((2,), SYSTEMS[2:4]),
     "pool_map": ((1,), SYSTEMS[2:4]),
 }
+
+# What is no rate: how long the lock of a killed process is nobody's. The peers have nothing of the kind: a lock of
+# CPython's stays locked for ever, one of Redis' until the time that was set for it is over.
+HANDOVER = "killed_holder_handover"
+HANDOVER_ROUNDS = {"full": 50, "quick": 10}
+HANDOVER_SYSTEMS = SYSTEMS[:2]
 
 # A cell aims at this long; --quick is for seeing that everything works and roughly where it stands.
 PACE = {"full": {"seconds": 1.2, "warm_up_seconds": 0.25, "repetitions": 3},
@@ -86,7 +92,8 @@ def start_tandem(stack, directory, binaries):
         file.write(secrets.token_hex(32))
     unix = f"unix:{directory}/tandem.sock"
     server = start_server(stack, [f"{binaries}/tandemd", "--listen", unix, "--listen", "tcp://127.0.0.1:0",
-                                  "--authkey-file", authkey_file], stdout=subprocess.PIPE)
+                                  "--authkey-file", authkey_file, "--log-level", "warning"],
+                          stdout=subprocess.PIPE)
     line = first_line(server, "tandemd")
     tcp = re.search(r"tcp://127\.0\.0\.1:\d+", line)
     if not tcp:
@@ -163,6 +170,21 @@ def measure(loads, workloads, pace):
     return rows, spreads
 
 
+def measure_handover(loads, binaries, pace_name):
+    """One entry for each way to reach tandem."""
+    measured = []
+    for system in HANDOVER_SYSTEMS:
+        if system in loads:
+            command = [f"{binaries}/bench_handover"] + loads[system][1:] + \
+                ["--object", HANDOVER, "--rounds", str(HANDOVER_ROUNDS[pace_name])]
+            done = subprocess.run(command, stdout=subprocess.PIPE, preexec_fn=end_with_parent, timeout=CELL_SECONDS_MAX,
+                                  check=False)
+            if done.returncode != 0:
+                raise RuntimeError("failed: " + " ".join(command))
+            measured.append({"measure": HANDOVER, "system": system, **json.loads(done.stdout)})
+    return measured
+
+
 def busy_share(seconds):
     """Share of the CPUs' time that others use while this waits."""
     def times():
@@ -201,9 +223,9 @@ def parse_arguments():
     parser.add_argument("--json", metavar="FILE", help="write machine and rows here")
     parser.add_argument("--quick", action="store_true", help="short cells, one repetition")
     parser.add_argument("--systems", default=",".join(SYSTEMS), help="which to measure, separated by commas")
-    parser.add_argument("--only", default=",".join(WORKLOADS), help="which workloads, separated by commas")
+    parser.add_argument("--only", default=",".join((*WORKLOADS, HANDOVER)), help="which workloads, separated by commas")
     arguments = parser.parse_args()
-    for name, known in (("systems", SYSTEMS), ("only", WORKLOADS)):
+    for name, known in (("systems", SYSTEMS), ("only", (*WORKLOADS, HANDOVER))):
         asked = getattr(arguments, name).split(",")
         if unknown := set(asked) - set(known):
             parser.error(f"--{name}: there is no {', '.join(sorted(unknown))}; there are {', '.join(known)}")
@@ -226,12 +248,13 @@ def main():
             if set(systems) & set(arguments.systems):
                 loads.update(start(stack, directory, arguments.binaries))
         loads = {system: loads[system] for system in SYSTEMS if system in arguments.systems}
-        rows, spreads = measure(loads, arguments.only, PACE[pace_name])
+        rows, spreads = measure(loads, [name for name in arguments.only if name in WORKLOADS], PACE[pace_name])
+        measured = measure_handover(loads, arguments.binaries, pace_name) if HANDOVER in arguments.only else []
     print("Machine: " + ", ".join(f"{key} {value}" for key, value in machine.items()))
-    report.print_report(rows, spreads)
+    report.print_report(rows, spreads, measured)
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:
-            json.dump({"machine": machine, "rows": rows}, file, indent=1)
+            json.dump({"machine": machine, "rows": rows, "measures": measured}, file, indent=1)
             file.write("\n")
 
 

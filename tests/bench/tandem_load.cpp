@@ -7,6 +7,7 @@
 
 #include "load.hpp"
 #include "tandem/tandem.hpp"
+#include "tandem_waits.hpp"
 
 namespace {
 
@@ -68,5 +69,5 @@ class TandemClient {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return bench::bench_main<TandemClient>(argc, argv);
+  return bench::bench_main<TandemClient, TandemWaits>(argc, argv);
 }
