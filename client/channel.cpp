@@ -222,4 +222,9 @@ void Channel::abandon() noexcept {
   stream_->abandon();
 }
 
+int Channel::detach() noexcept {
+  broken_ = true;
+  return stream_->detach();
+}
+
 }  // namespace tandem::client

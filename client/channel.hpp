@@ -55,6 +55,8 @@ class Channel {
   void identify(std::uint32_t pid);
   /// In a forked child: this channel is the parent's. It is broken from now on, without the parent noticing.
   void abandon() noexcept;
+  /// Stream::detach(); for a channel that waits for no reply.
+  int detach() noexcept;
   bool broken() const { return broken_; }
 
   // For the connection that owns this channel, and only on the thread that has it.

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "client/connection.hpp"
+#include "client/handover.hpp"
 #include "tandem/codec/argument.hpp"
 #include "tandem/proxy/element.hpp"
 
@@ -106,6 +107,9 @@ bool belongs_to(const RemoteObject& object, const Connection* connection) {
 
 void encode_reference(Encoder& to, const RemoteObject* object) {
   if (object == nullptr) throw ValueError("an empty proxy cannot be stored");
+  if (to.handover != nullptr) to.handover->note_reference(*object, to.connection);
+  if (to.connection == nullptr)
+    throw ValueError("a proxy can only be stored in its own manager, or be an argument of a process");
   if (!belongs_to(*object, to.connection))
     throw ValueError("a proxy can only be stored in its own manager, and this one's " +
                      std::string(hosted_type_name(object->reference().type)) + " lives in another");

@@ -3,6 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <string>
+
+#include "client/socket.hpp"
+#include "tandem/ops/manager.hpp"
+#include "tandem/wire/msgpack.hpp"
 
 namespace tandem::client {
 namespace {
@@ -15,17 +20,6 @@ std::uint64_t next_number() {
   static std::atomic<std::uint64_t> numbers{0};
   return ++numbers;
 }
-
-class Inside {
- public:
-  explicit Inside(Gate& gate) : gate_(gate) { gate_.enter(); }
-  ~Inside() { gate_.leave(); }
-  Inside(const Inside&) = delete;
-  Inside& operator=(const Inside&) = delete;
-
- private:
-  Gate& gate_;
-};
 
 }  // namespace
 
@@ -152,7 +146,7 @@ Channel& Connection::check_out(std::chrono::milliseconds timeout) {
 }
 
 Channel& Connection::open_channel(std::chrono::milliseconds timeout) {
-  Inside inside(opening_channels_);
+  InsideGate inside(opening_channels_);
   std::unique_lock first(opening_session_);
   bool is_first = session() == 0;
   if (!is_first) first.unlock();
@@ -167,12 +161,16 @@ Channel& Connection::open_channel(std::chrono::milliseconds timeout) {
 
 Opened Connection::open_session(std::chrono::milliseconds timeout) {
   Opened opened = connector_->open({wire::Purpose::open, 0, {}}, timeout);
+  check_same_manager(opened);  // this may be a child that could inherit nothing
+  return opened;
+}
+
+/// Our proxies' ids mean something else to another manager.
+void Connection::check_same_manager(const Opened& opened) const {
   std::lock_guard lock(mutex_);
-  // A child that could inherit nothing: its proxies' ids mean something else to another manager.
   if (incarnation_ != wire::Incarnation{} && incarnation_ != opened.incarnation)
     throw ConnectionError(address() +
                           ": the manager was restarted, and what it held is gone; make a new Manager");
-  return opened;
 }
 
 Opened Connection::join_session(std::chrono::milliseconds timeout) {
@@ -250,6 +248,59 @@ void Connection::send_postponed(Channel& channel) noexcept {
   for (std::uint64_t object : postponed_) channel.give_back(this_thread_number(), object);
   postponed_.clear();
   has_postponed_ = false;
+}
+
+// ---- sessions of other processes --------------------------------------------------------------------------
+
+namespace {
+
+void hold(Channel& channel, std::span<const wire::Reference> references, std::chrono::milliseconds timeout) {
+  wire::Writer writer(channel.begin_request());
+  writer.array(1);
+  writer.array(references.size());
+  for (wire::Reference reference : references) writer.reference(reference);
+  Reply reply =
+      channel.exchange({ops::Manager::Hold::description.number, this_thread_number(), ops::Manager::id}, timeout);
+  if (reply.code == Code::ok) return;
+  std::string_view text = "the manager gave no reason";
+  wire::Reader(reply.payload).text(text);
+  throw_error(reply.code, std::string(text));
+}
+
+}  // namespace
+
+OfferedSession Connection::offer_session(std::span<const wire::Reference> references, std::atomic<int>& descriptor) {
+  std::optional<Reach> reach = connector_->reach();
+  if (!reach) throw ConnectionError(address() + ": no other process can reach this manager");
+  InsideGate inside(opening_channels_);
+  Opened opened = connector_->open({wire::Purpose::open, 0, {}}, options_.connect_timeout);
+  check_same_manager(opened);
+  Channel channel(std::move(opened.stream), opened.welcome);
+  try {
+    if (!references.empty()) hold(channel, references, options_.connect_timeout);
+  } catch (const StreamTimeout&) {
+    throw Timeout(address() + ": no answer within " + std::to_string(options_.connect_timeout.count()) +
+                  " ms (connect_timeout)");
+  } catch (const StreamClosed& closed) {
+    throw ConnectionError(address() + ": " + closed.what());
+  }
+  descriptor = channel.detach();
+  return {*std::move(reach), options_, opened.incarnation, opened.welcome};
+}
+
+ConnectionPtr Connection::adopt(const OfferedSession& offered, int descriptor) {
+  auto stream = std::make_unique<SocketStream>(descriptor);
+  stream->set_busy_poll(offered.reach.busy_poll);
+  ConnectionPtr connection(new Connection(
+      std::make_unique<SocketConnector>(Address::parse(offered.reach.address), offered.reach.authkey,
+                                        offered.reach.busy_poll),
+      offered.options));
+  auto channel = std::make_unique<Channel>(std::move(stream), offered.welcome);
+  channel->identify(static_cast<std::uint32_t>(getpid()));
+  connection->incarnation_ = offered.incarnation;
+  connection->welcome_ = offered.welcome;
+  connection->put_aside(*connection->channels_.emplace_back(std::move(channel)));
+  return connection;
 }
 
 // ---- fork -----------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -38,15 +39,36 @@ class Gate {
   std::atomic<int> inside_{0};  // -1: closed
 };
 
+class InsideGate {
+ public:
+  explicit InsideGate(Gate& gate) : gate_(gate) { gate_.enter(); }
+  ~InsideGate() { gate_.leave(); }
+  InsideGate(const InsideGate&) = delete;
+  InsideGate& operator=(const InsideGate&) = delete;
+
+ private:
+  Gate& gate_;
+};
+
 struct ConnectionOptions {
   std::chrono::milliseconds connect_timeout{5000};
   std::chrono::milliseconds call_timeout{0};  // 0: none
+};
+
+/// A session that was opened for another process, and all that it needs to go on with it, but the channel's descriptor.
+struct OfferedSession {
+  Reach reach;
+  ConnectionOptions options;
+  wire::Incarnation incarnation{};
+  wire::Welcome welcome;
 };
 
 class Connection final : public std::enable_shared_from_this<Connection>, private ForkListener {
  public:
   /// Opens the session. Throws what Connector::open throws.
   static ConnectionPtr open(std::unique_ptr<Connector> connector, const ConnectionOptions& options);
+  /// Goes on with a session that another process offered. `descriptor`: its channel's socket, which this takes over.
+  static ConnectionPtr adopt(const OfferedSession& offered, int descriptor);
   ~Connection();
 
   /// A channel for one call of this thread, to be given to release(). Throws ConnectionError when none can be opened.
@@ -59,6 +81,11 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void count_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
   /// Uncounts one and tells the manager. Never waits for an answer.
   void give_back_reference(std::uint64_t object) noexcept;
+
+  /// Opens a session for another process that holds `references`. `descriptor` gets its channel's socket before a fork
+  /// can copy it. Throws what Connector::open throws, what the manager answers, and ConnectionError when the manager
+  /// cannot be reached from another process.
+  OfferedSession offer_session(std::span<const wire::Reference> references, std::atomic<int>& descriptor);
 
   std::string address() const { return connector_->address(); }
   std::chrono::milliseconds call_timeout() const { return options_.call_timeout; }
@@ -76,6 +103,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   Channel& open_channel(std::chrono::milliseconds timeout);
   Opened open_session(std::chrono::milliseconds timeout);
   Opened join_session(std::chrono::milliseconds timeout);
+  void check_same_manager(const Opened& opened) const;
   void retire(Channel& channel) noexcept;
   void put_aside(Channel& channel) noexcept;
   bool give_back_by_idle_channel(std::uint64_t object) noexcept;

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "client/stream.hpp"
@@ -27,6 +28,13 @@ struct Opened {
   wire::Incarnation incarnation{};
 };
 
+/// Of which another process can make a connector like this one.
+struct Reach {
+  std::string address;
+  std::string authkey;
+  std::chrono::microseconds busy_poll{0};
+};
+
 class Connector {
  public:
   virtual ~Connector() = default;
@@ -40,6 +48,9 @@ class Connector {
 
   /// How errors name the manager, e.g. "unix:/run/tandem".
   virtual std::string address() const = 0;
+
+  /// nullopt where only this process, and what it forks, can reach the manager.
+  virtual std::optional<Reach> reach() const { return std::nullopt; }
 };
 
 /// Connects to an address and does the handshake there.
@@ -49,6 +60,7 @@ class SocketConnector final : public Connector {
       : address_(std::move(address)), authkey_(std::move(authkey)), busy_poll_(busy_poll) {}
   Opened open(const OpenRequest& request, std::chrono::milliseconds timeout) override;
   std::string address() const override { return address_.to_string(); }
+  std::optional<Reach> reach() const override { return Reach{address_.to_string(), authkey_, busy_poll_}; }
 
  private:
   Address address_;

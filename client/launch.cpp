@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -21,6 +20,7 @@
 #include <system_error>
 
 #include "client/crypto.hpp"
+#include "client/spawn_plan.hpp"
 #include "client/stream.hpp"
 #include "tandem/error.hpp"
 
@@ -79,24 +79,6 @@ std::vector<fs::path> folders_to_look_in() {
 }
 
 // ---- starting a process ---------------------------------------------------------------------------------
-
-/// What posix_spawn() is told.
-class SpawnPlan {
- public:
-  SpawnPlan() {
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&attributes);
-  }
-  ~SpawnPlan() {
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-  }
-  SpawnPlan(const SpawnPlan&) = delete;
-  SpawnPlan& operator=(const SpawnPlan&) = delete;
-
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-};
 
 /// Nothing of ours but the errors' output: no descriptor that would keep a user's pipe open, no terminal, no signal
 /// mask of the thread that happens to start it.

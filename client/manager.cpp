@@ -4,6 +4,7 @@
 
 #include "client/authkey.hpp"
 #include "client/connection.hpp"
+#include "client/handover.hpp"
 #include "client/launch.hpp"
 
 namespace tandem {
@@ -52,6 +53,8 @@ Manager::Manager(std::string_view address, const Options& options)
 Manager::Manager(std::unique_ptr<client::Connector> connector, const Options& options)
     : state_(std::make_shared<State>(connect(std::move(connector), options), nullptr)) {}
 
+Manager::Manager(client::ConnectionPtr connection) : state_(std::make_shared<State>(std::move(connection), nullptr)) {}
+
 Manager Manager::from_environment(Options options) {
   const char* address = std::getenv("TANDEM_ADDRESS");
   if (address == nullptr || *address == '\0')
@@ -88,6 +91,19 @@ std::vector<ObjectInfo> Manager::objects(std::optional<std::string_view> type) c
     after = next;
   } while (after != 0);
   return all;
+}
+
+// ---- as an argument ---------------------------------------------------------------------------------------
+
+void Codec<Manager>::encode(Encoder& to, const Manager& manager) {
+  if (to.handover == nullptr) throw TypeError("a Manager can be passed to a process that is spawned, and nowhere else");
+  to.handover->note_manager(manager.connection(), to.connection);
+  to.writer.nil();
+}
+
+Manager Codec<Manager>::decode(Decoder& from) {
+  if (!from.connection || !from.reader.nil()) client::throw_mismatch(from.reader, name());
+  return Manager(from.connection);
 }
 
 }  // namespace tandem

@@ -1,221 +1,209 @@
 #include "tandem/process.hpp"
 
-#include <cxxabi.h>
-#include <poll.h>
-#include <signal.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
+#include <sched.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
-#include <iostream>
-#include <mutex>
 #include <system_error>
 #include <typeinfo>
 
+#include "client/child.hpp"
+#include "client/family.hpp"
+#include "client/pipe_end.hpp"
+#include "client/spawn.hpp"
 #include "tandem/error.hpp"
 
 namespace tandem {
+
+using client::Family;
+using client::ProcessState;
+using Relation = ProcessState::Relation;
+
+// ---- handles ----------------------------------------------------------------------------------------------
+
+ProcessState& ProcessHandle::state() const {
+  if (!state_) throw ValueError("this Process was closed or moved from");
+  return *state_;
+}
+
+const std::string& ProcessHandle::name() const {
+  ProcessState& process = state();
+  if (process.name.empty()) Family::of_this_process().name(process);
+  return process.name;
+}
+
+bool ProcessHandle::is_daemon() const {
+  return state().daemon;
+}
+
+pid_t ProcessHandle::pid() const {
+  if (state().relation == Relation::self) return getpid();
+  if (state().pid == 0) throw ValueError("a process has no pid before it is started");
+  return state().pid;
+}
+
 namespace {
 
-constexpr std::string_view main_name = "MainProcess";
-
-/// What a process knows of itself: unlike everything else here it belongs to no object.
-struct Self {
-  std::mutex mutex;
-  std::string name{main_name};
-  unsigned children = 0;  // started so far, for their names
-};
-
-Self& self() {
-  static Self the_self;
-  return the_self;
+/// A process that can be waited for.
+ProcessState& other(ProcessState& process) {
+  if (process.relation == Relation::self) throw ValueError("a process cannot wait for itself");
+  if (process.pid == 0) throw ValueError("the process is not started");
+  process.check_ours();
+  return process;
 }
 
-/// Named children count too, as in Python.
-std::string next_child_name(const std::string& given) {
-  std::lock_guard lock(self().mutex);
-  std::string number = std::to_string(++self().children);
-  if (!given.empty()) return given;
-  return self().name == main_name ? "Process-" + number : self().name + ":" + number;
-}
-
-void flush_output() {
-  std::cout.flush();
-  std::cerr.flush();
-  std::clog.flush();
-  // Not all files: a thread that reads from one may hold it locked, for as long as nothing is there to be read.
-  std::fflush(stdout);
-  std::fflush(stderr);
-}
-
-/// "key_error" → "KeyError": our classes are instances of one template, whose name says nothing.
-std::string class_of(Code code) {
-  if (code == Code::overflow) return "tandem::OverflowError";
-  std::string name = "tandem::";
-  bool upper = true;
-  for (char c : name_of(code)) {
-    if (c != '_') name += upper ? static_cast<char>(c - 'a' + 'A') : c;
-    upper = c == '_';
-  }
-  return name;
-}
-
-std::string class_of_current_exception() {
-  const std::type_info* type = abi::__cxa_current_exception_type();
-  if (type == nullptr) return "unknown exception";
-  int status = 0;
-  std::unique_ptr<char, void (*)(void*)> readable(
-      abi::__cxa_demangle(type->name(), nullptr, nullptr, &status), std::free);
-  return status == 0 ? readable.get() : type->name();
-}
-
-/// In one write, so that the lines of several workers do not mix.
-void report(const std::string& text) {
-  std::string line = current_process_name() + ": " + text + "\n";
-  std::string_view rest = line;
-  while (!rest.empty()) {
-    ssize_t written = write(STDERR_FILENO, rest.data(), rest.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return;
-    rest.remove_prefix(static_cast<std::size_t>(written));
-  }
+ProcessState& child(ProcessState& process) {
+  if (process.relation != Relation::child) throw ValueError("process " + process.name + " is not this one's child");
+  return other(process);
 }
 
 }  // namespace
 
-std::string current_process_name() {
-  std::lock_guard lock(self().mutex);
-  return self().name;
+bool ProcessHandle::is_alive() const {
+  if (state().relation == Relation::self) return true;
+  if (state().pid == 0) return false;
+  return !other(state()).wait(std::chrono::milliseconds{0});
 }
 
-void Process::start(const Options& options, std::unique_ptr<Task> task) {
-  name_ = next_child_name(options.name);
-  flush_output();
-  pid_t pid;
-  {
-    // Not to be found locked by another thread in the child.
-    std::lock_guard lock(self().mutex);
-    pid = fork();
-  }
-  if (pid < 0) throw std::system_error(errno, std::generic_category(), "cannot start process " + name_);
-  if (pid == 0) {
-    self().name = name_;
-    self().children = 0;
-    run_in_child(std::move(task));
-  }
-  pid_ = pid;
-  owner_ = getpid();
+void ProcessHandle::join() const {
+  other(state()).wait(std::nullopt);
 }
 
-void Process::run_in_child(std::unique_ptr<Task> task) noexcept {
-  int status = EXIT_SUCCESS;
-  try {
-    task->run();
-  } catch (const Error& error) {
-    report(class_of(error.code()) + ": " + error.what());
-    status = EXIT_FAILURE;
-  } catch (const std::exception& error) {
-    report(class_of_current_exception() + ": " + error.what());
-    status = EXIT_FAILURE;
-  } catch (...) {
-    report(class_of_current_exception());
-    status = EXIT_FAILURE;
-  }
-  task.reset();  // gives back what its proxies refer to
-  flush_output();
-  _Exit(status);
+bool ProcessHandle::join_for(std::chrono::milliseconds limit) const {
+  return other(state()).wait(limit);
+}
+
+std::optional<int> ProcessHandle::exit_code() const {
+  if (state().relation == Relation::child && state().pid == 0) return std::nullopt;
+  return child(state()).exit_code();
+}
+
+void ProcessHandle::terminate() const {
+  child(state()).signal(SIGTERM);
+}
+
+void ProcessHandle::kill() const {
+  child(state()).signal(SIGKILL);
+}
+
+int ProcessHandle::sentinel() const {
+  const int pidfd = other(state()).pidfd();
+  if (pidfd < 0) throw ValueError("process " + name() + " ended before it could be watched");
+  return pidfd;
+}
+
+// ---- a process of one's own ---------------------------------------------------------------------------------
+
+Process::Process() : Process(Options{}) {}
+
+Process::Process(const Options& options) : ProcessHandle(std::make_shared<ProcessState>()) {
+  state_->name = options.name;
+  state_->daemon = options.daemon;
+}
+
+Process::Process(const Options& options, std::unique_ptr<client::Task> task) : Process(options) {
+  task_ = std::move(task);
+  if (!options.deferred) start();
+}
+
+Process& Process::operator=(Process&& other) noexcept {
+  if (this == &other) return *this;
+  leave();
+  ProcessHandle::operator=(std::move(other));
+  task_ = std::move(other.task_);
+  return *this;
 }
 
 Process::~Process() {
-  if (pid_ != 0 && owner_ == getpid()) reap(true);
+  leave();
 }
 
-void Process::swap(Process& other) noexcept {
-  std::swap(name_, other.name_);
-  std::swap(pid_, other.pid_);
-  std::swap(owner_, other.owner_);
-  std::swap(ended_, other.ended_);
-  std::swap(exit_code_, other.exit_code_);
+/// What becomes of a child that nobody has a Process for any more.
+void Process::leave() noexcept {
+  if (!state_ || state_->relation != Relation::child || state_->pid == 0 || state_->owner != getpid()) return;
+  if (!state_->daemon) state_->wait(std::nullopt);
 }
 
-void Process::check_ours() const {
-  if (pid_ == 0) throw ValueError("an empty Process has no process");
-  if (owner_ != getpid())
-    throw ValueError("process " + name_ + " was started by another process than this one");
+void Process::set_name(std::string name) {
+  if (state().pid != 0) throw ValueError("a process gets its name before it is started");
+  if (name.empty()) throw ValueError("a name is not empty");
+  state_->name = std::move(name);
 }
 
-/// Takes the exit status if it has ended; gives whether it has.
-bool Process::reap(bool wait) const {
-  if (ended_) return true;
-  int status = 0;
-  pid_t reaped = 0;
-  do reaped = waitpid(pid_, &status, wait ? 0 : WNOHANG);
-  while (reaped < 0 && errno == EINTR);
-  if (reaped == 0) return false;
-  ended_ = true;
-  if (reaped == pid_) exit_code_ = WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
-  return true;
+void Process::set_daemon(bool daemon) {
+  if (state().pid != 0) throw ValueError("a process becomes a daemon before it is started");
+  state_->daemon = daemon;
 }
 
-void Process::join() {
-  check_ours();
-  reap(true);
+void Process::close() {
+  if (state().relation == Relation::child && state_->pid != 0 && is_alive())
+    throw ValueError("process " + name() + " still runs; join it first");
+  state_.reset();
+  task_.reset();
 }
 
-bool Process::join_for(std::chrono::milliseconds limit) {
-  check_ours();
-  auto end = std::chrono::steady_clock::now() + limit;
-  if (reap(false)) return true;
-  pollfd wanted{static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)), POLLIN, 0};
-  if (wanted.fd < 0)
-    throw std::system_error(errno, std::generic_category(), "cannot wait for process " + name_);
-  while (true) {
-    auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now()).count();
-    int timeout = static_cast<int>(std::clamp<decltype(left)>(left, 0, 1'000'000'000));
-    int ready = poll(&wanted, 1, timeout);
-    if (ready > 0 || (ready == 0 && left <= 0)) break;
+void Process::run() {
+  if (task_) task_->run();
+}
+
+void Process::start() {
+  if (state().relation != Relation::child || state().pid != 0)
+    throw ValueError("process " + name() + " was started before");
+  if (!task_ && typeid(*this) == typeid(Process)) throw ValueError("a Process without a callable has nothing to run");
+  Family::of_this_process().name(*state_);
+  if (task_ && task_->function()) client::spawn(state_, *task_);
+  else fork_child();
+  task_.reset();
+}
+
+void Process::fork_child() {
+  client::flush_output();
+  const client::SignalsBlocked signals;
+  Family::Starting starting(Family::of_this_process(), state_);
+  const pid_t pid = fork();
+  if (pid < 0) throw std::system_error(errno, std::generic_category(), "cannot start process " + name());
+  if (pid != 0) return starting.started(pid);
+  Family::of_this_process().become(state_);
+  signals.release_in_child();
+  run_in_child();
+}
+
+void Process::run_in_child() noexcept {
+  if (task_)
+    if (const std::vector<int> ends = task_->pipe_ends(); !ends.empty()) client::keep_pipe_ends(ends);
+  // What its proxies refer to is given back at the end.
+  std::_Exit(client::run_body([this] { run(); }, [this] { task_.reset(); }));
+}
+
+// ---- this process and its family ----------------------------------------------------------------------------
+
+ProcessHandle current_process() {
+  return ProcessHandle(Family::of_this_process().self());
+}
+
+std::optional<ProcessHandle> parent_process() {
+  client::ProcessStatePtr parent = Family::of_this_process().parent();
+  if (!parent) return std::nullopt;
+  return ProcessHandle(std::move(parent));
+}
+
+std::vector<ProcessHandle> active_children() {
+  std::vector<ProcessHandle> handles;
+  for (client::ProcessStatePtr& each : Family::of_this_process().children())
+    handles.push_back(ProcessHandle(std::move(each)));
+  return handles;
+}
+
+unsigned cpu_count() {
+  for (int cpus = 1024;; cpus *= 2) {
+    cpu_set_t* set = CPU_ALLOC(static_cast<std::size_t>(cpus));
+    const std::size_t size = CPU_ALLOC_SIZE(static_cast<std::size_t>(cpus));
+    const int result = sched_getaffinity(0, size, set);
+    const int count = result == 0 ? CPU_COUNT_S(size, set) : 1;
+    CPU_FREE(set);
+    if (result == 0 || errno != EINVAL) return static_cast<unsigned>(count);
   }
-  close(wanted.fd);
-  return reap(false);
-}
-
-bool Process::is_alive() const {
-  check_ours();
-  return !reap(false);
-}
-
-std::optional<int> Process::exit_code() const {
-  check_ours();
-  reap(false);
-  return exit_code_;
-}
-
-pid_t Process::pid() const {
-  if (pid_ == 0) throw ValueError("an empty Process has no pid");
-  return pid_;
-}
-
-const std::string& Process::name() const {
-  if (pid_ == 0) throw ValueError("an empty Process has no name");
-  return name_;
-}
-
-// A pid is not given to another process before its status is taken, which only reap() does.
-void Process::signal(int number) {
-  check_ours();
-  if (!reap(false)) ::kill(pid_, number);
-}
-
-void Process::terminate() {
-  signal(SIGTERM);
-}
-
-void Process::kill() {
-  signal(SIGKILL);
 }
 
 }  // namespace tandem

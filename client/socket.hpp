@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <memory>
+#include <utility>
 
 #include "client/busy_poll.hpp"
 #include "client/stream.hpp"
@@ -22,6 +23,7 @@ class SocketStream final : public Stream {
   std::size_t send_now(wire::Bytes bytes) override;
   std::size_t receive(std::uint8_t* at, std::size_t room, std::chrono::milliseconds timeout) override;
   void abandon() noexcept override;
+  int detach() noexcept override { return std::exchange(descriptor_, -1); }
 
   /// How long a receive may wait busily; at first, not at all.
   void set_busy_poll(std::chrono::microseconds limit) { busy_poll_ = BusyPoll(limit); }

@@ -41,6 +41,9 @@ class Stream {
   /// Called in a forked child, where the path is still the parent's: lets go of it without the peer noticing.
   /// Takes no locks. Afterwards everything throws StreamClosed, and the destructor does nothing.
   virtual void abandon() noexcept = 0;
+  /// Gives up the path's descriptor, for another process to go on with: the caller's from now on; -1 where the path has
+  /// none. Afterwards everything throws StreamClosed, and the destructor does nothing.
+  virtual int detach() noexcept { return -1; }
 };
 
 /// The end of a time limit that covers several steps.

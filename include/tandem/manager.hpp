@@ -105,8 +105,9 @@ class Manager {
   /// Attaches to $TANDEM_ADDRESS with the key in the file $TANDEM_AUTHKEY_FILE, if that is set. ValueError when there
   /// is no TANDEM_ADDRESS. `options` may add the rest, but no key.
   static Manager from_environment(Options options = {});
-  /// For the library's own use: attaches through a connector.
+  /// For the library's own use: attaches through a connector, and by what a process was given.
   Manager(std::unique_ptr<client::Connector> connector, const Options& options);
+  explicit Manager(client::ConnectionPtr connection);
 
   /// Contents in braces, whose types do not take part in finding T.
   template <class T>
@@ -303,6 +304,15 @@ class Manager {
   }
 
   std::shared_ptr<State> state_;
+};
+
+/// A Manager can be an argument of a process that is spawned, and of that only (TypeError). A private one still belongs to
+/// the process that started it.
+template <>
+struct Codec<Manager> {
+  static void encode(Encoder& to, const Manager& manager);
+  static Manager decode(Decoder& from);
+  static std::string name() { return "a Manager"; }
 };
 
 }  // namespace tandem

@@ -174,4 +174,16 @@ Result<Written> Manager::on(Ops::WaitForChange, Turn& turn, Object& object, std:
   return Written{};
 }
 
+// That each of them is there has been checked with the arguments.
+Result<Written> Manager::on(Ops::Hold, Turn& turn, ItemsView references) {
+  std::vector<wire::Reference> held;
+  ValueView item;
+  while (references.next(item)) {
+    if (!item.reader().reference(held.emplace_back())) return Failure{Code::type_error, "hold: takes references"};
+  }
+  turn.out().array(held.size());
+  for (wire::Reference reference : held) turn.write(reference);
+  return Written{};
+}
+
 }  // namespace tandem::server

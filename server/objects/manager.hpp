@@ -22,6 +22,7 @@ class Manager final : public Object {
   Result<std::int64_t> on(Ops::Version, Turn&, Object& object);
   Result<Written> on(Ops::WaitForChange, Turn&, Object& object, std::int64_t since,
                      std::optional<std::int64_t> limit_us);
+  Result<Written> on(Ops::Hold, Turn&, ItemsView references);
 
   const Type& type() const override;
   std::uint64_t size() const override { return 0; }

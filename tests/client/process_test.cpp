@@ -68,7 +68,7 @@ TEST(Process, NeverReturnsIntoTheCodeThatStartedIt) {
 // ---- names ------------------------------------------------------------------------------------------------
 
 TEST(Process, NamesAreCountedOrGiven) {
-  EXPECT_EQ(current_process_name(), "MainProcess");
+  EXPECT_EQ(current_process().name(), "MainProcess");
   Process first([] {});
   Process second({.name = "worker"}, [] {});
   Process third([] {});
@@ -80,9 +80,9 @@ TEST(Process, NamesAreCountedOrGiven) {
 
 TEST(Process, AWorkerKnowsItsName) {
   Process process({.name = "worker"}, [] {
-    if (current_process_name() != "worker") throw std::logic_error(current_process_name());
+    if (current_process().name() != "worker") throw std::logic_error(current_process().name());
     Process inner([] {
-      if (current_process_name() != "worker:1") throw std::logic_error(current_process_name());
+      if (current_process().name() != "worker:1") throw std::logic_error(current_process().name());
     });
     inner.join();
     if (inner.exit_code() != 0) throw std::logic_error("the inner process");

@@ -261,6 +261,44 @@ TEST_P(ManagerContract, ThreadsMayUseOneManagerAndItsProxies) {
     std::this_thread::yield();  // the other threads' last words may still be under way
 }
 
+// ---- references of others
+// ---------------------------------------------------------------------------------------
+
+TEST_P(ManagerContract, HoldsWhatASessionIsToldOf) {
+  using Remote = std::shared_ptr<client::RemoteObject>;
+  auto hold = [](const Manager& by, const nlohmann::json& none, auto... proxies) {
+    const client::RemoteObject object(by.connection(), {ops::Manager::number, ops::Manager::id}, false);
+    client::Call call(object, ops::Manager::Hold::description, 1);
+    if (sizeof...(proxies) == 0) write_json(call.arguments().writer, none);
+    else call.arguments().writer.array(sizeof...(proxies));
+    (Codec<decltype(proxies)>::encode(call.arguments(), proxies), ...);
+    std::vector<Remote> held;
+    Decoder& from = call.send();
+    std::uint32_t count = 0;
+    EXPECT_TRUE(from.reader.array(count));
+    for (; count != 0; --count) held.push_back(client::ResultOf<ops::Reference, Remote>::decode(from));
+    return held;
+  };
+  const Manager other = connect();
+  std::optional list = manager().list<int>({1, 2, 3});
+  auto dict = manager().dict();
+  const std::uint64_t id = list->id();
+  auto held = hold(other, {}, *list, dict, *list);
+  EXPECT_EQ(references(*list), 3U);
+  EXPECT_EQ(references(dict), 2U);
+  list.reset();
+  EXPECT_EQ(List<int>(held[0]), (std::vector{1, 2, 3}));
+  held.clear();
+  while (is_there(id)) std::this_thread::yield();
+  EXPECT_TRUE(hold(other, nlohmann::json::array()).empty());
+  EXPECT_THROW(hold(other, nlohmann::json{1}), TypeError);
+  EXPECT_THROW(hold(other, 1), TypeError);
+  auto named = manager().list("named");
+  manager().remove("named");
+  EXPECT_THROW(hold(other, {}, dict, named), ObjectGone);
+  while (references(dict) != 1) std::this_thread::yield();
+}
+
 // ---- limits
 // -----------------------------------------------------------------------------------------------------
 

@@ -31,8 +31,12 @@ struct Manager {
   using WaitForChange =
       Op<10, "wait_for_change(object, since, limit_us=None)", Effect::waits, Int(Reference, Int, Optional<Int>)>;
 
+  // Counts a reference for this client for each of `references`, which are what it gives: how a process that is about to
+  // be started comes to hold what it is told of.
+  using Hold = Op<15, "hold(references)", Effect::reads, Items(Items)>;
+
   using All =
-      OpList<Create, Get, Exists, Remove, Objects, Ping, Information, Release, Version, WaitForChange>;
+      OpList<Create, Get, Exists, Remove, Objects, Ping, Information, Release, Version, WaitForChange, Hold>;
 };
 
 }  // namespace tandem::ops

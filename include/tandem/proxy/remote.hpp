@@ -16,6 +16,8 @@ namespace tandem::client {
 
 class Connection;  // client/connection.hpp: one process's session with one manager
 class Channel;     // client/channel.hpp: one ordered, framed, two-way byte path
+class Handover;    // client/handover.hpp: what a process about to be spawned gets besides values
+class Takeover;    // client/handover.hpp: the same as that process finds it
 
 using ConnectionPtr = std::shared_ptr<Connection>;
 
@@ -48,13 +50,15 @@ class RemoteObject {
 struct Encoder {
   wire::Writer writer;
   Connection* connection = nullptr;  // null: no proxies can be encoded
+  Handover* handover = nullptr;      // not null: arguments of a process, which may hold proxies of any manager
 };
 
 /// Where values are read from. Every reference in a reply was counted for us by the manager, and is taken over when
 /// it is decoded into a proxy.
 struct Decoder {
   wire::Reader reader;
-  ConnectionPtr connection;  // null: no proxies can be decoded
+  ConnectionPtr connection;      // null: no proxies can be decoded
+  Takeover* takeover = nullptr;  // not null: arguments of this process
 };
 
 /// One request and its reply. Holds a channel of this thread from construction to destruction, so that code run while

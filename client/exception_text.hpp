@@ -1,0 +1,20 @@
+#pragma once
+// What is told of an exception where it cannot be caught: in another process.
+
+#include <string>
+
+namespace tandem::client {
+
+struct ExceptionText {
+  std::string type;  // as users write it: "tandem::KeyError", "std::out_of_range"
+  std::string what;  // empty for what is no std::exception
+};
+
+/// Of the exception that is being handled.
+ExceptionText current_exception_text();
+
+/// Prints the exception that is being handled to stderr, "NAME: TYPE: WHAT", in one write, so that the lines of several
+/// processes do not mix.
+void print_current_exception(const std::string& name) noexcept;
+
+}  // namespace tandem::client

@@ -1,0 +1,164 @@
+#pragma once
+// Function: a function that another process can be told to call. It has an id, a short text; whoever holds the same
+// function finds it again by the id and calls it with encoded arguments.
+//
+//   double area(double width, double height);
+//   tandem::Function f = area;                    a function or a captureless lambda, parameters of known types
+//   f.id()                                        "@4fd1…+1a20+1c48": where it stands in this build of the program
+//   tandem::Function::find(id)                    the same function, in any process of the same build
+//   tandem::Functions known{{"area", area}};      names of your own, which also hold between different builds
+//   known.id_of(area), known.find("area")
+//
+// An id tells what code to run, so it is taken only from those who could run code here anyway: a parent process, or
+// holders of a manager's authkey.
+
+#include <concepts>
+#include <cstddef>
+#include <initializer_list>
+#include <map>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "tandem/codec.hpp"
+
+namespace tandem {
+
+namespace client {
+
+template <class P>
+struct FunctionTraits;
+template <class R, class... A>
+struct FunctionTraits<R (*)(A...)> {
+  using Pointer = R (*)(A...);
+  using Result = R;
+  using Arguments = std::tuple<std::decay_t<A>...>;  // as a call holds them
+  static constexpr bool takes_values = std::invocable<R (*)(A...), std::decay_t<A>...>;
+  static constexpr bool can_be_decoded = (Decodable<std::decay_t<A>> && ...);
+};
+template <class R, class... A>
+struct FunctionTraits<R (*)(A...) noexcept> : FunctionTraits<R (*)(A...)> {};
+
+/// Functions and captureless lambdas without template parameters.
+template <class F>
+concept PlainFunction = requires(F function) { typename FunctionTraits<decltype(+function)>::Result; };
+
+template <PlainFunction F>
+using ResultOfFunction = typename FunctionTraits<decltype(+std::declval<F>())>::Result;
+template <PlainFunction F>
+using ArgumentsOfFunction = typename FunctionTraits<decltype(+std::declval<F>())>::Arguments;
+
+/// Stands before one argument of a process: which manager its proxies live in.
+void encode_with_manager(Encoder& to, Encoder& argument, wire::Bytes value);
+void decode_manager(Decoder& from);
+/// Stands before the arguments. Throws TypeError when there are not so many.
+void decode_argument_count(Decoder& from, std::size_t expected);
+
+template <class P>
+void encode_argument(Encoder& to, const P& value) {
+  if (to.handover == nullptr) return Codec<P>::encode(to, value);
+  wire::Buffer bytes;
+  Encoder argument{wire::Writer(bytes), nullptr, to.handover};
+  Codec<P>::encode(argument, value);
+  encode_with_manager(to, argument, bytes.view());
+}
+template <class P>
+P decode_argument(Decoder& from) {
+  if (from.takeover != nullptr) decode_manager(from);
+  return Codec<P>::decode(from);
+}
+
+/// Whether F can be called with arguments of these types, each turned into the parameter's type.
+template <class F, class... A>
+inline constexpr bool can_call = []<class... P>(std::type_identity<std::tuple<P...>>) {
+  if constexpr (sizeof...(A) == sizeof...(P)) return (std::convertible_to<const A&, const P&> && ...);
+  else return false;
+}(std::type_identity<ArgumentsOfFunction<F>>());
+
+/// Writes the arguments of a call of F as Function::call() reads them, each as its parameter's type.
+template <PlainFunction F, class... A>
+  requires can_call<F, A...>
+void encode_call(Encoder& to, const A&... arguments) {
+  to.writer.array(sizeof...(A));
+  [&]<class... P>(std::type_identity<std::tuple<P...>>) {
+    (encode_argument<P>(to, arguments), ...);
+  }(std::type_identity<ArgumentsOfFunction<F>>());
+}
+
+}  // namespace client
+
+/// Immutable, cheap to copy, free to share between threads.
+class Function {
+ public:
+  template <client::PlainFunction F>
+  Function(F function) {
+    using Traits = client::FunctionTraits<decltype(+function)>;
+    typename Traits::Pointer pointer = +function;
+    function_ = reinterpret_cast<Code>(pointer);
+    invoker_ = invoker_of(pointer);
+    static_assert(Traits::takes_values, "a parameter is a value or a const reference: the caller's own is elsewhere");
+    static_assert(Traits::can_be_decoded,
+                  "a parameter's type has a Codec and owns what it holds: std::string, not const char*");
+  }
+
+  /// Good for processes of the same build (its build id, or else its code, is compared), wherever they run.
+  std::string id() const;
+  /// Throws NotFound when the id is another build's, ValueError when it is none.
+  static Function find(std::string_view id);
+
+  /// Calls it: `arguments` stands before an array of as many values as it has parameters (TypeError), and behind it
+  /// afterwards. What the function returns is written to `result`, if there is one: nil for nothing and for what has no
+  /// Codec. Throws what the function throws.
+  void call(Decoder& arguments, Encoder* result) const { invoker_(function_, arguments, result); }
+
+  bool operator==(const Function&) const = default;
+
+ private:
+  using Code = void (*)();
+  using Invoker = void (*)(Code, Decoder&, Encoder*);
+  Function(Code function, Invoker invoker) : function_(function), invoker_(invoker) {}
+
+  template <class R, class... A>
+  static Invoker invoker_of(R (*)(A...)) {
+    return &invoke<R, A...>;
+  }
+  template <class R, class... A>
+  static void invoke(Code code, Decoder& from, Encoder* result) {
+    auto* function = reinterpret_cast<R (*)(A...)>(code);
+    client::decode_argument_count(from, sizeof...(A));
+    std::tuple<std::decay_t<A>...> arguments{client::decode_argument<std::decay_t<A>>(from)...};
+    if constexpr (client::Encodable<std::decay_t<R>>) {
+      const std::decay_t<R> value = std::apply(function, std::move(arguments));
+      if (result != nullptr) Codec<std::decay_t<R>>::encode(*result, value);
+    } else {
+      std::apply(function, std::move(arguments));
+      if (result != nullptr) result->writer.nil();
+    }
+  }
+
+  Code function_;
+  Invoker invoker_;
+};
+
+/// Functions by name. Free to share between threads once it is filled.
+class Functions {
+ public:
+  Functions() = default;
+  Functions(std::initializer_list<std::pair<std::string_view, Function>> functions) {
+    for (const auto& [name, function] : functions) add(name, function);
+  }
+
+  /// ValueError: the name is empty, begins with '@' as ids do, or is taken.
+  void add(std::string_view name, Function function);
+  /// The name it has here, or else its own id.
+  std::string id_of(Function function) const;
+  /// The function of this name, or of this id of its own. Throws as Function::find, naming what there is.
+  Function find(std::string_view id) const;
+
+ private:
+  std::map<std::string, Function, std::less<>> by_name_;
+};
+
+}  // namespace tandem

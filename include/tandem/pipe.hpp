@@ -1,0 +1,126 @@
+#pragma once
+// Pipe: a way for messages between two processes of one machine, as Python's multiprocessing.Pipe.
+//
+//   Python                                    here
+//   a, b = Pipe()                             auto [a, b] = tandem::Pipe();         both send and receive
+//   r, s = Pipe(duplex=False)                 auto [r, s] = tandem::Pipe(false);    r receives, s sends
+//   Process(target=f, args=(b,))              tandem::Process p(f, std::move(b));   b is closed here, and open there
+//   a.send(obj), a.recv()                     a.send(value), a.recv<T>()            any type with a Codec
+//   a.send_bytes(b), a.recv_bytes()           the same
+//   a.poll(), a.poll(timeout), a.poll(None)   a.poll(), a.poll(200ms), a.poll(std::nullopt)
+//   a.fileno(), a.closed, a.close()           a.fileno(), a.closed(), a.close()
+//   EOFError                                  tandem::EndOfFile
+//
+// A message arrives whole or not at all, in the order of sending. The end of file is seen when every copy of the other end
+// is closed. A fork makes copies of all ends; a Process that gets ends as arguments keeps only those.
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <ranges>
+#include <span>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "tandem/codec.hpp"
+#include "tandem/codec/argument.hpp"
+
+namespace tandem {
+
+namespace client {
+struct PipeEnd;  // client/pipe_end.hpp
+}
+
+/// One end of a pipe. Movable, not copyable; closed when it goes. One thread may send while another receives; two may
+/// not do the same at once, nor two processes. Signals interrupt nothing.
+///
+/// Everything but closed() and close() throws ValueError when it is closed, and sending or receiving when it is the end
+/// that only does the other. A message that broke off, or bytes that are no message, throw ConnectionError and
+/// ProtocolError, from then on always: what follows has no beginning.
+class Connection {
+ public:
+  /// The most that one message may have. It also bounds what a stranger's bytes make the receiver hold.
+  static constexpr std::uint64_t message_bytes_max = std::uint64_t{1} << 30;
+
+  Connection() noexcept;  // closed
+  Connection(Connection&&) noexcept;
+  Connection& operator=(Connection&&) noexcept;
+  ~Connection();
+
+  /// Waits until the system has taken it; a message larger than its buffer waits for the receiver. ConnectionError: the
+  /// other end is closed. ResourceExhausted: it is over message_bytes_max.
+  void send(const client::AnyValue& value);
+  void send_bytes(std::span<const std::byte> bytes);
+  void send_bytes(std::string_view text) { send_bytes(std::as_bytes(std::span(text))); }
+
+  /// Waits for a message. EndOfFile: the other end is closed, and there is none left. TypeError: the message is another
+  /// type's; it is gone.
+  template <client::Decodable T = nlohmann::json>
+  T recv() {
+    return recv_as<T>(receive());
+  }
+  Bytes recv_bytes();
+
+  /// Whether recv() has something to say, be it the end of file; waits for that at most so long, nullopt: for ever.
+  bool poll(std::optional<std::chrono::milliseconds> limit = std::chrono::milliseconds{0}) const;
+
+  bool readable() const;
+  bool writable() const;
+  bool closed() const noexcept;
+  void close() noexcept;
+  /// Its socket, for poll() and the like.
+  int fileno() const;
+
+ private:
+  friend struct Pipe;
+  friend struct Codec<Connection>;
+  explicit Connection(std::unique_ptr<client::PipeEnd> end) noexcept;
+
+  client::PipeEnd& end() const;
+  wire::Bytes receive();
+  template <class T>
+  static T recv_as(wire::Bytes message) {
+    Decoder from{wire::Reader(message), nullptr};
+    T value = Codec<T>::decode(from);
+    if (!from.reader.at_end()) throw TypeError("asked for " + client::name_of_type<T>() + ", found more than one value");
+    return value;
+  }
+
+  std::unique_ptr<client::PipeEnd> end_;
+};
+
+/// Two connected ends. std::system_error: the system has no more descriptors.
+struct Pipe {
+  explicit Pipe(bool duplex = true);
+
+  Connection first;   // receives only, where the pipe is not duplex
+  Connection second;  // sends only, where the pipe is not duplex
+};
+
+/// An end can be an argument of a process that is spawned, and of that only (TypeError).
+template <>
+struct Codec<Connection> {
+  static void encode(Encoder& to, const Connection& connection);
+  static Connection decode(Decoder& from);
+  static std::string name() { return "an end of a pipe"; }
+};
+
+namespace client {
+
+/// The descriptors of the ends that an argument is, or is a range of.
+template <class A>
+void append_pipe_ends(const A& argument, std::vector<int>& ends) {
+  if constexpr (std::same_as<A, Connection>) {
+    if (!argument.closed()) ends.push_back(argument.fileno());
+  } else if constexpr (std::ranges::input_range<const A>) {
+    if constexpr (std::same_as<std::ranges::range_value_t<const A>, Connection>)
+      for (const Connection& each : argument) append_pipe_ends(each, ends);
+  }
+}
+
+}  // namespace client
+}  // namespace tandem

@@ -1,0 +1,54 @@
+#pragma once
+// Waiting for several things at once, as Python's multiprocessing.connection.wait().
+//
+//   for (std::size_t i : tandem::wait(connections)) std::cout << connections[i].recv<int>();
+//   tandem::wait({worker, pipe.first, descriptor}, 100ms)
+
+#include <chrono>
+#include <cstddef>
+#include <initializer_list>
+#include <optional>
+#include <ranges>
+#include <span>
+#include <vector>
+
+#include "tandem/pipe.hpp"
+#include "tandem/process.hpp"
+
+namespace tandem {
+
+/// What can be waited for. It is looked at when wait() is called, and does not hold on to it.
+class Waitable {
+ public:
+  /// Any descriptor that poll() takes: until it can be read, or is at its end.
+  Waitable(int descriptor) : descriptor_(descriptor) {}
+  /// Until there is a message, or the end of file.
+  Waitable(const Connection& connection) : descriptor_(connection.fileno()) {}
+  /// Until the process ends. A child or the parent process.
+  Waitable(const ProcessHandle& process) : descriptor_(process.sentinel()) {}
+
+  int descriptor() const { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+
+using WaitLimit = std::optional<std::chrono::milliseconds>;
+
+/// Waits until one of the things is ready, at most so long (nullopt: for ever). Gives the indexes of those that are, in
+/// their order; none when the time ran out. With nothing to wait for it returns at once. ValueError: a descriptor is not
+/// open.
+std::vector<std::size_t> wait(std::span<const Waitable> things, WaitLimit limit = std::nullopt);
+inline std::vector<std::size_t> wait(std::initializer_list<Waitable> things, WaitLimit limit = std::nullopt) {
+  return wait(std::span(things.begin(), things.size()), limit);
+}
+/// A range of connections, processes or descriptors.
+template <std::ranges::input_range R>
+  requires std::convertible_to<std::ranges::range_reference_t<const R>, Waitable>
+std::vector<std::size_t> wait(const R& things, WaitLimit limit = std::nullopt) {
+  std::vector<Waitable> all;
+  for (const auto& each : things) all.emplace_back(each);
+  return wait(std::span<const Waitable>(all), limit);
+}
+
+}  // namespace tandem
