@@ -17,7 +17,12 @@ namespace {
 
 /// "key_error" → "KeyError": our classes are instances of one template, whose name says nothing.
 std::string class_of(Code code) {
-  if (code == Code::overflow) return "tandem::OverflowError";
+  switch (code) {
+    case Code::overflow: return "tandem::OverflowError";
+    case Code::deadlock: return "tandem::DeadlockError";
+    case Code::broken_barrier: return "tandem::BrokenBarrierError";
+    default: break;
+  }
   std::string name = "tandem::";
   bool upper = true;
   for (char c : name_of(code)) {
