@@ -11,6 +11,7 @@
 //   m.Array("i", 10), m.Array("i", [1, 2])    m.array<int>(10), m.array<int>({1, 2})
 //   m.Lock(), m.RLock()                       m.lock(), m.rlock()
 //   m.Event()                                 m.event()
+//   m.Queue(10), m.JoinableQueue(10)          m.queue<T>(10), m.lifo_queue<T>(10), m.priority_queue<T>(10)
 //   -                                         m.dict<K, V>("scores")        get or create by name
 //   m.shutdown()                              m.shutdown()
 //
@@ -36,6 +37,7 @@
 #include "tandem/proxy/list.hpp"
 #include "tandem/proxy/lock.hpp"
 #include "tandem/proxy/namespace.hpp"
+#include "tandem/proxy/queue.hpp"
 #include "tandem/proxy/set.hpp"
 #include "tandem/proxy/value.hpp"
 
@@ -239,6 +241,32 @@ class Manager {
 
   Event event() const { return create<Event>(std::nullopt); }
   Event event(std::string_view name) const { return create<Event>(name); }
+
+  /// With room for `maxsize` items; without a limit if it is 0 or less, as in Python.
+  template <class T = nlohmann::json>
+  Queue<T> queue(std::int64_t maxsize = 0) const {
+    return create<Queue<T>>(std::nullopt, maxsize);
+  }
+  template <class T = nlohmann::json>
+  Queue<T> queue(std::string_view name, std::int64_t maxsize = 0) const {
+    return create<Queue<T>>(name, maxsize);
+  }
+  template <class T = nlohmann::json>
+  LifoQueue<T> lifo_queue(std::int64_t maxsize = 0) const {
+    return create<LifoQueue<T>>(std::nullopt, maxsize);
+  }
+  template <class T = nlohmann::json>
+  LifoQueue<T> lifo_queue(std::string_view name, std::int64_t maxsize = 0) const {
+    return create<LifoQueue<T>>(name, maxsize);
+  }
+  template <class T = nlohmann::json>
+  PriorityQueue<T> priority_queue(std::int64_t maxsize = 0) const {
+    return create<PriorityQueue<T>>(std::nullopt, maxsize);
+  }
+  template <class T = nlohmann::json>
+  PriorityQueue<T> priority_queue(std::string_view name, std::int64_t maxsize = 0) const {
+    return create<PriorityQueue<T>>(name, maxsize);
+  }
 
   /// An object that is there: `m.get<Dict<std::string, int>>("scores")`. NotFound; TypeError.
   template <client::ProxyType P>

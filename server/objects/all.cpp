@@ -9,6 +9,7 @@
 #include "server/objects/lock.hpp"
 #include "server/objects/manager.hpp"
 #include "server/objects/namespace.hpp"
+#include "server/objects/queue.hpp"
 #include "server/objects/set.hpp"
 #include "server/objects/value.hpp"
 
@@ -21,6 +22,8 @@ std::span<const Type* const> hosted_types() {
       &type_of<HostedValue>(), &type_of<Array>(),
       // synchronisation
       &type_of<Lock>(), &type_of<RLock>(), &type_of<Event>(),
+      // queues
+      &type_of<Queue>(), &type_of<LifoQueue>(), &type_of<PriorityQueue>(),
   };
   return types;
 }

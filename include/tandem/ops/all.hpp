@@ -8,6 +8,7 @@
 #include "tandem/ops/lock.hpp"
 #include "tandem/ops/manager.hpp"
 #include "tandem/ops/namespace.hpp"
+#include "tandem/ops/queue.hpp"
 #include "tandem/ops/rlock.hpp"
 #include "tandem/ops/set.hpp"
 #include "tandem/ops/value.hpp"
@@ -24,6 +25,8 @@ struct TypeList {
 };
 
 /// Every built-in type. Numbers up to 127 are theirs.
-using AllTypes = TypeList<Manager, Dict, List, Set, Namespace, Value, Array, Lock, RLock, Event>;
+using AllTypes = TypeList<Manager, Dict, List, Set, Namespace, Value, Array,
+                          Lock, RLock, Event,
+                          Queue, LifoQueue, PriorityQueue>;
 
 }  // namespace tandem::ops

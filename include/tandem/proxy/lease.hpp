@@ -1,0 +1,133 @@
+#pragma once
+// Lease<T>: an item taken from a queue that goes back if whoever took it does not live to say done(). See queue.hpp.
+
+#include <cstdint>
+#include <exception>
+#include <utility>
+#include <vector>
+
+#include "tandem/ops/queue.hpp"
+#include "tandem/proxy/proxy.hpp"
+
+namespace tandem {
+
+namespace client {
+
+/// done or give_back of these.
+template <class Op>
+void call_with_leases(const RemoteObject& queue, const std::vector<std::int64_t>& leases) {
+  Call call(queue, Op::description, 1);
+  encode_arguments<Op>(call.arguments(), items_of<std::int64_t>(leases));
+  decode_result<typename Op::Result, void>(call.send());
+}
+
+/// Leases as a reply has them. They are known also where an item cannot be read as a T, so that they can be given back.
+template <class T>
+struct GrantedLeases {
+  std::vector<std::int64_t> ids;
+  std::vector<std::uint64_t> deliveries;
+  std::vector<T> items;
+  std::exception_ptr error;
+};
+
+template <class T>
+struct ResultOf<ops::Items, GrantedLeases<T>> {
+  static GrantedLeases<T> decode(Decoder& from) {
+    GrantedLeases<T> granted;
+    wire::Reader ahead = from.reader;
+    std::uint32_t count = 0;
+    if (!ahead.array(count)) throw_mismatch(from.reader, "leases");
+    for (std::uint32_t i = 0; i < count; ++i) {
+      std::uint32_t parts = 0;
+      std::int64_t id = 0;
+      std::int64_t deliveries = 0;
+      if (!ahead.array(parts) || parts != 3 || !ahead.int64(id) || !ahead.int64(deliveries) || !ahead.skip())
+        throw_mismatch(from.reader, "leases");
+      granted.ids.push_back(id);
+      granted.deliveries.push_back(static_cast<std::uint64_t>(deliveries));
+    }
+    try {
+      using Parts = std::tuple<std::int64_t, std::int64_t, T>;
+      for (Parts& parts : Codec<std::vector<Parts>>::decode(from)) granted.items.push_back(std::get<2>(std::move(parts)));
+    } catch (...) {
+      granted.error = std::current_exception();
+    }
+    return granted;
+  }
+};
+
+}  // namespace client
+
+/// An item, and the duty to say when it is done. A lease that is dropped without done(), by an exception say, gives the
+/// item back, and so does the manager when the process ends that took it: the item returns to where it stood, in the
+/// old order, and the next one to get it sees by deliveries() that it was given out before. Until then it is in no
+/// queue, nobody else gets it, and whatever proxies it holds stay alive.
+///
+/// It belongs to the process that took it, as locks do; any thread there may end it. Movable, not copyable; used by one
+/// thread at a time.
+template <class T>
+class [[nodiscard]] Lease {
+ public:
+  using value_type = T;
+
+  Lease() = default;  // of nothing
+  Lease(Lease&& other) noexcept
+      : queue_(std::move(other.queue_)),
+        id_(other.id_),
+        deliveries_(other.deliveries_),
+        item_(std::move(other.item_)) {}
+  Lease& operator=(Lease&& other) noexcept {
+    if (this == &other) return *this;
+    drop();
+    queue_ = std::move(other.queue_);
+    id_ = other.id_;
+    deliveries_ = other.deliveries_;
+    item_ = std::move(other.item_);
+    return *this;
+  }
+  ~Lease() { drop(); }
+
+  /// Whether done() or give_back() is still to come.
+  explicit operator bool() const noexcept { return queue_ != nullptr; }
+  T& operator*() noexcept { return item_; }
+  const T& operator*() const noexcept { return item_; }
+  T* operator->() noexcept { return &item_; }
+  const T* operator->() const noexcept { return &item_; }
+  /// How often the item was given out on lease, this time included: 1, unless somebody failed with it.
+  std::uint64_t deliveries() const noexcept { return deliveries_; }
+
+  /// The item is done with; task_done() counts along. ValueError: it was said already. NotOwner: the manager holds this
+  /// process for dead, or it is a forked child of the one that took the item, and somebody else may have it by now.
+  void done() { end<ops::QueueOperations::Done>(); }
+  /// The item returns to the queue. ValueError, NotOwner.
+  void give_back() { end<ops::QueueOperations::GiveBack>(); }
+
+  /// For the library's own use.
+  Lease(std::shared_ptr<client::RemoteObject> queue, std::int64_t id, std::uint64_t deliveries, T item)
+      : queue_(std::move(queue)), id_(id), deliveries_(deliveries), item_(std::move(item)) {}
+  std::int64_t id() const noexcept { return id_; }
+  void forget() noexcept { queue_.reset(); }
+
+ private:
+  template <class Op>
+  void end() {
+    if (queue_ == nullptr) throw ValueError("the lease has ended: it was done or given back");
+    const auto queue = std::exchange(queue_, nullptr);  // whatever comes, it is not tried again
+    client::call_with_leases<Op>(*queue, std::vector<std::int64_t>{id_});
+  }
+  void drop() noexcept {
+    if (queue_ == nullptr) return;
+    try {
+      give_back();
+    } catch (const std::exception&) {
+      // The manager, the queue or the session is gone, and the lease with it.
+    }
+  }
+
+  std::shared_ptr<client::RemoteObject> queue_;
+  std::int64_t id_ = 0;
+  std::uint64_t deliveries_ = 0;
+  T item_{};
+};
+
+}  // namespace tandem

@@ -1,0 +1,431 @@
+#include "server/objects/queue.hpp"
+
+#include <algorithm>
+
+#include "server/objects/paging.hpp"
+
+namespace tandem::server {
+namespace {
+
+/// Of a reply, besides an item: what it is wrapped in, its lease.
+constexpr std::uint64_t item_overhead_bytes = 32;
+
+/// What a value costs that waits with its putter.
+std::uint64_t parked_bytes(const Value& value) { return sizeof(Value) + value.heap_bytes(); }
+
+Failure is_closed() { return {Code::closed, "the queue is closed"}; }
+
+}  // namespace
+
+Result<void> QueueObject::on(Ops::Create, Turn&, std::optional<std::int64_t> maxsize) {
+  maxsize_ = static_cast<std::uint64_t>(std::max<std::int64_t>(maxsize.value_or(0), 0));
+  return {};
+}
+
+// ---- items ------------------------------------------------------------------------------------------------------------
+
+Result<void> QueueObject::add(Value value) {
+  const std::size_t heap_bytes = value.heap_bytes();
+  if (Result<void> entered = enter({std::move(value), next_sequence_, 0}); !entered) return entered;
+  ++next_sequence_;
+  ++unfinished_;
+  heap_bytes_ += heap_bytes;
+  return {};
+}
+
+QueueItem QueueObject::take() {
+  QueueItem item = take_first();
+  heap_bytes_ -= item.value.heap_bytes();
+  return item;
+}
+
+void QueueObject::put_back(QueueItem item) {
+  if (dropping_) return finish(1);
+  heap_bytes_ += item.value.heap_bytes();
+  reenter(std::move(item));
+}
+
+/// Who called task_done for an item still in the queue has counted it already.
+void QueueObject::finish(std::uint64_t count) { unfinished_ -= std::min(count, unfinished_); }
+
+// ---- putting ----------------------------------------------------------------------------------------------------------
+
+/// An item that no reply has room for would stand in everybody's way for ever.
+Result<void> QueueObject::check_item(const Turn& turn, ValueView item) const {
+  return turn.reply_fits(item.bytes.size() + item_overhead_bytes);
+}
+
+Result<Written> QueueObject::on(Ops::Put, Turn& turn, ValueView item, Limit limit_us) {
+  if (closed_) return is_closed();
+  if (Result<void> good = check_item(turn, item); !good) return std::move(good.failure());
+  if (Waiter* getter = getters_.front(); getter != nullptr && getter->kind == get_one && count() == 0) {
+    ++unfinished_;
+    turn.answer(*getter, [&](Turn& its) {
+      its.out().array(1);
+      its.write(item);
+    });
+    turn.out().boolean(true);
+    return Written{};
+  }
+  if (Result<void> room = turn.room_for(item.bytes.size() + place_bytes()); !room) return std::move(room.failure());
+  if (has_room()) {
+    if (Result<void> added = add(turn.keep(item)); !added) return std::move(added.failure());
+    if (!getters_.empty()) turn.serve_later(*this);
+    turn.out().boolean(true);
+  } else if (turn.may_wait(limit_us)) {
+    Waiter& putter = turn.park(putters_, *this, limit_us);
+    putter.kind = put_one;
+    putter.values.push_back(turn.keep(item));
+    parked_bytes_ += parked_bytes(putter.values.back());
+  } else {
+    turn.out().boolean(false);
+  }
+  return Written{};
+}
+
+Result<Written> QueueObject::on(Ops::PutMany, Turn& turn, ItemsView items, Limit limit_us) {
+  if (closed_) return is_closed();
+  ValueView item;
+  for (ItemsView all = items; all.next(item);)
+    if (Result<void> good = check_item(turn, item); !good) return std::move(good.failure());
+  if (Result<void> room = turn.room_for(items.bytes() + items.count() * place_bytes()); !room)
+    return std::move(room.failure());
+  const std::uint64_t before = next_sequence_;
+  const std::uint64_t heap_bytes_before = heap_bytes_;
+  while (has_room() && items.next(item)) {
+    Result<void> added = add(turn.keep(item));
+    if (added) continue;
+    withdraw(before);
+    unfinished_ -= next_sequence_ - before;
+    next_sequence_ = before;
+    heap_bytes_ = heap_bytes_before;
+    return std::move(added.failure());
+  }
+  const std::uint64_t entered = next_sequence_ - before;
+  if (entered != 0 && !getters_.empty()) turn.serve_later(*this);
+  if (items.count() == 0 || !turn.may_wait(limit_us)) {
+    turn.out().unsigned_integer(entered);
+    return Written{};
+  }
+  Waiter& putter = turn.park(putters_, *this, limit_us);
+  putter.kind = put_several;
+  putter.amount = entered;
+  putter.values.reserve(items.count());
+  while (items.next(item)) {
+    putter.values.push_back(turn.keep(item));
+    parked_bytes_ += parked_bytes(putter.values.back());
+  }
+  return Written{};
+}
+
+void QueueObject::forget_values(Waiter& putter) {
+  for (std::size_t i = putter.position; i < putter.values.size(); ++i) parked_bytes_ -= parked_bytes(putter.values[i]);
+}
+
+// ---- getting ----------------------------------------------------------------------------------------------------------
+
+Result<Written> QueueObject::on(Ops::Get, Turn& turn, Limit limit_us) { return get(turn, get_one, 1, limit_us); }
+Result<Written> QueueObject::on(Ops::GetMany, Turn& turn, std::int64_t max, Limit limit_us) {
+  return get(turn, get_several, max, limit_us);
+}
+Result<Written> QueueObject::on(Ops::GetLeased, Turn& turn, std::int64_t max, Limit limit_us) {
+  return get(turn, get_leased, max, limit_us);
+}
+
+Result<Written> QueueObject::get(Turn& turn, Kind kind, std::int64_t max, Limit limit_us) {
+  if (max < 1) return Failure{Code::value_error, "at least one item has to be asked for"};
+  if (!getters_.empty()) (void)serve_getters(turn);  // they came before
+  if (count() != 0) {
+    give(turn, kind, turn.who(), static_cast<std::uint64_t>(max));
+    if (!putters_.empty()) turn.serve_later(*this);
+  } else if (closed_ && !more_may_come(turn.who())) {
+    return is_closed();
+  } else if (turn.may_wait(limit_us)) {
+    Waiter& getter = turn.park(getters_, *this, limit_us);
+    getter.kind = kind;
+    getter.amount = static_cast<std::uint64_t>(max);
+    if (closed_) turn.serve_later(*this);  // the others may be waiting for this one
+  } else {
+    turn.out().array(0);
+  }
+  return Written{};
+}
+
+/// To a caller or a waiter. There is an item.
+void QueueObject::give(Turn& turn, std::uint32_t kind, Owner who, std::uint64_t max) {
+  if (kind == get_one) {
+    const QueueItem item = take();
+    turn.out().array(1);
+    turn.write(item.value);
+    return;
+  }
+  const std::uint64_t most = std::min(max, static_cast<std::uint64_t>(page_elements_max));
+  const std::uint64_t bytes_max = std::min(page_bytes_max, turn.limits().outbox_bytes_max / 2);
+  std::vector<QueueItem> taken;
+  std::uint64_t bytes = 0;
+  while (count() != 0 && taken.size() < most) {
+    bytes += first().value.encoded_bytes() + item_overhead_bytes;
+    if (bytes > bytes_max && !taken.empty()) break;
+    taken.push_back(take());
+  }
+  turn.out().array(taken.size());
+  for (QueueItem& item : taken) {
+    if (kind == get_leased) lease(turn, who, std::move(item));
+    else turn.write(item.value);
+  }
+}
+
+Result<Written> QueueObject::on(Ops::Page, Turn& turn, std::int64_t cursor, std::int64_t limit) {
+  Result<std::uint64_t> most = page_limit(cursor, limit);
+  if (!most) return std::move(most.failure());
+  const auto begin = static_cast<std::uint64_t>(cursor);
+  std::vector<const QueueItem*> found;
+  std::uint64_t bytes = 0;
+  if (begin < count())
+    each_from(begin, [&](const QueueItem& item) {
+      found.push_back(&item);
+      bytes += item.value.encoded_bytes();
+      return found.size() < *most && bytes < page_bytes_max;
+    });
+  turn.out().array(2);
+  const std::uint64_t end = begin + found.size();
+  turn.out().integer(end < count() ? static_cast<std::int64_t>(end) : std::int64_t{-1});
+  turn.out().array(found.size());
+  for (const QueueItem* item : found) turn.write(item->value);
+  return Written{};
+}
+
+// ---- leases -----------------------------------------------------------------------------------------------------------
+
+/// Writes the item and what is to be known of its lease.
+void QueueObject::lease(Turn& turn, Owner who, QueueItem item) {
+  const std::uint64_t id = next_lease_++;
+  turn.out().array(3);
+  turn.out().unsigned_integer(id);
+  turn.out().unsigned_integer(++item.deliveries);
+  turn.write(item.value);
+  turn.own(*this, who.session);
+  lease_bytes_ += item.value.heap_bytes();
+  leases_.emplace_hint(leases_.end(), id, Lease{std::move(item), who, turn.now_ns()});
+}
+
+QueueItem QueueObject::end_lease(Turn& turn, Leases::iterator at) {
+  QueueItem item = std::move(at->second.item);
+  lease_bytes_ -= item.value.heap_bytes();
+  turn.disown(*this, at->second.who.session);
+  leases_.erase(at);
+  return item;
+}
+
+/// Oldest first; all of them, or a failure.
+Result<std::vector<QueueObject::Leases::iterator>> QueueObject::leases_of(SessionId session, ItemsView ids) {
+  std::vector<Leases::iterator> found;
+  for (ValueView value; ids.next(value);) {
+    std::int64_t id = 0;
+    if (!value.reader().int64(id))
+      return Failure{Code::type_error, "a lease is named by an integer, not '" + type_name(value) + "'"};
+    auto at = leases_.find(static_cast<std::uint64_t>(id));
+    if (at == leases_.end() || at->second.who.session != session)
+      return Failure{Code::not_owner, "lease " + std::to_string(id) +
+                                          " is not this session's: it is done or given back, or was another's"};
+    found.push_back(at);
+  }
+  auto older = [](Leases::iterator a, Leases::iterator b) { return a->first < b->first; };
+  std::sort(found.begin(), found.end(), older);
+  if (std::adjacent_find(found.begin(), found.end()) != found.end())
+    return Failure{Code::value_error, "a lease stands twice among those to end"};
+  return found;
+}
+
+Result<void> QueueObject::on(Ops::Done, Turn& turn, ItemsView leases) {
+  auto ending = leases_of(turn.session(), leases);
+  if (!ending) return std::move(ending.failure());
+  for (Leases::iterator at : *ending) (void)end_lease(turn, at);
+  finish(ending->size());
+  if (!joiners_.empty() || closed_) turn.serve_later(*this);
+  return {};
+}
+
+Result<void> QueueObject::on(Ops::GiveBack, Turn& turn, ItemsView leases) {
+  auto ending = leases_of(turn.session(), leases);
+  if (!ending) return std::move(ending.failure());
+  for (auto at = ending->rbegin(); at != ending->rend(); ++at) put_back(end_lease(turn, *at));
+  turn.serve_later(*this);
+  return {};
+}
+
+void QueueObject::session_ended(Turn& turn, SessionId session) {
+  for (auto at = leases_.end(); at != leases_.begin();) {  // the newest first: each goes to the very front then
+    auto lease = std::prev(at);
+    if (lease->second.who.session == session) put_back(end_lease(turn, lease));
+    else at = lease;
+  }
+}
+
+void QueueObject::each_holding(const std::function<void(const Holding&)>& look) const {
+  std::map<Owner, Holding> by_owner;
+  for (const auto& [id, lease] : leases_) {
+    auto [at, fresh] = by_owner.try_emplace(lease.who, Holding{lease.who, "leased", {}, 0, 0, lease.since_ns});
+    ++at->second.count;
+  }
+  for (const auto& [who, holding] : by_owner) look(holding);
+}
+
+// ---- being done -------------------------------------------------------------------------------------------------------
+
+Result<void> QueueObject::on(Ops::TaskDone, Turn& turn, std::optional<std::int64_t> count) {
+  const std::uint64_t most = unfinished_ - std::min<std::uint64_t>(leases_.size(), unfinished_);
+  const std::int64_t done = count.value_or(1);
+  if (done < 0 || static_cast<std::uint64_t>(done) > most)
+    return Failure{Code::value_error, "task_done: called for " + std::to_string(done) + " items, with " +
+                                          std::to_string(most) + " put and not done" +
+                                          (leases_.empty() ? "" : ", without those that are leased")};
+  finish(static_cast<std::uint64_t>(done));
+  if (!joiners_.empty()) turn.serve_later(*this);
+  return {};
+}
+
+Result<Written> QueueObject::on(Ops::Join, Turn& turn, Limit limit_us) {
+  if (unfinished_ != 0 && turn.may_wait(limit_us)) turn.park(joiners_, *this, limit_us);
+  else turn.out().boolean(unfinished_ == 0);
+  return Written{};
+}
+
+Result<void> QueueObject::on(Ops::Close, Turn& turn, std::optional<bool> immediate) {
+  closed_ = true;
+  if (immediate.value_or(false)) {
+    dropping_ = true;
+    finish(count());
+    drop_all();
+    heap_bytes_ = 0;
+  }
+  turn.serve_later(*this);
+  return {};
+}
+
+// ---- those who wait ---------------------------------------------------------------------------------------------------
+
+void QueueObject::serve(Turn& turn) {
+  for (bool moved = true; moved;) {
+    if (closed_) end_putters(turn);
+    moved = serve_getters(turn);
+    moved = serve_putters(turn) || moved;
+  }
+  while (unfinished_ == 0 && !joiners_.empty())
+    turn.answer(*joiners_.front(), [](Turn& its) { its.out().boolean(true); });
+  if (!closed_ || getters_.empty() || more_may_come(getters_.front()->who)) return;
+  while (!getters_.empty()) turn.refuse(*getters_.front(), is_closed());
+}
+
+bool QueueObject::serve_getters(Turn& turn) {
+  bool moved = false;
+  for (; count() != 0 && !getters_.empty(); moved = true) {
+    Waiter& getter = *getters_.front();
+    turn.answer(getter, [&](Turn& its) { give(its, getter.kind, getter.who, getter.amount); });
+  }
+  return moved;
+}
+
+bool QueueObject::serve_putters(Turn& turn) {
+  bool moved = false;
+  for (; has_room() && !putters_.empty(); moved = true) {
+    Waiter& putter = *putters_.front();
+    Value& value = putter.values[putter.position];
+    const std::uint64_t bytes = parked_bytes(value);
+    Result<void> added = add(std::move(value));
+    if (!added) {
+      forget_values(putter);
+      parked_bytes_ -= bytes - sizeof(Value);  // the one that was moved from
+      if (std::uint64_t put = putter.amount + putter.position; put != 0)
+        added.failure().text += "; the " + std::to_string(put) + " items before it were put";
+      turn.refuse(putter, added.failure());
+      continue;
+    }
+    parked_bytes_ -= bytes;
+    if (++putter.position == putter.values.size()) answer_putter(turn, putter, true);
+  }
+  return moved;
+}
+
+void QueueObject::answer_putter(Turn& turn, Waiter& putter, bool all) {
+  turn.answer(putter, [&](Turn& its) {
+    if (putter.kind == put_one) its.out().boolean(all);
+    else its.out().unsigned_integer(putter.amount + putter.position);
+  });
+}
+
+/// Of a closed queue: those who have put some of theirs learn how many.
+void QueueObject::end_putters(Turn& turn) {
+  while (!putters_.empty()) {
+    Waiter& putter = *putters_.front();
+    forget_values(putter);
+    if (putter.amount + putter.position == 0) turn.refuse(putter, is_closed());
+    else answer_putter(turn, putter, false);
+  }
+}
+
+/// Whether something may come back to an empty queue that is closed: items leased to others. Who waits here itself
+/// gives nothing back meanwhile, and does not count: they would wait for each other for ever.
+bool QueueObject::more_may_come(Owner asking) const {
+  if (dropping_ || leases_.empty()) return false;
+  std::set<Owner> waiting{asking};
+  for (const Waiter* getter = getters_.front(); getter != nullptr; getter = Line::next(*getter))
+    waiting.insert(getter->who);
+  return std::any_of(leases_.begin(), leases_.end(),
+                     [&](const auto& lease) { return waiting.count(lease.second.who) == 0; });
+}
+
+void QueueObject::leave(Turn& turn, Waiter& waiter, Leaving why) {
+  const Line* line = Line::of(waiter);
+  if (line == &putters_) forget_values(waiter);
+  if (why != Leaving::timed_out && why != Leaving::cancelled) return;
+  if (line == &putters_) answer_putter(turn, waiter, false);
+  else if (line == &getters_) turn.answer(waiter, [](Turn& its) { its.out().array(0); });
+  else turn.answer(waiter, [](Turn& its) { its.out().boolean(false); });
+}
+
+// ---- looking in -------------------------------------------------------------------------------------------------------
+
+std::uint64_t QueueObject::memory_bytes() const {
+  constexpr std::uint64_t lease_place_bytes = sizeof(Leases::value_type) + 48;  // of a tree's node
+  return count() * place_bytes() + heap_bytes_ + leases_.size() * lease_place_bytes + lease_bytes_ + parked_bytes_;
+}
+
+void QueueObject::save(wire::Writer& out) const {
+  out.array(9);
+  out.boolean(closed_);
+  out.boolean(dropping_);
+  for (std::uint64_t number : {maxsize_, unfinished_, next_sequence_, next_lease_}) out.unsigned_integer(number);
+  auto write = [&](const QueueItem& item) {
+    out.array(3);
+    out.unsigned_integer(item.sequence);
+    out.unsigned_integer(item.deliveries);
+    out.raw(item.value.view().bytes);
+    return true;
+  };
+  out.array(count());
+  each_from(0, write);
+  out.array(leases_.size());
+  for (const auto& [id, lease] : leases_) {
+    out.array(4);
+    for (std::uint64_t number : {id, lease.who.session, std::uint64_t{lease.who.actor}}) out.unsigned_integer(number);
+    write(lease.item);
+  }
+  out.array(putters_.size());
+  for (const Waiter* putter = putters_.front(); putter != nullptr; putter = Line::next(*putter)) {
+    out.array(putter->values.size() - putter->position);
+    for (std::size_t i = putter->position; i < putter->values.size(); ++i) out.raw(putter->values[i].view().bytes);
+  }
+}
+
+std::optional<std::uint64_t> QueueObject::show(std::uint64_t cursor, const LookAt& look) const {
+  std::uint64_t next = cursor;
+  if (cursor < count())
+    each_from(cursor, [&](const QueueItem& item) {
+      ++next;
+      return look({}, item.value);
+    });
+  return next < count() ? std::optional(next) : std::nullopt;
+}
+
+}  // namespace tandem::server

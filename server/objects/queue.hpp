@@ -1,0 +1,186 @@
+#pragma once
+// The hosted queues: in the order of arrival, the newest first, the least first.
+
+#include <deque>
+#include <map>
+#include <set>
+
+#include "server/engine/dispatch.hpp"
+#include "tandem/ops/queue.hpp"
+
+namespace tandem::server {
+
+struct QueueItem {
+  Value value;
+  std::uint64_t sequence = 0;   // the place among all that were ever put; an item given back returns by it
+  std::uint64_t deliveries = 0;
+};
+
+/// All that the three have in common: everything but which item is next.
+///
+/// Between two steps: who waits for an item finds none, and who waits for room finds the queue full or is behind one
+/// who does. So a single item that is put while somebody waits for one can be handed over without being kept.
+class QueueObject : public Object {
+ public:
+  using Ops = ops::QueueOperations;
+  using Limit = std::optional<std::int64_t>;
+
+  Result<void> on(Ops::Create, Turn&, std::optional<std::int64_t> maxsize);
+  Result<Written> on(Ops::Put, Turn&, ValueView item, Limit limit_us);
+  Result<Written> on(Ops::PutMany, Turn&, ItemsView items, Limit limit_us);
+  Result<Written> on(Ops::Get, Turn&, Limit limit_us);
+  Result<Written> on(Ops::GetMany, Turn&, std::int64_t max, Limit limit_us);
+  Result<Written> on(Ops::GetLeased, Turn&, std::int64_t max, Limit limit_us);
+  Result<void> on(Ops::Done, Turn&, ItemsView leases);
+  Result<void> on(Ops::GiveBack, Turn&, ItemsView leases);
+  Result<void> on(Ops::TaskDone, Turn&, std::optional<std::int64_t> count);
+  Result<Written> on(Ops::Join, Turn&, Limit limit_us);
+  Result<void> on(Ops::Close, Turn&, std::optional<bool> immediate);
+  Result<bool> on(Ops::IsClosed, Turn&) { return closed_; }
+  Result<std::int64_t> on(Ops::Size, Turn&) { return static_cast<std::int64_t>(size()); }
+  Result<bool> on(Ops::IsFull, Turn&) { return !has_room(); }
+  Result<std::int64_t> on(Ops::MaxSize, Turn&) { return static_cast<std::int64_t>(maxsize_); }
+  Result<std::int64_t> on(Ops::Leased, Turn&) { return static_cast<std::int64_t>(leases_.size()); }
+  Result<std::int64_t> on(Ops::Unfinished, Turn&) { return static_cast<std::int64_t>(unfinished_); }
+  Result<Written> on(Ops::Page, Turn&, std::int64_t cursor, std::int64_t limit);
+
+  void serve(Turn&) override;
+  void leave(Turn&, Waiter&, Leaving) override;
+  void session_ended(Turn&, SessionId) override;
+  void each_holding(const std::function<void(const Holding&)>&) const override;
+
+  std::uint64_t size() const final { return count(); }
+  std::uint64_t memory_bytes() const override;
+  void save(wire::Writer& out) const override;
+  std::optional<std::uint64_t> show(std::uint64_t cursor, const LookAt& look) const override;
+  std::optional<std::uint64_t> cursor_at(std::uint64_t offset) const override { return offset; }
+
+ protected:
+  using OnItem = std::function<bool(const QueueItem&)>;
+
+  // The items, in the order in which they come out.
+  virtual std::uint64_t count() const = 0;
+  virtual const QueueItem& first() const = 0;
+  virtual QueueItem take_first() = 0;
+  /// The newest of all; type_error, with nothing done, when its place cannot be told.
+  virtual Result<void> enter(QueueItem item) = 0;
+  /// One that was taken, to where it stood.
+  virtual void reenter(QueueItem item) = 0;
+  /// Drops those that entered with `sequence` or a later one.
+  virtual void withdraw(std::uint64_t sequence) = 0;
+  virtual void drop_all() = 0;
+  /// From the `begin`th on, until `f` gives false.
+  virtual void each_from(std::uint64_t begin, const OnItem& f) const = 0;
+  /// Memory for one item's place.
+  virtual std::uint64_t place_bytes() const = 0;
+
+ private:
+  enum Kind : std::uint32_t { put_one, put_several, get_one, get_several, get_leased };  // of waiters
+  struct Lease {
+    QueueItem item;
+    Owner who;
+    std::uint64_t since_ns = 0;
+  };
+  using Leases = std::map<std::uint64_t, Lease>;
+
+  bool has_room() const { return maxsize_ == 0 || count() < maxsize_; }
+  Result<void> add(Value value);
+  QueueItem take();
+  void put_back(QueueItem item);
+  void finish(std::uint64_t count);
+  Result<void> check_item(const Turn& turn, ValueView item) const;
+  Result<Written> get(Turn& turn, Kind kind, std::int64_t max, Limit limit_us);
+  void give(Turn& turn, std::uint32_t kind, Owner who, std::uint64_t max);
+
+  void lease(Turn& turn, Owner who, QueueItem item);
+  QueueItem end_lease(Turn& turn, Leases::iterator at);
+  Result<std::vector<Leases::iterator>> leases_of(SessionId session, ItemsView ids);
+
+  bool serve_getters(Turn& turn);
+  bool serve_putters(Turn& turn);
+  void answer_putter(Turn& turn, Waiter& putter, bool all);
+  void end_putters(Turn& turn);
+  bool more_may_come(Owner asking) const;
+  void forget_values(Waiter& putter);
+
+  std::uint64_t maxsize_ = 0;  // 0: none
+  bool closed_ = false;
+  bool dropping_ = false;  // closed at once: what is given back is dropped
+  std::uint64_t unfinished_ = 0;
+  std::uint64_t next_sequence_ = 1;
+  std::uint64_t next_lease_ = 1;
+  std::uint64_t heap_bytes_ = 0;    // of the items
+  std::uint64_t lease_bytes_ = 0;   // of the leased ones
+  std::uint64_t parked_bytes_ = 0;  // of those whose putters wait
+  Leases leases_;
+  Line getters_;
+  Line putters_;
+  Line joiners_;
+};
+
+/// In the order of arrival.
+class Queue : public QueueObject {
+ public:
+  using Ops = ops::Queue;
+  const Type& type() const override;
+
+ protected:
+  std::uint64_t count() const final { return items_.size(); }
+  const QueueItem& first() const override { return items_.front(); }
+  QueueItem take_first() override;
+  Result<void> enter(QueueItem item) final;
+  void reenter(QueueItem item) final;
+  void withdraw(std::uint64_t sequence) final;
+  void drop_all() final { items_.clear(); }
+  void each_from(std::uint64_t begin, const OnItem& f) const override;
+  std::uint64_t place_bytes() const final { return sizeof(QueueItem); }
+
+  std::deque<QueueItem> items_;  // in the order of their sequence numbers
+};
+
+/// The newest first.
+class LifoQueue final : public Queue {
+ public:
+  using Ops = ops::LifoQueue;
+  const Type& type() const override;
+
+ protected:
+  const QueueItem& first() const override { return items_.back(); }
+  QueueItem take_first() override;
+  void each_from(std::uint64_t begin, const OnItem& f) const override;
+};
+
+/// The least first.
+class PriorityQueue final : public QueueObject {
+ public:
+  using Ops = ops::PriorityQueue;
+  const Type& type() const override;
+
+ protected:
+  std::uint64_t count() const override { return items_.size(); }
+  const QueueItem& first() const override { return *items_.begin(); }
+  QueueItem take_first() override;
+  Result<void> enter(QueueItem item) override;
+  void reenter(QueueItem item) override { items_.insert(std::move(item)); }
+  void withdraw(std::uint64_t sequence) override;
+  void drop_all() override { items_.clear(); }
+  void each_from(std::uint64_t begin, const OnItem& f) const override;
+  std::uint64_t place_bytes() const override { return sizeof(QueueItem) + tree_node_bytes; }
+
+ private:
+  static constexpr std::uint64_t tree_node_bytes = 48;
+  /// A new item whose place is looked for.
+  struct Newcomer {
+    ValueView value;
+    std::optional<Failure>* failure;  // of the first comparison that cannot be made
+  };
+  /// A tree and not a heap: taking the first out compares nothing, so that all that cannot be compared shows on entering.
+  struct Before {
+    using is_transparent = void;
+    bool operator()(const QueueItem& a, const QueueItem& b) const;
+    bool operator()(const Newcomer& a, const QueueItem& b) const;
+  };
+  std::set<QueueItem, Before> items_;
+};
+
+}  // namespace tandem::server
