@@ -34,8 +34,8 @@ WORKLOADS = {
     "create_drop": ((1, 8), SERVERS),
     "lock_unlock": ((1, 4), SYSTEMS),
     "semaphore": ((1, 4), SYSTEMS[2:]),
-    "queue_handover": ((2,), SYSTEMS[2:]),
-    "queue_pingpong": ((2,), SYSTEMS[2:]),
+    "queue_handover": ((2,), SYSTEMS),
+    "queue_pingpong": ((2,), SYSTEMS),
     "condition_pingpong": ((2,), SYSTEMS[2:4]),
     "pool_map": ((1,), SYSTEMS[2:4]),
 }

@@ -14,14 +14,23 @@ class TandemWaits {
     using bench::Leaves;
     return {
         {"lock_unlock", &TandemWaits::lock_unlock, nullptr, &TandemWaits::count, Leaves::operations},
+        {"queue_handover", &TandemWaits::queue_handover, nullptr, &TandemWaits::count, Leaves::operations,
+         true},
+        {"queue_pingpong", &TandemWaits::queue_pingpong, nullptr, &TandemWaits::count, Leaves::operations,
+         true},
     };
   }
 
   explicit TandemWaits(const bench::Cell& cell)
       : manager_(cell.address, {.authkey_file = cell.authkey_file}),
         object_(cell.object),
+        value_(bench::value_bytes, 'v'),
+        index_(cell.index),
         shared_(*cell.shared) {
     if (cell.workload == "lock_unlock") lock_ = manager_.lock(object_);
+    if (cell.workload == "queue_handover" || cell.workload == "queue_pingpong")
+      there_ = manager_.queue<std::string>(object_);
+    if (cell.workload == "queue_pingpong") back_ = manager_.queue<std::string>(object_ + "-back");
   }
 
   void lock_unlock(const std::string&) {
@@ -30,12 +39,38 @@ class TandemWaits {
     lock_.unlock();
   }
 
+  void queue_handover(const std::string&) {
+    if (is_first()) {
+      there_.put(value_);
+    } else {
+      there_.get();
+      shared_.add(1);
+    }
+  }
+
+  void queue_pingpong(const std::string&) {
+    if (is_first()) {
+      there_.put(value_);
+      back_.get();
+      shared_.add(1);
+    } else {
+      back_.put(there_.get());
+    }
+  }
+
   std::int64_t count() { return shared_.count; }
-  void remove() { manager_.remove(object_); }
+  void remove() {
+    for (const char* end : {"", "-back"}) manager_.remove(object_ + end);
+  }
 
  private:
+  bool is_first() const { return index_ == 0; }
+
   tandem::Manager manager_;
   std::string object_;
+  std::string value_;
+  int index_;
   bench::Shared& shared_;
   tandem::Lock lock_;
+  tandem::Queue<std::string> there_, back_;
 };

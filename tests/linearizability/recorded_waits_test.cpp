@@ -107,5 +107,106 @@ TEST(RecordedHistory, OfALockIsLinearizableThoughOwnersAreKilled) {
   EXPECT_TRUE(lock.try_lock()) << "nobody holds it";
 }
 
+// ---- queue ----------------------------------------------------------------------------------------------
+
+using QueueKind = QueueModel::Kind;
+constexpr auto short_limit = std::chrono::microseconds(100);
+
+/// One process with a queue. Every item is put once.
+class QueueUser {
+ public:
+  QueueUser(Recording<QueueModel>::Client& client, Queue<std::int64_t> queue, std::size_t number)
+      : client_(client), queue_(std::move(queue)), next_item_(static_cast<std::int64_t>(number) * 100'000) {}
+
+  void put() {
+    const std::int64_t item = next_item_++;
+    client_.record({QueueKind::put, item}, [&] { return queue_.put(item), Outcome{true, 0}; });
+  }
+  void get() {
+    client_.record({QueueKind::get}, [&] { return Outcome{true, queue_.get()}; });
+  }
+  /// These give whether it was done, now or within the limit.
+  bool try_put(bool waits) {
+    const std::int64_t item = next_item_++;
+    return client_
+        .record({QueueKind::try_put, item},
+                [&] {
+                  return Outcome{waits ? queue_.put_for(item, short_limit) : queue_.try_put(item), 0};
+                })
+        .done;
+  }
+  bool try_get(bool waits) {
+    return client_
+        .record({QueueKind::try_get},
+                [&] {
+                  const auto item = waits ? queue_.get_for(short_limit) : queue_.try_get();
+                  return Outcome{item.has_value(), item.value_or(0)};
+                })
+        .done;
+  }
+  void size() {
+    client_.record({QueueKind::size}, [&] {
+      return Outcome{true, static_cast<std::int64_t>(queue_.size())};
+    });
+  }
+  /// Killed in the middle of an operation, before it or after it was done.
+  void die_in(QueueKind kind, bool is_done) {
+    const std::int64_t item = next_item_++;
+    client_.record({kind, item}, [&] {
+      if (is_done) kind == QueueKind::try_put ? (void)queue_.try_put(item) : (void)queue_.try_get();
+      die();
+      return Outcome{};
+    });
+  }
+
+ private:
+  Recording<QueueModel>::Client& client_;
+  Queue<std::int64_t> queue_;
+  std::int64_t next_item_;
+};
+
+TEST(RecordedHistory, OfAQueueIsLinearizable) {
+  constexpr std::size_t clients = 4, items_each = 150, maxsize = 3;
+  Manager manager;
+  auto queue = manager.queue<std::int64_t>(maxsize);
+  Recording<QueueModel> recording(clients, 3 * items_each);
+  // As many items are got as are put, so that nobody waits in vain.
+  const auto exit_codes =
+      run_workers<QueueModel>(recording, clients, [&](auto& client, std::size_t n, Random& random) {
+        QueueUser user(client, queue, n);
+        for (std::size_t i = 0; i < items_each; ++i) {
+          if (random.one_in(10)) user.size();
+          const bool tries = random.one_in(2), waits = random.one_in(2);
+          if (n % 2 == 0 && !(tries && user.try_put(waits))) user.put();
+          if (n % 2 == 1 && !(tries && user.try_get(waits))) user.get();
+        }
+      });
+  EXPECT_THAT(exit_codes, Each(0));
+  EXPECT_EQ(refusal_of(recording.history(), {{}, maxsize}), "");
+  EXPECT_TRUE(queue.empty());
+}
+
+TEST(RecordedHistory, OfAQueueIsLinearizableThoughClientsAreKilled) {
+  constexpr std::size_t survivors = 4, victims = 6, operations = 150, maxsize = 3;
+  Manager manager;
+  auto queue = manager.queue<std::int64_t>(maxsize);
+  Recording<QueueModel> recording(survivors + victims, operations);
+  const auto exit_codes = run_workers<QueueModel>(
+      recording, survivors + victims, [&](auto& client, std::size_t n, Random& random) {
+        QueueUser user(client, queue, n);
+        for (std::size_t i = 0; i < operations; ++i) {
+          if (n >= survivors && i == 5 * n)
+            user.die_in(n % 2 == 0 ? QueueKind::try_put : QueueKind::try_get, n % 4 < 2);
+          const bool waits = random.one_in(2);
+          if (random.one_in(2))
+            user.try_put(waits);
+          else
+            user.try_get(waits);
+        }
+      });
+  for (std::size_t n = 0; n < exit_codes.size(); ++n) EXPECT_EQ(exit_codes[n], n < survivors ? 0 : -SIGKILL);
+  EXPECT_EQ(refusal_of(recording.history(), {{}, maxsize}), "");
+}
+
 }  // namespace
 }  // namespace tandem::test
