@@ -10,19 +10,20 @@ namespace tandem::client {
 namespace {
 
 /// "dict.at on object 17 at unix:/run/tandem", as errors name what was under way.
-std::string describe(const RemoteObject& object, const ops::OpDescription& op) {
+std::string describe(const RemoteObject& object, std::string_view type_name, const ops::OpDescription& op) {
   wire::Reference reference = object.reference();
-  std::string text = std::string(hosted_type_name(reference.type)) + "." + std::string(op.name);
+  if (type_name.empty()) type_name = hosted_type_name(reference.type);
+  std::string text = std::string(type_name) + "." + std::string(op.name);
   if (reference.id != ops::Manager::id) text += " on object " + std::to_string(reference.id);
   return text + " at " + object.connection()->address();
 }
 
 /// A channel for the call; when there is none to be had, the error names the call as all its errors do.
-Channel& acquire(const RemoteObject& object, const ops::OpDescription& op) {
+Channel& acquire(const RemoteObject& object, std::string_view type_name, const ops::OpDescription& op) {
   auto told = [&](std::string_view text) {
     std::string address = object.connection()->address() + ": ";
     if (text.starts_with(address)) text.remove_prefix(address.size());
-    return describe(object, op) + ": " + std::string(text);
+    return describe(object, type_name, op) + ": " + std::string(text);
   };
   try {
     return object.connection()->acquire();
@@ -57,10 +58,12 @@ RemoteObject::~RemoteObject() {
   if (counted_) connection_->give_back_reference(reference_.id);
 }
 
-Call::Call(const RemoteObject& object, const ops::OpDescription& op, std::size_t argument_count)
+Call::Call(const RemoteObject& object, const ops::OpDescription& op, std::size_t argument_count,
+           std::string_view type_name)
     : object_(object),
       op_(op),
-      channel_(&acquire(object, op)),
+      type_name_(type_name),
+      channel_(&acquire(object, type_name, op)),
       encoder_{wire::Writer(channel_->begin_request()), object.connection().get()} {
   if (object.token() != 0) {
     std::uint8_t token[wire::token_bytes];
@@ -86,7 +89,7 @@ Decoder& Call::wait(std::optional<std::chrono::microseconds> limit, const std::s
 
 Decoder& Call::exchange(std::chrono::milliseconds timeout, const std::stop_token& stop) {
   if (channel_->arguments_bytes() > channel_->message_bytes_max())
-    throw ResourceExhausted("message_bytes_max: the arguments of " + describe(object_, op_) + " have " +
+    throw ResourceExhausted("message_bytes_max: the arguments of " + describe(object_, type_name_, op_) + " have " +
                             std::to_string(channel_->arguments_bytes()) +
                             " bytes, and the manager takes at most " +
                             std::to_string(channel_->message_bytes_max()));
@@ -95,10 +98,10 @@ Decoder& Call::exchange(std::chrono::milliseconds timeout, const std::stop_token
     reply = channel_->exchange({op_.number, this_thread_number(), object_.reference().id, object_.token()}, timeout,
                                stop);
   } catch (const StreamTimeout&) {
-    throw Timeout(describe(object_, op_) + ": no answer within " + std::to_string(timeout.count()) +
+    throw Timeout(describe(object_, type_name_, op_) + ": no answer within " + std::to_string(timeout.count()) +
                   " ms (call_timeout); it may have been done, or may be done yet");
   } catch (const StreamClosed& closed) {
-    throw ConnectionError(describe(object_, op_) + ": " + closed.what());
+    throw ConnectionError(describe(object_, type_name_, op_) + ": " + closed.what());
   }
   if (reply.code != Code::ok) [[unlikely]]
     throw_answer(reply);

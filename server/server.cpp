@@ -18,7 +18,7 @@
 #include "server/debug/endpoint.hpp"
 #include "server/in_process_connector.hpp"
 #include "server/logging.hpp"
-#include "server/objects/all.hpp"
+#include "server/objects/custom.hpp"
 #include "server/service_view.hpp"
 #include "server/session/service.hpp"
 #include "server/event_loop.hpp"
@@ -96,7 +96,8 @@ struct Server::Parts {
         busy_poll(options.busy_poll),
         authkey(secret_of("authkey", options.authkey, options.authkey_file, *log)),
         credentials(credentials_of(authkey)),
-        engine(limits, facts_of(credentials), hosted_types()),
+        types(options.types),
+        engine(limits, facts_of(credentials), types.all()),
         service(engine, limits, credentials, *log),
         stop_timer(io),
         alarm(io) {
@@ -128,6 +129,7 @@ struct Server::Parts {
   const std::chrono::microseconds busy_poll;
   const std::string authkey;
   const Credentials credentials;
+  const HostedTypes types;
   Engine engine;
   Service service;
   asio::io_context io{1};
@@ -203,8 +205,11 @@ void Server::Parts::set_alarm(std::uint64_t at_ns) {
   });
 }
 
-/// A new path whose other end is here, or null when nobody is here any more.
+/// A new path whose other end is here, or null when nobody is here any more. A handler of a hosted type or the log
+/// function, which run on the manager's thread, get none.
 std::shared_ptr<InProcessPath> Server::Parts::connect() {
+  if (io.get_executor().running_in_this_thread())
+    throw ConnectionError("in-process: this is the manager's own thread, which would wait for itself");
   std::lock_guard lock(mutex);
   if (phase >= Phase::closing) return nullptr;
   auto path = std::make_shared<InProcessPath>(io);

@@ -41,7 +41,7 @@ std::string shown_name(const nlohmann::json& name) {
   return to_text(buffer.view());
 }
 
-std::shared_ptr<RemoteObject> find(const Manager& manager, const GetRequest& request) {
+FoundObject find(const Manager& manager, const GetRequest& request) {
   if (!request.by_id) return find_object(manager, request.name);
   std::uint64_t id = 0;
   const char* begin = request.name.data();
@@ -51,7 +51,7 @@ std::shared_ptr<RemoteObject> find(const Manager& manager, const GetRequest& req
   return find_object(manager, id);
 }
 
-void print_contents(const RemoteObject& object) {
+void print_contents(const FoundObject& object) {
   each_element(object, [](const RawValue* key, const RawValue& value) {
     print(key == nullptr ? shown(value, false) + "\n"
                          : shown(*key, false) + ": " + shown(value, false) + "\n");
@@ -59,12 +59,10 @@ void print_contents(const RemoteObject& object) {
 }
 
 /// Written as it is read, so that it may be longer than memory.
-void print_json_contents(const RemoteObject& object) {
-  const std::uint8_t type = object.reference().type;
-  const bool keyed = type == ops::Dict::number || type == ops::Namespace::number;
-  const bool single = type == ops::Value::number;
-  const std::string_view field = single ? "value\":" : keyed ? "entries\":[" : "items\":[";
-  std::string before = fmt::format("{{\"type\":{},\"{}", dump(hosted_type_name(type)), field);
+void print_json_contents(const FoundObject& object) {
+  const bool single = object.remote->reference().type == ops::Value::number;
+  const std::string_view field = single ? "value\":" : has_keys(object) ? "entries\":[" : "items\":[";
+  std::string before = fmt::format("{{\"type\":{},\"{}", dump(object.type), field);
   each_element(object, [&](const RawValue* key, const RawValue& value) {
     print(std::exchange(before, ",\n "));
     print(key == nullptr ? shown(value, true) : "[" + shown(*key, true) + "," + shown(value, true) + "]");
@@ -102,12 +100,12 @@ void list_objects(const Manager& manager, const ListRequest& request, bool json)
 }
 
 void get(const Manager& manager, const GetRequest& request, bool json) {
-  std::shared_ptr<RemoteObject> object = find(manager, request);
-  if (request.key) return print(shown(read_element(*object, *request.key), json) + "\n");
+  const FoundObject object = find(manager, request);
+  if (request.key) return print(shown(read_element(object, *request.key), json) + "\n");
   if (json)
-    print_json_contents(*object);
+    print_json_contents(object);
   else
-    print_contents(*object);
+    print_contents(object);
 }
 
 void show_information(const Manager& manager, bool json) {

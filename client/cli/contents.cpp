@@ -117,25 +117,62 @@ void each_array_element(const RemoteObject& object, const OnElement& f) {
   throw TypeError("an array of elements '" + code + "' is not known here");
 }
 
+// ---- types that are not known here --------------------------------------------------------------------------
+
+using AnyPage = std::tuple<std::int64_t, bool, std::vector<RawValue>>;
+
+AnyPage page_of_any(const RemoteObject& object, std::int64_t cursor, std::int64_t limit) {
+  const RemoteObject manager(object.connection(), {ops::Manager::number, ops::Manager::id}, false);
+  return invoke<ops::Manager::Contents, AnyPage>(manager, object.reference().id, cursor, limit);
+}
+
+void each_element_of_any(const RemoteObject& object, const OnElement& f) {
+  for (std::int64_t cursor = 0; cursor >= 0;) {
+    auto [next, keyed, elements] = page_of_any(object, cursor, page_items_max);
+    for (const RawValue& element : elements) {
+      if (!keyed) {
+        f(nullptr, element);
+        continue;
+      }
+      Decoder pair{wire::Reader(element.view()), nullptr};
+      const auto [key, value] = Codec<std::pair<RawValue, RawValue>>::decode(pair);
+      f(&key, value);
+    }
+    cursor = next;
+  }
+}
+
+std::optional<nlohmann::json> description_of(const Manager& manager, std::uint64_t id) {
+  using Descriptions = std::pair<std::int64_t, std::vector<nlohmann::json>>;
+  if (id <= ops::Manager::id || id > std::uint64_t{1} << 62) return std::nullopt;
+  auto [next, found] =
+      invoke<ops::Manager::Objects, Descriptions>(manager_object(manager), static_cast<std::int64_t>(id - 1), 1);
+  if (found.empty() || found[0].at("id") != id) return std::nullopt;
+  return std::move(found[0]);
+}
+
 }  // namespace
 
-std::shared_ptr<RemoteObject> find_object(const Manager& manager, const std::string& name) {
-  return invoke<ops::Manager::Get, std::shared_ptr<RemoteObject>>(manager_object(manager), name);
+FoundObject find_object(const Manager& manager, const std::string& name) {
+  auto remote = invoke<ops::Manager::Get, std::shared_ptr<RemoteObject>>(manager_object(manager), name);
+  std::string type(hosted_type_name(remote->reference().type));
+  if (type.empty())
+    if (std::optional<nlohmann::json> description = description_of(manager, remote->reference().id))
+      type = description->at("type");
+  return {std::move(remote), std::move(type)};
 }
 
-std::shared_ptr<RemoteObject> find_object(const Manager& manager, std::uint64_t id) {
-  using Descriptions = std::pair<std::int64_t, std::vector<nlohmann::json>>;
-  if (id > ops::Manager::id && id <= std::uint64_t{1} << 62) {
-    auto [next, found] = invoke<ops::Manager::Objects, Descriptions>(manager_object(manager),
-                                                                     static_cast<std::int64_t>(id - 1), 1);
-    for (std::uint8_t type = 1; !found.empty() && found[0].at("id") == id && type != 0; ++type)
-      if (hosted_type_name(type) == found[0].at("type"))
-        return std::make_shared<RemoteObject>(manager.connection(), wire::Reference{type, id}, false);
-  }
-  throw NotFound("there is no object with the id " + std::to_string(id));
+FoundObject find_object(const Manager& manager, std::uint64_t id) {
+  std::optional<nlohmann::json> description = description_of(manager, id);
+  if (!description) throw NotFound("there is no object with the id " + std::to_string(id));
+  std::string type = description->at("type");
+  std::uint8_t number = 255;  // 0 in the end: of no type that is known here
+  while (number != 0 && hosted_type_name(number) != type) --number;
+  return {std::make_shared<RemoteObject>(manager.connection(), wire::Reference{number, id}, false), std::move(type)};
 }
 
-RawValue read_element(const RemoteObject& object, const ElementKey& key) {
+RawValue read_element(const FoundObject& found, const ElementKey& key) {
+  const RemoteObject& object = *found.remote;
   switch (object.reference().type) {
     case ops::Dict::number: return invoke<ops::Dict::At, RawValue>(object, key_value(key));
     case ops::Namespace::number: return invoke<ops::Namespace::Get, RawValue>(object, attribute_name(key));
@@ -143,12 +180,24 @@ RawValue read_element(const RemoteObject& object, const ElementKey& key) {
     case ops::Array::number: return invoke<ops::Array::At, RawValue>(object, index_of(key));
     default: break;
   }
-  throw TypeError("the elements of a " + std::string(hosted_type_name(object.reference().type)) +
-                  " have no keys");
+  throw TypeError("the elements of a " + found.type + " have no keys to ask for them by");
 }
 
-void each_element(const RemoteObject& object, const OnElement& f) {
+bool has_keys(const FoundObject& object) {
+  switch (object.remote->reference().type) {
+    case ops::Dict::number:
+    case ops::Namespace::number: return true;
+    case ops::List::number:
+    case ops::Set::number:
+    case ops::Array::number:
+    case ops::Value::number: return false;
+    default: return std::get<1>(page_of_any(*object.remote, 0, 1));
+  }
+}
+
+void each_element(const FoundObject& found, const OnElement& f) {
   using Entries = std::vector<std::pair<RawValue, RawValue>>;
+  const RemoteObject& object = *found.remote;
   switch (object.reference().type) {
     case ops::Dict::number: return each_entry(object, f);
     case ops::List::number: return each_item<ops::List>(object, f);
@@ -158,9 +207,8 @@ void each_element(const RemoteObject& object, const OnElement& f) {
     case ops::Namespace::number:
       for (const auto& [name, value] : invoke<ops::Namespace::Snapshot, Entries>(object)) f(&name, value);
       return;
-    default: break;
+    default: return each_element_of_any(object, f);
   }
-  throw TypeError("a " + std::string(hosted_type_name(object.reference().type)) + " has no contents to show");
 }
 
 void each_object(const Manager& manager, std::optional<std::string> type,

@@ -20,10 +20,15 @@ struct RawValue {
 template <class Op, class R = void, class... A>
 R invoke(const RemoteObject& object, const A&... arguments);
 
+/// An object, maybe of a type that is not known here.
+struct FoundObject {
+  std::shared_ptr<RemoteObject> remote;
+  std::string type;
+};
 /// The object of this name. NotFound.
-std::shared_ptr<RemoteObject> find_object(const Manager& manager, const std::string& name);
+FoundObject find_object(const Manager& manager, const std::string& name);
 /// The object of this id. NotFound.
-std::shared_ptr<RemoteObject> find_object(const Manager& manager, std::uint64_t id);
+FoundObject find_object(const Manager& manager, std::uint64_t id);
 
 /// A key or index as it stands on the command line.
 struct ElementKey {
@@ -33,12 +38,14 @@ struct ElementKey {
 
 /// One element: of a dict or namespace by key, of a list or array by index. KeyError, IndexError; ValueError
 /// for a key that cannot be one; TypeError for an object whose elements have none.
-RawValue read_element(const RemoteObject& object, const ElementKey& key);
+RawValue read_element(const FoundObject& object, const ElementKey& key);
 
-/// Calls `f` for each element in its order; `key` is null but for a dict or namespace. Each page is
-/// consistent, the whole need not be. TypeError, before any call, for an object without contents.
+/// Whether elements have keys, as those of a dict or namespace do.
+bool has_keys(const FoundObject& object);
+/// Calls `f` for each element in its order; `key` is null where elements have none. Of a type that is not known here,
+/// what its objects show of themselves. Each page is consistent, the whole need not be.
 using OnElement = std::function<void(const RawValue* key, const RawValue& value)>;
-void each_element(const RemoteObject& object, const OnElement& f);
+void each_element(const FoundObject& object, const OnElement& f);
 
 /// Calls `f` for each object of the manager, or each of one type, in the order of ids. TypeError: no such
 /// type.

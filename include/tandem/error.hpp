@@ -34,7 +34,7 @@ enum class Code : std::uint8_t {
   broken_barrier = 19,      // a barrier was broken or reset while it was waited at
   closed = 20,              // a queue is closed
   conflict = 21,            // what a transaction read has changed
-  remote_error = 22,        // a task failed with an exception that is none of tandem's or the standard library's
+  remote_error = 22,        // a task or a hosted type of the user's failed with an exception that is not brought here as it is
   worker_died = 23,         // the process that did a task ended before it was done
   end_of_file = 24,         // the other end of a pipe is closed (made by the client only)
 };

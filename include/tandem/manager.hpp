@@ -13,6 +13,7 @@
 //   m.Event()                                 m.event()
 //   m.Queue(10), m.JoinableQueue(10)          m.queue<T>(10), m.lifo_queue<T>(10), m.priority_queue<T>(10)
 //   -                                         m.dict<K, V>("scores")        get or create by name
+//   BaseManager.register(…), m.Counter()      m.create<CounterProxy>()      a hosted type of your own (hosted.hpp)
 //   m.shutdown()                              m.shutdown()
 //
 // Types left out are nlohmann::json: m.dict() takes keys and values of any kind.
@@ -268,6 +269,13 @@ class Manager {
     return create<PriorityQueue<T>>(name, maxsize);
   }
 
+  /// Types of your own (hosted.hpp, proxy/proxy_of.hpp): `arguments` are those of P's Create. Unnamed with nullopt for a
+  /// name: `m.create<CounterProxy>(std::nullopt, 10)`. TypeError: the manager hosts no such type.
+  template <client::ProxyType P, class... A>
+  P create(std::optional<std::string_view> name = std::nullopt, const A&... arguments) const {
+    return P(obtain<P>(name, arguments...).first);
+  }
+
   /// An object that is there: `m.get<Dict<std::string, int>>("scores")`. NotFound; TypeError.
   template <client::ProxyType P>
   P get(std::string_view name) const {
@@ -314,10 +322,6 @@ class Manager {
     using Operations = typename P::Operations;
     return call<ops::Manager::Create, std::pair<std::shared_ptr<client::RemoteObject>, bool>>(
         Operations::type, name, client::arguments_of<typename Operations::Create>(contents...));
-  }
-  template <class P, class... A>
-  P create(std::optional<std::string_view> name, const A&... contents) const {
-    return P(obtain<P>(name, contents...).first);
   }
   template <client::Arithmetic T, class A>
   Array<T> create_array(std::optional<std::string_view> name, const A& contents, std::size_t size) const {

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tandem/hosted/type.hpp"
 #include "tandem/limits.hpp"
 #include "tandem/manager.hpp"
 
@@ -25,31 +26,33 @@ enum class LogLevel : std::uint8_t { debug, info, warning, error, off };
 struct ServerOptions {
   /// Addresses (address.hpp) to listen on; none: only connect() reaches the manager. A unix socket gets mode 0600, a
   /// stale one is taken over.
-  std::vector<std::string> listen;
+  std::vector<std::string> listen{};
   /// What clients must hold too, or a file that has it. Without one, only this user and root may connect, and only
   /// over unix sockets. Of a file, line ends at its end do not count; one that other users can read is warned about.
-  std::string authkey;
-  std::string authkey_file;
+  std::string authkey{};
+  std::string authkey_file{};
   /// Allows TCP on addresses that other machines can reach, though nothing is encrypted.
   bool insecure_tcp = false;
-  Limits limits;
+  Limits limits{};
+  /// Hosted types of your own (hosted.hpp), beside tandem's.
+  std::vector<HostedType> types{};
   /// Address of the debug endpoint (HTTP, JSON), as host:port; empty: none. On addresses that other machines can reach
   /// it needs a token, which requests carry as `Authorization: Bearer TOKEN`; or a file that has it, as an authkey's.
-  std::string debug;
-  std::string debug_token;
-  std::string debug_token_file;
+  std::string debug{};
+  std::string debug_token{};
+  std::string debug_token_file{};
   /// How long the manager looks for the next request without sleeping, as long as that has been paying lately.
   std::chrono::microseconds busy_poll{50};
   LogLevel log_level = LogLevel::warning;
   /// Where log lines go, called on the manager's threads; empty: to standard error.
-  std::function<void(LogLevel, std::string_view line)> log;
+  std::function<void(LogLevel, std::string_view line)> log{};
 };
 
 /// Safe to use from many threads at once. After a fork, only the parent has the manager; the child's copy does nothing.
 class Server {
  public:
-  /// Listens; clients that connect wait until start() or run(). Throws ValueError (options), ConnectionError (an
-  /// address cannot be listened on).
+  /// Listens; clients that connect wait until start() or run(). Throws ValueError (options; two hosted types of one number
+  /// or name), ConnectionError (an address cannot be listened on).
   explicit Server(ServerOptions options);
   /// stop().
   ~Server();
@@ -62,7 +65,7 @@ class Server {
   void run();
   /// Accepts no more clients, answers the requests that are here, tells clients that the manager is stopping, and
   /// waits until they have taken all that, at most for `limit`. Afterwards nothing is hosted any more. May be called
-  /// again. Not from the log function.
+  /// again. Not from the log function, nor from a handler of a hosted type.
   void stop(std::chrono::milliseconds limit = std::chrono::seconds(2));
   /// stop(limit), once no client is connected or `unused_limit` is over.
   void stop_when_unused(std::chrono::milliseconds unused_limit,

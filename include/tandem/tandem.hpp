@@ -14,6 +14,7 @@
 #include "tandem/proxy/list.hpp"
 #include "tandem/proxy/lock.hpp"
 #include "tandem/proxy/namespace.hpp"
+#include "tandem/proxy/proxy_of.hpp"
 #include "tandem/proxy/set.hpp"
 #include "tandem/proxy/value.hpp"
 #include "tandem/wait.hpp"

@@ -229,7 +229,7 @@ struct Rows<T, ops::OpList<O...>> {
 template <class T>
 const Type& type_of() {
   static constexpr Type type{T::Ops::type, T::Ops::number, detail::Rows<T, typename T::Ops::All>::table,
-                             []() -> std::unique_ptr<Object> { return std::make_unique<T>(); }};
+                             [](const Type&) -> std::unique_ptr<Object> { return std::make_unique<T>(); }};
   return type;
 }
 

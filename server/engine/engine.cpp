@@ -17,7 +17,7 @@ Engine::Engine(const Limits& limits, Facts facts, std::span<const Type* const> t
       if (row.op != nullptr) operations_.push_back({type, row.op});
     }
   }
-  Object& manager = world_.registry.adopt(types[0]->make());
+  Object& manager = world_.registry.adopt(types[0]->make(*types[0]));
   TANDEM_ASSERT(manager.id() == ops::Manager::id);
   world_.registry.retain(manager.id());  // for ever
   world_.registry.before_destroyed_with_waiters = [this](Object& object) { orphan(object); };

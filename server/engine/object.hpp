@@ -17,6 +17,7 @@ namespace tandem::server {
 
 class Object;
 class Turn;
+struct Type;
 
 /// Decodes the arguments, runs the handler, encodes the result into the turn's reply.
 using Invoke = Result<void> (*)(Object& object, Turn& turn, wire::Reader& arguments, std::uint32_t argument_count);
@@ -32,7 +33,7 @@ struct Type {
   std::string_view name;
   std::uint8_t number = 0;
   std::span<const OpRow> rows;                   // by operation number
-  std::unique_ptr<Object> (*make)() = nullptr;   // null: only the engine makes it; operation 0 fills it
+  std::unique_ptr<Object> (*make)(const Type& type) = nullptr;  // operation 0 fills it
 };
 
 /// A part of an object that one thread of a session owns: a lock, permits, leased items.

@@ -10,6 +10,7 @@ Registry::~Registry() {
   // Values count their references back here as they go; with nothing in by_id_ that has no effect any more.
   by_id_ = {};
   objects_.clear();
+  lasting_->registry = nullptr;
 }
 
 const Type* Registry::type_named(std::string_view name) const {
@@ -120,6 +121,14 @@ void Registry::retain(ObjectId id) {
 }
 
 void Registry::release(ObjectId id) { drop(id, 1); }
+
+void Registry::Lasting::retain(std::uint64_t id) {
+  if (registry != nullptr) registry->retain(id);
+}
+
+void Registry::Lasting::release(std::uint64_t id) {
+  if (registry != nullptr) registry->release(id);
+}
 
 void Registry::drop(ObjectId id, std::uint64_t count) {
   Object* object = find(id);

@@ -9,6 +9,7 @@
 #include "server/engine/id_table.hpp"
 #include "server/engine/object.hpp"
 #include "server/engine/validate.hpp"
+#include "tandem/hosted/type.hpp"
 #include "tandem/limits.hpp"
 
 namespace tandem::server {
@@ -66,6 +67,8 @@ class Registry final : public ReferenceCounter, public ReferenceCheck {
 
   void retain(ObjectId id) override;
   void release(ObjectId id) override;
+  /// The same for values that may outlive this registry: counts in vain from then on.
+  std::shared_ptr<hosting::References> lasting_references() const { return lasting_; }
   Result<void> check(wire::Reference reference) const override;
   /// Destroys whatever nobody holds any more, and what only that held.
   void destroy_unheld();
@@ -85,9 +88,17 @@ class Registry final : public ReferenceCounter, public ReferenceCheck {
   // Without contents: the object, its places in the tables, its name.
   static constexpr std::uint64_t object_overhead_bytes = 256;
 
+  struct Lasting final : hosting::References {
+    explicit Lasting(Registry* counting) : registry(counting) {}
+    void retain(std::uint64_t id) override;
+    void release(std::uint64_t id) override;
+    Registry* registry;  // null once it is gone
+  };
+
   void destroy(Object& object);
   void drop(ObjectId id, std::uint64_t count);
 
+  const std::shared_ptr<Lasting> lasting_ = std::make_shared<Lasting>(this);
   const Limits& limits_;
   std::span<const Type* const> types_;
 

@@ -1,5 +1,7 @@
 #include "server/objects/manager.hpp"
 
+#include "server/objects/paging.hpp"
+
 namespace tandem::server {
 namespace {
 
@@ -57,7 +59,7 @@ Result<Written> Manager::on(Ops::Create, Turn& turn, std::string_view type_name,
   if (arguments.count() < create.op->parameters_min || arguments.count() > create.op->parameters_max)
     return Failure{Code::type_error, std::string(type_name) + ": " + std::string(create.op->signature) + ", " +
                                          std::to_string(arguments.count()) + " arguments given"};
-  Object& object = registry.adopt(type->make());
+  Object& object = registry.adopt(type->make(*type));
   wire::Buffer unused;  // create gives nothing
   Turn inner(turn, unused);
   wire::Reader at = arguments.rest();
@@ -183,6 +185,32 @@ Result<Written> Manager::on(Ops::Hold, Turn& turn, ItemsView references) {
   }
   turn.out().array(held.size());
   for (wire::Reference reference : held) turn.write(reference);
+  return Written{};
+}
+
+Result<Written> Manager::on(Ops::Contents, Turn& turn, std::int64_t id, std::optional<std::int64_t> cursor,
+                            std::optional<std::int64_t> limit) {
+  Result<std::uint64_t> most = page_limit(cursor.value_or(0), limit.value_or(1000));
+  if (!most) return std::move(most.failure());
+  const Object* object = id < 1 ? nullptr : turn.registry().find(static_cast<ObjectId>(id));
+  if (object == nullptr) return Failure{Code::object_gone, "object " + std::to_string(id) + " is gone, or never was"};
+  const bool keyed = object->keyed();
+  wire::Buffer page;
+  wire::Writer elements(page);
+  std::uint64_t count = 0;
+  bool references = false;
+  const auto next = object->show(static_cast<std::uint64_t>(cursor.value_or(0)), [&](ValueView key, ValueView element) {
+    if (keyed) elements.array(2);
+    if (keyed) elements.raw(key.bytes);
+    elements.raw(element.bytes);
+    references = references || key.references || element.references;
+    return ++count < *most && page.size() < page_bytes_max;
+  });
+  turn.out().array(3);
+  turn.out().integer(next ? static_cast<std::int64_t>(*next) : std::int64_t{-1});
+  turn.out().boolean(keyed);
+  turn.out().array(count);
+  turn.write({page.view(), references});
   return Written{};
 }
 

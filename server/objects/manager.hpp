@@ -23,6 +23,8 @@ class Manager final : public Object {
   Result<Written> on(Ops::WaitForChange, Turn&, Object& object, std::int64_t since,
                      std::optional<std::int64_t> limit_us);
   Result<Written> on(Ops::Hold, Turn&, ItemsView references);
+  Result<Written> on(Ops::Contents, Turn&, std::int64_t id, std::optional<std::int64_t> cursor,
+                     std::optional<std::int64_t> limit);
 
   const Type& type() const override;
   std::uint64_t size() const override { return 0; }

@@ -7,6 +7,7 @@ Every case is a change to a program that compiles. The unchanged program is comp
 "fail to compile" because of something else.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -39,7 +40,7 @@ const Type& door = type_of<Door>();
 }  // namespace tandem
 """
 
-# name, what is replaced, by what, and a part of the compiler's message
+# name, what is replaced, by what, and a part of the compiler's message; and maybe more that has to change with it
 CASES = [
     ("a handler is missing", "  Result<bool> on(Ops::Open, Turn&, std::int64_t width) { return width > 0; }\n", "", "on"),
     ("a handler takes another type", "std::int64_t width", "std::string_view width", "on"),
@@ -52,11 +53,88 @@ CASES = [
 ]
 
 
-def compile_program(compiler, root, text):
-    with tempfile.NamedTemporaryFile("w", suffix=".cpp") as source:
-        source.write(text)
-        source.flush()
-        return subprocess.run([compiler, "-std=c++20", "-fsyntax-only", f"-I{root}", f"-I{root}/include", source.name],
+# The same for a class of the user's own, and for its proxy.
+HOSTED_PROGRAM = """
+#include "tandem/hosted.hpp"
+#include "tandem/proxy/list.hpp"
+#include "tandem/proxy/proxy_of.hpp"
+#include "tandem/server.hpp"
+using namespace tandem::ops;
+struct DoorOps {
+  static constexpr std::string_view type = "door";
+  static constexpr std::uint8_t number = 128;
+  using Create = Op<0, "create()", Effect::writes, void()>;
+  using Open = Op<1, "open(width)", Effect::writes, Bool(Int)>;
+  using Close = Op<2, "close(gently=true)", Effect::frees, void(Optional<Bool>)>;
+  using Width = Op<3, "width()", Effect::reads, Int()>;
+  using All = OpList<Create, Open, Close, Width>;
+};
+class Door {
+ public:
+  using Ops = DoorOps;
+  void on(Ops::Create) {}
+  bool on(Ops::Open, int width) { return width > 0; }
+  void on(Ops::Close, std::optional<bool>) {}
+  int on(Ops::Width) const { return 0; }
+  std::vector<int> show() const { return {}; }
+  int size() const { return 0; }
+};
+struct DoorProxy : tandem::ProxyOf<DoorOps> {
+  using ProxyOf::ProxyOf;
+  bool open(int width) { return call<DoorOps::Open>(width); }
+};
+tandem::ServerOptions options{.types = {tandem::hosted<Door>()}};
+"""
+HOSTED_CASES = [
+    ("a handler is missing", "  bool on(Ops::Open, int width) { return width > 0; }\n", "", "a handler is missing"),
+    ("a handler is private", "  bool on(Ops::Open, int", " private: bool on(Ops::Open, int", "private"),
+    ("two handlers for one operation", "  void on(Ops::Create) {}", "  void on(Ops::Create) {}\n  void on(Ops::Create) const {}",
+     "a handler is missing"),
+    ("a handler takes another type", "int width) {", "std::string width) {", "the handler takes what"),
+    ("a handler takes no optional", "std::optional<bool>", "bool", "the handler takes what"),
+    ("a handler takes too little", "int width) { return width > 0; }", "int = 0, int = 0) { return true; }",
+     "one parameter for each"),
+    ("a handler may change its argument", "int width) {", "int& width) {", "by value or by const reference"),
+    ("a handler takes a proxy", "Bool(Int)>;", "Bool(Any)>;", "take and give HeldValue",
+     ("on(Ops::Open, int width) { return width > 0; }", "on(Ops::Open, const tandem::List<int>&) { return true; }")),
+    ("a handler gives another type", "bool on(Ops::Open, int width) { return width > 0; }",
+     "std::string on(Ops::Open, int) { return {}; }", "the handler gives what"),
+    ("a handler that reads is not const", "int on(Ops::Width) const", "int on(Ops::Width)", "is a const member function"),
+    ("an operation waits", "Effect::frees", "Effect::waits", "a handler answers at once"),
+    ("a number stands twice", "Op<2, \"close", "Op<1, \"close", "stands twice"),
+    ("a name stands twice", "\"width()\"", "\"open()\"", "stands twice"),
+    ("a number of tandem's own", "number = 128", "number = 127", "tandem's own"),
+    ("a name that is none", "\"door\"", "\"front door\"", "a type's name"),
+    ("Create is not in the list", "OpList<Create, Open", "OpList<Open", "operation 0 is Create"),
+    ("Create gives something", "\"create()\", Effect::writes, void()", "\"create()\", Effect::writes, Int()",
+     "it writes and gives nothing", ("void on(Ops::Create) {}", "int on(Ops::Create) { return 0; }")),
+    ("no default constructor", "  using Ops = DoorOps;", "  using Ops = DoorOps;\n  explicit Door(int) {}",
+     "default-constructible"),
+    ("what is shown has no codec", "std::vector<int> show() const { return {}; }", "Door show() const { return *this; }",
+     "show() gives a type that has a codec"),
+    ("elements are shown without a size", "  int size() const { return 0; }\n", "", "has a size()"),
+    ("a proxy calls another type's operation", "call<DoorOps::Open>(width)", "call<tandem::ops::List::Append>(width)",
+     "another type's operation"),
+    ("a proxy forgets an argument", "call<DoorOps::Open>(width)", "call<DoorOps::Open>()", "one argument for each parameter"),
+]
+
+
+class Compiler:
+    """Compiles variants of one program, whose headers are compiled once."""
+
+    def __init__(self, command, root, folder, program):
+        self.command = [command, "-std=c++20", f"-I{root}", f"-I{root}/include"]
+        lines = program.splitlines()
+        self.header = os.path.join(folder, "headers.hpp")
+        self.source = os.path.join(folder, "program.cpp")
+        with open(self.header, "w") as header:
+            header.write("\n".join(line for line in lines if line.startswith("#include")) + "\n")
+        subprocess.run(self.command + ["-x", "c++-header", self.header, "-o", self.header + ".gch"], check=True)
+
+    def run(self, program):
+        with open(self.source, "w") as source:
+            source.write("\n".join("" if line.startswith("#include") else line for line in program.splitlines()))
+        return subprocess.run(self.command + ["-fsyntax-only", "-include", self.header, self.source],
                               capture_output=True, text=True)
 
 
@@ -68,24 +146,36 @@ def show_declaration(root):
     return declaration
 
 
-def main():
-    compiler, root = sys.argv[1:]
-    good = PROGRAM % {"show": show_declaration(root)}
+def failures_of(command, root, good, cases):
+    with tempfile.TemporaryDirectory() as folder:
+        return failures_of_cases(Compiler(command, root, folder, good), good, cases)
+
+
+def failures_of_cases(compiler, good, cases):
     failures = []
-    result = compile_program(compiler, root, good)
+    result = compiler.run(good)
     if result.returncode != 0:
-        sys.exit("the program without a mistake does not compile:\n" + result.stderr)
-    for name, old, new, message in CASES:
-        if old not in good:
-            failures.append(f"{name}: the text to change is not in the program")
-            continue
-        result = compile_program(compiler, root, good.replace(old, new))
+        return ["the program without a mistake does not compile:\n" + result.stderr]
+    for name, old, new, message, *more in cases:
+        program = good
+        for before, after in [(old, new), *more]:
+            if before not in program:
+                failures.append(f"{name}: the text to change is not in the program")
+            program = program.replace(before, after)
+        result = compiler.run(program)
         if result.returncode == 0:
             failures.append(f"{name}: it compiles")
         elif message not in result.stderr:
             failures.append(f"{name}: the compiler does not say {message!r}:\n{result.stderr[:2000]}")
         else:
             print(f"refused as it should be: {name}")
+    return failures
+
+
+def main():
+    command, root = sys.argv[1:]
+    failures = failures_of(command, root, PROGRAM % {"show": show_declaration(root)}, CASES)
+    failures += failures_of(command, root, HOSTED_PROGRAM, HOSTED_CASES)
     if failures:
         sys.exit("\n".join(failures))
 

@@ -1,5 +1,5 @@
 // outside TANDEMD: shares a dict through a private manager, which must be the installed TANDEMD, and through
-// a manager inside this process. Prints what it shared; ends with 1 if that is not what it should be.
+// a manager inside this process, which also hosts a type of the program's own. Prints what it shared; ends with 1 if that is not what it should be.
 
 #include <unistd.h>
 
@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iostream>
 #include <string>
+#include <tandem/hosted.hpp>
 #include <tandem/server.hpp>
 #include <tandem/tandem.hpp>
 
@@ -20,6 +21,24 @@ std::filesystem::path program_of_child() {
   children >> child;
   return std::filesystem::read_symlink("/proc/" + child + "/exe");
 }
+
+struct GreeterOps {
+  static constexpr std::string_view type = "greeter";
+  static constexpr std::uint8_t number = 128;
+  using Create = tandem::ops::Op<0, "create()", tandem::ops::Effect::writes, void()>;
+  using Greet = tandem::ops::Op<1, "greet(name)", tandem::ops::Effect::reads, tandem::ops::Text(tandem::ops::Text)>;
+  using All = tandem::ops::OpList<Create, Greet>;
+};
+class Greeter {
+ public:
+  using Ops = GreeterOps;
+  void on(Ops::Create) {}
+  std::string on(Ops::Greet, const std::string& name) const { return "Hello, " + name + "!"; }
+};
+struct GreeterProxy : tandem::ProxyOf<GreeterOps> {
+  using ProxyOf::ProxyOf;
+  std::string greet(const std::string& name) const { return call<GreeterOps::Greet>(name); }
+};
 
 /// The same few lines for every manager.
 bool share(tandem::Manager& manager, const std::string& who) {
@@ -39,9 +58,11 @@ int main(int argc, char** argv) {
   std::cout << "started " << started << '\n';
   bool good = share(manager, "private manager") && started == std::filesystem::canonical(argv[1]);
 
-  tandem::Server server({.listen = {"unix:@tandem-outside-" + std::to_string(getpid())}});
+  tandem::Server server({.listen = {"unix:@tandem-outside-" + std::to_string(getpid())},
+                         .types = {tandem::hosted<Greeter>()}});
   server.start();
   tandem::Manager attached(server.addresses().front());
   good = share(attached, "embedded manager") && good;
+  good = attached.create<GreeterProxy>().greet("Alice") == "Hello, Alice!" && good;
   return good ? 0 : 1;
 }

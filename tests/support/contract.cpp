@@ -12,7 +12,8 @@ namespace {
 
 class DirectHost final : public Host {
  public:
-  explicit DirectHost(const Limits& limits) : engine_(std::make_shared<EngineHost>(filled(limits))) {}
+  DirectHost(const Limits& limits, const std::vector<HostedType>& types)
+      : engine_(std::make_shared<EngineHost>(filled(limits), types)) {}
   Manager connect() override { return Manager(std::make_unique<EngineConnector>(engine_), Options{}); }
   const EngineHost* engine() const override { return engine_.get(); }
 
@@ -26,8 +27,9 @@ class DirectHost final : public Host {
 
 class ServerHost final : public Host {
  public:
-  ServerHost(const Limits& limits, const std::string& address, const std::string& authkey)
-      : authkey_(authkey), server_(options(limits, address, authkey)) {
+  ServerHost(const Limits& limits, const std::vector<HostedType>& types, const std::string& address,
+             const std::string& authkey)
+      : authkey_(authkey), server_(options(limits, types, address, authkey)) {
     server_.start();
   }
   Manager connect() override {
@@ -36,11 +38,13 @@ class ServerHost final : public Host {
   }
 
  private:
-  static ServerOptions options(const Limits& limits, const std::string& address, const std::string& authkey) {
+  static ServerOptions options(const Limits& limits, const std::vector<HostedType>& types, const std::string& address,
+                               const std::string& authkey) {
     ServerOptions options;
     if (!address.empty()) options.listen = {address};
     options.authkey = authkey;
     options.limits = limits;
+    options.types = types;
     return options;
   }
 
@@ -72,18 +76,18 @@ std::string_view name_of(Reach reach) {
   return "?";
 }
 
-std::unique_ptr<Host> make_host(Reach reach, const Limits& limits) {
+std::unique_ptr<Host> make_host(Reach reach, const Limits& limits, const std::vector<HostedType>& types) {
   switch (reach) {
-    case Reach::engine: return std::make_unique<DirectHost>(limits);
-    case Reach::in_process: return std::make_unique<ServerHost>(limits, "", "");
-    case Reach::unix_socket: return std::make_unique<ServerHost>(limits, unix_address(&limits), "");
-    case Reach::tcp: return std::make_unique<ServerHost>(limits, "tcp://127.0.0.1:0", "a key for this test");
+    case Reach::engine: return std::make_unique<DirectHost>(limits, types);
+    case Reach::in_process: return std::make_unique<ServerHost>(limits, types, "", "");
+    case Reach::unix_socket: return std::make_unique<ServerHost>(limits, types, unix_address(&limits), "");
+    case Reach::tcp: return std::make_unique<ServerHost>(limits, types, "tcp://127.0.0.1:0", "a key for this test");
   }
   return nullptr;
 }
 
 void ContractTest::SetUp() {
-  host_ = make_host(GetParam(), limits());
+  host_ = make_host(GetParam(), limits(), types());
   manager_.emplace(host_->connect());
 }
 

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tandem/hosted/type.hpp"
 #include "tandem/limits.hpp"
 #include "tandem/manager.hpp"
 
@@ -38,12 +39,14 @@ class Host {
   virtual const EngineHost* engine() const { return nullptr; }
 };
 
-std::unique_ptr<Host> make_host(Reach reach, const Limits& limits);
+std::unique_ptr<Host> make_host(Reach reach, const Limits& limits, const std::vector<HostedType>& types = {});
 
 class ContractTest : public ::testing::TestWithParam<Reach> {
  protected:
   /// For suites that need other limits than the defaults.
   virtual Limits limits() const { return {}; }
+  /// For suites of hosted types that are not tandem's.
+  virtual std::vector<HostedType> types() const { return {}; }
 
   void SetUp() override;
   /// Everything a test made must be gone, named objects apart.

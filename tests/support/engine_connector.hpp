@@ -15,7 +15,7 @@
 
 #include "client/connector.hpp"
 #include "server/engine/engine.hpp"
-#include "server/objects/all.hpp"
+#include "server/objects/custom.hpp"
 #include "tandem/json.hpp"
 #include "tandem/ops/manager.hpp"
 #include "tandem/wire/frame.hpp"
@@ -35,8 +35,8 @@ class Answered {
 /// tells the engine the time when a limit has run out.
 class EngineHost {
  public:
-  explicit EngineHost(const Limits& limits)
-      : limits_(limits), engine_(limits_, facts(), server::hosted_types()) {}
+  explicit EngineHost(const Limits& limits, const std::vector<HostedType>& types = {})
+      : limits_(limits), types_(types), engine_(limits_, facts(), types_.all()) {}
 
   const Limits& limits() const { return limits_; }
   /// Tells apart all engines there are at once.
@@ -154,13 +154,14 @@ class EngineHost {
     bool is_new = false;
     if (call.object != ops::Manager::id || call.op != ops::Manager::Create::description.number) return;
     if (reply.array(count) && reply.reference(made) && reply.boolean(is_new) && is_new)
-      called_.insert(std::string(hosted_type_name(made.type)) + ".create");
+      called_.insert(std::string(engine_.registry().find(made.id)->type().name) + ".create");
   }
   static std::string name_of(const server::Engine::Operation& operation) {
     return std::string(operation.type->name) + "." + std::string(operation.op->name);
   }
 
   const Limits limits_;
+  const server::HostedTypes types_;
   mutable std::mutex mutex_;
   server::Engine engine_;
   std::uint64_t last_session_ = 0;

@@ -7,8 +7,8 @@
 //   Bool, Int, Text  bool; an integer; text
 //   Bytes            Bytes, RawElements
 //   Reference        a proxy
-//   Items            items_of<T>(range or proxy), arguments_of<Op>(…)
-//   Entries          entries_of<K, V>(range or proxy)
+//   Items            a range or proxy, items_of<T>(range or proxy), arguments_of<Op>(…)
+//   Entries          a range of pairs or proxy, entries_of<K, V>(range or proxy)
 //   Maybe            nullopt, optional<T>, Present
 //   Optional<T>      nullopt, what T takes, an optional of that
 
@@ -96,6 +96,26 @@ struct Parameter<ops::Reference> {
     requires is_proxy<P>
   static void encode(Encoder& to, const P& proxy) {
     Codec<P>::encode(to, proxy);
+  }
+};
+template <>
+struct Parameter<ops::Items> {
+  template <class R>
+  static void encode(Encoder& to, const R& range) {
+    if constexpr (is_proxy<R> || Untyped<R>) items_of<R>(range).encode(to);
+    else items_of<std::ranges::range_value_t<const R>>(range).encode(to);
+  }
+};
+template <>
+struct Parameter<ops::Entries> {
+  template <class R>
+  static void encode(Encoder& to, const R& range) {
+    if constexpr (is_proxy<R> || Untyped<R>) {
+      entries_of<R, R>(range).encode(to);
+    } else {
+      using Entry = std::ranges::range_value_t<const R>;
+      entries_of<std::remove_const_t<typename Entry::first_type>, typename Entry::second_type>(range).encode(to);
+    }
   }
 };
 template <>

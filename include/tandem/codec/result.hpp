@@ -49,6 +49,7 @@ template <>
 struct ResultOf<ops::Reference, std::shared_ptr<RemoteObject>> {
   static std::shared_ptr<RemoteObject> decode(Decoder& from) {
     wire::Reference reference;
+    if (!from.connection) throw TypeError("a proxy is for clients of a manager; handlers take HeldValue");
     if (!from.reader.reference(reference)) throw_mismatch(from.reader, "a reference");
     return std::make_shared<RemoteObject>(from.connection, reference, true);
   }

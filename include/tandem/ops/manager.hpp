@@ -35,8 +35,13 @@ struct Manager {
   // be started comes to hold what it is told of.
   using Hold = Op<15, "hold(references)", Effect::reads, Items(Items)>;
 
-  using All =
-      OpList<Create, Get, Exists, Remove, Objects, Ping, Information, Release, Version, WaitForChange, Hold>;
+  // One page of what an object of whatever type shows of its contents: the cursor to go on from, -1 at the end; whether
+  // elements have keys; and the elements, each an array [key, element] if they have. For people, who may not know the type.
+  using Contents = Op<20, "contents(id, cursor=0, limit=1000)", Effect::reads,
+                      Tuple<Int, Bool, Items>(Int, Optional<Int>, Optional<Int>)>;
+
+  using All = OpList<Create, Get, Exists, Remove, Objects, Ping, Information, Release, Version, WaitForChange, Hold,
+                     Contents>;
 };
 
 }  // namespace tandem::ops

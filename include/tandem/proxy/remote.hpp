@@ -12,6 +12,10 @@
 #include "tandem/ops/op.hpp"
 #include "tandem/wire/msgpack.hpp"
 
+namespace tandem::hosting {
+struct ReferenceHolder;  // hosted/type.hpp
+}
+
 namespace tandem::client {
 
 class Connection;  // client/connection.hpp: one process's session with one manager
@@ -57,16 +61,19 @@ struct Encoder {
 /// it is decoded into a proxy.
 struct Decoder {
   wire::Reader reader;
-  ConnectionPtr connection;      // null: no proxies can be decoded
-  Takeover* takeover = nullptr;  // not null: arguments of this process
+  ConnectionPtr connection;                    // null: no proxies can be decoded
+  Takeover* takeover = nullptr;                // not null: arguments of this process
+  hosting::ReferenceHolder* holder = nullptr;  // in a manager's own handlers: for values that hold references
 };
 
 /// One request and its reply. Holds a channel of this thread from construction to destruction, so that code run while
 /// arguments are encoded or the result is decoded (a user's to_json, say) may make calls of its own.
 class Call {
  public:
-  /// Opens a channel where this thread has none. Throws ConnectionError.
-  Call(const RemoteObject& object, const ops::OpDescription& op, std::size_t argument_count);
+  /// Opens a channel where this thread has none. Throws ConnectionError. `type_name` is for error texts, and needed for
+  /// types that the library does not know; it must outlive the call.
+  Call(const RemoteObject& object, const ops::OpDescription& op, std::size_t argument_count,
+       std::string_view type_name = {});
   ~Call();
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
@@ -86,6 +93,7 @@ class Call {
 
   const RemoteObject& object_;
   const ops::OpDescription& op_;
+  std::string_view type_name_;
   Channel* channel_;
   Encoder encoder_;
   Decoder decoder_;
