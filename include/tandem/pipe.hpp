@@ -20,7 +20,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <ranges>
 #include <span>
 #include <string_view>
 #include <type_traits>
@@ -111,14 +110,15 @@ struct Codec<Connection> {
 
 namespace client {
 
-/// The descriptors of the ends that an argument is, or is a range of.
+using End = tandem::Connection;  // Connection alone means another class here
+
+/// The descriptors of the ends that an argument is, or is a container of.
 template <class A>
 void append_pipe_ends(const A& argument, std::vector<int>& ends) {
-  if constexpr (std::same_as<A, Connection>) {
+  if constexpr (std::same_as<A, End>) {
     if (!argument.closed()) ends.push_back(argument.fileno());
-  } else if constexpr (std::ranges::input_range<const A>) {
-    if constexpr (std::same_as<std::ranges::range_value_t<const A>, Connection>)
-      for (const Connection& each : argument) append_pipe_ends(each, ends);
+  } else if constexpr (requires { requires std::same_as<typename A::value_type, End>; }) {
+    for (const End& each : argument) append_pipe_ends(each, ends);
   }
 }
 

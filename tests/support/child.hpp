@@ -12,7 +12,9 @@
 #include <array>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <functional>
+#include <iterator>
 #include <string>
 
 namespace tandem::test {
@@ -84,6 +86,12 @@ class Child {
  private:
   pid_t pid_;
 };
+
+/// How many descriptors this process has open.
+inline std::size_t open_descriptors() {
+  const std::filesystem::directory_iterator all("/proc/self/fd");
+  return static_cast<std::size_t>(std::distance(begin(all), end(all))) - 1;  // not the one that reads them
+}
 
 /// A process that need not be a child of ours. Made while it is known to live.
 class Watched {

@@ -142,9 +142,10 @@ class Value : public Container {
     return static_cast<T>(fetch_xor(operand) ^ operand);
   }
 
-  template <class U>
+  // Only for a Value itself: looked at for iterators over Values too, it would ask for itself without end.
+  template <std::same_as<Value> Self, class U>
     requires(!std::derived_from<U, Proxy>) && requires(const T& v, const U& u) { v == u; }
-  friend bool operator==(const Value& value, const U& other) {
+  friend bool operator==(const Self& value, const U& other) {
     return value.load() == other;
   }
   /// As the value prints itself; JSON and types that cannot print are shown as to_text() shows them.
