@@ -70,10 +70,14 @@ std::vector<ProcessStatePtr> Family::children() {
       running.push_back(child);
       continue;
     }
-    std::lock_guard lock(mutex_);
-    std::erase(children_, child);
+    forget(child);
   }
   return running;
+}
+
+void Family::forget(const ProcessStatePtr& child) {
+  std::lock_guard lock(mutex_);
+  std::erase(children_, child);
 }
 
 void Family::name(ProcessState& child) {

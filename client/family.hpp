@@ -26,6 +26,8 @@ class Family final : private ForkListener {
   ProcessStatePtr parent() const;  // null: none that is known
   /// The children that have not ended; those that have are waited for.
   std::vector<ProcessStatePtr> children();
+  /// One that has ended, and that nobody asks for any more.
+  void forget(const ProcessStatePtr& child);
 
   /// Gives it its number, and a name if it has none.
   void name(ProcessState& child);

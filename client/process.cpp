@@ -122,7 +122,9 @@ Process::~Process() {
 /// What becomes of a child that nobody has a Process for any more.
 void Process::leave() noexcept {
   if (!state_ || state_->relation != Relation::child || state_->pid == 0 || state_->owner != getpid()) return;
-  if (!state_->daemon) state_->wait(std::nullopt);
+  std::optional<std::chrono::milliseconds> limit;
+  if (state_->daemon) limit = std::chrono::milliseconds{0};
+  if (state_->wait(limit)) Family::of_this_process().forget(state_);
 }
 
 void Process::set_name(std::string name) {
