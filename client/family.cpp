@@ -92,8 +92,10 @@ void Family::name(ProcessState& child) {
 
 // ---- starting ---------------------------------------------------------------------------------------------
 
-Family::Starting::Starting(Family& family, ProcessStatePtr child) : family_(family), child_(std::move(child)) {
-  if (family_.self()->daemon) throw ValueError("a daemon cannot have children: nobody would wait for them or end them");
+Family::Starting::Starting(Family& family, ProcessStatePtr child)
+    : family_(family), child_(std::move(child)) {
+  if (family_.self()->daemon)
+    throw ValueError("a daemon cannot have children: nobody would wait for them or end them");
   family_.children();  // nothing of those that have ended is left behind
   std::lock_guard lock(family_.mutex_);
   child_->owner = getpid();
@@ -162,8 +164,8 @@ void Family::become(ProcessStatePtr child) noexcept {
   if (self_->daemon) hold_lifeline(self_->lifeline_in_child.exchange(-1));
 }
 
-void Family::become(const std::string& name, const std::string& parent_name, pid_t parent_pid, int parent_pidfd,
-                    int lifeline) {
+void Family::become(const std::string& name, const std::string& parent_name, pid_t parent_pid,
+                    int parent_pidfd, int lifeline) {
   self_->name = name;
   self_->daemon = lifeline >= 0;
   set_parent(parent_name, parent_pid, parent_pidfd);

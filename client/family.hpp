@@ -53,7 +53,8 @@ class Family final : private ForkListener {
   /// In a forked child: `child` is what this process is now.
   void become(ProcessStatePtr child) noexcept;
   /// In a spawned process. The descriptors are taken over; lifeline -1: no daemon.
-  void become(const std::string& name, const std::string& parent_name, pid_t parent_pid, int parent_pidfd, int lifeline);
+  void become(const std::string& name, const std::string& parent_name, pid_t parent_pid, int parent_pidfd,
+              int lifeline);
 
   /// Sends daemons SIGTERM, and a second later SIGKILL; then waits for all others.
   void end_children() noexcept;

@@ -181,7 +181,8 @@ Function Function::find(std::string_view id) {
 
 void Functions::add(std::string_view name, Function function) {
   if (name.empty() || name.starts_with('@'))
-    throw ValueError("\"" + std::string(name) + "\" is no name for a function: names are not empty and without '@'");
+    throw ValueError("\"" + std::string(name) +
+                     "\" is no name for a function: names are not empty and without '@'");
   if (!by_name_.emplace(name, function).second)
     throw ValueError("two functions are named \"" + std::string(name) + "\"");
 }
@@ -209,8 +210,8 @@ void decode_argument_count(Decoder& from, std::size_t expected) {
   std::uint32_t count = 0;
   if (!from.reader.array(count)) throw_mismatch(from.reader, "an array of arguments");
   if (count != expected)
-    throw TypeError("the function takes " + std::to_string(expected) + " arguments, " + std::to_string(count) +
-                    " are given");
+    throw TypeError("the function takes " + std::to_string(expected) + " arguments, " +
+                    std::to_string(count) + " are given");
 }
 
 }  // namespace client

@@ -116,7 +116,8 @@ std::size_t Handover::add_descriptor(const std::function<int()>& make, const cha
   std::atomic<int>& place = descriptors_.emplace_back(none);
   place = make();
   if (place == none)
-    throw std::system_error(errno, std::generic_category(), std::string("a process cannot be started: no ") + what);
+    throw std::system_error(errno, std::generic_category(),
+                            std::string("a process cannot be started: no ") + what);
   return descriptors_.size() - 1;
 }
 
@@ -219,8 +220,10 @@ int Takeover::take_descriptor(std::size_t index) {
 // ---- an argument's manager --------------------------------------------------------------------------------
 
 void encode_with_manager(Encoder& to, Encoder& argument, wire::Bytes value) {
-  if (argument.connection == nullptr) to.writer.nil();
-  else to.writer.unsigned_integer(to.handover->index_of(*argument.connection));
+  if (argument.connection == nullptr)
+    to.writer.nil();
+  else
+    to.writer.unsigned_integer(to.handover->index_of(*argument.connection));
   to.writer.raw(value);
 }
 

@@ -59,7 +59,7 @@ class Handover final : private ForkListener {
   void after_fork_in_parent() noexcept override { adding_.open(); }
   void after_fork_in_child() noexcept override;
 
-  Gate adding_;                               // passed while there is a descriptor that is not in the list yet
+  Gate adding_;  // passed while there is a descriptor that is not in the list yet
   std::deque<std::atomic<int>> descriptors_;  // -1: none yet
   std::vector<Manager> managers_;
 };

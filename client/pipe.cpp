@@ -39,7 +39,8 @@ class OpenEnds final : public client::ForkListener {
  public:
   OpenEnds() { client::listen_to_forks(*this); }
 
-  void open_pair(int (&sockets)[2], bool duplex, std::unique_ptr<PipeEnd>& first, std::unique_ptr<PipeEnd>& second) {
+  void open_pair(int (&sockets)[2], bool duplex, std::unique_ptr<PipeEnd>& first,
+                 std::unique_ptr<PipeEnd>& second) {
     std::lock_guard lock(mutex_);
     ends_.reserve(ends_.size() + 2);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0)
@@ -122,16 +123,19 @@ std::size_t receive_all(int descriptor, std::uint8_t* at, std::size_t wanted) {
     const ssize_t count = recv(descriptor, at + received, wanted - received, 0);
     // The other end was closed before it had received all that we sent.
     if (count == 0 || (count < 0 && errno == ECONNRESET)) break;
-    if (count > 0) received += static_cast<std::size_t>(count);
-    else if (errno == EAGAIN) wait_for(descriptor, POLLIN);
-    else if (errno != EINTR) throw ConnectionError("the pipe broke (" + text_of(errno) + ")");
+    if (count > 0)
+      received += static_cast<std::size_t>(count);
+    else if (errno == EAGAIN)
+      wait_for(descriptor, POLLIN);
+    else if (errno != EINTR)
+      throw ConnectionError("the pipe broke (" + text_of(errno) + ")");
   }
   return received;
 }
 
 [[noreturn]] void throw_broken_off(std::uint64_t length, std::uint64_t received) {
-  throw ConnectionError("the other end of the pipe was closed within a message: " + std::to_string(received) + " of " +
-                        std::to_string(length) + " bytes came");
+  throw ConnectionError("the other end of the pipe was closed within a message: " + std::to_string(received) +
+                        " of " + std::to_string(length) + " bytes came");
 }
 
 }  // namespace
@@ -189,7 +193,8 @@ bool Connection::closed() const noexcept {
 PipeEnd& Connection::end() const {
   if (!end_) throw ValueError("this end of the pipe is closed");
   if (end_->descriptor < 0)
-    throw ValueError("this end of the pipe is the parent's: a worker that is given ends as arguments has no others");
+    throw ValueError(
+        "this end of the pipe is the parent's: a worker that is given ends as arguments has no others");
   return *end_;
 }
 
@@ -241,8 +246,9 @@ wire::Bytes Connection::receive() {
   if (received < header_bytes) throw_broken_off(header_bytes, received);
   const auto length = wire::load_little<std::uint32_t>(header);
   if (length > message_bytes_max)
-    throw ProtocolError("what came over the pipe is no message: its length would be " + std::to_string(length) +
-                        ", and at most " + std::to_string(message_bytes_max) + " bytes are taken");
+    throw ProtocolError("what came over the pipe is no message: its length would be " +
+                        std::to_string(length) + ", and at most " + std::to_string(message_bytes_max) +
+                        " bytes are taken");
   while (end.message.size() < length) {
     const std::size_t before = end.message.size();
     const std::size_t part = std::min<std::size_t>(length - before, std::max(before, first_bytes_max));

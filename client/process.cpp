@@ -54,7 +54,8 @@ ProcessState& other(ProcessState& process) {
 }
 
 ProcessState& child(ProcessState& process) {
-  if (process.relation != Relation::child) throw ValueError("process " + process.name + " is not this one's child");
+  if (process.relation != Relation::child)
+    throw ValueError("process " + process.name + " is not this one's child");
   return other(process);
 }
 
@@ -152,10 +153,13 @@ void Process::run() {
 void Process::start() {
   if (state().relation != Relation::child || state().pid != 0)
     throw ValueError("process " + name() + " was started before");
-  if (!task_ && typeid(*this) == typeid(Process)) throw ValueError("a Process without a callable has nothing to run");
+  if (!task_ && typeid(*this) == typeid(Process))
+    throw ValueError("a Process without a callable has nothing to run");
   Family::of_this_process().name(*state_);
-  if (task_ && task_->function()) client::spawn(state_, *task_);
-  else fork_child();
+  if (task_ && task_->function())
+    client::spawn(state_, *task_);
+  else
+    fork_child();
   task_.reset();
 }
 

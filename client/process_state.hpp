@@ -44,7 +44,7 @@ struct ProcessState {
   std::atomic<pid_t> pid{0};    // 0: not started
   std::atomic<pid_t> owner{0};  // the process to which it is what `relation` says
   // A daemon's. Whoever closes one puts -1 here first, so that a fork in that moment closes nothing in its child.
-  std::atomic<int> lifeline{-1};         // its parent's end: when this closes, the system kills it
+  std::atomic<int> lifeline{-1};  // its parent's end: when this closes, the system kills it
   std::atomic<int> lifeline_in_child{-1};
 
   std::optional<int> exit_code();

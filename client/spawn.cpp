@@ -78,7 +78,8 @@ std::vector<std::string> own_arguments() {
   std::ifstream file("/proc/self/cmdline", std::ios::binary);
   const std::string all{std::istreambuf_iterator<char>(file), {}};
   std::vector<std::string> arguments;
-  for (std::size_t at = 0; at < all.size(); at += arguments.back().size() + 1) arguments.emplace_back(all.c_str() + at);
+  for (std::size_t at = 0; at < all.size(); at += arguments.back().size() + 1)
+    arguments.emplace_back(all.c_str() + at);
   if (arguments.empty()) arguments.emplace_back("tandem");
   return arguments;
 }
@@ -113,8 +114,8 @@ pid_t run_program_anew(Handover& handover) {
   std::vector<std::string> arguments = own_arguments();
   std::vector<std::string> environment = environment_of_child(descriptors.size());
   pid_t pid = -1;
-  const int error = posix_spawn(&pid, "/proc/self/exe", &plan.actions, &plan.attributes, pointers_to(arguments).data(),
-                                pointers_to(environment).data());
+  const int error = posix_spawn(&pid, "/proc/self/exe", &plan.actions, &plan.attributes,
+                                pointers_to(arguments).data(), pointers_to(environment).data());
   if (error != 0) throw std::system_error(error, std::generic_category(), "cannot run this program anew");
   return pid;
 }
@@ -124,8 +125,8 @@ pid_t run_program_anew(Handover& handover) {
 void spawn(const ProcessStatePtr& child, const Task& task) {
   if (!main_is_prepared())
     throw ValueError(
-        "Process::spawn() runs this program anew, so its main() has to begin with tandem::run_spawned(), which runs the "
-        "function in the new process");
+        "Process::spawn() runs this program anew, so its main() has to begin with tandem::run_spawned(), "
+        "which runs the function in the new process");
   flush_output();
   Family::Starting starting(Family::of_this_process(), child);
   Handover handover;

@@ -7,10 +7,12 @@
 
 namespace tandem {
 
-std::vector<std::size_t> wait(std::span<const Waitable> things, std::optional<std::chrono::milliseconds> limit) {
+std::vector<std::size_t> wait(std::span<const Waitable> things,
+                              std::optional<std::chrono::milliseconds> limit) {
   std::vector<pollfd> wanted;
   for (const Waitable& each : things) {
-    if (each.descriptor() < 0) throw ValueError("cannot wait for descriptor " + std::to_string(each.descriptor()));
+    if (each.descriptor() < 0)
+      throw ValueError("cannot wait for descriptor " + std::to_string(each.descriptor()));
     wanted.push_back({each.descriptor(), POLLIN, 0});
   }
   std::vector<std::size_t> ready;

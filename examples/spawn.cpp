@@ -7,8 +7,10 @@
 void count_words(int part, const std::string& text, tandem::Dict<std::string, int> counts) {
   std::string word;
   for (char c : text + " ") {
-    if (c != ' ') word += c;
-    else if (!word.empty()) counts[std::exchange(word, "")] += 1;
+    if (c != ' ')
+      word += c;
+    else if (!word.empty())
+      counts[std::exchange(word, "")] += 1;
   }
   std::cout << "part " + std::to_string(part) + " is counted\n" << std::flush;
 }
@@ -22,7 +24,8 @@ int main() {
 
   std::vector<std::jthread> threads;
   for (int n = 0; n < 3; ++n)
-    threads.emplace_back([&, n] { tandem::Process::spawn({.name = "counter"}, count_words, n, parts[n], counts).join(); });
+    threads.emplace_back(
+        [&, n] { tandem::Process::spawn({.name = "counter"}, count_words, n, parts[n], counts).join(); });
   for (auto& thread : threads) thread.join();
 
   std::cout << counts << '\n';

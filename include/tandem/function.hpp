@@ -98,7 +98,8 @@ class Function {
     typename Traits::Pointer pointer = +function;
     function_ = reinterpret_cast<Code>(pointer);
     invoker_ = invoker_of(pointer);
-    static_assert(Traits::takes_values, "a parameter is a value or a const reference: the caller's own is elsewhere");
+    static_assert(Traits::takes_values,
+                  "a parameter is a value or a const reference: the caller's own is elsewhere");
     static_assert(Traits::can_be_decoded,
                   "a parameter's type has a Codec and owns what it holds: std::string, not const char*");
   }

@@ -85,7 +85,8 @@ class Connection {
   static T recv_as(wire::Bytes message) {
     Decoder from{wire::Reader(message), nullptr};
     T value = Codec<T>::decode(from);
-    if (!from.reader.at_end()) throw TypeError("asked for " + client::name_of_type<T>() + ", found more than one value");
+    if (!from.reader.at_end())
+      throw TypeError("asked for " + client::name_of_type<T>() + ", found more than one value");
     return value;
   }
 

@@ -78,7 +78,8 @@ class CallableTask : public Task {
   template <class... From>
   explicit CallableTask(std::in_place_t, From&&... from) : parts_(std::forward<From>(from)...) {}
   void run() override {
-    std::apply([](F& function, A&... arguments) { std::invoke(std::move(function), std::move(arguments)...); }, parts_);
+    std::apply(
+        [](F& function, A&... arguments) { std::invoke(std::move(function), std::move(arguments)...); }, parts_);
   }
   std::vector<int> pipe_ends() const override {
     std::vector<int> ends;
@@ -151,9 +152,12 @@ class ProcessHandle {
 class Process : public ProcessHandle {
  public:
   struct Options {
-    std::string name{};     // empty: "Process-1", "Process-2", … in the order of starting; within "Process-1" "Process-1:1", …
-    bool daemon = false;    // it is not waited for, and ends with this process at the latest; it cannot have children
-    bool deferred = false;  // start() is to start it
+    // Empty: "Process-1", "Process-2", … in the order of starting; within "Process-1" "Process-1:1", …
+    std::string name{};
+    // It is not waited for, and ends with this process at the latest; it cannot have children.
+    bool daemon = false;
+    // Not before start().
+    bool deferred = false;
   };
 
   /// Nothing to run: for subclasses, or to be moved into.
@@ -185,8 +189,8 @@ class Process : public ProcessHandle {
   template <client::PlainFunction F, class... A>
     requires client::can_call<F, std::decay_t<A>...>
   static Process spawn(const Options& options, F function, A&&... arguments) {
-    return {options, std::make_unique<client::FunctionTask<F, std::decay_t<A>...>>(std::in_place, function,
-                                                                                  std::forward<A>(arguments)...)};
+    return {options, std::make_unique<client::FunctionTask<F, std::decay_t<A>...>>(
+                         std::in_place, function, std::forward<A>(arguments)...)};
   }
 
   Process(Process&&) noexcept = default;

@@ -36,14 +36,16 @@ class Waitable {
 /// Waits until one of the things is ready, at most so long (nullopt: for ever). Gives the indexes of those that are, in
 /// their order; none when the time ran out. With nothing to wait for it returns at once. ValueError: a descriptor is not
 /// open.
-std::vector<std::size_t> wait(std::span<const Waitable> things, std::optional<std::chrono::milliseconds> limit = {});
-inline std::vector<std::size_t> wait(std::initializer_list<Waitable> things, std::optional<std::chrono::milliseconds> limit = {}) {
+std::vector<std::size_t> wait(std::span<const Waitable> things,
+                              std::optional<std::chrono::milliseconds> limit = {});
+inline std::vector<std::size_t> wait(std::initializer_list<Waitable> things,
+                                     std::optional<std::chrono::milliseconds> limit = {}) {
   return wait(std::span(things.begin(), things.size()), limit);
 }
 /// A range of connections, processes or descriptors.
 template <std::ranges::input_range R>
-  requires std::convertible_to<std::ranges::range_reference_t<const R>, Waitable>
-std::vector<std::size_t> wait(const R& things, std::optional<std::chrono::milliseconds> limit = {}) {
+requires std::convertible_to<std::ranges::range_reference_t<const R>, Waitable> std::vector<std::size_t> wait(
+    const R& things, std::optional<std::chrono::milliseconds> limit = {}) {
   std::vector<Waitable> all;
   for (const auto& each : things) all.emplace_back(each);
   return wait(std::span<const Waitable>(all), limit);

@@ -17,19 +17,27 @@ using nlohmann::json;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-double area(double width, double height) { return width * height; }
-double sum(double a, double b) { return a + b; }
+double area(double width, double height) {
+  return width * height;
+}
+double sum(double a, double b) {
+  return a + b;
+}
 std::string joined(const std::vector<std::string>& words, std::string between) {
   std::string all;
   for (const std::string& word : words) all += (all.empty() ? "" : between) + word;
   return all;
 }
 void nothing() {}
-int never_throws(int n) noexcept { return -n; }
+int never_throws(int n) noexcept {
+  return -n;
+}
 struct Unwritable {
   int n;
 };
-Unwritable gives_unwritable() { return {1}; }
+Unwritable gives_unwritable() {
+  return {1};
+}
 
 /// What the function gives for these arguments, which are encoded as another process would.
 template <class R, class F, class... A>
@@ -102,10 +110,10 @@ TEST(Function, IdsOfOthersAreNotFound) {
   const std::string offsets = id.substr(id.find('+'));
   EXPECT_THROW(Function::find("@0123456789abcdef" + offsets), NotFound);
   EXPECT_THROW(Function::find("@" + offsets), NotFound);
-  for (const std::string& bad :
-       {std::string(), std::string("area"), std::string("@"), "@" + build, "@" + build + "+", "@" + build + "+1",
-        "@" + build + "+zz+1", id + "+1", id + " ", "@" + build + "+ffffffffffffffff+ffffffffffffffff",
-        "@" + build + "+1ffffffffffffffff+1", "@" + build + "+0+0"})
+  for (const std::string& bad : {std::string(), std::string("area"), std::string("@"), "@" + build,
+                                 "@" + build + "+", "@" + build + "+1", "@" + build + "+zz+1", id + "+1",
+                                 id + " ", "@" + build + "+ffffffffffffffff+ffffffffffffffff",
+                                 "@" + build + "+1ffffffffffffffff+1", "@" + build + "+0+0"})
     EXPECT_THROW(Function::find(bad), ValueError) << bad;
 }
 

@@ -32,7 +32,9 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t many_bytes = std::size_t{48} << 20;
 
-std::string text_of(const Bytes& bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+std::string text_of(const Bytes& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
 /// What stands on the socket, whatever it means.
 void write_raw(const Connection& end, std::string_view bytes) {
@@ -219,8 +221,8 @@ TEST(PipeFaults, AnnouncedMemoryIsNotTaken) {
 }
 
 TEST(PipeFaults, AMessageThatBreaksOff) {
-  for (std::string_view begun : {std::string_view("\x05"), std::string_view("\x05\0\0\0", 4),
-                                 std::string_view("\x05\0\0\0abc", 7)}) {
+  for (std::string_view begun :
+       {std::string_view("\x05"), std::string_view("\x05\0\0\0", 4), std::string_view("\x05\0\0\0abc", 7)}) {
     auto [a, b] = Pipe();
     a.send(1);
     write_raw(a, begun);
@@ -373,7 +375,8 @@ TEST(PipeProcesses, SeveralEndsInOneArgument) {
 
 TEST(PipeProcesses, ADeferredWorkerTakesItsEndWhenItStarts) {
   auto [here, there] = Pipe();
-  Process child({.deferred = true}, [](Connection end) { end.send(getpid()); }, std::move(there));
+  Process child(
+      {.deferred = true}, [](Connection end) { end.send(getpid()); }, std::move(there));
   EXPECT_FALSE(here.poll());
   child.start();
   EXPECT_EQ(here.recv<pid_t>(), child.pid());

@@ -44,7 +44,8 @@ void wait_until_empty(const Manager& manager) {
 
 // ---- what runs ----------------------------------------------------------------------------------------------
 
-void add(Connection to, int a, double b, const std::string& c, const std::vector<int>& d, std::optional<int> e) {
+void add(Connection to, int a, double b, const std::string& c, const std::vector<int>& d,
+         std::optional<int> e) {
   to.send(a + b + static_cast<double>(c.size() + d.size()) + e.value_or(100));
 }
 
@@ -93,11 +94,13 @@ TEST(Spawn, ExceptionsAreTold) {
   ::testing::internal::CaptureStderr();
   EXPECT_EQ(exit_code_of(Process::spawn({.name = "worker"}, [] { throw KeyError("\"x\""); })), 1);
   EXPECT_EQ(exit_code_of(Process::spawn({.name = "worker"}, [] { throw std::out_of_range("far"); })), 1);
-  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "worker: tandem::KeyError: \"x\"\nworker: std::out_of_range: far\n");
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(),
+            "worker: tandem::KeyError: \"x\"\nworker: std::out_of_range: far\n");
 }
 
 TEST(Spawn, WaitsForStartWhenItIsDeferred) {
-  Process process = Process::spawn({.deferred = true}, [](int n) { std::exit(n); }, 3);
+  Process process = Process::spawn(
+      {.deferred = true}, [](int n) { std::exit(n); }, 3);
   EXPECT_FALSE(process.is_alive());
   process.start();
   EXPECT_EQ(exit_code_of(std::move(process)), 3);
@@ -174,7 +177,8 @@ TEST(SpawnSharing, NothingElseIsHeldThere) {
   auto given = manager.list<int>();
   std::optional other = manager.list<int>();
   auto [here, there] = Pipe();
-  Process process = Process::spawn([](List<int>, Connection with) { with.recv<bool>(); }, given, std::move(there));
+  Process process =
+      Process::spawn([](List<int>, Connection with) { with.recv<bool>(); }, given, std::move(there));
   other.reset();
   while (manager.objects().size() != 1) std::this_thread::yield();
   here.send(true);
@@ -240,8 +244,8 @@ TEST(SpawnSharing, AManagerWithinThisProcessCannotBePassed) {
 TEST(SpawnSharing, KeysAreSeenByNobody) {
   constexpr const char* key = "the-secret-key-of-this-test";
   test::TemporaryFolder folder;
-  test::Program daemon({test::beside_the_test("tandemd"), "--listen", "unix:" + folder.path("socket"), "--authkey-file",
-                        folder.write("key", key)});
+  test::Program daemon({test::beside_the_test("tandemd"), "--listen", "unix:" + folder.path("socket"),
+                        "--authkey-file", folder.write("key", key)});
   ASSERT_THAT(daemon.read_line(), Not(IsEmpty()));
   Manager manager("unix:" + folder.path("socket"), {.authkey = key});
   auto seen = manager.list<std::string>();
@@ -266,7 +270,8 @@ TEST(SpawnDescriptors, OnlyTheArgumentsArePassed) {
   const int stray = dup(0);  // not closed on exec, as descriptors of careless libraries
   auto [here, there] = Pipe();
   auto [unrelated, unrelated_there] = Pipe();
-  Process process = Process::spawn([](Connection to) { to.send(test::open_descriptors()); }, std::move(there));
+  Process process =
+      Process::spawn([](Connection to) { to.send(test::open_descriptors()); }, std::move(there));
   // The standard three, the parent's pidfd, this end.
   EXPECT_EQ(here.recv<std::size_t>(), 5u);
   close(stray);
@@ -279,7 +284,8 @@ TEST(SpawnDescriptors, NoneIsLeftHere) {
   const std::size_t before = test::open_descriptors();
   for (int i = 0; i < 5; ++i) {
     auto [a, b] = Pipe();
-    exit_code_of(Process::spawn({.daemon = i % 2 == 0}, [](List<int>, Connection) {}, list, std::move(b)));
+    exit_code_of(Process::spawn(
+        {.daemon = i % 2 == 0}, [](List<int>, Connection) {}, list, std::move(b)));
     EXPECT_THROW(Process::spawn([](List<int>, List<int>) {}, list, List<int>()), ValueError);
   }
   EXPECT_THAT(active_children(), IsEmpty());
@@ -289,9 +295,7 @@ TEST(SpawnDescriptors, NoneIsLeftHere) {
 TEST(SpawnDescriptors, SimplexEndsStaySo) {
   auto [receiver, sender] = Pipe(false);
   Process process = Process::spawn(
-      [](std::vector<Connection> ends) {
-        ends[0].send(ends[0].writable() && !ends[0].readable());
-      },
+      [](std::vector<Connection> ends) { ends[0].send(ends[0].writable() && !ends[0].readable()); },
       [&sender = sender] {
         std::vector<Connection> ends;
         ends.push_back(std::move(sender));
@@ -405,7 +409,8 @@ TEST(SpawnThreads, ForksOfOtherThreadsKeepNothing) {
   });
   for (int i = 0; i < 5; ++i) {
     auto [here, there] = Pipe();
-    Process process = Process::spawn([](Connection to, List<int> l) { to.send(l.size()); }, std::move(there), list);
+    Process process =
+        Process::spawn([](Connection to, List<int> l) { to.send(l.size()); }, std::move(there), list);
     EXPECT_EQ(here.recv<int>(), 0);
     EXPECT_EQ(exit_code_of(std::move(process)), 0);
   }
