@@ -29,6 +29,8 @@ Channel& acquire(const RemoteObject& object, std::string_view type_name, const o
     return object.connection()->acquire();
   } catch (const ConnectionError& error) {
     throw ConnectionError(told(error.what()));
+  } catch (const SessionLost& error) {
+    throw SessionLost(told(error.what()));
   } catch (const Timeout& error) {
     throw Timeout(told(error.what()));
   }
@@ -98,9 +100,16 @@ Decoder& Call::exchange(std::chrono::milliseconds timeout, const std::stop_token
     reply = channel_->exchange({op_.number, this_thread_number(), object_.reference().id, object_.token()}, timeout,
                                stop);
   } catch (const StreamTimeout&) {
+    if (op_.effect == ops::Effect::waits) object_.connection()->give_up_session();
     throw Timeout(describe(object_, type_name_, op_) + ": no answer within " + std::to_string(timeout.count()) +
                   " ms (call_timeout); it may have been done, or may be done yet");
   } catch (const StreamClosed& closed) {
+    if (closed.code == Code::session_lost) {
+      const SessionLost lost(describe(object_, type_name_, op_) + ": " + closed.what());
+      object_.connection()->session_lost(lost);
+      throw lost;
+    }
+    if (op_.effect == ops::Effect::waits) object_.connection()->give_up_session();
     throw ConnectionError(describe(object_, type_name_, op_) + ": " + closed.what());
   }
   if (reply.code != Code::ok) [[unlikely]]

@@ -161,6 +161,8 @@ bool Channel::take(const wire::Frame& frame, std::uint32_t request, Reply& reply
       reply.payload = assembled_.view();
       return (header.flags & wire::flag_more) == 0;
     case wire::FrameKind::fault:
+      if (header.code == Code::session_lost)
+        throw_broken(std::string(wire::as_text(frame.short_payload())), header.code);
       throw_broken("the manager closed the connection: " + std::string(wire::as_text(frame.short_payload())) +
                    " (" + std::string(name_of(header.code)) + ")");
     case wire::FrameKind::request:
@@ -171,9 +173,9 @@ bool Channel::take(const wire::Frame& frame, std::uint32_t request, Reply& reply
   throw_broken("the manager sent a frame that only clients send");
 }
 
-void Channel::throw_broken(const std::string& text) {
+void Channel::throw_broken(const std::string& text, Code code) {
   broken_ = true;
-  throw StreamClosed(text);
+  throw StreamClosed(text, code);
 }
 
 // The manager closes right after a fault frame. Whoever was sending at that time finds the path closed while the
@@ -185,7 +187,7 @@ void Channel::throw_fault_or(const StreamClosed& closed) {
     receive_reply(none, Deadline(fault_wait));
   } catch (const StreamTimeout&) {
   } catch (const StreamClosed& later) {
-    throw_broken(later.what());
+    throw_broken(later.what(), later.code);
   }
   throw_broken(closed.what());
 }

@@ -53,6 +53,8 @@ class Channel {
   bool give_back(std::uint32_t actor, std::uint64_t object) noexcept;
   /// Names the process that uses this channel from now on; goes out ahead of the next request.
   void identify(std::uint32_t pid);
+  /// From any thread: the call under way, if there is one, fails.
+  void shut_down() noexcept { stream_->shut_down(); }
   /// In a forked child: this channel is the parent's. It is broken from now on, without the parent noticing.
   void abandon() noexcept;
   /// Stream::detach(); for a channel that waits for no reply.
@@ -71,7 +73,7 @@ class Channel {
   Reply receive_reply(std::uint32_t request, const Deadline& deadline);
   void receive_more(std::size_t needed, const Deadline& deadline);
   bool take(const wire::Frame& frame, std::uint32_t request, Reply& reply);
-  [[noreturn]] void throw_broken(const std::string& text);
+  [[noreturn]] void throw_broken(const std::string& text, Code code = Code::connection_error);
   [[noreturn]] void throw_fault_or(const StreamClosed& closed);
 
   std::unique_ptr<Stream> stream_;

@@ -71,6 +71,7 @@ ConnectionPtr Connection::open(std::unique_ptr<Connector> connector, const Conne
 // The channels go while a fork would still wait for us: a child could not close its copies of them afterwards, and
 // would keep the session alive.
 Connection::~Connection() {
+  keep_alive_.reset();
   {
     std::lock_guard lock(mutex_);
     channels_.clear();
@@ -156,6 +157,7 @@ Channel& Connection::open_channel(std::chrono::milliseconds timeout) {
   incarnation_ = opened.incarnation;
   welcome_ = opened.welcome;
   idle_.reserve(channels_.size() + 1);
+  if (is_first && welcome_.lease_ms != 0) keep_alive();
   return *channels_.emplace_back(std::move(channel));
 }
 
@@ -177,15 +179,54 @@ Opened Connection::join_session(std::chrono::milliseconds timeout) {
   OpenRequest request{wire::Purpose::join, 0, {}};
   {
     std::lock_guard lock(mutex_);
+    if (lost_) throw *lost_;
     request.session = welcome_.session;
     request.secret = welcome_.secret;
   }
   try {
     return connector_->open(request, timeout);
-  } catch (const AuthenticationError& refused) {
-    throw ConnectionError(std::string(refused.what()) +
-                          "; this process's session has ended, and what it held is gone; make a new Manager");
+  } catch (const SessionLost& refused) {
+    const SessionLost lost(std::string(refused.what()) + "; make a new Manager");
+    session_lost(lost);
+    throw lost;
   }
+}
+
+// ---- the end of a session that still has a client ---------------------------------------------------------
+
+/// With mutex_ locked. The thread has a share of the connection only while it pings.
+void Connection::keep_alive() {
+  keep_alive_ = std::make_unique<KeepAlive>(weak_from_this(), std::chrono::milliseconds(welcome_.lease_ms));
+}
+
+void Connection::session_lost(const SessionLost& lost) {
+  std::function<void(const SessionLost&)> callback;
+  {
+    std::lock_guard lock(mutex_);
+    if (lost_) return;
+    lost_ = lost;
+    callback = callback_;
+  }
+  if (callback) callback(lost);
+}
+
+void Connection::on_session_lost(std::function<void(const SessionLost&)> callback) {
+  std::optional<SessionLost> lost;
+  {
+    std::lock_guard lock(mutex_);
+    callback_ = callback;
+    lost = lost_;
+  }
+  if (lost && callback) callback(*lost);
+}
+
+// Channels in use are closed under their users, who retire them; the others go at once.
+void Connection::give_up_session() noexcept {
+  std::lock_guard lock(mutex_);
+  for (const auto& channel : channels_) channel->shut_down();
+  for (Channel* channel : idle_)
+    std::erase_if(channels_, [channel](const auto& each) { return each.get() == channel; });
+  idle_.clear();
 }
 
 void Connection::retire(Channel& channel) noexcept {
@@ -300,6 +341,7 @@ ConnectionPtr Connection::adopt(const OfferedSession& offered, int descriptor) {
   connection->incarnation_ = offered.incarnation;
   connection->welcome_ = offered.welcome;
   connection->put_aside(*connection->channels_.emplace_back(std::move(channel)));
+  if (offered.welcome.lease_ms != 0) connection->keep_alive();
   return connection;
 }
 
@@ -344,11 +386,18 @@ void Connection::after_fork_in_child() noexcept {
   channels_.clear();
   idle_.clear();
   welcome_ = {};
+  lost_.reset();
+  (void)keep_alive_.release();  // the parent's thread, with locks that nobody here can open
   if (inheritance_) {
     welcome_ = inherited_welcome_;
     inheritance_->identify(static_cast<std::uint32_t>(getpid()));
     idle_.push_back(inheritance_.get());
     channels_.push_back(std::move(inheritance_));
+    try {
+      if (welcome_.lease_ms != 0) keep_alive();
+    } catch (const std::exception&) {
+      // No thread to be had: the session lasts as long as calls come in time.
+    }
   }
   mutex_.unlock();
   opening_channels_.open();

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -21,6 +22,7 @@
 #include "client/channel.hpp"
 #include "client/connector.hpp"
 #include "client/fork.hpp"
+#include "client/keep_alive.hpp"
 #include "client/thread_channels.hpp"
 #include "tandem/proxy/remote.hpp"
 
@@ -86,6 +88,13 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   /// can copy it. Throws what Connector::open throws, what the manager answers, and ConnectionError when the manager
   /// cannot be reached from another process.
   OfferedSession offer_session(std::span<const wire::Reference> references, std::atomic<int>& descriptor);
+  /// The session has ended under us; `lost` says what it owned. Tells the callback, once, on this thread.
+  void session_lost(const SessionLost& lost);
+  /// Who is to be told of it; takes the place of the one before. Called at once if the session is lost already.
+  void on_session_lost(std::function<void(const SessionLost&)> callback);
+  /// Nobody knows what became of a request that waits: it may have been granted a lock. The session ends, and whatever
+  /// it owns goes on to others; calls under way on other threads fail, and the next call is told.
+  void give_up_session() noexcept;
 
   std::string address() const { return connector_->address(); }
   std::chrono::milliseconds call_timeout() const { return options_.call_timeout; }
@@ -104,6 +113,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   Opened open_session(std::chrono::milliseconds timeout);
   Opened join_session(std::chrono::milliseconds timeout);
   void check_same_manager(const Opened& opened) const;
+  void keep_alive();
   void retire(Channel& channel) noexcept;
   void put_aside(Channel& channel) noexcept;
   bool give_back_by_idle_channel(std::uint64_t object) noexcept;
@@ -135,6 +145,9 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   std::vector<std::unique_ptr<Channel>> channels_;
   std::vector<Channel*> idle_;            // of channels_, last used last
   std::vector<std::uint64_t> postponed_;  // objects of references that no channel could give back yet
+  std::unique_ptr<KeepAlive> keep_alive_;  // while the session has a lease
+  std::function<void(const SessionLost&)> callback_;
+  std::optional<SessionLost> lost_;
   std::vector<std::unique_ptr<Channel>>
       abandoned_;  // the parent's, which calls begun before a fork still point to
 

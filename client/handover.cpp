@@ -65,6 +65,7 @@ void write(wire::Writer& to, const OfferedSession& session, std::size_t descript
   to.unsigned_integer(session.welcome.frame_bytes_max);
   to.unsigned_integer(session.welcome.message_bytes_max);
   to.unsigned_integer(session.welcome.value_depth_max);
+  to.unsigned_integer(session.welcome.lease_ms);
   to.unsigned_integer(descriptor);
 }
 
@@ -85,6 +86,7 @@ OfferedSession read(wire::Reader& from) {
   session.welcome.frame_bytes_max = read_number(from);
   session.welcome.message_bytes_max = read_number(from);
   session.welcome.value_depth_max = read_number(from);
+  session.welcome.lease_ms = read_number(from);
   return session;
 }
 

@@ -76,21 +76,71 @@ void Manager::shutdown() const {
   if (state_ && state_->own) state_->own->stop();
 }
 
-std::vector<ObjectInfo> Manager::objects(std::optional<std::string_view> type) const {
-  constexpr std::int64_t page = 1000;
-  std::vector<ObjectInfo> all;
+void Manager::on_session_lost(std::function<void(const SessionLost&)> callback) const {
+  connection()->on_session_lost(std::move(callback));
+}
+
+namespace {
+
+std::string text_or_empty(const nlohmann::json& text) { return text.is_null() ? std::string() : text.get<std::string>(); }
+
+/// Calls `page(after)`, which gives the cursor to go on from and the descriptions, to the end; `read` reads one.
+template <class Info, class Page, class Read>
+std::vector<Info> read_pages(Page page, Read read) {
+  std::vector<Info> all;
   std::int64_t after = 0;
   do {
-    auto [next, descriptions] =
-        call<ops::Manager::Objects, std::pair<std::int64_t, std::vector<nlohmann::json>>>(after, page, type);
-    for (const nlohmann::json& each : descriptions) {
-      const nlohmann::json& name = each.at("name");
-      all.push_back({each.at("id"), name.is_null() ? std::string() : name.get<std::string>(), each.at("type"),
-                     each.at("size"), each.at("references"), each.at("memory_bytes")});
-    }
+    auto [next, descriptions] = page(after);
+    for (const nlohmann::json& each : descriptions) all.push_back(read(each));
     after = next;
   } while (after != 0);
   return all;
+}
+using DescriptionsPage = std::pair<std::int64_t, std::vector<nlohmann::json>>;
+
+}  // namespace
+
+std::vector<WaitInfo> Manager::waits() const {
+  return read_pages<WaitInfo>(
+      [this](std::int64_t after) { return call<ops::Manager::Waits, DescriptionsPage>(after); },
+      [](const nlohmann::json& each) {
+        WaitInfo info{each.at("ticket"),    each.at("object"),  each.at("type"), text_or_empty(each.at("name")),
+                      each.at("operation"), each.at("session"), each.at("pid"),  each.at("actor"),
+                      {},                   {}};
+        info.waited = std::chrono::microseconds(each.at("waited_us").get<std::int64_t>());
+        if (const auto& left = each.at("left_us"); !left.is_null())
+          info.left = std::chrono::microseconds(left.get<std::int64_t>());
+        return info;
+      });
+}
+
+std::vector<HoldingInfo> Manager::holdings() const {
+  return read_pages<HoldingInfo>(
+      [this](std::int64_t after) { return call<ops::Manager::Holdings, DescriptionsPage>(after); },
+      [](const nlohmann::json& each) {
+        const nlohmann::json& token = each.at("token");
+        return HoldingInfo{each.at("object"),
+                           each.at("type"),
+                           text_or_empty(each.at("name")),
+                           each.at("how"),
+                           text_or_empty(each.at("key")),
+                           each.at("session"),
+                           each.at("pid"),
+                           each.at("actor"),
+                           each.at("count"),
+                           token.is_null() ? 0 : token.get<std::uint64_t>(),
+                           std::chrono::microseconds(each.at("held_us").get<std::int64_t>())};
+      });
+}
+
+std::vector<ObjectInfo> Manager::objects(std::optional<std::string_view> type) const {
+  constexpr std::int64_t page = 1000;
+  return read_pages<ObjectInfo>(
+      [&](std::int64_t after) { return call<ops::Manager::Objects, DescriptionsPage>(after, page, type); },
+      [](const nlohmann::json& each) {
+        return ObjectInfo{each.at("id"),   text_or_empty(each.at("name")), each.at("type"),
+                          each.at("size"), each.at("references"),          each.at("memory_bytes")};
+      });
 }
 
 // ---- as an argument ---------------------------------------------------------------------------------------

@@ -45,6 +45,10 @@ SocketStream::~SocketStream() {
   if (descriptor_ >= 0) close(descriptor_);
 }
 
+void SocketStream::shut_down() noexcept {
+  if (descriptor_ >= 0) shutdown(descriptor_, SHUT_RDWR);
+}
+
 // The parent's socket lives on: close() in a child only drops the child's descriptor, without a shutdown.
 void SocketStream::abandon() noexcept {
   if (descriptor_ >= 0) close(descriptor_);

@@ -22,6 +22,7 @@ class SocketStream final : public Stream {
   std::size_t send(wire::Bytes bytes, std::chrono::milliseconds timeout) override;
   std::size_t send_now(wire::Bytes bytes) override;
   std::size_t receive(std::uint8_t* at, std::size_t room, std::chrono::milliseconds timeout) override;
+  void shut_down() noexcept override;
   void abandon() noexcept override;
   int detach() noexcept override { return std::exchange(descriptor_, -1); }
 

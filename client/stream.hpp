@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <stdexcept>
 
+#include "tandem/error.hpp"
 #include "tandem/wire/buffer.hpp"
 
 namespace tandem::client {
@@ -14,6 +15,8 @@ namespace tandem::client {
 /// The path is gone; the text says how. It stays gone.
 struct StreamClosed : std::runtime_error {
   using std::runtime_error::runtime_error;
+  StreamClosed(const std::string& text, Code why) : std::runtime_error(text), code(why) {}
+  Code code = Code::connection_error;  // what the manager said
 };
 
 /// A time limit ran out, and nothing was sent or received.
@@ -38,6 +41,8 @@ class Stream {
   /// Waits for bytes and stores at most `room` of them; returns how many, at least one. Throws StreamClosed (also at
   /// the end, when the peer closed), StreamTimeout.
   virtual std::size_t receive(std::uint8_t* at, std::size_t room, std::chrono::milliseconds timeout) = 0;
+  /// Ends the path from any thread: whoever sends or receives finds it closed.
+  virtual void shut_down() noexcept = 0;
   /// Called in a forked child, where the path is still the parent's: lets go of it without the peer noticing.
   /// Takes no locks. Afterwards everything throws StreamClosed, and the destructor does nothing.
   virtual void abandon() noexcept = 0;

@@ -52,6 +52,9 @@ class InProcessStream final : public client::Stream {
     throw StreamClosed("the manager closed the connection");
   }
 
+  void shut_down() noexcept override {
+    if (!abandoned_) path_->close();
+  }
   void abandon() noexcept override { abandoned_ = true; }
 
  private:

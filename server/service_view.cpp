@@ -61,6 +61,8 @@ std::vector<Metric> ServiceView::metrics() const {
       service_.messages_bytes());
   add("connections_accepted", "Connections accepted.", counter, counted.connections_accepted);
   add("sessions_opened", "Sessions opened.", counter, counted.sessions_opened);
+  add("sessions_lost", "Sessions ended because nothing was heard of their clients.", counter, counted.sessions_lost);
+  add("waiters", "Requests that wait for a lock, an item, an event.", gauge, service_.engine().waits().size());
   add("protocol_errors", "Channels closed because the client broke the protocol.", counter, counted.protocol_errors);
   add("requests_refused", "Requests refused by a limit before they were carried out.", counter,
       counted.requests_refused);

@@ -108,6 +108,67 @@ void get(const Manager& manager, const GetRequest& request, bool json) {
     print_contents(object);
 }
 
+namespace {
+
+std::string shown_object(const std::string& type, const std::string& name, std::uint64_t id) {
+  return type + ' ' + (name.empty() ? std::to_string(id) : shown_name(name));
+}
+double seconds(std::chrono::microseconds time) { return std::chrono::duration<double>(time).count(); }
+
+Json json_of(const WaitInfo& wait) {
+  return {{"ticket", wait.ticket},
+          {"object", wait.object},
+          {"type", wait.type},
+          {"name", wait.name.empty() ? Json(nullptr) : Json(wait.name)},
+          {"operation", wait.operation},
+          {"session", wait.session},
+          {"pid", wait.pid},
+          {"actor", wait.actor},
+          {"waited_us", wait.waited.count()},
+          {"left_us", wait.left ? Json(wait.left->count()) : Json(nullptr)}};
+}
+Json json_of(const HoldingInfo& holding) {
+  return {{"object", holding.object},
+          {"type", holding.type},
+          {"name", holding.name.empty() ? Json(nullptr) : Json(holding.name)},
+          {"how", holding.how},
+          {"key", holding.key.empty() ? Json(nullptr) : Json(holding.key)},
+          {"session", holding.session},
+          {"pid", holding.pid},
+          {"actor", holding.actor},
+          {"count", holding.count},
+          {"token", holding.token == 0 ? Json(nullptr) : Json(holding.token)},
+          {"held_us", holding.held.count()}};
+}
+
+void print_line(const WaitInfo& wait) {
+  print(fmt::format("pid {} thread {} waits for {} ({}) since {:.3f} s{}\n", wait.pid, wait.actor,
+                    shown_object(wait.type, wait.name, wait.object), wait.operation, seconds(wait.waited),
+                    wait.left ? fmt::format(", {:.3f} s left", seconds(*wait.left)) : ""));
+}
+void print_line(const HoldingInfo& holding) {
+  print(fmt::format("pid {} thread {} owns {}{}{} ({}){} for {:.3f} s\n", holding.pid, holding.actor,
+                    holding.key.empty() ? "" : "key " + holding.key + " of ",
+                    holding.count == 1 ? "" : fmt::format("{} × ", holding.count),
+                    shown_object(holding.type, holding.name, holding.object), holding.how,
+                    holding.token == 0 ? "" : fmt::format(", token {},", holding.token), seconds(holding.held)));
+}
+
+}  // namespace
+
+void show_waits(const Manager& manager, bool json) {
+  const std::vector<WaitInfo> waits = manager.waits();
+  const std::vector<HoldingInfo> holdings = manager.holdings();
+  if (json) {
+    Json waiters = Json::array(), owned = Json::array();
+    for (const WaitInfo& wait : waits) waiters.push_back(json_of(wait));
+    for (const HoldingInfo& holding : holdings) owned.push_back(json_of(holding));
+    return print(dump({{"waiters", std::move(waiters)}, {"holdings", std::move(owned)}}, 2) + "\n");
+  }
+  for (const WaitInfo& wait : waits) print_line(wait);
+  for (const HoldingInfo& holding : holdings) print_line(holding);
+}
+
 void show_information(const Manager& manager, bool json) {
   Json information = manager.information();
   information["address"] = manager.address();

@@ -55,7 +55,7 @@ void add_common(CLI::App& app, CommandLine& line) {
 CLI::App* add_list(CLI::App& app, CommandLine& line) {
   CLI::App* list = app.add_subcommand("ls", "list the hosted objects");
   list->add_option("--type", line.list.type,
-                   "only those of one type: dict, list, set, namespace, value, array")
+                   "only those of one type: dict, list, queue, lock …")
       ->type_name("TYPE");
   return list;
 }
@@ -88,6 +88,7 @@ int run(int argc, char** argv) {
   add_common(app, line);
   CLI::App* list = add_list(app, line);
   CLI::App* get_one = add_get(app, line);
+  CLI::App* waits = app.add_subcommand("waits", "print who waits for what, and who owns it");
   CLI::App* information = app.add_subcommand("info", "print what the manager says of itself");
   CLI::App* reach = app.add_subcommand("ping", "see whether the manager answers, and how fast");
   try {
@@ -104,6 +105,7 @@ int run(int argc, char** argv) {
   const Manager manager = attach(line);
   if (list->parsed()) list_objects(manager, line.list, line.json);
   if (get_one->parsed()) get(manager, line.get, line.json);
+  if (waits->parsed()) show_waits(manager, line.json);
   if (information->parsed()) show_information(manager, line.json);
   if (reach->parsed()) ping(manager, line.json);
   return finish();

@@ -20,6 +20,7 @@ struct Limits {
   std::uint64_t name_bytes_max = 1'024;
   std::uint64_t memory_bytes_max = 0;
   std::uint64_t handshake_ms_max = 5'000;
+  std::uint64_t session_lease_ms = 10'000;
 };
 
 struct LimitDescription {
@@ -30,7 +31,7 @@ struct LimitDescription {
   std::string_view help;
 };
 
-inline constexpr std::array<LimitDescription, 11> limit_descriptions{{
+inline constexpr std::array<LimitDescription, 12> limit_descriptions{{
     {"frame_bytes_max", &Limits::frame_bytes_max, 4096, std::uint64_t{1} << 30,
      "longest frame on a channel; longer messages travel in several frames"},
     {"message_bytes_max", &Limits::message_bytes_max, 4096, std::uint64_t{1} << 31,
@@ -47,6 +48,9 @@ inline constexpr std::array<LimitDescription, 11> limit_descriptions{{
     {"memory_bytes_max", &Limits::memory_bytes_max, 0, std::uint64_t{1} << 50,
      "memory held by objects and messages; 0: three quarters of the machine's"},
     {"handshake_ms_max", &Limits::handshake_ms_max, 1, 600'000, "time from accepting a channel to a finished handshake"},
+    {"session_lease_ms", &Limits::session_lease_ms, 0, 86'400'000,
+     "silence after which the session of a client on another machine ends (its library sends something in time by "
+     "itself); 0: never"},
 }};
 
 }  // namespace tandem

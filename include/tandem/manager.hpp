@@ -20,6 +20,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -81,6 +82,35 @@ struct ObjectInfo {
   std::uint64_t size = 0;        // in elements
   std::uint64_t references = 0;  // held by client processes and by containers
   std::uint64_t memory_bytes = 0;
+};
+
+/// A request that waits in a manager.
+struct WaitInfo {
+  std::uint64_t ticket = 0;  // a later request has a higher one
+  std::uint64_t object = 0;
+  std::string type;
+  std::string name;       // of the object; empty: unnamed
+  std::string operation;  // "event.wait", …
+  std::uint64_t session = 0;
+  std::uint32_t pid = 0;
+  std::uint32_t actor = 0;  // which thread of the process
+  std::chrono::microseconds waited{};
+  std::optional<std::chrono::microseconds> left;  // none: waits without limit
+};
+
+/// What a client process owns of an object: a lock, permits, leased items.
+struct HoldingInfo {
+  std::uint64_t object = 0;
+  std::string type;
+  std::string name;  // of the object; empty: unnamed
+  std::string how;   // "exclusive", "shared", "permits", "leased"
+  std::string key;   // of a keyed lock, as text; else empty
+  std::uint64_t session = 0;
+  std::uint32_t pid = 0;
+  std::uint32_t actor = 0;
+  std::uint64_t count = 1;  // depth, permits, items
+  std::uint64_t token = 0;  // 0: none
+  std::chrono::microseconds held{};
 };
 
 /// A handle; copies share one session of this process with the manager. Threads may use one Manager at once. A forked
@@ -288,6 +318,18 @@ class Manager {
   /// All objects, or those of one type, in the order they were created. Read by pages: objects that come and go
   /// meanwhile may be missing or listed.
   std::vector<ObjectInfo> objects(std::optional<std::string_view> type = {}) const;
+
+  /// Every request that waits, oldest first, and everything that client processes own, by objects in the order of their
+  /// ids. Read by pages, as objects().
+  std::vector<WaitInfo> waits() const;
+  std::vector<HoldingInfo> holdings() const;
+
+  /// Has `callback` called when the manager has ended this process's session while the process lives: nothing was heard
+  /// of it for session_lease_ms (a stopped process, a broken network). Locks it owned have gone to others; the text names
+  /// them. Every call throws the same SessionLost from then on; a new Manager begins anew. Called once, on any thread, at
+  /// the latest by the first call that fails; at once if the session is lost already. It must not wait for other threads
+  /// that use this Manager. One per process and session: setting it takes the place of the one before.
+  void on_session_lost(std::function<void(const SessionLost&)> callback) const;
 
   /// One round trip that does nothing.
   void ping() const { call<ops::Manager::Ping>(); }

@@ -1,6 +1,7 @@
 #include "server/debug/pages.hpp"
 
 #include "server/debug/exposition.hpp"
+#include "server/engine/overview.hpp"
 
 namespace tandem::server {
 namespace {
@@ -70,6 +71,53 @@ Answer answer_sessions(const Target& target, const Background&, Ask& ask) {
   Json sessions = Json::array();
   for (const ClientInfo& session : found) sessions.push_back(json_of(session));
   return {.body = dump({{"sessions", std::move(sessions)}, {"next_cursor", std::move(next)}})};
+}
+
+Json json_of(const ObjectLabel& object, Owner who, std::uint32_t pid) {
+  return {{"object", object.id},
+          {"type", object.type},
+          {"name", object.name.empty() ? Json(nullptr) : Json(object.name)},
+          {"session", who.session},
+          {"pid", pid},
+          {"actor", who.actor}};
+}
+Json json_of(const WaitInfo& wait) {
+  Json json = json_of(wait.object, wait.who, wait.pid);
+  json["ticket"] = wait.ticket;
+  json["operation"] = wait.operation;
+  json["waited_ms"] = static_cast<double>(wait.waited_ns) / 1e6;
+  json["left_ms"] = wait.left_ns == never_ns ? Json(nullptr) : Json(static_cast<double>(wait.left_ns) / 1e6);
+  return json;
+}
+Json json_of(const HoldingInfo& holding) {
+  Json json = json_of(holding.object, holding.who, holding.pid);
+  json["how"] = holding.how;
+  json["key"] = holding.key.empty() ? Json(nullptr) : Json(holding.key);
+  json["count"] = holding.count;
+  json["token"] = holding.token == 0 ? Json(nullptr) : Json(holding.token);
+  json["held_ms"] = static_cast<double>(holding.held_ns) / 1e6;
+  return json;
+}
+
+Answer answer_waits(const Target& target, const Background&, Ask& ask) {
+  target.allow_only({"limit", "cursor", "holdings_cursor"});
+  auto limit = static_cast<std::size_t>(target.number("limit", page_limit_default, 1, page_limit_max));
+  std::uint64_t after = target.number("cursor", 0, 0, ~std::uint64_t{0});
+  std::uint64_t held_after = target.number("holdings_cursor", 0, 0, ~std::uint64_t{0});
+  std::vector<WaitInfo> waiting;
+  std::vector<HoldingInfo> held;
+  std::uint64_t next = 0, held_next = 0;
+  ask_or_refuse(ask, [&](const View& view) {
+    waiting = waits(view.engine().world(), after, limit, next);
+    held = holdings(view.engine().world(), held_after, limit, held_next);
+  });
+  Json waiters = Json::array(), owned = Json::array();
+  for (const WaitInfo& wait : waiting) waiters.push_back(json_of(wait));
+  for (const HoldingInfo& holding : held) owned.push_back(json_of(holding));
+  return {.body = dump({{"waiters", std::move(waiters)},
+                        {"next_cursor", next == 0 ? Json(nullptr) : Json(next)},
+                        {"holdings", std::move(owned)},
+                        {"next_holdings_cursor", held_next == 0 ? Json(nullptr) : Json(held_next)}})};
 }
 
 /// A bound that at least `share` of the durations are below; null when nothing was counted.
@@ -162,6 +210,9 @@ constexpr Route routes[] = {
      "page is {\"$truncated\": its bytes, \"$kind\": …}",
      [](const Target& target, const Background&, Ask& ask) { return answer_object(target, ask); }},
     {"/sessions", "limit, cursor", "client processes in the order of their ids", answer_sessions},
+    {"/waits", "limit, cursor, holdings_cursor",
+     "requests that wait, oldest first, and what sessions own: locks with their fencing tokens, permits, leased items",
+     answer_waits},
     {"/ops", "type", "every operation: what it is, how often it was called, how long it took",
      answer_operations},
     {"/metrics", "", "counters, gauges and histograms in the text format of Prometheus", answer_metrics},

@@ -13,8 +13,8 @@ Engine::Engine(const Limits& limits, Facts facts, std::span<const Type* const> t
     if (first_operation_.size() <= type->number) first_operation_.resize(type->number + std::size_t{1});
     first_operation_[type->number] = static_cast<std::uint16_t>(operation_index_.size());
     for (const OpRow& row : type->rows) {
-      operation_index_.push_back(row.op == nullptr ? operation_none : static_cast<std::uint16_t>(operations_.size()));
-      if (row.op != nullptr) operations_.push_back({type, row.op});
+      operation_index_.push_back(row.op == nullptr ? operation_none : static_cast<std::uint16_t>(world_.operations.size()));
+      if (row.op != nullptr) world_.operations.push_back({type, row.op});
     }
   }
   Object& manager = world_.registry.adopt(types[0]->make(*types[0]));

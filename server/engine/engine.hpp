@@ -59,11 +59,7 @@ struct Outcome {
 
 class Engine {
  public:
-  /// One operation of one hosted type, for statistics and descriptions.
-  struct Operation {
-    const Type* type;
-    const ops::OpDescription* op;
-  };
+  using Operation = server::Operation;
 
   /// `types`: every hosted type, the manager's first; must outlive the engine. `limits` likewise.
   Engine(const Limits& limits, Facts facts, std::span<const Type* const> types);
@@ -94,7 +90,8 @@ class Engine {
   const Facts& facts() const { return world_.facts; }
   const Limits& limits() const { return world_.registry.limits(); }
   std::uint64_t now_ns() const { return world_.now_ns; }
-  std::span<const Operation> operations() const { return operations_; }
+  std::span<const Operation> operations() const { return world_.operations; }
+  const World& world() const { return world_; }
 
   /// Appends the whole state as MessagePack: equal states, equal bytes.
   void save(wire::Writer& out) const;
@@ -108,7 +105,6 @@ class Engine {
   Outcome refuse(Code code, const std::string& text, std::uint16_t operation, std::size_t mark, wire::Buffer& reply);
 
   World world_;
-  std::vector<Operation> operations_;
   std::vector<std::uint16_t> first_operation_;  // by type number: where the type's operations begin, by op number
   std::vector<std::uint16_t> operation_index_;
 };

@@ -50,10 +50,22 @@ class EntriesView {
   ItemsView flat_;
 };
 
+/// One operation of one hosted type, for statistics and descriptions.
+struct Operation {
+  const Type* type;
+  const ops::OpDescription* op;
+};
+
 /// What all turns of one engine share.
 struct World {
   World(const Limits& limits, Facts the_facts, std::span<const Type* const> types)
       : facts(std::move(the_facts)), registry(limits, types) {}
+
+  /// 0: not known.
+  std::uint32_t pid_of(SessionId session) const {
+    auto found = pids.find(session);
+    return found == pids.end() ? 0 : found->second;
+  }
 
   Facts facts;
   Registry registry;
@@ -62,6 +74,7 @@ struct World {
   Tokens tokens;
   Deliveries deliveries;
   std::map<SessionId, std::uint32_t> pids;  // of the clients, for people to read
+  std::vector<Operation> operations;  // of all types
   std::vector<ObjectId> marked;  // to be served at the end of the step
   std::uint64_t now_ns = 0;      // as of the last input that told the time
 };
@@ -160,11 +173,10 @@ class Turn {
     world_.holdings.remove(session, object.id(), count);
   }
   Tokens& tokens() { return world_.tokens; }
+  /// For looking at the whole.
+  const World& world() const { return world_; }
   /// 0: not known.
-  std::uint32_t pid_of(SessionId session) const {
-    auto found = world_.pids.find(session);
-    return found == world_.pids.end() ? 0 : found->second;
-  }
+  std::uint32_t pid_of(SessionId session) const { return world_.pid_of(session); }
 
   Result<ItemsView> items_of(ValueView operand);
   Result<EntriesView> entries_of(ValueView operand);

@@ -93,6 +93,13 @@ void Holdings::remove(SessionId session, ObjectId object, std::uint64_t count) {
   if (at->second == 0) held->second.erase(at);
 }
 
+std::set<ObjectId> Holdings::objects() const {
+  std::set<ObjectId> objects;
+  for (const auto& [session, held] : by_session_)
+    for (const auto& [object, count] : held) objects.insert(object);
+  return objects;
+}
+
 std::vector<ObjectId> Holdings::of(SessionId session) const {
   std::vector<ObjectId> objects;
   if (auto held = by_session_.find(session); held != by_session_.end())

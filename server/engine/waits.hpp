@@ -122,6 +122,12 @@ class Waits {
   void each(F&& f) const {
     for (const auto& [ticket, waiter] : by_ticket_) f(*waiter);
   }
+  /// f(const Waiter&) for those behind a ticket, oldest first, until it gives false.
+  template <class F>
+  void each_behind(Ticket after, F&& f) const {
+    for (auto at = by_ticket_.upper_bound(after); at != by_ticket_.end(); ++at)
+      if (!f(*at->second)) return;
+  }
   Ticket next_ticket() const { return next_ticket_; }
 
  private:
@@ -169,6 +175,8 @@ class Holdings {
   void remove(SessionId session, ObjectId object, std::uint64_t count = 1);
   /// In the order of ids; maybe gone by now.
   std::vector<ObjectId> of(SessionId session) const;
+  /// Of all sessions, in the order of ids; maybe gone by now.
+  std::set<ObjectId> objects() const;
   void forget(SessionId session) { by_session_.erase(session); }
 
  private:

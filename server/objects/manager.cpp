@@ -1,5 +1,6 @@
 #include "server/objects/manager.hpp"
 
+#include "server/engine/overview.hpp"
 #include "server/objects/paging.hpp"
 
 namespace tandem::server {
@@ -153,6 +154,97 @@ Result<Written> Manager::on(Ops::Information, Turn& turn) {
   out.unsigned_integer(turn.waits().size());
   out.text("memory_bytes");
   out.unsigned_integer(registry.memory_bytes());
+  return Written{};
+}
+
+// ---- who waits, who owns ----------------------------------------------------------------------------------------------
+
+namespace {
+
+struct PageAsked {
+  std::uint64_t after = 0;
+  std::size_t limit = 0;
+};
+Result<PageAsked> page_asked(std::string_view what, std::optional<std::int64_t> after, std::optional<std::int64_t> limit) {
+  constexpr std::int64_t page_max = 10'000;
+  if (after.value_or(0) < 0 || limit.value_or(1) < 1)
+    return Failure{Code::value_error, std::string(what) + ": after is at least 0, limit at least 1"};
+  return PageAsked{static_cast<std::uint64_t>(after.value_or(0)),
+                   static_cast<std::size_t>(std::min(limit.value_or(1000), page_max))};
+}
+
+/// The first entries of a map: which object, and who.
+void describe(wire::Writer& out, const ObjectLabel& object, Owner who, std::uint32_t pid) {
+  out.text("object");
+  out.unsigned_integer(object.id);
+  out.text("type");
+  out.text(object.type);
+  out.text("name");
+  if (object.name.empty()) out.nil();
+  else out.text(object.name);
+  out.text("session");
+  out.unsigned_integer(who.session);
+  out.text("pid");
+  out.unsigned_integer(pid);
+  out.text("actor");
+  out.unsigned_integer(who.actor);
+}
+constexpr std::uint32_t described = 6;
+
+}  // namespace
+
+Result<Written> Manager::on(Ops::Waits, Turn& turn, std::optional<std::int64_t> after,
+                            std::optional<std::int64_t> limit) {
+  Result<PageAsked> page = page_asked("waits", after, limit);
+  if (!page) return std::move(page.failure());
+  Ticket next = 0;
+  const std::vector<WaitInfo> found = waits(turn.world(), page->after, page->limit, next);
+  wire::Writer& out = turn.out();
+  out.array(2);
+  out.unsigned_integer(next);
+  out.array(found.size());
+  for (const WaitInfo& wait : found) {
+    out.map(described + 4);
+    describe(out, wait.object, wait.who, wait.pid);
+    out.text("ticket");
+    out.unsigned_integer(wait.ticket);
+    out.text("operation");
+    out.text(wait.operation);
+    out.text("waited_us");
+    out.unsigned_integer(wait.waited_ns / 1000);
+    out.text("left_us");
+    if (wait.left_ns == never_ns) out.nil();
+    else out.unsigned_integer(wait.left_ns / 1000);
+  }
+  return Written{};
+}
+
+Result<Written> Manager::on(Ops::Holdings, Turn& turn, std::optional<std::int64_t> after,
+                            std::optional<std::int64_t> limit) {
+  Result<PageAsked> page = page_asked("holdings", after, limit);
+  if (!page) return std::move(page.failure());
+  ObjectId next = 0;
+  const std::vector<HoldingInfo> found = holdings(turn.world(), page->after, page->limit, next);
+  wire::Writer& out = turn.out();
+  out.array(2);
+  out.unsigned_integer(next);
+  out.array(found.size());
+  for (const HoldingInfo& holding : found) {
+    out.map(described + 5);
+    describe(out, holding.object, holding.who, holding.pid);
+    out.text("how");
+    out.text(holding.how);
+    out.text("key");
+    if (holding.key.empty()) out.nil();
+    else out.text(holding.key);
+    out.text("count");
+    out.unsigned_integer(holding.count);
+    out.text("token");
+    if (holding.token == 0) out.nil();
+    else out.unsigned_integer(holding.token);
+    out.text("held_us");
+    out.unsigned_integer(holding.held_ns / 1000);
+  }
   return Written{};
 }
 

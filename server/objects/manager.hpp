@@ -18,6 +18,8 @@ class Manager final : public Object {
                      std::optional<std::string_view> type);
   Result<void> on(Ops::Ping, Turn&);
   Result<Written> on(Ops::Information, Turn&);
+  Result<Written> on(Ops::Waits, Turn&, std::optional<std::int64_t> after, std::optional<std::int64_t> limit);
+  Result<Written> on(Ops::Holdings, Turn&, std::optional<std::int64_t> after, std::optional<std::int64_t> limit);
   Result<void> on(Ops::Release, Turn&, std::int64_t id, std::int64_t count);
   Result<std::int64_t> on(Ops::Version, Turn&, Object& object);
   Result<Written> on(Ops::WaitForChange, Turn&, Object& object, std::int64_t since,

@@ -51,6 +51,16 @@ void Channel::leave_session() {
   service_.leave(*this, *session);
 }
 
+void Channel::lose_session(std::string_view text) {
+  for (auto [request, ticket] : parked_) service_.forget(ticket, *session_);
+  parked_.clear();
+  counted_outbox_bytes_ = counted_requests_ = 0;
+  session_ = nullptr;
+  if (state_ == State::open) outbox_.append_fault(Code::session_lost, text);
+  state_ = State::ending;
+  link_.wake();
+}
+
 void Channel::start() { outbox_.append_raw(handshake_.hello()); }
 
 // ---- bytes in ---------------------------------------------------------------------------------------------------------
@@ -125,6 +135,7 @@ std::size_t Channel::consume(wire::Bytes bytes) {
 void Channel::begin_turn() {
   count_others();
   turn_began_ns_ = now_ns_ = clock_ns();
+  if (session_ != nullptr) session_->heard_ns = now_ns_;
 }
 
 void Channel::count_others() {
@@ -168,7 +179,8 @@ std::size_t Channel::greet(wire::Bytes bytes) {
     refuse(refusal);
     return bytes.size();
   }
-  outbox_.append_raw(handshake_.welcome(session_->id, session_->secret, service_.limits()));
+  outbox_.append_raw(handshake_.welcome(session_->id, session_->secret, service_.limits(),
+                                        session_->remote() ? service_.limits().session_lease_ms : 0));
   state_ = State::open;
   begin_turn();
   return wire::answer_bytes;

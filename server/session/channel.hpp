@@ -57,6 +57,10 @@ class Channel {
   void leave_session();
   /// The reply to a request that has waited.
   void answer_parked(std::uint32_t request, Code code, wire::Bytes payload);
+  /// The session has ended, though the client may live. It is told when it comes back.
+  void lose_session(std::string_view text);
+  /// Of the clock, as last read.
+  std::uint64_t now_ns() const { return now_ns_; }
   /// Tells the client that the manager is stopping.
   void shut_down();
   Link& link() { return link_; }

@@ -33,7 +33,7 @@ class Handshake {
 
   /// The last message, to a client that was proven.
   std::array<std::uint8_t, wire::welcome_bytes> welcome(std::uint64_t session, const wire::Secret& secret,
-                                                        const Limits& limits) const;
+                                                        const Limits& limits, std::uint64_t lease_ms) const;
 
  private:
   const Credentials& credentials_;

@@ -1,5 +1,6 @@
 #include "server/session/service.hpp"
 
+#include "server/engine/overview.hpp"
 #include "server/session/channel.hpp"
 
 namespace tandem::server {
@@ -16,7 +17,7 @@ Service::Service(Engine& engine, const Limits& limits, Credentials credentials, 
       sessions_(credentials_),
       statistics_(engine.operations().size()) {}
 
-Session* Service::admit(const Channel& channel, const wire::Answer& answer, Refusal& refusal) {
+Session* Service::admit(Channel& channel, const wire::Answer& answer, Refusal& refusal) {
   if (shutting_down_) {
     refusal = {Code::shutting_down, HandshakeFailure::shutting_down, "the manager is stopping"};
     return nullptr;
@@ -37,6 +38,11 @@ Session* Service::admit(const Channel& channel, const wire::Answer& answer, Refu
                                                            : open_session(answer, channel.peer(), refusal);
   if (session == nullptr) return nullptr;
   session->channels.insert(&channel);
+  session->heard_ns = channel.now_ns();
+  if (session->remote() && limits_.session_lease_ms != 0) {
+    lease_check_ns_ = std::min(lease_check_ns_, session->heard_ns + lease_ns());
+    after_step();
+  }
   ++channels_admitted_;
   return session;
 }
@@ -60,14 +66,54 @@ Session* Service::open_session(const wire::Answer& answer, const Peer& peer, Ref
   return &session;
 }
 
-void Service::leave(const Channel& channel, Session& session) {
+void Service::leave(Channel& channel, Session& session) {
   --channels_admitted_;
   session.channels.erase(&channel);
   if (!session.channels.empty()) return;
+  std::string lost = what_is_lost(session, "its last connection ended");
   engine_.step(SessionClosed{session.id});
   after_step();
   log_.info("session {} of process {} closed", session.id, session.pid);
-  sessions_.erase(session);
+  sessions_.end(session, std::move(lost));
+}
+
+// ---- leases -----------------------------------------------------------------------------------------------------------
+
+void Service::check_leases(std::uint64_t now_ns) {
+  lease_check_ns_ = never_ns;
+  std::vector<std::uint64_t> silent;
+  for (const auto& [id, session] : sessions_.all()) {
+    if (!session.remote()) continue;
+    std::uint64_t end_ns = session.heard_ns + lease_ns();
+    if (end_ns <= now_ns) silent.push_back(id);
+    else lease_check_ns_ = std::min(lease_check_ns_, end_ns);
+  }
+  for (std::uint64_t id : silent) end_silent(*sessions_.find(id));
+}
+
+/// Its locks go on at once. Its channels stay to tell the client, should it come back.
+void Service::end_silent(Session& session) {
+  std::string lost = what_is_lost(session, "nothing was heard of this process for " +
+                                               std::to_string(limits_.session_lease_ms) + " ms (session_lease_ms)");
+  log_.warn("session {} of process {} on {} ended: {}", session.id, session.pid, session.peer.address, lost);
+  engine_.step(SessionClosed{session.id});
+  ++statistics_.sessions_lost;
+  for (Channel* channel : session.channels) {
+    --channels_admitted_;
+    channel->lose_session(lost);
+  }
+  sessions_.end(session, std::move(lost));
+  after_step();
+}
+
+std::string Service::what_is_lost(const Session& session, std::string why) const {
+  constexpr std::size_t told_max = 20;
+  bool more = false;
+  const std::vector<HoldingInfo> held = holdings_of(engine_.world(), session.id, told_max, more);
+  std::string text = "session " + std::to_string(session.id) + " has ended: " + std::move(why) + "; it owned ";
+  if (held.empty()) return text + "nothing but references";
+  for (std::size_t i = 0; i < held.size(); ++i) text += (i == 0 ? "" : ", ") + to_text(held[i]);
+  return more ? text + ", and more" : text;
 }
 
 // ---- requests that wait -----------------------------------------------------------------------------------------------
@@ -102,12 +148,13 @@ void Service::deliver() {
 }
 
 void Service::set_alarm() {
-  alarm_ns_ = engine_.next_deadline_ns();
+  alarm_ns_ = next_alarm_ns();
   if (on_alarm) on_alarm(alarm_ns_);
 }
 
 void Service::tick(std::uint64_t now_ns) {
   alarm_ns_ = never_ns;
+  if (now_ns >= lease_check_ns_) check_leases(now_ns);
   engine_.step(Tick{now_ns});
   after_step();
 }

@@ -4,6 +4,7 @@
 
 #include <spdlog/logger.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <unordered_map>
@@ -34,9 +35,9 @@ class Service {
   const std::unordered_set<Channel*>& channels() const { return channels_; }
 
   /// Gives the channel of a proven client its session, or null and a refusal.
-  Session* admit(const Channel& channel, const wire::Answer& answer, Refusal& refusal);
+  Session* admit(Channel& channel, const wire::Answer& answer, Refusal& refusal);
   /// The channel has ended; with its last one the session ends.
-  void leave(const Channel& channel, Session& session);
+  void leave(Channel& channel, Session& session);
 
   // Requests that wait in the engine. Their replies come out of the steps of others.
 
@@ -49,7 +50,7 @@ class Service {
   /// Takes the replies to requests that have waited to their channels, and sees to the alarm. After every step.
   void after_step() {
     if (!engine_.deliveries().empty()) deliver();
-    if (engine_.next_deadline_ns() < alarm_ns_) set_alarm();
+    if (next_alarm_ns() < alarm_ns_) set_alarm();
   }
   /// The alarm rings.
   void tick(std::uint64_t now_ns);
@@ -86,6 +87,11 @@ class Service {
     std::uint32_t request = 0;
   };
 
+  std::uint64_t next_alarm_ns() const { return std::min(engine_.next_deadline_ns(), lease_check_ns_); }
+  std::uint64_t lease_ns() const { return limits_.session_lease_ms * 1'000'000; }
+  void check_leases(std::uint64_t now_ns);
+  void end_silent(Session& session);
+  std::string what_is_lost(const Session& session, std::string why) const;
   void deliver();
   void set_alarm();
   Session* open_session(const wire::Answer& answer, const Peer& peer, Refusal& refusal);
@@ -99,7 +105,8 @@ class Service {
   std::unordered_set<Channel*> channels_;
   std::unordered_map<Ticket, Parked> parked_;
   Deliveries spare_;  // for its memory
-  std::uint64_t alarm_ns_ = never_ns;  // what on_alarm was last asked for
+  std::uint64_t alarm_ns_ = never_ns;        // what on_alarm was last asked for
+  std::uint64_t lease_check_ns_ = never_ns;  // when remote sessions are looked at next
   std::uint64_t channels_admitted_ = 0;
   std::uint64_t messages_bytes_ = 0;
   std::unique_ptr<std::uint8_t[]> scratch_{new std::uint8_t[scratch_bytes]};

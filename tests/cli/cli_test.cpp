@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <fstream>
+#include <thread>
 
 #include "tandem/tandem.hpp"
 #include "tests/support/program.hpp"
@@ -261,6 +264,25 @@ TEST_F(CommandLineTest, OutputThatCannotBeWrittenIsAnError) {
                   "/dev/full");
   EXPECT_EQ(program.wait(), 1);
   EXPECT_THAT(program.errors, HasSubstr("cannot be written"));
+}
+
+TEST_F(CommandLineTest, WaitsShowsWhoWaitsAndWhoOwns) {
+  EXPECT_EQ(output({"waits"}), "");
+  Lock lock = manager().lock("jobs");
+  lock.lock();
+  std::jthread waiter([&](const std::stop_token& stop) { EXPECT_FALSE(manager().lock("jobs").lock(stop)); });
+  while (manager().waits().empty()) std::this_thread::yield();
+  const std::string pid = std::to_string(::getpid());
+  const std::string text = output({"waits"});
+  EXPECT_THAT(text, HasSubstr("pid " + pid + " thread "));
+  EXPECT_THAT(text, HasSubstr(" waits for lock jobs (lock.acquire) since "));
+  EXPECT_THAT(text, HasSubstr(" owns lock jobs (exclusive), token 1, for "));
+  const json document = json_output({"waits"});
+  ASSERT_EQ(document["waiters"].size(), 1u);
+  EXPECT_EQ(document["waiters"][0]["name"], "jobs");
+  EXPECT_EQ(document["waiters"][0]["pid"], ::getpid());
+  ASSERT_EQ(document["holdings"].size(), 1u);
+  EXPECT_EQ(document["holdings"][0]["token"], 1);
 }
 
 }  // namespace

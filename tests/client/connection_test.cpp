@@ -332,13 +332,10 @@ TEST_F(ConnectionTest, ASessionThatHasEndedIsNotReplacedSilently) {
   start([](FakeChannel& channel, const SeenRequest&) { channel.hang_up(); });
   connect();
   EXPECT_THROW(size(), ConnectionError);
-  manager_->admit = [](const OpenRequest&) { throw AuthenticationError("fake: there is no such session"); };
+  manager_->admit = [](const OpenRequest&) { throw SessionLost("fake: session 1 has ended"); };
   for (int i = 0; i < 2; ++i)
-    EXPECT_EQ(error_of_size<ConnectionError>(),
-              "list.size on object 17 at fake: there is no such session; this process's session has ended, "
-              "and what it held is gone; "
-              "make a new "
-              "Manager");
+    EXPECT_EQ(error_of_size<SessionLost>(),
+              "list.size on object 17 at fake: session 1 has ended; make a new Manager");
 }
 
 // ---- threads ----------------------------------------------------------------------------------------------

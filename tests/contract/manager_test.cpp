@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -324,6 +325,30 @@ TEST_P(SmallManagerContract, MoreObjectsThanAllowedNameTheirLimit) {
   EXPECT_THROW((void)manager().list("other"), ResourceExhausted);
   EXPECT_EQ(manager().list("named"), c) << "getting one that is there is no new object";
   EXPECT_THROW((void)manager().list("longer"), ResourceExhausted);
+}
+
+TEST_P(ManagerContract, TellsWhoWaitsAndWhoOwns) {
+  Manager other = connect();
+  Lock lock = manager().lock("jobs");
+  Lock lock_of_other = other.lock("jobs");
+  lock.lock();
+  EXPECT_TRUE(manager().waits().empty());
+  std::jthread waiter([&] { std::lock_guard held(lock_of_other); });
+  wait_for_waiters(1);
+  const std::vector<WaitInfo> waits = manager().waits();
+  ASSERT_EQ(waits.size(), 1u);
+  EXPECT_EQ(waits[0].object, lock.id());
+  EXPECT_EQ(waits[0].type, "lock");
+  EXPECT_EQ(waits[0].name, "jobs");
+  EXPECT_EQ(waits[0].operation, "lock.acquire");
+  EXPECT_EQ(waits[0].left, std::nullopt);
+  const std::vector<HoldingInfo> holdings = manager().holdings();
+  ASSERT_EQ(holdings.size(), 1u);
+  EXPECT_EQ(holdings[0].object, lock.id());
+  EXPECT_EQ(holdings[0].how, "exclusive");
+  EXPECT_EQ(holdings[0].token, lock.grant().token);
+  EXPECT_NE(holdings[0].session, waits[0].session);
+  lock.unlock();
 }
 
 }  // namespace

@@ -125,6 +125,17 @@ class DebugTest : public testing::Test {
     EXPECT_EQ(outcome.code, Code::ok) << to_display_json(reply.view());
     return to_display_json(reply.view());
   }
+  /// Calls an operation without arguments on another thread of the session, which has to wait.
+  template <class Op>
+  void park(ObjectId object, std::uint32_t actor) {
+    wire::Buffer arguments, reply;
+    wire::Writer(arguments).array(0);
+    Outcome outcome;
+    thread_.run_now([&] {
+      outcome = engine_.step(Call{session, actor, object, Op::description.number, arguments.view()}, reply);
+    });
+    EXPECT_NE(outcome.parked, 0u);
+  }
   ObjectId create(std::string_view type, std::optional<std::string> name,
                   const std::vector<nlohmann::json>& arguments = {}) {
     nlohmann::json maybe = nlohmann::json::array();

@@ -16,7 +16,7 @@ TEST_F(DebugTest, TheIndexListsWhatThereIs) {
     EXPECT_FALSE(one["description"].get<std::string>().empty());
   }
   EXPECT_EQ(paths, (std::vector<std::string>{"/", "/healthz", "/info", "/objects", "/objects/{name or id:ID}",
-                                             "/sessions", "/ops", "/metrics"}));
+                                             "/sessions", "/waits", "/ops", "/metrics"}));
   for (const std::string& path : paths)
     if (path.find('{') == path.npos) {
       EXPECT_EQ(answer(path).status, 200) << path;
@@ -30,7 +30,7 @@ TEST_F(DebugTest, HealthIsTheEnginesAnswer) {
 
 TEST_F(DebugTest, ABusyEngineIsUnavailable) {
   Ask impatient([](std::function<void()>) {}, view_, std::chrono::milliseconds(1));
-  for (const char* path : {"/healthz", "/info", "/objects", "/objects/x", "/sessions", "/ops", "/metrics"}) {
+  for (const char* path : {"/healthz", "/info", "/objects", "/objects/x", "/sessions", "/waits", "/ops", "/metrics"}) {
     Answer got = answer_request(Request{"GET", path, {}, ""}, background_, impatient);
     EXPECT_EQ(got.status, 503) << path;
     EXPECT_EQ(json::parse(got.body)["error"]["status"], 503);
@@ -54,6 +54,38 @@ TEST_F(DebugTest, InfoTellsWhatTheManagerIs) {
   EXPECT_EQ(info["limits"].size(), limit_descriptions.size());
   for (const LimitDescription& limit : limit_descriptions)
     EXPECT_EQ(info["limits"][std::string(limit.name)], limits_.*limit.member) << limit.name;
+}
+
+TEST_F(DebugTest, WaitsAreShownWithWhoOwns) {
+  ObjectId lock = create("lock", "jobs");
+  ObjectId event = create("event", std::nullopt);
+  call<ops::Lock::Acquire>(lock);
+  park<ops::Lock::Acquire>(lock, 2);
+  park<ops::Event::Wait>(event, 3);
+  json page = get("/waits");
+  ASSERT_EQ(page["waiters"].size(), 2u);
+  const json& waiter = page["waiters"][0];
+  EXPECT_EQ(waiter["name"], "jobs");
+  EXPECT_EQ(waiter["operation"], "lock.acquire");
+  EXPECT_EQ(waiter["session"], session);
+  EXPECT_EQ(waiter["actor"], 2);
+  EXPECT_EQ(waiter["left_ms"], nullptr);
+  EXPECT_EQ(page["waiters"][1]["object"], event);
+  EXPECT_EQ(page["next_cursor"], nullptr);
+  ASSERT_EQ(page["holdings"].size(), 1u);
+  const json& holding = page["holdings"][0];
+  EXPECT_EQ(holding["object"], lock);
+  EXPECT_EQ(holding["how"], "exclusive");
+  EXPECT_EQ(holding["actor"], 1);
+  EXPECT_EQ(holding["token"], 1);
+  EXPECT_GE(holding["held_ms"].get<double>(), 0.0);
+
+  json first = get("/waits?limit=1");
+  ASSERT_EQ(first["waiters"].size(), 1u);
+  json second = get("/waits?limit=1&cursor=" + first["next_cursor"].dump());
+  ASSERT_EQ(second["waiters"].size(), 1u);
+  EXPECT_EQ(second["waiters"][0]["object"], event);
+  EXPECT_EQ(second["next_cursor"], nullptr);
 }
 
 TEST_F(DebugTest, SessionsAreShownByPages) {

@@ -207,6 +207,7 @@ class EngineStream final : public client::Stream, private Answered {
     if (!received) throw client::StreamTimeout();
     return count;
   }
+  void shut_down() noexcept override {}
   void abandon() noexcept override {}
 
  private:

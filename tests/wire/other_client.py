@@ -146,8 +146,8 @@ class Client:
         if code != 0:
             text = self.receive(struct.unpack_from("<I", welcome, 8)[0])
             raise PermissionError(code, text.decode())
-        welcome += self.receive(88 - len(welcome))
-        assert welcome[56:] == proof(key, b"tandem server", hello, said, welcome[:56]), "the manager has another key"
+        welcome += self.receive(96 - len(welcome))
+        assert welcome[64:] == proof(key, b"tandem server", hello, said, welcome[:64]), "the manager has another key"
         self.frame_bytes_max = struct.unpack_from("<Q", welcome, 32)[0]
         self.last = 0
 

@@ -34,6 +34,14 @@ struct Manager {
   // Counts a reference for this client for each of `references`, which are what it gives: how a process that is about to
   // be started comes to hold what it is told of.
   using Hold = Op<15, "hold(references)", Effect::reads, Items(Items)>;
+  // Requests that wait, oldest first, behind the ticket `after`; and the ticket to go on from, 0 at the end. Each
+  // {ticket, object, type, name, operation, session, pid, actor, waited_us, left_us (nil: no limit)}.
+  using Waits = Op<21, "waits(after=0, limit=1000)", Effect::reads, Tuple<Int, Items>(Optional<Int>, Optional<Int>)>;
+  // What sessions own: locks, permits, leased items, by objects in the order of ids, behind the id `after`; and the id to
+  // go on from, 0 at the end. Each {object, type, name, how, key (text or nil), session, pid, actor, count,
+  // token (nil: none), held_us}.
+  using Holdings = Op<22, "holdings(after=0, limit=1000)", Effect::reads,
+                      Tuple<Int, Items>(Optional<Int>, Optional<Int>)>;
 
   // One page of what an object of whatever type shows of its contents: the cursor to go on from, -1 at the end; whether
   // elements have keys; and the elements, each an array [key, element] if they have. For people, who may not know the type.
@@ -41,7 +49,7 @@ struct Manager {
                       Tuple<Int, Bool, Items>(Int, Optional<Int>, Optional<Int>)>;
 
   using All = OpList<Create, Get, Exists, Remove, Objects, Ping, Information, Release, Version, WaitForChange, Hold,
-                     Contents>;
+                     Contents, Waits, Holdings>;
 };
 
 }  // namespace tandem::ops

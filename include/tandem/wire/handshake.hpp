@@ -6,12 +6,14 @@
 //                               proof:32                                                                    100 bytes
 //   server → client   Welcome   magic:"TNDM" version:u16 code:u16
 //                     code 0:   session:u64 secret:16 frame_bytes_max:u64 message_bytes_max:u64
-//                               value_depth_max:u64 proof:32                                                 88 bytes
+//                               value_depth_max:u64 lease_ms:u64 proof:32                                    96 bytes
 //                     else:     length:u32 text                         why the channel is refused; then it is closed
 //
 //   purpose   0 open    a new session; session and secret are zero
 //             1 join    one more channel of the session that session and secret name
 //             2 inherit a new session that holds whatever that session holds, for a child process about to be forked
+//   lease_ms  the session ends when the manager has not heard of its client for so long; 0: only with its last channel.
+//             A client that has nothing to ask sends a ping in time.
 //   proof     the client's: HMAC-SHA256(authkey, "tandem client" Hello Answer-without-proof)
 //             the server's: HMAC-SHA256(authkey, "tandem server" Hello Answer Welcome-without-proof)
 //
@@ -34,7 +36,7 @@ inline constexpr std::array<std::uint8_t, 4> magic{'T', 'N', 'D', 'M'};
 
 inline constexpr std::size_t hello_bytes = 56;
 inline constexpr std::size_t answer_bytes = 100;
-inline constexpr std::size_t welcome_bytes = 88;
+inline constexpr std::size_t welcome_bytes = 96;
 inline constexpr std::size_t refusal_header_bytes = 12;  // magic, version, code, length of the text
 inline constexpr std::size_t refusal_text_bytes_max = 4096;
 inline constexpr std::size_t proof_bytes = 32;
@@ -71,6 +73,7 @@ struct Welcome {
   std::uint64_t frame_bytes_max = 0;
   std::uint64_t message_bytes_max = 0;
   std::uint64_t value_depth_max = 0;
+  std::uint64_t lease_ms = 0;
   Proof proof{};
 };
 
@@ -167,6 +170,7 @@ inline std::array<std::uint8_t, welcome_bytes> encode(const Welcome& w) {
       .number(w.frame_bytes_max)
       .number(w.message_bytes_max)
       .number(w.value_depth_max)
+      .number(w.lease_ms)
       .bytes(w.proof);
   return out;
 }
@@ -178,6 +182,7 @@ inline Welcome decode_welcome(const std::uint8_t* at) {
       .number(w.frame_bytes_max)
       .number(w.message_bytes_max)
       .number(w.value_depth_max)
+      .number(w.lease_ms)
       .bytes(w.proof);
   return w;
 }

@@ -1,0 +1,101 @@
+// Clients on other machines that stop being heard of, and come back.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <atomic>
+#include <thread>
+
+#include "tandem/server.hpp"
+#include "tandem/tandem.hpp"
+#include "tests/support/child.hpp"
+
+namespace tandem {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+
+class LeaseTest : public ::testing::Test {
+ protected:
+  static ServerOptions options(std::uint64_t lease_ms) {
+    ServerOptions options;
+    options.listen = {"tcp://127.0.0.1:0"};
+    options.authkey = "a key for this test";
+    options.log_level = LogLevel::off;
+    options.limits.session_lease_ms = lease_ms;
+    return options;
+  }
+  Manager attach(const std::string& address) { return Manager(address, {.authkey = "a key for this test"}); }
+};
+
+TEST_F(LeaseTest, AStoppedOwnerLosesItsLockAndLearnsOfIt) {
+  Server server(options(300));
+  server.start();
+  Manager here = server.connect();
+  Lock lock = here.lock("jobs");
+  test::Signal locked;
+  const std::string address = server.addresses().front();
+  test::Child owner([&] {
+    Manager manager = attach(address);
+    std::atomic<int> calls{0};
+    manager.on_session_lost([&](const SessionLost& lost) {
+      EXPECT_THAT(lost.what(), HasSubstr("lock \"jobs\" (token 1)"));
+      ++calls;
+    });
+    Lock mine = manager.lock("jobs");
+    mine.lock();
+    locked.send();
+    raise(SIGSTOP);  // longer than the lease: whoever goes on with this process does so afterwards
+    std::string text;
+    try {
+      mine.unlock();
+    } catch (const SessionLost& lost) {
+      text = lost.what();
+    }
+    EXPECT_THAT(text, HasSubstr("lock \"jobs\" (token 1)"));
+    while (calls == 0) std::this_thread::yield();  // on whichever thread learned of it first
+    EXPECT_THROW(manager.ping(), SessionLost);
+    EXPECT_EQ(calls, 1);
+    Manager anew = attach(address);
+    EXPECT_TRUE(anew.exists("jobs"));
+  });
+  locked.wait();
+  auto guard = lock.guard();
+  EXPECT_TRUE(guard.previous_owner_died());
+  ::kill(owner.pid(), SIGCONT);
+  EXPECT_EQ(owner.join(), 0);
+}
+
+TEST_F(LeaseTest, AClientWithNothingToAskIsHeardOf) {
+  Server server(options(100));
+  server.start();
+  Manager far = attach(server.addresses().front());
+  Lock lock = far.lock("kept");
+  lock.lock();
+  Manager here = server.connect();
+  // Ten leases long nobody calls through `far` but its own thread.
+  EXPECT_FALSE(here.lock("kept").try_lock_for(1s));
+  lock.unlock();
+}
+
+TEST_F(LeaseTest, AForkedChildIsHeardOfToo) {
+  Server server(options(100));
+  server.start();
+  Manager far = attach(server.addresses().front());
+  auto list = far.list<int>({1});
+  test::Signal go_on;
+  test::Child child([&] {
+    go_on.wait();
+    EXPECT_EQ(list.size(), 1u);
+  });
+  Manager here = server.connect();
+  Lock never = here.lock("never");
+  never.lock();
+  EXPECT_FALSE(far.lock("never").try_lock_for(1s));  // ten leases
+  go_on.send();
+  EXPECT_EQ(child.join(), 0);
+}
+
+}  // namespace
+}  // namespace tandem
