@@ -10,6 +10,8 @@
 //   m.Value("i", 0)                           m.value<int>(0)
 //   m.Array("i", 10), m.Array("i", [1, 2])    m.array<int>(10), m.array<int>({1, 2})
 //   m.Lock(), m.RLock()                       m.lock(), m.rlock()
+//   m.Condition(), m.Condition(lock)          m.condition(), m.condition(lock)
+//   -                                         m.shared_lock()               many readers or one writer
 //   m.Event()                                 m.event()
 //   m.Queue(10), m.JoinableQueue(10)          m.queue<T>(10), m.lifo_queue<T>(10), m.priority_queue<T>(10)
 //   -                                         m.dict<K, V>("scores")        get or create by name
@@ -34,6 +36,7 @@
 #include "tandem/codec/result.hpp"
 #include "tandem/ops/manager.hpp"
 #include "tandem/proxy/array.hpp"
+#include "tandem/proxy/condition.hpp"
 #include "tandem/proxy/dict.hpp"
 #include "tandem/proxy/event.hpp"
 #include "tandem/proxy/list.hpp"
@@ -41,6 +44,7 @@
 #include "tandem/proxy/namespace.hpp"
 #include "tandem/proxy/queue.hpp"
 #include "tandem/proxy/set.hpp"
+#include "tandem/proxy/shared_lock.hpp"
 #include "tandem/proxy/value.hpp"
 
 namespace tandem {
@@ -269,6 +273,17 @@ class Manager {
   Lock lock(std::string_view name) const { return create<Lock>(name); }
   RLock rlock() const { return create<RLock>(std::nullopt); }
   RLock rlock(std::string_view name) const { return create<RLock>(name); }
+
+  SharedLock shared_lock() const { return create<SharedLock>(std::nullopt); }
+  SharedLock shared_lock(std::string_view name) const { return create<SharedLock>(name); }
+
+  /// On an RLock of its own, or on a Lock or RLock of this manager.
+  Condition condition() const { return create<Condition>(std::nullopt); }
+  Condition condition(std::string_view name) const { return create<Condition>(name); }
+  Condition condition(const Lock& lock) const { return create<Condition>(std::nullopt, lock); }
+  Condition condition(const RLock& lock) const { return create<Condition>(std::nullopt, lock); }
+  Condition condition(std::string_view name, const Lock& lock) const { return create<Condition>(name, lock); }
+  Condition condition(std::string_view name, const RLock& lock) const { return create<Condition>(name, lock); }
 
   Event event() const { return create<Event>(std::nullopt); }
   Event event(std::string_view name) const { return create<Event>(name); }

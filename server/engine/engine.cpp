@@ -20,7 +20,7 @@ Engine::Engine(const Limits& limits, Facts facts, std::span<const Type* const> t
   Object& manager = world_.registry.adopt(types[0]->make(*types[0]));
   TANDEM_ASSERT(manager.id() == ops::Manager::id);
   world_.registry.retain(manager.id());  // for ever
-  world_.registry.before_destroyed_with_waiters = [this](Object& object) { orphan(object); };
+  world_.registry.before_destroyed = [this](Object& object) { let_go(object); };
 }
 
 Outcome Engine::step(const Call& call, wire::Buffer& reply) {
@@ -83,8 +83,10 @@ Outcome Engine::step(const Call& call, wire::Buffer& reply) {
 
 /// What has been marked is served, and what nobody holds any more goes: the end of every step that changes something.
 void Engine::end_step() {
-  if (!world_.marked.empty()) serve_marked();
-  world_.registry.destroy_unheld();
+  do {
+    if (!world_.marked.empty()) serve_marked();
+    world_.registry.destroy_unheld();
+  } while (!world_.marked.empty());
 }
 
 void Engine::serve_marked() {
@@ -117,14 +119,16 @@ void Engine::leave(Waiter& waiter, Leaving why) {
   world_.marked.push_back(object);  // who stood behind it may be served now
 }
 
-/// The object goes while requests wait for it.
-void Engine::orphan(Object& object) {
+/// The object goes.
+void Engine::let_go(Object& object) {
+  wire::Buffer unused;
+  Turn turn(world_, Owner{}, operation_none, unused);
+  object.going(turn);
+  if (object.waiters() == 0) return;
   std::vector<Ticket> tickets;
   world_.waits.each([&](const Waiter& waiter) {
     if (waiter.object == &object) tickets.push_back(waiter.ticket);
   });
-  wire::Buffer unused;
-  Turn turn(world_, Owner{}, operation_none, unused);
   for (Ticket ticket : tickets)
     turn.refuse(*world_.waits.find(ticket),
                 {Code::object_gone, "object " + std::to_string(object.id()) + ", a " +

@@ -100,7 +100,7 @@ class Engine {
   void tell_time(std::uint64_t now_ns) { world_.now_ns = now_ns > world_.now_ns ? now_ns : world_.now_ns; }
   void leave(Waiter& waiter, Leaving why);
   void serve_marked();
-  void orphan(Object& object);
+  void let_go(Object& object);
   void end_step();
   Outcome refuse(Code code, const std::string& text, std::uint16_t operation, std::size_t mark, wire::Buffer& reply);
 

@@ -19,7 +19,7 @@ class IdTable {
   /// The value of `id`, made by default where there is none.
   T& operator[](std::uint64_t id) {
     if (T* found = find(id)) return *found;
-    if ((count_ + 1) * 4 > slots_.size() * 3) grow();
+    if ((count_ + 1) * 4 > slots_.size() * 3) resize(slots_.empty() ? 8 : slots_.size() * 2);
     ++count_;
     std::size_t i = home(id);
     while (slots_[i].id != 0) i = (i + 1) & mask();
@@ -27,6 +27,7 @@ class IdTable {
     return slots_[i].value;
   }
 
+  /// What find() gave before is no longer good.
   bool erase(std::uint64_t id) {
     std::size_t hole = position(id);
     if (hole == nowhere) return false;
@@ -38,6 +39,7 @@ class IdTable {
       hole = i;
     }
     slots_[hole] = Slot{};
+    if (slots_.size() > slots_kept_max && count_ * 8 < slots_.size()) resize(slots_.size() / 2);
     return true;
   }
 
@@ -54,6 +56,7 @@ class IdTable {
     T value{};
   };
   static constexpr std::size_t nowhere = ~std::size_t{0};
+  static constexpr std::size_t slots_kept_max = 64;  // a table that small keeps its memory
 
   std::size_t position(std::uint64_t id) const {
     if (slots_.empty()) return nowhere;
@@ -64,8 +67,8 @@ class IdTable {
   }
   std::size_t mask() const { return slots_.size() - 1; }
   std::size_t home(std::uint64_t id) const { return static_cast<std::size_t>((id * 0x9e3779b97f4a7c15) >> 20) & mask(); }
-  void grow() {
-    std::vector<Slot> old(slots_.empty() ? 8 : slots_.size() * 2);
+  void resize(std::size_t slots) {
+    std::vector<Slot> old(slots);
     old.swap(slots_);
     for (Slot& slot : old) {
       if (slot.id == 0) continue;

@@ -83,6 +83,9 @@ class Object {
   /// a time limit that ran out, or else goes on waiting, then without a limit. On the others nobody is answered, and
   /// it is removed afterwards; what it had got so far is taken back.
   virtual void leave(Turn&, Waiter& /*waiter*/, Leaving) {}
+  /// It was removed, or nobody holds it any more: who owns a part of it does no longer. Requests that wait for it are
+  /// refused afterwards.
+  virtual void going(Turn&) {}
   /// A session that owned a part of this (Turn::own) ended; its waiters have left already.
   virtual void session_ended(Turn&, SessionId) {}
 

@@ -49,7 +49,7 @@ bool Registry::remove(std::string_view name) {
 }
 
 void Registry::destroy(Object& object) {
-  if (object.waiters_ != 0) before_destroyed_with_waiters(object);
+  if (before_destroyed) before_destroyed(object);
   memory_bytes_ -= object.accounted_bytes_ + object_overhead_bytes;
   if (object.named_) by_name_.erase(object.name_);
   by_id_.erase(object.id_);

@@ -80,8 +80,8 @@ class Registry final : public ReferenceCounter, public ReferenceCheck {
     object.accounted_bytes_ = now;
   }
   std::uint64_t memory_bytes() const { return memory_bytes_; }
-  /// Called with an object that goes while requests wait for it.
-  std::function<void(Object&)> before_destroyed_with_waiters;
+  /// Called with an object that goes, while it is still there.
+  std::function<void(Object&)> before_destroyed;
   const Limits& limits() const { return limits_; }
 
  private:

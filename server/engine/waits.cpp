@@ -1,5 +1,7 @@
 #include "server/engine/waits.hpp"
 
+#include <algorithm>
+
 #include "server/engine/object.hpp"
 
 namespace tandem::server {
@@ -84,13 +86,12 @@ Waiter* Waits::first_of(SessionId session) {
 // ---- who owns what ----------------------------------------------------------------------------------------------------
 
 void Holdings::remove(SessionId session, ObjectId object, std::uint64_t count) {
-  auto held = by_session_.find(session);
-  if (held == by_session_.end()) return;
-  auto at = held->second.find(object);
-  if (at == held->second.end()) return;
-  TANDEM_ASSERT(at->second >= count);
-  at->second -= count;
-  if (at->second == 0) held->second.erase(at);
+  IdTable<std::uint64_t>* held = by_session_.find(session);
+  std::uint64_t* held_of_it = held == nullptr ? nullptr : held->find(object);
+  if (held_of_it == nullptr) return;
+  TANDEM_ASSERT(*held_of_it >= count);
+  *held_of_it -= count;
+  if (*held_of_it == 0) held->erase(object);
 }
 
 std::set<ObjectId> Holdings::objects() const {
@@ -102,8 +103,9 @@ std::set<ObjectId> Holdings::objects() const {
 
 std::vector<ObjectId> Holdings::of(SessionId session) const {
   std::vector<ObjectId> objects;
-  if (auto held = by_session_.find(session); held != by_session_.end())
-    for (const auto& [object, count] : held->second) objects.push_back(object);
+  if (const IdTable<std::uint64_t>* held = by_session_.find(session))
+    held->each([&](ObjectId object, std::uint64_t) { objects.push_back(object); });
+  std::sort(objects.begin(), objects.end());
   return objects;
 }
 

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/engine/id_table.hpp"
 #include "server/engine/value.hpp"
 #include "tandem/error.hpp"
 
@@ -172,6 +173,7 @@ class Deliveries {
 class Holdings {
  public:
   void add(SessionId session, ObjectId object, std::uint64_t count = 1) { by_session_[session][object] += count; }
+  /// Of a session that was forgotten: nothing happens.
   void remove(SessionId session, ObjectId object, std::uint64_t count = 1);
   /// In the order of ids; maybe gone by now.
   std::vector<ObjectId> of(SessionId session) const;
@@ -180,7 +182,7 @@ class Holdings {
   void forget(SessionId session) { by_session_.erase(session); }
 
  private:
-  std::map<SessionId, std::map<ObjectId, std::uint64_t>> by_session_;
+  IdTable<IdTable<std::uint64_t>> by_session_;
 };
 
 /// Fencing tokens: one for each grant of a lock, from a counter, so that a later grant has a higher one. A token lives
@@ -188,15 +190,17 @@ class Holdings {
 class Tokens {
  public:
   std::uint64_t grant() {
-    live_.insert(next_);
+    (void)live_[next_];
     return next_++;
   }
   void end(std::uint64_t token) { live_.erase(token); }
-  bool lives(std::uint64_t token) const { return live_.count(token) != 0; }
+  bool lives(std::uint64_t token) const { return token != 0 && live_.find(token) != nullptr; }
+  std::size_t living() const { return live_.size(); }
   std::uint64_t next() const { return next_; }
 
  private:
-  std::set<std::uint64_t> live_;
+  struct Nothing {};
+  IdTable<Nothing> live_;
   std::uint64_t next_ = 1;
 };
 

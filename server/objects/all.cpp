@@ -3,6 +3,7 @@
 #include <array>
 
 #include "server/objects/array.hpp"
+#include "server/objects/condition.hpp"
 #include "server/objects/dict.hpp"
 #include "server/objects/event.hpp"
 #include "server/objects/list.hpp"
@@ -11,6 +12,7 @@
 #include "server/objects/namespace.hpp"
 #include "server/objects/queue.hpp"
 #include "server/objects/set.hpp"
+#include "server/objects/shared_lock.hpp"
 #include "server/objects/value.hpp"
 
 namespace tandem::server {
@@ -21,7 +23,8 @@ std::span<const Type* const> hosted_types() {
       &type_of<Manager>(), &type_of<Dict>(), &type_of<List>(), &type_of<Set>(), &type_of<Namespace>(),
       &type_of<HostedValue>(), &type_of<Array>(),
       // synchronisation
-      &type_of<Lock>(), &type_of<RLock>(), &type_of<Event>(),
+      &type_of<Lock>(), &type_of<RLock>(), &type_of<SharedLock>(), &type_of<Condition>(),
+      &type_of<Event>(),
       // queues
       &type_of<Queue>(), &type_of<LifoQueue>(), &type_of<PriorityQueue>(),
   };

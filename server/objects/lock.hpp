@@ -1,5 +1,6 @@
 #pragma once
-// The hosted lock, re-entrant or not: an owner, and the line of those who want it.
+// The hosted lock, re-entrant or not: an owner, and the line of those who want it. Among these are threads that waited for
+// a condition on it and are to have it again.
 
 #include "server/engine/dispatch.hpp"
 #include "server/objects/ownership.hpp"
@@ -8,12 +9,36 @@
 
 namespace tandem::server {
 
+class Condition;
+
 /// What both kinds share.
 class OwnedLock : public Object {
  public:
+  // What its operations do, and those of conditions on it.
+  Result<Written> acquire(Turn& turn, std::optional<std::int64_t> limit_us);
+  Result<void> release(Turn& turn);
+  bool locked() const { return ownership_.held(); }
+  Result<Written> grant(Turn& turn) const;
+  /// not_owner unless the caller holds it.
+  Result<void> check_owner(const Turn& turn, std::string_view what) const;
+
+  // For conditions on it. In its line, their waiters have the condition as `origin`, in `kind` how they came here, and in
+  // `amount` how deep they held the lock.
+  enum Return : std::uint32_t { gave_up, notified, notified_with_all };
+  void add(const Condition& condition);
+  void forget(const Condition& condition);
+  bool has_waiters() const { return !line_.empty(); }
+  /// By the caller, who owns it; gives how deep.
+  std::uint64_t release_wholly(Turn& turn);
+  /// The caller comes from releasing it wholly and waits for it alone.
+  void park_to_return(Turn& turn, ObjectId condition, std::uint64_t depth);
+  void move_to_return(Turn& turn, Waiter& waiter, Return how);
+  void write_returned(wire::Writer& out, Return how) const;
+
   void serve(Turn&) override;
   void leave(Turn&, Waiter&, Leaving) override;
   void session_ended(Turn&, SessionId) override;
+  void going(Turn&) override;
   void each_holding(const std::function<void(const Holding&)>&) const override;
 
   std::uint64_t size() const override { return 1; }
@@ -24,17 +49,11 @@ class OwnedLock : public Object {
  protected:
   explicit OwnedLock(bool reentrant) : reentrant_(reentrant) {}
 
-  Result<Written> acquire(Turn& turn, std::optional<std::int64_t> limit_us);
-  Result<void> release(Turn& turn);
-  bool locked() const { return ownership_.held(); }
-  Result<Written> grant(Turn& turn) const;
-
  private:
-  Failure not_owner(const Turn& turn, std::string_view what) const;
-
   const bool reentrant_;
   Ownership ownership_;
   Line line_;
+  std::vector<ObjectId> conditions_;
 };
 
 template <class TheOps, bool reentrant>
@@ -51,6 +70,10 @@ class LockOf final : public OwnedLock {
   Result<void> on(typename Ops::Release, Turn& turn) { return release(turn); }
   Result<bool> on(typename Ops::Locked, Turn&) { return locked(); }
   Result<Written> on(typename Ops::Grant, Turn& turn) { return grant(turn); }
+  Result<Written> on(typename Ops::Owners, Turn& turn) {
+    write_owners(turn, *this);
+    return Written{};
+  }
 
   const Type& type() const override { return type_of<LockOf>(); }
 };

@@ -10,6 +10,23 @@ void write_grant(wire::Writer& out, std::uint64_t token, bool previous_owner_die
 
 void write_no_grant(wire::Writer& out) { write_grant(out, 0, false); }
 
+void write_owners(Turn& turn, const Object& object) {
+  std::uint32_t count = 0;
+  object.each_holding([&](const Holding&) { ++count; });
+  wire::Writer& out = turn.out();
+  out.array(count);
+  object.each_holding([&](const Holding& holding) {
+    out.array(7);
+    out.unsigned_integer(holding.who.session);
+    out.unsigned_integer(turn.pid_of(holding.who.session));
+    out.unsigned_integer(holding.who.actor);
+    out.boolean(holding.how == holding_shared);
+    out.unsigned_integer(holding.count);
+    out.unsigned_integer(holding.token);
+    out.unsigned_integer((turn.now_ns() - holding.since_ns) / 1000);
+  });
+}
+
 void Ownership::grant(Turn& turn, Object& object, Owner who, std::uint64_t depth) {
   TANDEM_ASSERT(depth_ == 0 && depth != 0);
   owner_ = who;
@@ -39,6 +56,14 @@ void Ownership::orphan(Turn& turn) {
   previous_owner_died_ = true;
 }
 
+Failure Ownership::not_owner(const Turn& turn, std::string_view lock, std::string_view what) const {
+  std::string text = std::string(lock) + " can be " + std::string(what) + " by its owner only: ";
+  if (!held()) return {Code::not_owner, text + "it is not held"};
+  text += "it is held by thread " + std::to_string(owner_.actor) + " of ";
+  text += owner_.session == turn.session() ? "the same session" : "session " + std::to_string(owner_.session);
+  return {Code::not_owner, text};
+}
+
 void Ownership::save(wire::Writer& out) const {
   out.array(6);
   const Owner shown = held() ? owner_ : Owner{};
@@ -48,6 +73,6 @@ void Ownership::save(wire::Writer& out) const {
   out.boolean(previous_owner_died_);
 }
 
-Holding Ownership::holding(std::string_view how) const { return {owner_, how, {}, depth_, token_, since_ns_}; }
+Holding Ownership::holding() const { return {owner_, holding_exclusive, {}, depth_, token_, since_ns_}; }
 
 }  // namespace tandem::server

@@ -5,10 +5,18 @@
 
 namespace tandem::server {
 
+// Holding::how of locks.
+inline constexpr std::string_view holding_exclusive = "exclusive";
+inline constexpr std::string_view holding_shared = "shared";
+
 /// Answers with what is told of a grant (ops::GrantFacts).
 void write_grant(wire::Writer& out, std::uint64_t token, bool previous_owner_died);
 /// The same where nothing was granted.
 void write_no_grant(wire::Writer& out);
+
+/// Answers with everybody who owns a part of the object: [session, process, thread, shared, depth, token, microseconds
+/// since] each.
+void write_owners(Turn& turn, const Object& object);
 
 class Ownership {
  public:
@@ -36,8 +44,10 @@ class Ownership {
   void orphan(Turn& turn);
 
   void write_grant(wire::Writer& out) const { server::write_grant(out, token_, previous_owner_died_); }
+  /// Why the caller, who does not own `lock`, cannot have done what it asked.
+  Failure not_owner(const Turn& turn, std::string_view lock, std::string_view what) const;
   void save(wire::Writer& out) const;
-  Holding holding(std::string_view how) const;
+  Holding holding() const;
 
  private:
   Owner owner_;

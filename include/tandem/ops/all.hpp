@@ -2,6 +2,7 @@
 // Every hosted type's operations, and the list of all types.
 
 #include "tandem/ops/array.hpp"
+#include "tandem/ops/condition.hpp"
 #include "tandem/ops/dict.hpp"
 #include "tandem/ops/event.hpp"
 #include "tandem/ops/list.hpp"
@@ -11,6 +12,7 @@
 #include "tandem/ops/queue.hpp"
 #include "tandem/ops/rlock.hpp"
 #include "tandem/ops/set.hpp"
+#include "tandem/ops/shared_lock.hpp"
 #include "tandem/ops/value.hpp"
 
 namespace tandem::ops {
@@ -26,7 +28,8 @@ struct TypeList {
 
 /// Every built-in type. Numbers up to 127 are theirs.
 using AllTypes = TypeList<Manager, Dict, List, Set, Namespace, Value, Array,
-                          Lock, RLock, Event,
+                          Lock, RLock, SharedLock, Condition,
+                          Event,
                           Queue, LifoQueue, PriorityQueue>;
 
 }  // namespace tandem::ops

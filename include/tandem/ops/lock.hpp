@@ -21,7 +21,10 @@ struct Lock {
   // Of the grant that the calling thread has; not_owner if it has none.
   using Grant = Op<4, "grant()", Effect::reads, GrantFacts()>;
 
-  using All = OpList<Create, Acquire, Release, Locked, Grant>;
+  // Who holds it: [session, process, thread, shared, depth, token, microseconds since] each.
+  using Owners = Op<5, "owners()", Effect::reads, Items()>;
+
+  using All = OpList<Create, Acquire, Release, Locked, Grant, Owners>;
 };
 
 }  // namespace tandem::ops

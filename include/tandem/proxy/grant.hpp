@@ -1,6 +1,7 @@
 #pragma once
 // What the manager says of a grant of a lock, and the guard that keeps a lock for a scope.
 
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <utility>
@@ -14,6 +15,17 @@ struct Grant {
   /// The session of the owner before ended while it held the lock: what the lock protects may be half changed. Told
   /// to every owner until one of them unlocks it.
   bool previous_owner_died = false;
+};
+
+/// Who holds a lock, at some moment.
+struct LockOwner {
+  std::uint64_t session = 0;
+  std::uint32_t pid = 0;     // as its client says
+  std::uint32_t thread = 0;  // a number of that process's own
+  bool shared = false;       // with other readers
+  std::uint64_t depth = 0;   // how often it has to be unlocked
+  std::uint64_t token = 0;
+  std::chrono::microseconds held_for{0};
 };
 
 namespace client {

@@ -11,7 +11,8 @@
 //
 // They are Lockable and TimedLockable: std::lock_guard, unique_lock and scoped_lock take them.
 
-#include <optional>
+#include <tuple>
+#include <vector>
 
 #include "tandem/ops/lock.hpp"
 #include "tandem/ops/rlock.hpp"
@@ -20,6 +21,20 @@
 #include "tandem/proxy/wait.hpp"
 
 namespace tandem {
+
+namespace client {
+
+using OwnerFacts = std::tuple<std::uint64_t, std::uint32_t, std::uint32_t, bool, std::uint64_t, std::uint64_t,
+                              std::int64_t>;
+
+inline std::vector<LockOwner> owners_of(const std::vector<OwnerFacts>& facts) {
+  std::vector<LockOwner> owners;
+  for (const auto& [session, pid, thread, shared, depth, token, held_us] : facts)
+    owners.push_back({session, pid, thread, shared, depth, token, std::chrono::microseconds(held_us)});
+  return owners;
+}
+
+}  // namespace client
 
 /// A lock that a thread of a process owns: it alone may unlock it. Who waits is served in the order of arrival, by the
 /// manager, at the unlock: nobody can push in between.
@@ -74,6 +89,10 @@ class BasicLock : public Proxy {
   Grant grant() const { return grant_of(call<typename Operations::Grant, std::pair<std::uint64_t, bool>>()); }
   /// Whether anybody holds it, at this moment.
   bool locked() const { return call<typename Operations::Locked, bool>(); }
+  /// Who holds it, at this moment.
+  std::vector<LockOwner> owners() const {
+    return client::owners_of(call<typename Operations::Owners, std::vector<client::OwnerFacts>>());
+  }
 
  protected:
   static Grant grant_of(const std::pair<std::uint64_t, bool>& facts) { return {facts.first, facts.second}; }

@@ -1,0 +1,32 @@
+#pragma once
+// Operations of the hosted condition. Semantics are those of Python's threading.Condition.
+
+#include "tandem/ops/lock.hpp"
+
+namespace tandem::ops {
+
+struct Condition {
+  static constexpr std::string_view type = "condition";
+  static constexpr std::uint8_t number = 14;
+
+  // On a lock or an rlock; None: on an rlock of its own.
+  using Create = Op<0, "create(lock=None)", Effect::writes, void(Optional<Any>)>;
+
+  // These are the lock's.
+  using Acquire = Op<1, "acquire(limit_us=None)", Effect::waits, GrantFacts(Optional<Int>)>;
+  using Release = Op<2, "release()", Effect::frees, void()>;
+  using Locked = Op<3, "locked()", Effect::reads, Bool()>;
+  using Grant = Op<4, "grant()", Effect::reads, GrantFacts()>;
+  using Owners = Op<5, "owners()", Effect::reads, Items()>;
+
+  // Releases the lock and waits, in one step; answered when the caller has the lock again, as often as before: whether
+  // it was notified within the time limit, and the facts of the new grant.
+  using Wait = Op<6, "wait(limit_us=None)", Effect::waits, Tuple<Bool, Int, Bool>(Optional<Int>)>;
+  // Ends the waits of those who have waited longest; gives of how many.
+  using Notify = Op<7, "notify(n=1)", Effect::frees, Int(Optional<Int>)>;
+  using NotifyAll = Op<8, "notify_all()", Effect::frees, Int()>;
+
+  using All = OpList<Create, Acquire, Release, Locked, Grant, Owners, Wait, Notify, NotifyAll>;
+};
+
+}  // namespace tandem::ops

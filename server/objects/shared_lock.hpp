@@ -1,0 +1,61 @@
+#pragma once
+// The hosted readers-writer lock: a writer or readers, and one line for both. A reader that comes while somebody waits
+// stands behind: neither side can keep the other out.
+
+#include "server/engine/dispatch.hpp"
+#include "server/objects/ownership.hpp"
+#include "tandem/ops/shared_lock.hpp"
+
+namespace tandem::server {
+
+class SharedLock final : public Object {
+ public:
+  using Ops = ops::SharedLock;
+
+  Result<void> on(Ops::Create, Turn&) { return {}; }
+  Result<Written> on(Ops::Acquire, Turn&, std::optional<std::int64_t> limit_us);
+  Result<void> on(Ops::Release, Turn&);
+  Result<bool> on(Ops::Locked, Turn&) { return held(); }
+  Result<Written> on(Ops::Grant, Turn&);
+  Result<Written> on(Ops::Owners, Turn&);
+  Result<Written> on(Ops::AcquireShared, Turn&, std::optional<std::int64_t> limit_us);
+  Result<void> on(Ops::ReleaseShared, Turn&);
+
+  void serve(Turn&) override;
+  void leave(Turn&, Waiter&, Leaving) override;
+  void session_ended(Turn&, SessionId) override;
+  void going(Turn&) override;
+  void each_holding(const std::function<void(const Holding&)>&) const override;
+
+  const Type& type() const override { return type_of<SharedLock>(); }
+  std::uint64_t size() const override { return 1; }
+  std::uint64_t memory_bytes() const override { return readers_.capacity() * sizeof(Reader); }
+  void save(wire::Writer& out) const override;
+  std::optional<std::uint64_t> show(std::uint64_t cursor, const LookAt& look) const override;
+
+ private:
+  enum Kind : std::uint32_t { writes, reads };  // of waiters
+
+  struct Reader {
+    Owner who;
+    std::uint64_t depth = 0;
+    std::uint64_t token = 0;
+    std::uint64_t since_ns = 0;
+  };
+
+  bool held() const { return writer_.held() || !readers_.empty(); }
+  Result<Written> wait(Turn& turn, std::optional<std::int64_t> limit_us, Kind kind);
+  /// Gives the token.
+  std::uint64_t admit(Turn& turn, Owner who);
+  void write_grant(wire::Writer& out, std::uint64_t token) const {
+    server::write_grant(out, token, writer_.previous_owner_died());
+  }
+  std::vector<Reader>::iterator find(Owner who);
+  void end(Turn& turn, const Reader& reader);
+
+  Ownership writer_;
+  std::vector<Reader> readers_;  // in the order of their first grants
+  Line line_;
+};
+
+}  // namespace tandem::server
