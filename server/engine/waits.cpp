@@ -96,8 +96,9 @@ void Holdings::remove(SessionId session, ObjectId object, std::uint64_t count) {
 
 std::set<ObjectId> Holdings::objects() const {
   std::set<ObjectId> objects;
-  for (const auto& [session, held] : by_session_)
-    for (const auto& [object, count] : held) objects.insert(object);
+  by_session_.each([&](SessionId, const IdTable<std::uint64_t>& held) {
+    held.each([&](ObjectId object, std::uint64_t) { objects.insert(object); });
+  });
   return objects;
 }
 
