@@ -76,7 +76,7 @@ class Leaser {
 };
 
 TEST(RecordedHistory, OfLeasedItemsIsLinearizableThoughOwnersAreKilled) {
-  constexpr std::size_t producer = 0, survivors = 4, victims = 8, last = survivors + victims, items = 100;
+  constexpr std::size_t producer = 0, survivors = 4, victims = 4, last = survivors + victims, items = 60;
   Manager manager;
   auto queue = manager.queue<std::int64_t>();
   Recording<LeaseModel> recording(last + 1, 6 * items);
