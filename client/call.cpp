@@ -3,6 +3,7 @@
 #include <string>
 
 #include "client/connection.hpp"
+#include "client/script.hpp"
 #include "tandem/json.hpp"
 #include "tandem/ops/manager.hpp"
 
@@ -54,20 +55,38 @@ RemoteObject::RemoteObject(std::shared_ptr<const RemoteObject> origin, std::uint
       reference_(origin->reference_),
       counted_(false),
       token_(token),
-      origin_(std::move(origin)) {}
+      script_(origin->script_),
+      origin_(origin->origin_ ? origin->origin_ : std::move(origin)) {}
+
+RemoteObject::RemoteObject(std::shared_ptr<const RemoteObject> origin, std::shared_ptr<Script> script)
+    : connection_(origin->connection_),
+      reference_(origin->reference_),
+      counted_(false),
+      token_(origin->token_),
+      script_(std::move(script)),
+      origin_(origin->origin_ ? origin->origin_ : std::move(origin)) {}
 
 RemoteObject::~RemoteObject() {
   if (counted_) connection_->give_back_reference(reference_.id);
 }
+
+/// A call that goes to a script: it is put together here.
+struct Call::Scripted {
+  wire::Buffer arguments;
+  std::vector<std::shared_ptr<const RemoteObject>> kept;
+  wire::Buffer result;
+};
 
 Call::Call(const RemoteObject& object, const ops::OpDescription& op, std::size_t argument_count,
            std::string_view type_name)
     : object_(object),
       op_(op),
       type_name_(type_name),
-      channel_(&acquire(object, type_name, op)),
-      encoder_{wire::Writer(channel_->begin_request()), object.connection().get()} {
-  if (object.token() != 0) {
+      scripted_(object.script() ? std::make_unique<Scripted>() : nullptr),
+      channel_(scripted_ ? nullptr : &acquire(object, type_name, op)),
+      encoder_{wire::Writer(scripted_ ? scripted_->arguments : channel_->begin_request()), object.connection().get(),
+               scripted_ ? &scripted_->kept : nullptr} {
+  if (object.token() != 0 && !scripted_) {
     std::uint8_t token[wire::token_bytes];
     wire::store_little(token, object.token());
     encoder_.writer.raw(token);
@@ -76,12 +95,23 @@ Call::Call(const RemoteObject& object, const ops::OpDescription& op, std::size_t
 }
 
 Call::~Call() {
-  object_.connection()->release(*channel_);
+  if (channel_ != nullptr) object_.connection()->release(*channel_);
 }
 
-Decoder& Call::send() { return exchange(object_.connection()->call_timeout(), {}); }
+Decoder& Call::send(bool wanted) {
+  if (!scripted_) [[likely]]
+    return exchange(object_.connection()->call_timeout(), {});
+  scripted_->kept.push_back(object_.holder());
+  object_.script()->keep(scripted_->kept);
+  object_.script()->call(object_, op_, scripted_->arguments.view(), wanted, scripted_->result);
+  decoder_.reader = wire::Reader(scripted_->result.view());
+  decoder_.connection = object_.script()->connection();
+  return decoder_;
+}
 
 Decoder& Call::wait(std::optional<std::chrono::microseconds> limit, const std::stop_token& stop) {
+  if (scripted_)
+    throw TypeError(describe(object_, type_name_, op_) + ": nothing waits in a batch or a transaction");
   std::chrono::milliseconds timeout = object_.connection()->call_timeout();
   // Without an end of its own the wait has none here either; the path's end shows when the manager goes.
   if (timeout.count() > 0)

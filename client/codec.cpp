@@ -113,6 +113,7 @@ void encode_reference(Encoder& to, const RemoteObject* object) {
   if (!belongs_to(*object, to.connection))
     throw ValueError("a proxy can only be stored in its own manager, and this one's " +
                      std::string(hosted_type_name(object->reference().type)) + " lives in another");
+  if (to.kept != nullptr) to.kept->push_back(object->holder());
   to.writer.reference(object->reference());
 }
 

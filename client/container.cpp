@@ -14,9 +14,11 @@ const client::RemoteObject& object_of(const Proxy& proxy) {
   return *proxy.remote();
 }
 
-/// Versions are asked of the manager, whatever the object's type.
+/// Versions are asked of the manager, whatever the object's type; as part of a transaction, if the proxy is.
 client::RemoteObject manager_of(const client::RemoteObject& object) {
-  return {object.connection(), {ops::Manager::number, ops::Manager::id}, false};
+  const wire::Reference reference{ops::Manager::number, ops::Manager::id};
+  if (!object.script()) return {object.connection(), reference, false};
+  return {std::make_shared<client::RemoteObject>(object.connection(), reference, false), object.script()};
 }
 
 }  // namespace

@@ -16,6 +16,8 @@
 //   m.Queue(10), m.JoinableQueue(10)          m.queue<T>(10), m.lifo_queue<T>(10), m.priority_queue<T>(10)
 //   -                                         m.dict<K, V>("scores")        get or create by name
 //   BaseManager.register(…), m.Counter()      m.create<CounterProxy>()      a hosted type of your own (hosted.hpp)
+//   -                                         m.atomically(function)        a transaction (transaction.hpp)
+//   -                                         m.batch()                     many operations in one request (batch.hpp)
 //   m.shutdown()                              m.shutdown()
 //
 // Types left out are nlohmann::json: m.dict() takes keys and values of any kind.
@@ -32,6 +34,7 @@
 #include <utility>
 #include <vector>
 
+#include "tandem/batch.hpp"
 #include "tandem/codec/parameter.hpp"
 #include "tandem/codec/result.hpp"
 #include "tandem/ops/manager.hpp"
@@ -46,6 +49,7 @@
 #include "tandem/proxy/set.hpp"
 #include "tandem/proxy/shared_lock.hpp"
 #include "tandem/proxy/value.hpp"
+#include "tandem/transaction.hpp"
 
 namespace tandem {
 
@@ -345,6 +349,15 @@ class Manager {
   /// the latest by the first call that fails; at once if the session is lost already. It must not wait for other threads
   /// that use this Manager. One per process and session: setting it takes the place of the one before.
   void on_session_lost(std::function<void(const SessionLost&)> callback) const;
+
+  /// Runs the function as one transaction (transaction.hpp) and gives what it returns. The function may run several
+  /// times. Whatever it throws comes out of here, with nothing written; Conflict after options.attempts_max runs.
+  template <std::invocable<Transaction&> F>
+  std::invoke_result_t<F&, Transaction&> atomically(F&& function, const TransactionOptions& options = {}) const {
+    return client::atomically(connection(), function, options);
+  }
+  /// Many operations in one request (batch.hpp).
+  Batch batch() const { return Batch(connection()); }
 
   /// One round trip that does nothing.
   void ping() const { call<ops::Manager::Ping>(); }

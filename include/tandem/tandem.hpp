@@ -2,6 +2,7 @@
 // All of tandem for those who use a manager. Embedding a manager in a program of one's own: tandem/server.hpp.
 
 #include "tandem/address.hpp"
+#include "tandem/batch.hpp"
 #include "tandem/codec.hpp"
 #include "tandem/error.hpp"
 #include "tandem/function.hpp"
@@ -19,4 +20,5 @@
 #include "tandem/proxy/set.hpp"
 #include "tandem/proxy/shared_lock.hpp"
 #include "tandem/proxy/value.hpp"
+#include "tandem/transaction.hpp"
 #include "tandem/wait.hpp"

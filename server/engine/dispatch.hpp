@@ -228,7 +228,8 @@ struct Rows<T, ops::OpList<O...>> {
 /// The run-time description of hosted type T, which has `T::Ops`, the struct of its operations.
 template <class T>
 const Type& type_of() {
-  static constexpr Type type{T::Ops::type, T::Ops::number, detail::Rows<T, typename T::Ops::All>::table,
+  constexpr bool can_undo = requires { requires T::can_undo; };
+  static constexpr Type type{T::Ops::type, T::Ops::number, detail::Rows<T, typename T::Ops::All>::table, can_undo,
                              [](const Type&) -> std::unique_ptr<Object> { return std::make_unique<T>(); }};
   return type;
 }

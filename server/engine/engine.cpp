@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "server/engine/perform.hpp"
 #include "tandem/ops/manager.hpp"
 
 namespace tandem::server {
@@ -29,52 +30,21 @@ Outcome Engine::step(const Call& call, wire::Buffer& reply) {
   TANDEM_ASSERT(registry.has(call.session));
   tell_time(call.now_ns);
   Object* object = registry.find(call.object);
-  if (object == nullptr)
-    return refuse(Code::object_gone, "object " + std::to_string(call.object) + " is gone: it was removed, or never was",
-                  operation_none, mark, reply);
-  const Type& type = object->type();
-  if (call.op >= type.rows.size() || type.rows[call.op].op == nullptr)
-    return refuse(Code::protocol_error,
-                  "object " + std::to_string(call.object) + ", a " + std::string(type.name) + ", has no operation " +
-                      std::to_string(call.op),
-                  operation_none, mark, reply);
-  const OpRow& row = type.rows[call.op];
-  const ops::OpDescription& op = *row.op;
-  const std::uint16_t operation = operation_index_[first_operation_[type.number] + call.op];
+  Result<const OpRow*> row = find_operation(object, call.object, call.op);
+  if (!row) return refuse(row.failure(), operation_none, mark, reply);
+  const ops::OpDescription& op = *(*row)->op;
+  const std::uint16_t operation = operation_index_[first_operation_[object->type().number] + call.op];
   wire::Reader arguments(call.arguments);
-  std::uint32_t count = 0;
-  if (!arguments.array(count))
-    return refuse(Code::protocol_error, std::string(op.signature) + ": the arguments are not a MessagePack array",
-                  operation, mark, reply);
-  if (count < op.parameters_min || count > op.parameters_max || op.number == 0)
-    return refuse(Code::type_error,
-                  op.number == 0 ? "objects are created through the manager"
-                                 : std::string(op.signature) + ": " + std::to_string(count) + " arguments given",
-                  operation, mark, reply);
-  if (call.token != 0 && !world_.tokens.lives(call.token)) [[unlikely]]
-    return refuse(Code::stale_token,
-                  std::string(op.signature) + ": the lock's grant with token " + std::to_string(call.token) +
-                      " is over (it was unlocked, or passed on when its owner's session ended)",
-                  operation, mark, reply);
+  Result<std::uint32_t> count = check_call(op, arguments, call.token, world_.tokens);
+  if (!count) return refuse(count.failure(), operation, mark, reply);
   Turn turn(world_, Owner{call.session, call.actor}, operation, reply);
-  if (op.effect == ops::Effect::writes)
-    if (Result<void> room = turn.room_for(call.arguments.size()); !room)
-      return refuse(room.failure().code, room.failure().text, operation, mark, reply);
 
-  Result<void> result = row.invoke(*object, turn, arguments, count);
+  Result<void> result = carry_out(turn, *object, **row, arguments, *count, mark);
 
-  if (result && !turn.is_unchanged() && (op.effect == ops::Effect::writes || op.effect == ops::Effect::frees))
-    turn.changed(*object);
-  Ticket parked = turn.parked() == nullptr ? 0 : turn.parked()->ticket;
-  if (result && parked == 0) {
-    result = turn.reply_fits(reply.size() - mark);
-    if (result && turn.references_written()) registry.hold(call.session, reply.view_from(mark));
-  }
-  if (op.effect != ops::Effect::reads) {
-    registry.account(*object);
-    end_step();
-  }
-  if (!result) return refuse(result.failure().code, result.failure().text, operation, mark, reply);
+  const Ticket parked = turn.parked() == nullptr ? 0 : turn.parked()->ticket;
+  if (result && parked == 0 && turn.references_written()) registry.hold(call.session, reply.view_from(mark));
+  if (op.effect != ops::Effect::reads) end_step();
+  if (!result) return refuse(result.failure(), operation, mark, reply);
   if (parked != 0) reply.truncate(mark);
   return {Code::ok, operation, parked};
 }
@@ -148,11 +118,10 @@ void Engine::step(const Tick& input) {
   end_step();
 }
 
-Outcome Engine::refuse(Code code, const std::string& text, std::uint16_t operation, std::size_t mark,
-                       wire::Buffer& reply) {
+Outcome Engine::refuse(const Failure& failure, std::uint16_t operation, std::size_t mark, wire::Buffer& reply) {
   reply.truncate(mark);
-  wire::Writer(reply).text(text);
-  return {code, operation};
+  wire::Writer(reply).text(failure.text);
+  return {failure.code, operation};
 }
 
 // ---- sessions ---------------------------------------------------------------------------------------------------------

@@ -102,7 +102,7 @@ class Engine {
   void serve_marked();
   void let_go(Object& object);
   void end_step();
-  Outcome refuse(Code code, const std::string& text, std::uint16_t operation, std::size_t mark, wire::Buffer& reply);
+  Outcome refuse(const Failure& failure, std::uint16_t operation, std::size_t mark, wire::Buffer& reply);
 
   World world_;
   std::vector<std::uint16_t> first_operation_;  // by type number: where the type's operations begin, by op number

@@ -33,6 +33,7 @@ struct Type {
   std::string_view name;
   std::uint8_t number = 0;
   std::span<const OpRow> rows;                   // by operation number
+  bool can_undo = false;                         // it takes part in transactions
   std::unique_ptr<Object> (*make)(const Type& type) = nullptr;  // operation 0 fills it
 };
 

@@ -1,8 +1,10 @@
 #include "server/engine/steps.hpp"
 
 #include <algorithm>
+#include <new>
 
 #include "server/engine/perform.hpp"
+#include "server/engine/semantics.hpp"
 
 namespace tandem::server {
 namespace {
@@ -13,6 +15,7 @@ struct Step {
   wire::Bytes arguments;
   bool wanted = true;  // its result
   std::optional<wire::Bytes> expected;
+  std::optional<std::uint64_t> expected_code;
   std::uint64_t token = 0;
 };
 
@@ -28,9 +31,11 @@ bool read_step(ValueView item, Step& step) {
   step.op = static_cast<std::uint16_t>(op);
   if (count > 3 && !reader.nil()) {
     wire::Bytes expected;
-    step.wanted = false;
+    std::uint64_t code = 0;
     bool truth = false;
+    step.wanted = false;
     if (reader.bytes(expected)) step.expected = expected;
+    else if (reader.uint64(code)) step.expected_code = code;
     else if (!reader.boolean(truth) || truth) return false;
   }
   return count < 5 || reader.uint64(step.token);
@@ -59,21 +64,35 @@ class Run {
   Result<void> each() {
     turn_.out().array(count_);
     for (ValueView item; next(item);) {
-      const std::size_t at = begin_answer();
-      if (Result<void> done = perform(nullptr); done) end_answer();
-      else refuse(at, done.failure());
+      begin_answer();
+      Result<void> done = compared(perform(nullptr));
+      if (done) end_answer();
+      else refuse(done.failure());
     }
     return {};
   }
 
   Result<void> together() {
     Undo undo;
+    try {
+      return together(undo);
+    } catch (const std::bad_alloc&) {
+      take_back(undo);
+      throw;
+    }
+  }
+
+ private:
+  Result<void> together(Undo& undo) {
     turn_.out().array(count_);
     for (ValueView item; next(item);) {
-      (void)begin_answer();
+      begin_answer();
       Result<void> done = check_room(undo);
-      if (done) done = perform(&undo);
-      if (done) done = compare();
+      if (done) done = compared(perform(&undo));
+      if (!done && mode_ == ops::RunMode::trial && number_ == count_ && step_.wanted) {
+        refuse(done.failure());
+        break;
+      }
       if (!done) {
         take_back(undo);
         return Failure{done.failure().code, name_of_step() + ": " + done.failure().text + " (nothing was changed)"};
@@ -84,7 +103,6 @@ class Run {
     return {};
   }
 
- private:
   bool next(ValueView& item) {
     step_ = {};
     ++number_;
@@ -93,19 +111,19 @@ class Run {
   wire::Buffer& buffer() { return turn_.out().buffer(); }
 
   /// The code stands in the one byte before the result.
-  std::size_t begin_answer() {
+  void begin_answer() {
     turn_.out().array(2);
     turn_.out().integer(static_cast<std::int64_t>(Code::ok));
-    return result_at_ = buffer().size();
+    result_at_ = buffer().size();
   }
   void end_answer() {
     if (step_.wanted) return;
     buffer().truncate(result_at_);
     turn_.out().nil();
   }
-  void refuse(std::size_t at, const Failure& failure) {
-    buffer().truncate(at);
-    buffer().data()[at - 1] = static_cast<std::uint8_t>(failure.code);
+  void refuse(const Failure& failure) {
+    buffer().truncate(result_at_);
+    buffer().data()[result_at_ - 1] = static_cast<std::uint8_t>(failure.code);
     turn_.out().text(failure.text);
   }
 
@@ -113,14 +131,14 @@ class Run {
     Object* object = turn_.registry().find(step_.object);
     Result<const OpRow*> row = find_operation(object, step_.object, step_.op);
     if (!row) return std::move(row.failure());
-    op_ = (*row)->op;
-    type_ = &object->type();
+    const ops::OpDescription& op = *(*row)->op;
     wire::Reader arguments(step_.arguments);
-    Result<std::uint32_t> count = check_call(*op_, arguments, step_.token, turn_.tokens());
+    Result<std::uint32_t> count = check_call(op, arguments, step_.token, turn_.tokens());
     if (!count) return std::move(count.failure());
-    if (undo != nullptr && op_->effect != ops::Effect::reads) {
-      if (!type_->can_undo)
-        return Failure{Code::type_error, "what is done to a " + std::string(type_->name) +
+    if (undo != nullptr && op.effect != ops::Effect::reads) {
+      const Type& type = object->type();
+      if (!type.can_undo)
+        return Failure{Code::type_error, "what is done to a " + std::string(type.name) +
                                              " cannot be undone, so it cannot be part of a transaction"};
       turn_.remember(*object, *undo);
     }
@@ -133,9 +151,15 @@ class Run {
   Result<void> check_room(const Undo& undo) const {
     return undo.bytes() <= undo_bytes_always ? Result<void>() : turn_.room_for(undo.bytes());
   }
-  Result<void> compare() {
-    if (!step_.expected || std::ranges::equal(buffer().view_from(result_at_), *step_.expected)) return {};
-    return Failure{Code::conflict, "its result is not the expected one any more"};
+  /// What a step came to, in the light of what was expected.
+  Result<void> compared(Result<void> done) {
+    bool same = true;
+    if (step_.expected) same = done && std::ranges::equal(buffer().view_from(result_at_), *step_.expected);
+    else if (step_.expected_code) same = !done && static_cast<std::uint64_t>(done.failure().code) == *step_.expected_code;
+    else return done;
+    if (same) return {};
+    return Failure{Code::conflict, done ? "its result is not the expected one"
+                                        : "its result is not the expected one, but " + done.failure().text};
   }
   void take_back(Undo& undo) {
     undo.roll_back();
@@ -146,7 +170,7 @@ class Run {
   std::string name_of_step() {
     std::string text = "step " + std::to_string(number_) + " of " + std::to_string(count_);
     const Object* object = turn_.registry().find(step_.object);
-    if (object == nullptr || find_operation(object, step_.object, step_.op) == false) return text;
+    if (!find_operation(object, step_.object, step_.op)) return text;
     text += ", " + std::string(object->type().name) + "." + std::string(object->type().rows[step_.op].op->name);
     return text + " on " + (object->named() ? quote(object->name()) : "object " + std::to_string(object->id()));
   }
@@ -161,14 +185,12 @@ class Run {
   Step step_;
   std::uint64_t number_ = 0;
   std::size_t result_at_ = 0;  // where its result begins
-  const ops::OpDescription* op_ = nullptr;
-  const Type* type_ = nullptr;
 };
 
 }  // namespace
 
 Result<void> run_steps(Turn& turn, ItemsView steps, ops::RunMode mode) {
-  if (turn.is_within()) return Failure{Code::type_error, "run: a step cannot have steps of its own"};
+  if (turn.is_step()) return Failure{Code::type_error, "run: a step cannot have steps of its own"};
   if (Result<void> good = check_all(steps); !good) return good;
   Run run(turn, steps, mode);
   return mode == ops::RunMode::each ? run.each() : run.together();

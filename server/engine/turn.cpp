@@ -8,14 +8,16 @@ Result<std::uint32_t> Turn::hash_of(ValueView key) const { return hash_key(key, 
 
 Result<void> Turn::room_for(std::uint64_t bytes) const {
   const std::uint64_t most = limits().memory_bytes_max;
-  if (most == 0 || (bytes <= most && world_.registry.memory_bytes() <= most - bytes)) return {};
+  const std::uint64_t held = world_.registry.memory_bytes() + (undo_ == nullptr ? 0 : undo_->bytes());
+  if (most == 0 || (bytes <= most && held <= most - bytes)) return {};
   return Failure{Code::resource_exhausted, "memory_bytes_max (" + std::to_string(most) + ") would be exceeded: " +
-                                               std::to_string(world_.registry.memory_bytes()) + " bytes are held, " +
+                                               std::to_string(held) + " bytes are held, " +
                                                std::to_string(bytes) + " more were asked for"};
 }
 
 Result<void> Turn::reply_fits(std::uint64_t bytes) const {
   const std::uint64_t most = limits().outbox_bytes_max;
+  bytes += reply_bytes_before_;
   if (bytes <= most) return {};
   return Failure{Code::resource_exhausted, "a reply of " + std::to_string(bytes) + " bytes is over outbox_bytes_max (" +
                                                std::to_string(most) + "); ask for parts of it, by slices or pages"};

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "server/engine/registry.hpp"
+#include "server/engine/undo.hpp"
 
 namespace tandem::server {
 
@@ -89,6 +90,16 @@ class Turn {
     may_park_ = false;
   }
 
+  /// Of one step among several, within the turn of them all. Its result is appended to that one's reply, which has
+  /// `reply_bytes` so far; what it changes goes to `undo`, if there is one. Nothing waits in it.
+  Turn(Turn& outer, Undo* undo, std::uint64_t reply_bytes)
+      : Turn(outer.world_, outer.who_, outer.operation_, outer.out_.buffer()) {
+    may_park_ = false;
+    is_step_ = true;
+    undo_ = undo;
+    reply_bytes_before_ = reply_bytes;
+  }
+
   Registry& registry() { return world_.registry; }
   const Limits& limits() const { return world_.registry.limits(); }
   const Facts& facts() const { return world_.facts; }
@@ -108,6 +119,8 @@ class Turn {
     out_.reference(reference);
   }
   bool references_written() const { return references_written_; }
+  /// The reply holds references that went past write().
+  void note_references() { references_written_ = true; }
 
   /// A copy of `value` to keep in an object.
   Value keep(ValueView value) { return Value(value, world_.registry); }
@@ -165,6 +178,23 @@ class Turn {
     park(object.watchers_, object, limit_us).amount = object.version_;
   }
 
+  // Undoing. Types that say `can_undo` put the inverse of every change of theirs into undo().
+
+  /// Null: nothing that is changed now will be undone.
+  Undo* undo() const { return undo_; }
+  /// Version and memory of an object that is about to be changed.
+  void remember(Object& object, Undo& undo) {
+    undo.add(0, [&object, &registry = world_.registry, version = object.version_] {
+      object.version_ = version;
+      registry.account(object);
+    });
+  }
+  /// Whether this is one of several steps.
+  bool is_step() const { return is_step_; }
+  std::size_t marked_count() const { return world_.marked.size(); }
+  /// Forgets to serve those that were marked later.
+  void unmark(std::size_t count) { world_.marked.resize(count); }
+
   // Owning. A session's end is told to every object of which it owns something.
   void own(const Object& object, SessionId session, std::uint64_t count = 1) {
     world_.holdings.add(session, object.id(), count);
@@ -194,6 +224,9 @@ class Turn {
   bool references_written_ = false;
   bool may_park_ = true;
   bool unchanged_ = false;
+  bool is_step_ = false;
+  Undo* undo_ = nullptr;
+  std::uint64_t reply_bytes_before_ = 0;
   Waiter* parked_ = nullptr;
   std::deque<wire::Buffer> copies_;  // contents of objects used as operands: an object may be its own operand
 };

@@ -1,7 +1,5 @@
 #include "server/objects/array.hpp"
 
-#include "server/objects/slice.hpp"
-
 namespace tandem::server {
 namespace {
 
@@ -25,6 +23,32 @@ Result<void> Array::allocate(const Turn& turn, ElementType type, std::uint64_t l
     return Failure{Code::resource_exhausted, "the machine has no " + std::to_string(bytes) + " bytes for an array"};
   bytes_ = bytes;
   return {};
+}
+
+void Array::remember(const Turn& turn, const Slice& slice) {
+  if (turn.undo() == nullptr) return;
+  const std::size_t width = element_.bytes();
+  wire::Buffer before;
+  before.reserve(slice.count * width);
+  if (slice.step == 1) before.append(element(static_cast<std::uint64_t>(slice.start)), slice.count * width);
+  else
+    for (std::uint64_t i = 0; i < slice.count; ++i) before.append(element(slice.position(i)), width);
+  turn.undo()->add(slice.count * width, [this, slice, before = std::move(before)] { assign(slice, before.view()); });
+}
+
+void Array::remember(const Turn& turn, std::uint8_t* at) {
+  if (turn.undo() == nullptr) return;
+  ElementType::Space before{};
+  std::memcpy(before.data(), at, element_.bytes());
+  turn.undo()->add(0, [at, before, width = element_.bytes()] { std::memcpy(at, before.data(), width); });
+}
+
+void Array::assign(const Slice& slice, wire::Bytes elements) {
+  const std::size_t width = element_.bytes();
+  if (slice.step == 1) std::copy(elements.begin(), elements.end(), element(static_cast<std::uint64_t>(slice.start)));
+  else
+    for (std::uint64_t i = 0; i < slice.count; ++i)
+      std::memcpy(element(slice.position(i)), elements.data() + i * width, width);
 }
 
 Result<std::uint8_t*> Array::element_at(std::int64_t index) {
@@ -59,9 +83,10 @@ Result<Written> Array::on(Ops::At, Turn& turn, std::int64_t index) {
   return Written{};
 }
 
-Result<void> Array::on(Ops::Set, Turn&, std::int64_t index, ValueView value) {
+Result<void> Array::on(Ops::Set, Turn& turn, std::int64_t index, ValueView value) {
   Result<std::uint8_t*> at = element_at(index);
   if (!at) return std::move(at.failure());
+  remember(turn, *at);
   return element_.write(value, *at);
 }
 
@@ -69,6 +94,7 @@ Result<Written> Array::on(Ops::FetchAdd, Turn& turn, std::int64_t index, ValueVi
   Result<std::uint8_t*> at = element_at(index);
   if (!at) return std::move(at.failure());
   element_.read(*at, turn.out());
+  remember(turn, *at);
   if (Result<void> added = element_.add(operand, *at); !added) return std::move(added.failure());
   return Written{};
 }
@@ -98,10 +124,8 @@ Result<void> Array::on(Ops::AssignSlice, Turn& turn, wire::Bytes elements, Index
                                           std::to_string(slice->count) + " elements of " + std::to_string(width) +
                                           " bytes each"};
   if (slice->count == 0) turn.unchanged();
-  if (slice->step == 1) std::copy(elements.begin(), elements.end(), element(static_cast<std::uint64_t>(slice->start)));
-  else
-    for (std::uint64_t i = 0; i < slice->count; ++i)
-      std::memcpy(element(slice->position(i)), elements.data() + i * width, width);
+  remember(turn, *slice);
+  assign(*slice, elements);
   return {};
 }
 
@@ -109,6 +133,7 @@ Result<void> Array::on(Ops::Fill, Turn& turn, ValueView value) {
   ElementType::Space space{};
   if (Result<void> made = element_.write(value, space.data()); !made) return made;
   if (size() == 0) turn.unchanged();
+  remember(turn, Slice{0, 1, size()});
   for (std::uint64_t i = 0; i < size(); ++i) std::memcpy(element(i), space.data(), element_.bytes());
   return {};
 }

@@ -6,6 +6,7 @@
 
 #include "server/engine/dispatch.hpp"
 #include "server/objects/element_type.hpp"
+#include "server/objects/slice.hpp"
 #include "tandem/ops/array.hpp"
 
 namespace tandem::server {
@@ -13,6 +14,7 @@ namespace tandem::server {
 class Array final : public Object {
  public:
   using Ops = ops::Array;
+  static constexpr bool can_undo = true;
   using Index = std::optional<std::int64_t>;
 
   Result<void> on(Ops::Create, Turn&, std::string_view typecode, ValueView contents);
@@ -38,6 +40,10 @@ class Array final : public Object {
   };
 
   Result<void> allocate(const Turn& turn, ElementType type, std::uint64_t length);
+  /// Undone, the elements of `slice` are what they are now.
+  void remember(const Turn& turn, const Slice& slice);
+  void remember(const Turn& turn, std::uint8_t* element);
+  void assign(const Slice& slice, wire::Bytes elements);
   Result<std::uint8_t*> element_at(std::int64_t index);
   std::uint8_t* element(std::uint64_t position) const { return memory_.get() + position * element_.bytes(); }
 

@@ -240,7 +240,7 @@ std::optional<std::uint64_t> CustomObject::show(std::uint64_t cursor, const Look
 // ---- types --------------------------------------------------------------------------------------------
 
 CustomType::CustomType(const hosting::Type& hosted_type)
-    : Type{hosted_type.name, hosted_type.number, {},
+    : Type{hosted_type.name, hosted_type.number, {}, false,
            [](const Type& type) -> std::unique_ptr<Object> {
              return std::make_unique<CustomObject>(static_cast<const CustomType&>(type));
            }},

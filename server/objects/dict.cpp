@@ -23,9 +23,16 @@ Result<Dict::Table::Entry*> Dict::entry_at(Turn& turn, ValueView key) {
   return table_.find(key, *hash);
 }
 
-void Dict::set(Turn& turn, ValueView key, std::uint32_t hash, ValueView value) {
-  if (Table::Entry* entry = table_.find(key, hash)) table_.replace(*entry, turn.keep(value));
-  else table_.insert(turn.keep(key), hash, turn.keep(value));
+void Dict::set(Turn& turn, ValueView key, std::uint32_t hash, ValueView value, Undo* undo) {
+  if (Table::Entry* entry = table_.find(key, hash)) table_.replace(*entry, turn.keep(value), undo);
+  else table_.insert(turn.keep(key), hash, turn.keep(value), undo);
+}
+
+Value Dict::pop(Turn& turn, Table::Entry& entry) {
+  if (turn.undo() == nullptr) return table_.erase(entry).second;
+  Value popped = turn.keep(entry.mapped);
+  table_.erase(entry, turn.undo());
+  return popped;
 }
 
 Result<void> Dict::on(Ops::Create, Turn& turn, std::optional<EntriesView> entries) {
@@ -51,7 +58,7 @@ Result<bool> Dict::on(Ops::Set, Turn& turn, ValueView key, ValueView value) {
   Result<std::uint32_t> hash = turn.hash(key);
   if (!hash) return std::move(hash.failure());
   std::uint64_t before = table_.size();
-  set(turn, key, *hash, value);
+  set(turn, key, *hash, value, turn.undo());
   return table_.size() != before;
 }
 
@@ -59,7 +66,7 @@ Result<bool> Dict::on(Ops::Insert, Turn& turn, ValueView key, ValueView value) {
   Result<std::uint32_t> hash = turn.hash(key);
   if (!hash) return std::move(hash.failure());
   if (table_.find(key, *hash) != nullptr) return turn.unchanged(), false;
-  table_.insert(turn.keep(key), *hash, turn.keep(value));
+  table_.insert(turn.keep(key), *hash, turn.keep(value), turn.undo());
   return true;
 }
 
@@ -67,7 +74,7 @@ Result<ValueView> Dict::on(Ops::GetOrInsert, Turn& turn, ValueView key, ValueVie
   Result<std::uint32_t> hash = turn.hash(key);
   if (!hash) return std::move(hash.failure());
   Table::Entry* entry = table_.find(key, *hash);
-  if (entry == nullptr) entry = &table_.insert(turn.keep(key), *hash, turn.keep(value));
+  if (entry == nullptr) entry = &table_.insert(turn.keep(key), *hash, turn.keep(value), turn.undo());
   else turn.unchanged();
   return entry->mapped.view();
 }
@@ -83,8 +90,8 @@ Result<ValueView> Dict::on(Ops::Add, Turn& turn, ValueView key, ValueView delta,
     if (Result<void> sum = turn.add(*before, delta, buffer); !sum) return std::move(sum.failure());
     after = {buffer.view(), before->references || delta.references};
   }
-  if (entry != nullptr) table_.replace(*entry, turn.keep(after));
-  else entry = &table_.insert(turn.keep(key), *hash, turn.keep(after));
+  if (entry != nullptr) table_.replace(*entry, turn.keep(after), turn.undo());
+  else entry = &table_.insert(turn.keep(key), *hash, turn.keep(after), turn.undo());
   return entry->mapped.view();
 }
 
@@ -99,8 +106,8 @@ Result<Written> Dict::on(Ops::CompareExchange, Turn& turn, ValueView key, std::o
   turn.out().array(entry != nullptr ? 1 : 0);
   if (entry != nullptr) turn.write(entry->mapped);
   if (!same) return turn.unchanged(), Written{};
-  if (desired) set(turn, key, *hash, *desired);
-  else if (entry != nullptr) table_.erase(*entry);
+  if (desired) set(turn, key, *hash, *desired, turn.undo());
+  else if (entry != nullptr) table_.erase(*entry, turn.undo());
   else turn.unchanged();
   return Written{};
 }
@@ -109,7 +116,7 @@ Result<bool> Dict::on(Ops::Erase, Turn& turn, ValueView key) {
   Result<Table::Entry*> entry = entry_at(turn, key);
   if (!entry) return std::move(entry.failure());
   if (*entry == nullptr) return turn.unchanged(), false;
-  table_.erase(**entry);
+  table_.erase(**entry, turn.undo());
   return true;
 }
 
@@ -118,7 +125,7 @@ Result<Value> Dict::on(Ops::Pop, Turn& turn, ValueView key) {
   if (!entry) return std::move(entry.failure());
   if (*entry == nullptr) return no_key(key);
   if (Result<void> fits = turn.reply_fits((*entry)->mapped.encoded_bytes()); !fits) return std::move(fits.failure());
-  return table_.erase(**entry).second;
+  return pop(turn, **entry);
 }
 
 Result<std::optional<Value>> Dict::on(Ops::PopIfThere, Turn& turn, ValueView key) {
@@ -127,7 +134,7 @@ Result<std::optional<Value>> Dict::on(Ops::PopIfThere, Turn& turn, ValueView key
   if (*entry == nullptr) return turn.unchanged(), std::optional<Value>();
   if (Result<void> fits = turn.reply_fits(1 + (*entry)->mapped.encoded_bytes()); !fits)
     return std::move(fits.failure());
-  return std::optional<Value>(table_.erase(**entry).second);
+  return std::optional<Value>(pop(turn, **entry));
 }
 
 Result<Written> Dict::on(Ops::PopItem, Turn& turn, std::optional<bool> last) {
@@ -135,10 +142,10 @@ Result<Written> Dict::on(Ops::PopItem, Turn& turn, std::optional<bool> last) {
   if (entry == nullptr) return Failure{Code::key_error, "popitem: the dict is empty"};
   if (Result<void> fits = turn.reply_fits(1 + entry->key.encoded_bytes() + entry->mapped.encoded_bytes()); !fits)
     return std::move(fits.failure());
-  auto [key, value] = table_.erase(*entry);
   turn.out().array(2);
-  turn.write(key);
-  turn.write(value);
+  turn.write(entry->key);
+  turn.write(entry->mapped);
+  table_.erase(*entry, turn.undo());
   return Written{};
 }
 
@@ -152,7 +159,7 @@ Result<std::int64_t> Dict::on(Ops::Size, Turn&) { return static_cast<std::int64_
 
 Result<void> Dict::on(Ops::Clear, Turn& turn) {
   if (table_.empty()) turn.unchanged();
-  table_.clear();
+  table_.clear(turn.undo());
   return {};
 }
 
@@ -161,17 +168,18 @@ Result<void> Dict::on(Ops::Update, Turn& turn, EntriesView entries) {
   if (Result<void> good = check_keys(turn, entries); !good) return good;
   if (entries.count() == 0) turn.unchanged();
   ValueView key, value;
-  while (entries.next(key, value)) set(turn, key, *turn.hash(key), value);
+  while (entries.next(key, value)) set(turn, key, *turn.hash(key), value, turn.undo());
   return {};
 }
 
 Result<void> Dict::on(Ops::Assign, Turn& turn, EntriesView entries) {
   if (Result<void> good = check_keys(turn, entries); !good) return good;
   if (Result<void> room = turn.room_for(entries.bytes() + entries.count() * sizeof(Table::Entry)); !room) return room;
-  Table before = std::exchange(table_, {});  // kept until the end: the entries may refer to what only it holds
+  Table before = table_.take_all();  // kept until the end: the entries may refer to what only it holds
   ValueView key, value;
-  while (entries.next(key, value)) set(turn, key, *turn.hash(key), value);
+  while (entries.next(key, value)) set(turn, key, *turn.hash(key), value, nullptr);
   if (before.empty() && table_.empty()) turn.unchanged();
+  table_.keep(std::move(before), turn.undo());
   return {};
 }
 

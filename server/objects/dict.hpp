@@ -10,6 +10,7 @@ namespace tandem::server {
 class Dict final : public Object {
  public:
   using Ops = ops::Dict;
+  static constexpr bool can_undo = true;
 
   Result<void> on(Ops::Create, Turn&, std::optional<EntriesView> entries);
   Result<ValueView> on(Ops::At, Turn&, ValueView key);
@@ -48,7 +49,8 @@ class Dict final : public Object {
   using Table = OrderedTable<Value>;
 
   Result<Table::Entry*> entry_at(Turn& turn, ValueView key);
-  void set(Turn& turn, ValueView key, std::uint32_t hash, ValueView value);
+  void set(Turn& turn, ValueView key, std::uint32_t hash, ValueView value, Undo* undo);
+  Value pop(Turn& turn, Table::Entry& entry);
 
   Table table_;
 };

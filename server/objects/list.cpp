@@ -46,6 +46,7 @@ Result<void> List::on(Ops::Create, Turn& turn, std::optional<ItemsView> items) {
 
 Result<void> List::on(Ops::Append, Turn& turn, ValueView item) {
   if (Result<void> room = room_for_items(turn, items_.size(), 1, 0); !room) return room;
+  items_.remember_size(turn.undo());
   items_.push_back(turn.keep(item));
   return {};
 }
@@ -53,13 +54,14 @@ Result<void> List::on(Ops::Append, Turn& turn, ValueView item) {
 Result<void> List::on(Ops::Extend, Turn& turn, ItemsView items) {
   if (Result<void> room = room_for_items(turn, items_.size(), items.count(), items.bytes()); !room) return room;
   if (items.count() == 0) turn.unchanged();
+  items_.remember_size(turn.undo());
   for (ValueView item; items.next(item);) items_.push_back(turn.keep(item));
   return {};
 }
 
 Result<void> List::on(Ops::Insert, Turn& turn, std::int64_t index, ValueView item) {
   if (Result<void> room = room_for_items(turn, items_.size(), 1, 0); !room) return room;
-  items_.insert(clamped_position_of(index, items_.size()), turn.keep(item));
+  items_.insert(clamped_position_of(index, items_.size()), turn.keep(item), turn.undo());
   return {};
 }
 
@@ -72,7 +74,7 @@ Result<ValueView> List::on(Ops::At, Turn&, std::int64_t index) {
 Result<void> List::on(Ops::Set, Turn& turn, std::int64_t index, ValueView item) {
   Result<std::uint64_t> at = position(index);
   if (!at) return std::move(at.failure());
-  items_.replace(*at, turn.keep(item));
+  items_.replace(*at, turn.keep(item), turn.undo());
   return {};
 }
 
@@ -82,21 +84,21 @@ Result<ValueView> List::on(Ops::Add, Turn& turn, std::int64_t index, ValueView d
   const ValueView before = items_[*at];
   wire::Buffer sum;
   if (Result<void> added = turn.add(before, delta, sum); !added) return std::move(added.failure());
-  items_.replace(*at, turn.keep({sum.view(), before.references || delta.references}));
+  items_.replace(*at, turn.keep({sum.view(), before.references || delta.references}), turn.undo());
   return items_[*at].view();
 }
 
-Result<void> List::on(Ops::Erase, Turn&, std::int64_t index) {
+Result<void> List::on(Ops::Erase, Turn& turn, std::int64_t index) {
   Result<std::uint64_t> at = position(index);
   if (!at) return std::move(at.failure());
-  items_.take(*at);
+  items_.erase(*at, turn.undo());
   return {};
 }
 
-Result<void> List::on(Ops::Remove, Turn&, ValueView item) {
+Result<void> List::on(Ops::Remove, Turn& turn, ValueView item) {
   std::optional<std::uint64_t> at = find(item, 0, items_.size());
   if (!at) return not_there(item);
-  items_.take(*at);
+  items_.erase(*at, turn.undo());
   return {};
 }
 
@@ -105,7 +107,10 @@ Result<Value> List::on(Ops::Pop, Turn& turn, Index index) {
   Result<std::uint64_t> at = position(index.value_or(-1));
   if (!at) return std::move(at.failure());
   if (Result<void> fits = turn.reply_fits(items_[*at].encoded_bytes()); !fits) return std::move(fits.failure());
-  return items_.take(*at);
+  if (turn.undo() == nullptr) return items_.take(*at);
+  Value popped = turn.keep(items_[*at]);
+  items_.erase(*at, turn.undo());
+  return popped;
 }
 
 Result<Written> List::on(Ops::Slice, Turn& turn, Index start, Index stop, Index step) {
@@ -129,9 +134,10 @@ Result<void> List::on(Ops::AssignSlice, Turn& turn, ItemsView items, Index start
   if (Result<void> room = room_for_items(turn, staying, items.count(), items.bytes()); !room) return room;
   if (items.count() == 0 && slice->count == 0) turn.unchanged();
   std::vector<Value> kept = keep_all(turn, items);
-  if (slice->step == 1) items_.splice(static_cast<std::uint64_t>(slice->start), slice->count, std::move(kept));
+  if (slice->step == 1) items_.splice(static_cast<std::uint64_t>(slice->start), slice->count, std::move(kept), turn.undo());
   else
-    for (std::uint64_t i = 0; i < slice->count; ++i) items_.replace(slice->position(i), std::move(kept[i]));
+    for (std::uint64_t i = 0; i < slice->count; ++i)
+      items_.replace(slice->position(i), std::move(kept[i]), turn.undo());
   return {};
 }
 
@@ -139,7 +145,7 @@ Result<void> List::on(Ops::EraseSlice, Turn& turn, Index start, Index stop, Inde
   Result<Slice> slice = slice_of(start, stop, step, items_.size());
   if (!slice) return std::move(slice.failure());
   if (slice->count == 0) turn.unchanged();
-  items_.erase(*slice);
+  items_.erase(*slice, turn.undo());
   return {};
 }
 
@@ -161,7 +167,7 @@ Result<bool> List::on(Ops::Contains, Turn&, ValueView item) { return find(item, 
 
 Result<void> List::on(Ops::Reverse, Turn& turn) {
   if (items_.size() < 2) turn.unchanged();
-  items_.reverse();
+  items_.reverse(turn.undo());
   return {};
 }
 
@@ -169,7 +175,7 @@ Result<void> List::on(Ops::Sort, Turn& turn, std::optional<bool> descending) {
   Result<std::vector<std::uint32_t>> order = sorted_order(items_, descending.value_or(false));
   if (!order) return std::move(order.failure());
   if (std::is_sorted(order->begin(), order->end())) turn.unchanged();
-  items_.arrange(*order);
+  items_.arrange(*order, turn.undo());
   return {};
 }
 
@@ -177,7 +183,7 @@ Result<std::int64_t> List::on(Ops::Size, Turn&) { return static_cast<std::int64_
 
 Result<void> List::on(Ops::Clear, Turn& turn) {
   if (items_.empty()) turn.unchanged();
-  items_.clear();
+  items_.clear(turn.undo());
   return {};
 }
 
@@ -192,6 +198,7 @@ Result<void> List::on(Ops::Repeat, Turn& turn, std::int64_t times) {
   const bool fits = heap_bytes == 0 || more <= ~std::uint64_t{0} / 2 / heap_bytes;
   const std::uint64_t bytes = fits ? more * heap_bytes : ~std::uint64_t{0} / 2;
   if (Result<void> room = room_for_items(turn, length, count, bytes); !room) return room;
+  items_.remember_size(turn.undo());
   for (std::uint64_t i = 0; i < count; ++i) items_.push_back(turn.keep(items_[i]));
   return {};
 }

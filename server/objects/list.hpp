@@ -10,6 +10,7 @@ namespace tandem::server {
 class List final : public Object {
  public:
   using Ops = ops::List;
+  static constexpr bool can_undo = true;
   using Index = std::optional<std::int64_t>;
 
   Result<void> on(Ops::Create, Turn&, std::optional<ItemsView> items);

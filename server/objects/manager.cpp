@@ -1,6 +1,7 @@
 #include "server/objects/manager.hpp"
 
 #include "server/engine/overview.hpp"
+#include "server/engine/steps.hpp"
 #include "server/objects/paging.hpp"
 
 namespace tandem::server {
@@ -303,6 +304,13 @@ Result<Written> Manager::on(Ops::Contents, Turn& turn, std::int64_t id, std::opt
   turn.out().boolean(keyed);
   turn.out().array(count);
   turn.write({page.view(), references});
+  return Written{};
+}
+
+Result<Written> Manager::on(Ops::Run, Turn& turn, ItemsView steps, std::int64_t mode) {
+  if (mode < 0 || mode > static_cast<std::int64_t>(ops::RunMode::trial))
+    return Failure{Code::value_error, "run: there is no mode " + std::to_string(mode)};
+  if (Result<void> run = run_steps(turn, steps, static_cast<ops::RunMode>(mode)); !run) return std::move(run.failure());
   return Written{};
 }
 

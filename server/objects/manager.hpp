@@ -27,6 +27,7 @@ class Manager final : public Object {
   Result<Written> on(Ops::Hold, Turn&, ItemsView references);
   Result<Written> on(Ops::Contents, Turn&, std::int64_t id, std::optional<std::int64_t> cursor,
                      std::optional<std::int64_t> limit);
+  Result<Written> on(Ops::Run, Turn&, ItemsView steps, std::int64_t mode);
 
   const Type& type() const override;
   std::uint64_t size() const override { return 0; }

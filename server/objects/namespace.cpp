@@ -37,8 +37,8 @@ Result<void> Namespace::on(Ops::Create, Turn& turn, std::optional<EntriesView> e
 
 Result<void> Namespace::on(Ops::Set, Turn& turn, std::string_view name, ValueView value) {
   Name key(turn, name);
-  if (Table::Entry* entry = table_.find(key.view(), key.hash())) table_.replace(*entry, turn.keep(value));
-  else table_.insert(turn.keep(key.view()), key.hash(), turn.keep(value));
+  if (Table::Entry* entry = table_.find(key.view(), key.hash())) table_.replace(*entry, turn.keep(value), turn.undo());
+  else table_.insert(turn.keep(key.view()), key.hash(), turn.keep(value), turn.undo());
   return {};
 }
 
@@ -52,11 +52,12 @@ Result<ValueView> Namespace::on(Ops::Get, Turn& turn, std::string_view name) {
 Result<ValueView> Namespace::on(Ops::Add, Turn& turn, std::string_view name, ValueView delta) {
   Name key(turn, name);
   Table::Entry* entry = table_.find(key.view(), key.hash());
-  if (entry == nullptr) return table_.insert(turn.keep(key.view()), key.hash(), turn.keep(delta)).mapped.view();
+  if (entry == nullptr) 
+    return table_.insert(turn.keep(key.view()), key.hash(), turn.keep(delta), turn.undo()).mapped.view();
   wire::Buffer sum;
   ValueView before = entry->mapped;
   if (Result<void> added = turn.add(before, delta, sum); !added) return std::move(added.failure());
-  table_.replace(*entry, turn.keep({sum.view(), before.references || delta.references}));
+  table_.replace(*entry, turn.keep({sum.view(), before.references || delta.references}), turn.undo());
   return entry->mapped.view();
 }
 
@@ -69,7 +70,7 @@ Result<bool> Namespace::on(Ops::Erase, Turn& turn, std::string_view name) {
   Name key(turn, name);
   Table::Entry* entry = table_.find(key.view(), key.hash());
   if (entry == nullptr) return turn.unchanged(), false;
-  table_.erase(*entry);
+  table_.erase(*entry, turn.undo());
   return true;
 }
 

@@ -10,6 +10,7 @@ namespace tandem::server {
 class Namespace final : public Object {
  public:
   using Ops = ops::Namespace;
+  static constexpr bool can_undo = true;
 
   Result<void> on(Ops::Create, Turn&, std::optional<EntriesView> entries);
   Result<void> on(Ops::Set, Turn&, std::string_view name, ValueView value);

@@ -66,7 +66,7 @@ Written write_items(Turn& turn, const std::vector<ValueView>& items) {
 }  // namespace
 
 void Set::insert(Turn& turn, ValueView item, std::uint32_t hash) {
-  if (table_.find(item, hash) == nullptr) table_.insert(turn.keep(item), hash, {});
+  if (table_.find(item, hash) == nullptr) table_.insert(turn.keep(item), hash, {}, turn.undo());
 }
 
 Result<void> Set::on(Ops::Create, Turn& turn, std::optional<ItemsView> items) {
@@ -88,7 +88,7 @@ Result<bool> Set::on(Ops::Erase, Turn& turn, ValueView item) {
   if (!hash) return std::move(hash.failure());
   Table::Entry* entry = table_.find(item, *hash);
   if (entry == nullptr) return turn.unchanged(), false;
-  table_.erase(*entry);
+  table_.erase(*entry, turn.undo());
   return true;
 }
 
@@ -103,7 +103,10 @@ Result<Value> Set::on(Ops::Pop, Turn& turn) {
   Table::Entry* entry = table_.front();
   if (entry == nullptr) return Failure{Code::key_error, "pop: the set is empty"};
   if (Result<void> fits = turn.reply_fits(entry->key.encoded_bytes()); !fits) return std::move(fits.failure());
-  return table_.erase(*entry).first;
+  if (turn.undo() == nullptr) return table_.erase(*entry).first;
+  Value popped = turn.keep(entry->key);
+  table_.erase(*entry, turn.undo());
+  return popped;
 }
 
 Result<bool> Set::on(Ops::Contains, Turn& turn, ValueView item) {
@@ -116,7 +119,7 @@ Result<std::int64_t> Set::on(Ops::Size, Turn&) { return static_cast<std::int64_t
 
 Result<void> Set::on(Ops::Clear, Turn& turn) {
   if (table_.empty()) turn.unchanged();
-  table_.clear();
+  table_.clear(turn.undo());
   return {};
 }
 
@@ -133,12 +136,9 @@ Result<void> Set::on(Ops::Update, Turn& turn, ItemsView items) {
 Result<void> Set::on(Ops::IntersectionUpdate, Turn& turn, ItemsView items) {
   Result<OtherSet> other = OtherSet::of(turn, items);
   if (!other) return std::move(other.failure());
-  Table kept;
-  table_.each([&](const Table::Entry& entry) {
-    if (other->contains(entry.key, entry.hash)) kept.insert(turn.keep(entry.key), entry.hash, {});
-  });
-  if (kept.size() == table_.size()) return turn.unchanged(), Result<void>();
-  std::swap(table_, kept);
+  const std::uint64_t before = table_.size();
+  table_.erase_if([&](const Table::Entry& entry) { return !other->contains(entry.key, entry.hash); }, turn.undo());
+  if (table_.size() == before) turn.unchanged();
   return {};
 }
 
@@ -147,7 +147,7 @@ Result<void> Set::on(Ops::DifferenceUpdate, Turn& turn, ItemsView items) {
   if (!other) return std::move(other.failure());
   const std::uint64_t before = table_.size();
   other->each([&](const OtherSet::Element& e) {
-    if (Table::Entry* entry = table_.find(e.value, e.hash)) table_.erase(*entry);
+    if (Table::Entry* entry = table_.find(e.value, e.hash)) table_.erase(*entry, turn.undo());
   });
   if (table_.size() == before) turn.unchanged();
   return {};
@@ -158,10 +158,9 @@ Result<void> Set::on(Ops::SymmetricDifferenceUpdate, Turn& turn, ItemsView items
   if (!other) return std::move(other.failure());
   if (Result<void> room = turn.room_for(items.bytes() + other->size() * sizeof(Table::Entry)); !room) return room;
   if (other->size() == 0) turn.unchanged();
-  std::vector<Value> dropped;  // kept until the end: another element may be held only by one of them
   other->each([&](const OtherSet::Element& e) {
-    if (Table::Entry* entry = table_.find(e.value, e.hash)) dropped.push_back(table_.erase(*entry).first);
-    else table_.insert(turn.keep(e.value), e.hash, {});
+    if (Table::Entry* entry = table_.find(e.value, e.hash)) table_.erase(*entry, turn.undo());
+    else table_.insert(turn.keep(e.value), e.hash, {}, turn.undo());
   });
   return {};
 }

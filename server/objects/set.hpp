@@ -10,6 +10,7 @@ namespace tandem::server {
 class Set final : public Object {
  public:
   using Ops = ops::Set;
+  static constexpr bool can_undo = true;
 
   Result<void> on(Ops::Create, Turn&, std::optional<ItemsView> items);
   Result<bool> on(Ops::Insert, Turn&, ValueView item);

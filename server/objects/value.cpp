@@ -4,10 +4,19 @@
 
 namespace tandem::server {
 
+Value HostedValue::put(Turn& turn, Value value) {
+  std::swap(value_, value);
+  if (turn.undo() == nullptr) return value;
+  Value before = turn.keep(value);
+  const std::uint64_t kept_bytes = value.heap_bytes();
+  turn.undo()->add(kept_bytes, [this, value = std::move(value)]() mutable { value_ = std::move(value); });
+  return before;
+}
+
 Result<Value> HostedValue::fetch(Turn& turn, Result<void> made, const wire::Buffer& result, bool references) {
   if (!made) return std::move(made.failure());
   if (Result<void> fits = turn.reply_fits(value_.encoded_bytes()); !fits) return std::move(fits.failure());
-  return std::exchange(value_, turn.keep({result.view(), references}));
+  return put(turn, turn.keep({result.view(), references}));
 }
 
 Result<Value> HostedValue::fetch_wrapping(Turn& turn, ValueView operand, std::string_view typecode, bool minus) {
@@ -36,13 +45,13 @@ Result<void> HostedValue::on(Ops::Create, Turn& turn, ValueView initial) {
 Result<ValueView> HostedValue::on(Ops::Load, Turn&) { return value_.view(); }
 
 Result<void> HostedValue::on(Ops::Store, Turn& turn, ValueView value) {
-  value_ = turn.keep(value);
+  put(turn, turn.keep(value));
   return {};
 }
 
 Result<Value> HostedValue::on(Ops::Exchange, Turn& turn, ValueView value) {
   if (Result<void> fits = turn.reply_fits(value_.encoded_bytes()); !fits) return std::move(fits.failure());
-  return std::exchange(value_, turn.keep(value));
+  return put(turn, turn.keep(value));
 }
 
 Result<Written> HostedValue::on(Ops::CompareExchange, Turn& turn, ValueView expected, ValueView desired) {
@@ -51,7 +60,7 @@ Result<Written> HostedValue::on(Ops::CompareExchange, Turn& turn, ValueView expe
   turn.out().array(2);
   turn.out().boolean(same);
   turn.write(value_);
-  if (same) value_ = turn.keep(desired);
+  if (same) put(turn, turn.keep(desired));
   else turn.unchanged();
   return Written{};
 }

@@ -9,6 +9,7 @@ namespace tandem::server {
 class HostedValue final : public Object {
  public:
   using Ops = ops::Value;
+  static constexpr bool can_undo = true;
   using TypeCode = std::optional<std::string_view>;
 
   Result<void> on(Ops::Create, Turn&, ValueView initial);
@@ -29,6 +30,8 @@ class HostedValue final : public Object {
   std::optional<std::uint64_t> show(std::uint64_t cursor, const LookAt& look) const override;
 
  private:
+  /// Gives what was in the cell before.
+  Value put(Turn& turn, Value value);
   /// Puts `result` in the cell and gives what was there, if there is a result.
   Result<Value> fetch(Turn& turn, Result<void> made, const wire::Buffer& result, bool references);
   Result<Value> fetch_wrapping(Turn& turn, ValueView operand, std::string_view typecode, bool minus);

@@ -45,6 +45,9 @@ class RandomInputs {
     return call(pick(open));
   }
 
+  /// A call of any operation of any object, by any session that is open.
+  RecordedCall call() { return call(pick(sessions())); }
+
   Packed value(int depth = 0) {
     switch (below(depth < 3 ? 19 : 11)) {
       case 0: return pack(nullptr);
@@ -185,6 +188,17 @@ class RandomInputs {
     return {pack(type->second.name), one_in(3) ? list(pack(number_text())) : list(), list_of(its)};
   }
 
+  std::vector<Packed> several() {
+    std::vector<Packed> steps;
+    const std::uint64_t count = below(6);
+    for (std::uint64_t i = 0; i < count; ++i) {
+      const RecordedCall one = call();
+      const Packed expected = one_in(3) ? pack(nullptr) : one_in(8) ? bytes("\xc0") : pack(false);
+      steps.push_back(list(one.object, one.op, bytes(one.arguments), expected, one.token));
+    }
+    return {list_of(steps), pack(below(3))};
+  }
+
   template <class Ops>
   void add_type() {
     add_operations<Ops>(typename Ops::All());
@@ -197,6 +211,7 @@ class RandomInputs {
       Arguments its = &RandomInputs::arguments<One>;
       if (Ops::number != ops::Manager::number && One::description.number == 0) type.create = its;
       if (std::is_same_v<One, ops::Manager::Create>) its = &RandomInputs::creation;
+      if (std::is_same_v<One, ops::Manager::Run>) its = &RandomInputs::several;
       type.operations.push_back({One::description.number, its});
     };
     (add.template operator()<O>(), ...);

@@ -5,6 +5,13 @@
 
 namespace tandem::ops {
 
+/// What becomes of several steps together.
+enum class RunMode : std::uint8_t {
+  each,            // every step for itself: one that fails stops nobody
+  all_or_nothing,  // if one fails, or gives another result than expected, it is as if none had been made
+  trial,           // the same, and so it is as if none had been made in any case
+};
+
 struct Manager {
   static constexpr std::string_view type = "manager";
   static constexpr std::uint8_t number = 1;
@@ -30,7 +37,16 @@ struct Manager {
   // 0: now).
   using WaitForChange =
       Op<10, "wait_for_change(object, since, limit_us=None)", Effect::waits, Int(Reference, Int, Optional<Int>)>;
-
+  // Makes several calls one after the other, and nothing else in between. A step is [object's id, number of the
+  // operation, its arguments as bin, expected, token]; the last two may be left out. `expected`: nil, the result is
+  // wanted; false, it is not; bin, it has to be this one; a code, it has to be this failure, which is none then. If it
+  // is another the step fails (conflict); an expected result is not wanted.
+  // `token`: as that of a request (wire/frame.hpp), 0 for none. Gives [code, result or error's text] for each step, with
+  // nil for results that are not wanted.
+  // No step waits: those that would answer as if their time limit had been 0. In the modes other than `each`, a failure
+  // is that of `run` itself (but a trial answers with the failure of a last step whose result is wanted), and what is
+  // changed must be able to undo it (type_error): dict, list, set, namespace, value and array are.
+  using Run = Op<11, "run(steps, mode)", Effect::frees, Items(Items, Int)>;
   // Counts a reference for this client for each of `references`, which are what it gives: how a process that is about to
   // be started comes to hold what it is told of.
   using Hold = Op<15, "hold(references)", Effect::reads, Items(Items)>;
@@ -48,7 +64,7 @@ struct Manager {
   using Contents = Op<20, "contents(id, cursor=0, limit=1000)", Effect::reads,
                       Tuple<Int, Bool, Items>(Int, Optional<Int>, Optional<Int>)>;
 
-  using All = OpList<Create, Get, Exists, Remove, Objects, Ping, Information, Release, Version, WaitForChange, Hold,
+  using All = OpList<Create, Get, Exists, Remove, Objects, Ping, Information, Release, Version, WaitForChange, Run, Hold,
                      Contents, Waits, Holdings>;
 };
 

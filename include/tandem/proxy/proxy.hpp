@@ -62,7 +62,7 @@ class Proxy {
     if (object == nullptr) throw ValueError("an empty proxy has no object to call");
     client::Call call(*object, Op::description, sizeof...(A));
     client::encode_arguments<Op>(call.arguments(), arguments...);
-    return client::decode_result<typename Op::Result, R>(call.send());
+    return client::decode_result<typename Op::Result, R>(call.send(!std::is_void_v<R>));
   }
   /// The same for an operation that waits in the manager (client::Call::wait). `limit` is its last argument.
   template <class Op, class R, class... A>
