@@ -36,7 +36,7 @@ WORKLOADS = {
     "semaphore": ((1, 4), SYSTEMS[2:]),
     "queue_handover": ((2,), SYSTEMS),
     "queue_pingpong": ((2,), SYSTEMS),
-    "condition_pingpong": ((2,), SYSTEMS[2:4]),
+    "condition_pingpong": ((2,), SYSTEMS[:4]),
     "pool_map": ((1,), SYSTEMS[2:4]),
 }
 

@@ -18,6 +18,8 @@ class TandemWaits {
          true},
         {"queue_pingpong", &TandemWaits::queue_pingpong, nullptr, &TandemWaits::count, Leaves::operations,
          true},
+        {"condition_pingpong", &TandemWaits::condition_pingpong, nullptr, &TandemWaits::count,
+         Leaves::operations, true},
     };
   }
 
@@ -31,6 +33,7 @@ class TandemWaits {
     if (cell.workload == "queue_handover" || cell.workload == "queue_pingpong")
       there_ = manager_.queue<std::string>(object_);
     if (cell.workload == "queue_pingpong") back_ = manager_.queue<std::string>(object_ + "-back");
+    if (cell.workload == "condition_pingpong") condition_ = manager_.condition(object_);
   }
 
   void lock_unlock(const std::string&) {
@@ -58,6 +61,15 @@ class TandemWaits {
     }
   }
 
+  void condition_pingpong(const std::string&) {
+    condition_.lock();
+    condition_.wait([&] { return shared_.turn == index_; });
+    shared_.turn = 1 - index_;
+    if (is_first()) shared_.add(1);
+    condition_.notify_one();
+    condition_.unlock();
+  }
+
   std::int64_t count() { return shared_.count; }
   void remove() {
     for (const char* end : {"", "-back"}) manager_.remove(object_ + end);
@@ -73,4 +85,5 @@ class TandemWaits {
   bench::Shared& shared_;
   tandem::Lock lock_;
   tandem::Queue<std::string> there_, back_;
+  tandem::Condition condition_;
 };

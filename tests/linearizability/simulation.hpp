@@ -76,7 +76,8 @@ class Simulation {
   };
 
   bool is_killed(const Client& client) {
-    return simulated_.killed_one_in != 0 && !client.is_dead && random_.one_in(simulated_.killed_one_in);
+    return simulated_.killed_one_in != 0 && !client.is_dead && history_.size() < simulated_.operations &&
+           random_.one_in(simulated_.killed_one_in);
   }
   /// Another client takes its place; the object may still have something to do for the dead one.
   void kill(Client& client) {
