@@ -84,7 +84,7 @@ Call::Call(const RemoteObject& object, const ops::OpDescription& op, std::size_t
       type_name_(type_name),
       scripted_(object.script() ? std::make_unique<Scripted>() : nullptr),
       channel_(scripted_ ? nullptr : &acquire(object, type_name, op)),
-      encoder_{wire::Writer(scripted_ ? scripted_->arguments : channel_->begin_request()), object.connection().get(),
+      encoder_{wire::Writer(scripted_ ? scripted_->arguments : channel_->begin_request()), object.connection().get(), nullptr,
                scripted_ ? &scripted_->kept : nullptr} {
   if (object.token() != 0 && !scripted_) {
     std::uint8_t token[wire::token_bytes];

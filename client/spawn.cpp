@@ -56,7 +56,7 @@ void write_all(int descriptor, wire::Bytes bytes) {
 
 wire::Buffer message_of(const ProcessState& child, const Task& task, Handover& handover) {
   wire::Buffer arguments;  // first, for they tell which sessions there are to be
-  Encoder to{wire::Writer(arguments), nullptr, nullptr, &handover};
+  Encoder to{wire::Writer(arguments), nullptr, &handover};
   task.encode_arguments(to);
   const ProcessStatePtr self = Family::of_this_process().self();
   wire::Buffer message;

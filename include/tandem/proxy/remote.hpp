@@ -63,8 +63,8 @@ class RemoteObject : public std::enable_shared_from_this<RemoteObject> {
 struct Encoder {
   wire::Writer writer;
   Connection* connection = nullptr;  // null: no proxies can be encoded
-  std::vector<std::shared_ptr<const RemoteObject>>* kept = nullptr;  // gets the proxies' objects, if there is one
   Handover* handover = nullptr;      // not null: arguments of a process, which may hold proxies of any manager
+  std::vector<std::shared_ptr<const RemoteObject>>* kept = nullptr;  // gets the proxies' objects, if there is one
 };
 
 /// Where values are read from. Every reference in a reply was counted for us by the manager, and is taken over when
