@@ -13,6 +13,10 @@
 //   m.Condition(), m.Condition(lock)          m.condition(), m.condition(lock)
 //   -                                         m.shared_lock()               many readers or one writer
 //   m.Event()                                 m.event()
+//   m.Semaphore(3), m.BoundedSemaphore(3)     m.semaphore(3)                permits have owners; or as Python's:
+//                                             m.semaphore(3, tandem::ownerless), m.bounded_semaphore(3, …)
+//   m.Barrier(3)                              m.barrier(3), m.barrier(3, limit)
+//   -                                         m.latch(3)
 //   m.Queue(10), m.JoinableQueue(10)          m.queue<T>(10), m.lifo_queue<T>(10), m.priority_queue<T>(10)
 //   -                                         m.dict<K, V>("scores")        get or create by name
 //   BaseManager.register(…), m.Counter()      m.create<CounterProxy>()      a hosted type of your own (hosted.hpp)
@@ -39,13 +43,16 @@
 #include "tandem/codec/result.hpp"
 #include "tandem/ops/manager.hpp"
 #include "tandem/proxy/array.hpp"
+#include "tandem/proxy/barrier.hpp"
 #include "tandem/proxy/condition.hpp"
 #include "tandem/proxy/dict.hpp"
 #include "tandem/proxy/event.hpp"
+#include "tandem/proxy/latch.hpp"
 #include "tandem/proxy/list.hpp"
 #include "tandem/proxy/lock.hpp"
 #include "tandem/proxy/namespace.hpp"
 #include "tandem/proxy/queue.hpp"
+#include "tandem/proxy/semaphore.hpp"
 #include "tandem/proxy/set.hpp"
 #include "tandem/proxy/shared_lock.hpp"
 #include "tandem/proxy/value.hpp"
@@ -292,6 +299,40 @@ class Manager {
   Event event() const { return create<Event>(std::nullopt); }
   Event event(std::string_view name) const { return create<Event>(name); }
 
+  /// ValueError: less than 0 permits.
+  Semaphore semaphore(std::int64_t permits = 1) const { return create<Semaphore>(std::nullopt, permits); }
+  Semaphore semaphore(std::int64_t permits, Ownerless) const {
+    return create<Semaphore>(std::nullopt, permits, false, true);
+  }
+  Semaphore semaphore(std::string_view name, std::int64_t permits = 1) const { return create<Semaphore>(name, permits); }
+  Semaphore semaphore(std::string_view name, std::int64_t permits, Ownerless) const {
+    return create<Semaphore>(name, permits, false, true);
+  }
+  Semaphore bounded_semaphore(std::int64_t permits = 1) const {
+    return create<Semaphore>(std::nullopt, permits, true);
+  }
+  Semaphore bounded_semaphore(std::int64_t permits, Ownerless) const {
+    return create<Semaphore>(std::nullopt, permits, true, true);
+  }
+  Semaphore bounded_semaphore(std::string_view name, std::int64_t permits = 1) const {
+    return create<Semaphore>(name, permits, true);
+  }
+  Semaphore bounded_semaphore(std::string_view name, std::int64_t permits, Ownerless) const {
+    return create<Semaphore>(name, permits, true, true);
+  }
+
+  /// `limit`: of waits that name none. ValueError: less than one party.
+  Barrier barrier(std::size_t parties, std::optional<std::chrono::microseconds> limit = {}) const {
+    return create<Barrier>(std::nullopt, parties, count_of(limit));
+  }
+  Barrier barrier(std::string_view name, std::size_t parties,
+                  std::optional<std::chrono::microseconds> limit = {}) const {
+    return create<Barrier>(name, parties, count_of(limit));
+  }
+  /// ValueError: less than 0.
+  Latch latch(std::int64_t expected) const { return create<Latch>(std::nullopt, expected); }
+  Latch latch(std::string_view name, std::int64_t expected) const { return create<Latch>(name, expected); }
+
   /// With room for `maxsize` items; without a limit if it is 0 or less, as in Python.
   template <class T = nlohmann::json>
   Queue<T> queue(std::int64_t maxsize = 0) const {
@@ -376,6 +417,9 @@ class Manager {
  private:
   struct State;
   explicit Manager(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  static std::optional<std::int64_t> count_of(std::optional<std::chrono::microseconds> limit) {
+    return limit ? std::optional<std::int64_t>(limit->count()) : std::nullopt;
+  }
 
   const client::RemoteObject& object() const;
 

@@ -2,15 +2,18 @@
 // Every hosted type's operations, and the list of all types.
 
 #include "tandem/ops/array.hpp"
+#include "tandem/ops/barrier.hpp"
 #include "tandem/ops/condition.hpp"
 #include "tandem/ops/dict.hpp"
 #include "tandem/ops/event.hpp"
+#include "tandem/ops/latch.hpp"
 #include "tandem/ops/list.hpp"
 #include "tandem/ops/lock.hpp"
 #include "tandem/ops/manager.hpp"
 #include "tandem/ops/namespace.hpp"
 #include "tandem/ops/queue.hpp"
 #include "tandem/ops/rlock.hpp"
+#include "tandem/ops/semaphore.hpp"
 #include "tandem/ops/set.hpp"
 #include "tandem/ops/shared_lock.hpp"
 #include "tandem/ops/value.hpp"
@@ -29,7 +32,7 @@ struct TypeList {
 /// Every built-in type. Numbers up to 127 are theirs.
 using AllTypes = TypeList<Manager, Dict, List, Set, Namespace, Value, Array,
                           Lock, RLock, SharedLock, Condition,
-                          Event,
+                          Event, Semaphore, Barrier, Latch,
                           Queue, LifoQueue, PriorityQueue>;
 
 }  // namespace tandem::ops

@@ -60,132 +60,134 @@ class BasicQueue : public Proxy {
   // Putting. All of these throw Closed once the queue is closed, also when they are waiting; TypeError, and nothing is
   // put, where a PriorityQueue cannot compare the item with those inside; ResourceExhausted.
 
-  void put(Item item) { put_within(item, client::no_limit); }
+  void put(Item item) const { put_within(item, client::no_limit); }
   /// These give whether it was put.
-  bool put(Item item, const Stop& stop) { return put_within(item, client::no_limit, stop); }
+  bool put(Item item, const Stop& stop) const { return put_within(item, client::no_limit, stop); }
   template <class Rep, class Period>
-  bool put_for(Item item, std::chrono::duration<Rep, Period> limit, const Stop& stop = {}) {
+  bool put_for(Item item, std::chrono::duration<Rep, Period> limit, const Stop& stop = {}) const {
     return put_within(item, client::limit_of(limit), stop);
   }
   template <class Clock, class Duration>
-  bool put_until(Item item, std::chrono::time_point<Clock, Duration> end, const Stop& stop = {}) {
+  bool put_until(Item item, std::chrono::time_point<Clock, Duration> end, const Stop& stop = {}) const {
     return put_within(item, client::limit_until(end), stop);
   }
-  bool try_put(Item item) { return put_within(item, client::at_once); }
+  bool try_put(Item item) const { return put_within(item, client::at_once); }
 
   /// A batch, in its order; one round trip. What there is room for enters in one step, the rest as room comes, so a
   /// batch may be larger than the queue. Gives how many were put: all of them, unless a limit ran out, a stop was
   /// requested or the queue was closed meanwhile. While it waits, the manager holds the whole batch in memory.
-  std::size_t put_many(Items items, const Stop& stop = {}) { return put_many_within(items, client::no_limit, stop); }
+  std::size_t put_many(Items items, const Stop& stop = {}) const {
+    return put_many_within(items, client::no_limit, stop);
+  }
   template <class Rep, class Period>
-  std::size_t put_many_for(Items items, std::chrono::duration<Rep, Period> limit, const Stop& stop = {}) {
+  std::size_t put_many_for(Items items, std::chrono::duration<Rep, Period> limit, const Stop& stop = {}) const {
     return put_many_within(items, client::limit_of(limit), stop);
   }
   template <class Clock, class Duration>
-  std::size_t put_many_until(Items items, std::chrono::time_point<Clock, Duration> end, const Stop& stop = {}) {
+  std::size_t put_many_until(Items items, std::chrono::time_point<Clock, Duration> end, const Stop& stop = {}) const {
     return put_many_within(items, client::limit_until(end), stop);
   }
-  std::size_t try_put_many(Items items) { return put_many_within(items, client::at_once); }
+  std::size_t try_put_many(Items items) const { return put_many_within(items, client::at_once); }
 
   // Getting. All of these throw Closed once the queue is closed and empty, and, where it waits, no item that somebody
   // else has on lease may come back. `R`: another type to read the item as; an item that cannot be read so (TypeError)
   // is out of the queue nevertheless, unless it was taken on lease.
 
   template <class R = T>
-  R get() {
+  R get() const {
     return std::move(*get_within<R>(client::no_limit));
   }
   template <class R = T>
-  std::optional<R> get(const Stop& stop) {
+  std::optional<R> get(const Stop& stop) const {
     return get_within<R>(client::no_limit, stop);
   }
   template <class R = T, class Rep, class Period>
-  std::optional<R> get_for(std::chrono::duration<Rep, Period> limit, const Stop& stop = {}) {
+  std::optional<R> get_for(std::chrono::duration<Rep, Period> limit, const Stop& stop = {}) const {
     return get_within<R>(client::limit_of(limit), stop);
   }
   template <class R = T, class Clock, class Duration>
-  std::optional<R> get_until(std::chrono::time_point<Clock, Duration> end, const Stop& stop = {}) {
+  std::optional<R> get_until(std::chrono::time_point<Clock, Duration> end, const Stop& stop = {}) const {
     return get_within<R>(client::limit_until(end), stop);
   }
   template <class R = T>
-  std::optional<R> try_get() {
+  std::optional<R> try_get() const {
     return get_within<R>(client::at_once);
   }
 
   /// Waits for one item, and takes what is there then, at most `max` (ValueError: less than 1). Large items make it
   /// fewer: about a mebibyte comes at once. None: a limit ran out, or a stop was requested.
   template <class R = T>
-  std::vector<R> get_many(std::size_t max, const Stop& stop = {}) {
+  std::vector<R> get_many(std::size_t max, const Stop& stop = {}) const {
     return get_many_within<R>(max, client::no_limit, stop);
   }
   template <class R = T, class Rep, class Period>
-  std::vector<R> get_many_for(std::size_t max, std::chrono::duration<Rep, Period> limit, const Stop& stop = {}) {
+  std::vector<R> get_many_for(std::size_t max, std::chrono::duration<Rep, Period> limit, const Stop& stop = {}) const {
     return get_many_within<R>(max, client::limit_of(limit), stop);
   }
   template <class R = T, class Clock, class Duration>
-  std::vector<R> get_many_until(std::size_t max, std::chrono::time_point<Clock, Duration> end, const Stop& stop = {}) {
+  std::vector<R> get_many_until(std::size_t max, std::chrono::time_point<Clock, Duration> end, const Stop& stop = {}) const {
     return get_many_within<R>(max, client::limit_until(end), stop);
   }
   template <class R = T>
-  std::vector<R> try_get_many(std::size_t max) {
+  std::vector<R> try_get_many(std::size_t max) const {
     return get_many_within<R>(max, client::at_once);
   }
 
   /// Takes items one by one, waiting for each, until the queue is closed and empty:
   /// `for (auto& item : queue)`. What is taken is taken, also when the loop ends early.
-  iterator begin() { return iterator(*this); }
-  iterator end() { return {}; }
+  iterator begin() const { return iterator(*this); }
+  iterator end() const { return {}; }
 
   // On lease (lease.hpp).
 
   template <class R = T>
-  Lease<R> get_leased() {
+  Lease<R> get_leased() const {
     return std::move(*get_leased_within<R>(client::no_limit));
   }
   template <class R = T>
-  std::optional<Lease<R>> get_leased(const Stop& stop) {
+  std::optional<Lease<R>> get_leased(const Stop& stop) const {
     return get_leased_within<R>(client::no_limit, stop);
   }
   template <class R = T, class Rep, class Period>
-  std::optional<Lease<R>> get_leased_for(std::chrono::duration<Rep, Period> limit, const Stop& stop = {}) {
+  std::optional<Lease<R>> get_leased_for(std::chrono::duration<Rep, Period> limit, const Stop& stop = {}) const {
     return get_leased_within<R>(client::limit_of(limit), stop);
   }
   template <class R = T, class Clock, class Duration>
-  std::optional<Lease<R>> get_leased_until(std::chrono::time_point<Clock, Duration> end, const Stop& stop = {}) {
+  std::optional<Lease<R>> get_leased_until(std::chrono::time_point<Clock, Duration> end, const Stop& stop = {}) const {
     return get_leased_within<R>(client::limit_until(end), stop);
   }
   template <class R = T>
-  std::optional<Lease<R>> try_get_leased() {
+  std::optional<Lease<R>> try_get_leased() const {
     return get_leased_within<R>(client::at_once);
   }
   /// As get_many; each with a lease of its own.
   template <class R = T>
-  std::vector<Lease<R>> get_many_leased(std::size_t max, const Stop& stop = {}) {
+  std::vector<Lease<R>> get_many_leased(std::size_t max, const Stop& stop = {}) const {
     return get_many_leased_within<R>(max, client::no_limit, stop);
   }
   template <class R = T, class Rep, class Period>
   std::vector<Lease<R>> get_many_leased_for(std::size_t max, std::chrono::duration<Rep, Period> limit,
-                                            const Stop& stop = {}) {
+                                            const Stop& stop = {}) const {
     return get_many_leased_within<R>(max, client::limit_of(limit), stop);
   }
   template <class R = T>
-  std::vector<Lease<R>> try_get_many_leased(std::size_t max) {
+  std::vector<Lease<R>> try_get_many_leased(std::size_t max) const {
     return get_many_leased_within<R>(max, client::at_once);
   }
   /// All of these leases of this queue, in one round trip; those that have ended are passed over. NotOwner, and none of
   /// them is done: see Lease::done().
   template <class R>
-  void done(std::vector<Lease<R>>& leases) {
+  void done(std::vector<Lease<R>>& leases) const {
     end_leases<Do::Done>(leases);
   }
   template <class R>
-  void give_back(std::vector<Lease<R>>& leases) {
+  void give_back(std::vector<Lease<R>>& leases) const {
     end_leases<Do::GiveBack>(leases);
   }
 
   /// So many items that were got are done with, as join() counts them. Not for those on lease, whose done() says so.
   /// ValueError: more than were put and are not done.
-  void task_done(std::size_t count = 1) { call<Do::TaskDone>(count); }
+  void task_done(std::size_t count = 1) const { call<Do::TaskDone>(count); }
   /// Waits until each item that was put is done with.
   void join() const { join_within(client::no_limit); }
   /// These give whether it came to that.
@@ -201,7 +203,7 @@ class BasicQueue : public Proxy {
 
   /// For ever. Whoever waits to put gets Closed; whoever waits to get does when there is nothing left to be got. With
   /// `immediate` all items are dropped, as if they were done with, and those on lease do not come back any more.
-  void close(Closing how = Closing::draining) { call<Do::Close>(how == Closing::immediate); }
+  void close(Closing how = Closing::draining) const { call<Do::Close>(how == Closing::immediate); }
   bool is_closed() const { return call<Do::IsClosed, bool>(); }
 
   /// Items that can be got now; those on lease are not among them.
@@ -217,28 +219,28 @@ class BasicQueue : public Proxy {
   std::size_t unfinished() const { return call<Do::Unfinished, std::size_t>(); }
 
  private:
-  bool put_within(const Item& item, client::WaitLimit limit, const Stop& stop = {}) {
+  bool put_within(const Item& item, client::WaitLimit limit, const Stop& stop = {}) const {
     return call_and_wait<Do::Put, bool>(limit, stop, item);
   }
-  std::size_t put_many_within(const Items& items, client::WaitLimit limit, const Stop& stop = {}) {
+  std::size_t put_many_within(const Items& items, client::WaitLimit limit, const Stop& stop = {}) const {
     return call_and_wait<Do::PutMany, std::size_t>(limit, stop, items);
   }
   template <class R>
-  std::optional<R> get_within(client::WaitLimit limit, const Stop& stop = {}) {
+  std::optional<R> get_within(client::WaitLimit limit, const Stop& stop = {}) const {
     return call_and_wait<Do::Get, std::optional<R>>(limit, stop);
   }
   template <class R>
-  std::vector<R> get_many_within(std::size_t max, client::WaitLimit limit, const Stop& stop = {}) {
+  std::vector<R> get_many_within(std::size_t max, client::WaitLimit limit, const Stop& stop = {}) const {
     return call_and_wait<Do::GetMany, std::vector<R>>(limit, stop, max);
   }
   template <class R>
-  std::optional<Lease<R>> get_leased_within(client::WaitLimit limit, const Stop& stop = {}) {
+  std::optional<Lease<R>> get_leased_within(client::WaitLimit limit, const Stop& stop = {}) const {
     std::vector<Lease<R>> leases = get_many_leased_within<R>(1, limit, stop);
     if (leases.empty()) return std::nullopt;
     return std::move(leases.front());
   }
   template <class R>
-  std::vector<Lease<R>> get_many_leased_within(std::size_t max, client::WaitLimit limit, const Stop& stop = {}) {
+  std::vector<Lease<R>> get_many_leased_within(std::size_t max, client::WaitLimit limit, const Stop& stop = {}) const {
     auto granted = call_and_wait<Do::GetLeased, client::GrantedLeases<R>>(limit, stop, max);
     if (granted.error) {
       client::call_with_leases<Do::GiveBack>(*remote(), granted.ids);
@@ -251,7 +253,7 @@ class BasicQueue : public Proxy {
     return leases;
   }
   template <class Op, class R>
-  void end_leases(std::vector<Lease<R>>& leases) {
+  void end_leases(std::vector<Lease<R>>& leases) const {
     std::vector<std::int64_t> ids;
     for (const Lease<R>& lease : leases)
       if (lease) ids.push_back(lease.id());

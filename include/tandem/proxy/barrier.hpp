@@ -1,0 +1,57 @@
+#pragma once
+// Barrier: a number of threads of any processes that wait for each other.
+//
+//   Python (threading.Barrier)   here
+//   Barrier(3), timeout=t        m.barrier(3), m.barrier(3, t)
+//   b.wait()                     b.wait() → 0 … parties-1, the order of arrival     BrokenBarrierError
+//   b.wait(timeout=t)            b.wait_for(t), b.wait_until(time)                  BrokenBarrierError
+//   -                            b.wait(stop_token)
+//   b.reset(), b.abort()         b.reset(), b.abort()
+//   b.parties, b.n_waiting       b.parties(), b.n_waiting()
+//   b.broken                     b.broken()
+//   Barrier(3, action=f)         if (b.wait() == 0) f(); b.wait();
+
+#include "tandem/ops/barrier.hpp"
+#include "tandem/proxy/proxy.hpp"
+#include "tandem/proxy/wait.hpp"
+
+namespace tandem {
+
+/// When as many wait as there are parties, all go on at once, and it can be waited at again.
+///
+/// Who gives up breaks the barrier, since the others would wait for it in vain: a time limit that runs out, a stop
+/// requested, abort(), a process that ends while it waits. All who wait then get BrokenBarrierError, whose text says
+/// why, the one who gave up among them; so does whoever comes later, until somebody calls reset().
+class Barrier : public Proxy {
+ public:
+  using Operations = ops::Barrier;
+  static constexpr std::uint8_t type_number = Operations::number;
+
+  Barrier() = default;
+  using Proxy::Proxy;
+
+  /// Gives which of the parties this is, in the order of their arrival. With the barrier's own time limit, if it has one.
+  std::size_t wait(const std::stop_token& stop = {}) const { return wait_within(client::no_limit, stop); }
+  template <class Rep, class Period>
+  std::size_t wait_for(std::chrono::duration<Rep, Period> limit, const std::stop_token& stop = {}) const {
+    return wait_within(client::limit_of(limit), stop);
+  }
+  template <class Clock, class Duration>
+  std::size_t wait_until(std::chrono::time_point<Clock, Duration> end, const std::stop_token& stop = {}) const {
+    return wait_within(client::limit_until(end), stop);
+  }
+  /// As it was at first. Who waits now gets BrokenBarrierError.
+  void reset() const { call<Operations::Reset>(); }
+  void abort() const { call<Operations::Abort>(); }
+
+  std::size_t parties() const { return call<Operations::Parties, std::size_t>(); }
+  std::size_t n_waiting() const { return call<Operations::Waiting, std::size_t>(); }
+  bool broken() const { return call<Operations::IsBroken, bool>(); }
+
+ private:
+  std::size_t wait_within(client::WaitLimit limit, const std::stop_token& stop) const {
+    return call_and_wait<Operations::Wait, std::size_t>(limit, stop);
+  }
+};
+
+}  // namespace tandem

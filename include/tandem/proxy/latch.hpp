@@ -1,0 +1,62 @@
+#pragma once
+// Latch: a count that goes down to 0 once, and threads of any process that wait for that.
+//
+//   std::latch                   here
+//   latch l(3)                   m.latch(3)
+//   l.count_down(), (n)          l.count_down(), l.count_down(n)    ValueError: below 0
+//   l.try_wait()                 l.try_wait() → bool
+//   l.wait()                     l.wait()
+//   l.arrive_and_wait(), (n)     l.arrive_and_wait(), l.arrive_and_wait(n)
+//   -                            l.wait_for(limit), l.wait_until(time), l.wait(stop_token) → bool
+//   -                            l.count()
+
+#include "tandem/ops/latch.hpp"
+#include "tandem/proxy/proxy.hpp"
+#include "tandem/proxy/wait.hpp"
+
+namespace tandem {
+
+/// At 0 it stays open. It has no owners: a process that ends before it counted down leaves the others waiting, so use a
+/// time limit, or a Barrier, where that can happen.
+class Latch : public Proxy {
+ public:
+  using Operations = ops::Latch;
+  static constexpr std::uint8_t type_number = Operations::number;
+
+  Latch() = default;
+  using Proxy::Proxy;
+
+  /// ValueError, and nothing is counted: below 0.
+  void count_down(std::int64_t count = 1) const { call<Operations::CountDown>(count); }
+  bool try_wait() const { return wait_within(client::at_once); }
+  void wait() const { wait_within(client::no_limit); }
+  /// These give whether the count came to 0: within the limit, and before a stop was requested.
+  bool wait(const std::stop_token& stop) const { return wait_within(client::no_limit, stop); }
+  template <class Rep, class Period>
+  bool wait_for(std::chrono::duration<Rep, Period> limit, const std::stop_token& stop = {}) const {
+    return wait_within(client::limit_of(limit), stop);
+  }
+  template <class Clock, class Duration>
+  bool wait_until(std::chrono::time_point<Clock, Duration> end, const std::stop_token& stop = {}) const {
+    return wait_within(client::limit_until(end), stop);
+  }
+  /// count_down(count), then wait; one round trip.
+  void arrive_and_wait(std::int64_t count = 1) const { arrive_within(count, client::no_limit); }
+  /// The same within a limit. What was counted down stays so.
+  template <class Rep, class Period>
+  bool arrive_and_wait_for(std::chrono::duration<Rep, Period> limit, std::int64_t count = 1,
+                           const std::stop_token& stop = {}) const {
+    return arrive_within(count, client::limit_of(limit), stop);
+  }
+  std::int64_t count() const { return call<Operations::Count, std::int64_t>(); }
+
+ private:
+  bool wait_within(client::WaitLimit limit, const std::stop_token& stop = {}) const {
+    return call_and_wait<Operations::Wait, bool>(limit, stop);
+  }
+  bool arrive_within(std::int64_t count, client::WaitLimit limit, const std::stop_token& stop = {}) const {
+    return call_and_wait<Operations::ArriveAndWait, bool>(limit, stop, count);
+  }
+};
+
+}  // namespace tandem

@@ -1,0 +1,41 @@
+#pragma once
+// The hosted barrier.
+
+#include "server/engine/dispatch.hpp"
+#include "tandem/ops/barrier.hpp"
+
+namespace tandem::server {
+
+class Barrier final : public Object {
+ public:
+  using Ops = ops::Barrier;
+  using Limit = std::optional<std::int64_t>;
+
+  Result<void> on(Ops::Create, Turn&, std::int64_t parties, Limit limit_us);
+  Result<Written> on(Ops::Wait, Turn&, Limit limit_us);
+  Result<void> on(Ops::Reset, Turn&);
+  Result<void> on(Ops::Abort, Turn&);
+  Result<std::int64_t> on(Ops::Parties, Turn&) { return static_cast<std::int64_t>(parties_); }
+  Result<std::int64_t> on(Ops::Waiting, Turn&) { return static_cast<std::int64_t>(line_.size()); }
+  Result<bool> on(Ops::IsBroken, Turn&) { return is_broken(); }
+
+  void leave(Turn&, Waiter&, Leaving) override;
+
+  const Type& type() const override { return type_of<Barrier>(); }
+  std::uint64_t size() const override { return 1; }
+  std::uint64_t memory_bytes() const override { return broken_.size(); }
+  void save(wire::Writer& out) const override;
+  std::optional<std::uint64_t> show(std::uint64_t cursor, const LookAt& look) const override;
+
+ private:
+  bool is_broken() const { return !broken_.empty(); }
+  void refuse_all(Turn& turn, const std::string& why);
+  void break_down(Turn& turn, const std::string& why);
+
+  std::uint64_t parties_ = 1;
+  Limit limit_us_;
+  std::string broken_;  // why; empty: it is whole
+  Line line_;           // in the order of arrival: so their indices
+};
+
+}  // namespace tandem::server
