@@ -203,7 +203,13 @@ void each_element(const FoundObject& found, const OnElement& f) {
     case ops::List::number: return each_item<ops::List>(object, f);
     case ops::Set::number: return each_item<ops::Set>(object, f);
     case ops::Array::number: return each_array_element(object, f);
+    case ops::Queue::number:
+    case ops::LifoQueue::number:
+    case ops::PriorityQueue::number: return each_item<ops::QueueOperations>(object, f);
     case ops::Value::number: return f(nullptr, invoke<ops::Value::Load, RawValue>(object));
+    case ops::Semaphore::number: return f(nullptr, invoke<ops::Semaphore::Value, RawValue>(object));
+    case ops::Latch::number: return f(nullptr, invoke<ops::Latch::Count, RawValue>(object));
+    case ops::Barrier::number: return f(nullptr, invoke<ops::Barrier::Waiting, RawValue>(object));
     case ops::Namespace::number:
       for (const auto& [name, value] : invoke<ops::Namespace::Snapshot, Entries>(object)) f(&name, value);
       return;
