@@ -14,7 +14,7 @@ namespace {
 
 using server::Engine;
 
-constexpr int steps = 20'000;
+constexpr int steps = 40'000;
 
 struct Recording {
   std::vector<Input> inputs;
