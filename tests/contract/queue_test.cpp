@@ -81,6 +81,41 @@ TEST_P(QueueContract, WhatCannotBeComparedIsRefusedWhenItIsPut) {
   EXPECT_EQ(queue.get(), "text");
 }
 
+/// How many items people who look in see.
+std::size_t items_seen(const Proxy& queue) {
+  using Page = std::pair<std::int64_t, std::vector<int>>;
+  using Op = ops::QueueOperations::Page;
+  client::Call call(*queue.remote(), Op::description, 2);
+  client::encode_arguments<Op>(call.arguments(), 0, 100);
+  return client::decode_result<Op::Result, Page>(call.send()).second.size();
+}
+
+/// Everything but the order is the same for all of them.
+template <class Q>
+void use(const Q& queue) {
+  EXPECT_EQ(queue.maxsize(), 9u);
+  queue.put(1);
+  EXPECT_EQ(queue.put_many({2, 3, 4, 5}), 4u);
+  EXPECT_FALSE(queue.full());
+  EXPECT_EQ(items_seen(queue), queue.size());
+  queue.get();
+  EXPECT_EQ(queue.get_many(2).size(), 2u);
+  queue.task_done(3);
+  queue.get_leased().done();
+  queue.get_leased().give_back();
+  EXPECT_EQ(queue.leased(), 0u);
+  EXPECT_EQ(queue.unfinished(), 1u);
+  queue.close(immediate);
+  EXPECT_TRUE(queue.is_closed());
+  queue.join();
+}
+
+TEST_P(QueueContract, AllKindsCanDoTheSame) {
+  use(manager().queue<int>(9));
+  use(manager().lifo_queue<int>(9));
+  use(manager().priority_queue<int>(9));
+}
+
 TEST_P(QueueContract, ItemsAreOfAnyKind) {
   Queue<> queue = manager().queue();
   queue.put(1);
