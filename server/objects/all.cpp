@@ -27,7 +27,7 @@ std::span<const Type* const> hosted_types() {
       &type_of<HostedValue>(), &type_of<Array>(),
       // synchronisation
       &type_of<Lock>(), &type_of<RLock>(), &type_of<SharedLock>(), &type_of<Condition>(),
-      &type_of<Event>(),type_of<Event>(), &type_of<Semaphore>(), &type_of<Barrier>(), &type_of<Latch>(),
+      &type_of<Event>(), &type_of<Semaphore>(), &type_of<Barrier>(), &type_of<Latch>(),
       // queues
       &type_of<Queue>(), &type_of<LifoQueue>(), &type_of<PriorityQueue>(),
   };

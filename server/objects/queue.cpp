@@ -262,6 +262,10 @@ void QueueObject::session_ended(Turn& turn, SessionId session) {
   }
 }
 
+void QueueObject::going(Turn& turn) {
+  for (const auto& [id, lease] : leases_) turn.disown(*this, lease.who.session);
+}
+
 void QueueObject::each_holding(const std::function<void(const Holding&)>& look) const {
   std::map<Owner, Holding> by_owner;
   for (const auto& [id, lease] : leases_) {

@@ -47,6 +47,7 @@ class QueueObject : public Object {
   void serve(Turn&) override;
   void leave(Turn&, Waiter&, Leaving) override;
   void session_ended(Turn&, SessionId) override;
+  void going(Turn&) override;
   void each_holding(const std::function<void(const Holding&)>&) const override;
 
   std::uint64_t size() const final { return count(); }

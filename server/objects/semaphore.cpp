@@ -103,6 +103,11 @@ void Semaphore::session_ended(Turn&, SessionId session) {
     free_ += at->second.count;
 }
 
+void Semaphore::going(Turn& turn) {
+  for (const auto& [who, permits] : held_)
+    turn.disown(*this, who.session, static_cast<std::uint64_t>(permits.count));
+}
+
 void Semaphore::each_holding(const std::function<void(const Holding&)>& look) const {
   for (const auto& [who, permits] : held_)
     look({who, "permits", {}, static_cast<std::uint64_t>(permits.count), 0, permits.since_ns});

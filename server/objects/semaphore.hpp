@@ -22,6 +22,7 @@ class Semaphore final : public Object {
   void serve(Turn&) override;
   void leave(Turn&, Waiter&, Leaving) override;
   void session_ended(Turn&, SessionId) override;
+  void going(Turn&) override;
   void each_holding(const std::function<void(const Holding&)>&) const override;
 
   const Type& type() const override { return type_of<Semaphore>(); }

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "server/engine/semantics.hpp"
 #include "tests/engine/consistency.hpp"
 #include "tests/engine/host.hpp"
 
