@@ -33,7 +33,7 @@ WORKLOADS = {
     "counter_add": ((1, 8), SERVERS),
     "create_drop": ((1, 8), SERVERS),
     "lock_unlock": ((1, 4), SYSTEMS),
-    "semaphore": ((1, 4), SYSTEMS[2:]),
+    "semaphore": ((1, 4), SYSTEMS),
     "queue_handover": ((2,), SYSTEMS),
     "queue_pingpong": ((2,), SYSTEMS),
     "condition_pingpong": ((2,), SYSTEMS[:4]),

@@ -14,6 +14,7 @@ class TandemWaits {
     using bench::Leaves;
     return {
         {"lock_unlock", &TandemWaits::lock_unlock, nullptr, &TandemWaits::count, Leaves::operations},
+        {"semaphore", &TandemWaits::semaphore, nullptr, &TandemWaits::permits_missing, Leaves::nothing},
         {"queue_handover", &TandemWaits::queue_handover, nullptr, &TandemWaits::count, Leaves::operations,
          true},
         {"queue_pingpong", &TandemWaits::queue_pingpong, nullptr, &TandemWaits::count, Leaves::operations,
@@ -30,6 +31,7 @@ class TandemWaits {
         index_(cell.index),
         shared_(*cell.shared) {
     if (cell.workload == "lock_unlock") lock_ = manager_.lock(object_);
+    if (cell.workload == "semaphore") semaphore_ = manager_.semaphore(object_, bench::permits);
     if (cell.workload == "queue_handover" || cell.workload == "queue_pingpong")
       there_ = manager_.queue<std::string>(object_);
     if (cell.workload == "queue_pingpong") back_ = manager_.queue<std::string>(object_ + "-back");
@@ -40,6 +42,16 @@ class TandemWaits {
     lock_.lock();
     shared_.add(1);
     lock_.unlock();
+  }
+
+  void semaphore(const std::string&) {
+    semaphore_.acquire();
+    semaphore_.release();
+  }
+  std::int64_t permits_missing() {
+    int there = 0;
+    while (there <= bench::permits && semaphore_.try_acquire()) ++there;
+    return bench::permits - there;
   }
 
   void queue_handover(const std::string&) {
@@ -84,6 +96,7 @@ class TandemWaits {
   int index_;
   bench::Shared& shared_;
   tandem::Lock lock_;
+  tandem::Semaphore semaphore_;
   tandem::Queue<std::string> there_, back_;
   tandem::Condition condition_;
 };
