@@ -193,6 +193,12 @@ std::string Functions::id_of(Function function) const {
   return function.id();
 }
 
+std::map<std::string, std::string> Functions::ids() const {
+  std::map<std::string, std::string> all;
+  for (const auto& [name, function] : by_name_) all.emplace(name, function.id());
+  return all;
+}
+
 Function Functions::find(std::string_view id) const {
   if (auto found = by_name_.find(id); found != by_name_.end()) return found->second;
   if (id.starts_with('@')) return Function::find(id);

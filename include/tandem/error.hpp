@@ -5,6 +5,7 @@
 // never reused. In the server an outcome is a value; exceptions exist only at the surface of proxies.
 
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -86,6 +87,45 @@ template <Code C>
 class ErrorOf : public Error {
  public:
   explicit ErrorOf(const std::string& text) : Error(C, text) {}
+};
+
+/// What a task or a hosted type of the user's threw, where it cannot be thrown here as it was: its type and text.
+template <>
+class ErrorOf<Code::remote_error> : public Error {
+ public:
+  explicit ErrorOf(const std::string& text) : Error(Code::remote_error, text) {}
+  ErrorOf(const std::string& type, const std::string& text)
+      : Error(Code::remote_error, text.empty() ? type : type + ": " + text), type_(type) {}
+  /// As its users write it, "std::filesystem::filesystem_error"; empty when it is not known.
+  const std::string& type() const noexcept { return type_; }
+
+ private:
+  std::string type_;
+};
+
+/// How the process ended that did a task. The text says it too.
+template <>
+class ErrorOf<Code::worker_died> : public Error {
+ public:
+  explicit ErrorOf(const std::string& text) : Error(Code::worker_died, text) {}
+  /// `exit_code`: as ProcessHandle::exit_code() gives it; nullopt: not known, since the process ran on another machine,
+  /// say.
+  ErrorOf(const std::string& text, std::int64_t pid, std::optional<int> exit_code)
+      : Error(Code::worker_died, text), pid_(pid), exit_code_(exit_code) {}
+  /// 0: not known.
+  std::int64_t pid() const noexcept { return pid_; }
+  /// None: a signal killed it, or it is not known.
+  std::optional<int> exit_code() const noexcept {
+    return exit_code_ && *exit_code_ >= 0 ? exit_code_ : std::nullopt;
+  }
+  /// The signal that killed it; none: it was none, or it is not known.
+  std::optional<int> signal() const noexcept {
+    return exit_code_ && *exit_code_ < 0 ? std::optional(-*exit_code_) : std::nullopt;
+  }
+
+ private:
+  std::int64_t pid_ = 0;
+  std::optional<int> exit_code_;
 };
 
 using KeyError = ErrorOf<Code::key_error>;                      // Python's KeyError

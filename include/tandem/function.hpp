@@ -155,6 +155,8 @@ class Functions {
   void add(std::string_view name, Function function);
   /// The name it has here, or else its own id.
   std::string id_of(Function function) const;
+  /// Each name, and its function's own id.
+  std::map<std::string, std::string> ids() const;
   /// The function of this name, or of this id of its own. Throws as Function::find, naming what there is.
   Function find(std::string_view id) const;
 

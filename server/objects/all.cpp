@@ -12,6 +12,7 @@
 #include "server/objects/lock.hpp"
 #include "server/objects/manager.hpp"
 #include "server/objects/namespace.hpp"
+#include "server/objects/pool.hpp"
 #include "server/objects/queue.hpp"
 #include "server/objects/semaphore.hpp"
 #include "server/objects/set.hpp"
@@ -30,6 +31,8 @@ std::span<const Type* const> hosted_types() {
       &type_of<Event>(), &type_of<Semaphore>(), &type_of<Barrier>(), &type_of<Latch>(),
       // queues
       &type_of<Queue>(), &type_of<LifoQueue>(), &type_of<PriorityQueue>(),
+      // tasks
+      &type_of<Pool>(),
   };
   return types;
 }

@@ -37,7 +37,7 @@ WORKLOADS = {
     "queue_handover": ((2,), SYSTEMS),
     "queue_pingpong": ((2,), SYSTEMS),
     "condition_pingpong": ((2,), SYSTEMS[:4]),
-    "pool_map": ((1,), SYSTEMS[2:4]),
+    "pool_map": ((1,), SYSTEMS[:4]),
 }
 
 # What is no rate: how long the lock of a killed process is nobody's. The peers have nothing of the kind: a lock of

@@ -1,6 +1,8 @@
 #pragma once
 // What processes wait for, through tandem's client library.
 
+#include <optional>
+#include <ranges>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -21,6 +23,7 @@ class TandemWaits {
          true},
         {"condition_pingpong", &TandemWaits::condition_pingpong, nullptr, &TandemWaits::count,
          Leaves::operations, true},
+        {"pool_map", &TandemWaits::pool_map, nullptr, &TandemWaits::count, Leaves::operations, false, bench::tasks},
     };
   }
 
@@ -36,6 +39,7 @@ class TandemWaits {
       there_ = manager_.queue<std::string>(object_);
     if (cell.workload == "queue_pingpong") back_ = manager_.queue<std::string>(object_ + "-back");
     if (cell.workload == "condition_pingpong") condition_ = manager_.condition(object_);
+    if (cell.workload == "pool_map") pool_.emplace(manager_);
   }
 
   void lock_unlock(const std::string&) {
@@ -82,6 +86,11 @@ class TandemWaits {
     condition_.unlock();
   }
 
+  void pool_map(const std::string&) {
+    auto trivial = [](int number) { return number; };
+    shared_.add(static_cast<std::int64_t>(pool_->map(trivial, std::views::iota(0, bench::tasks)).size()));
+  }
+
   std::int64_t count() { return shared_.count; }
   void remove() {
     for (const char* end : {"", "-back"}) manager_.remove(object_ + end);
@@ -99,4 +108,5 @@ class TandemWaits {
   tandem::Semaphore semaphore_;
   tandem::Queue<std::string> there_, back_;
   tandem::Condition condition_;
+  std::optional<tandem::Pool> pool_;
 };

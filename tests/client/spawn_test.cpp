@@ -421,6 +421,27 @@ TEST(SpawnThreads, ForksOfOtherThreadsKeepNothing) {
   for (Process& each : forked) each.kill();
 }
 
+// ---- pools ----------------------------------------------------------------------------------------------------------
+
+int base = 0;
+
+TEST(SpawnedPool, WorksForAParentWithThreads) {
+  Manager manager;
+  base = 1;  // which no worker sees
+  auto begun = manager.value<int>(0);
+  auto begin = [](Value<int> count, int value) {
+    count += 1;
+    base += value;
+  };
+  Pool pool(manager, {.workers = 2, .initializer = {begin, begun, 40}, .start_method = StartMethod::spawn});
+  EXPECT_THAT(pool.map([](int n) { return base + n; }, std::vector{1, 2, 3, 4}, 1), ::testing::ElementsAre(41, 42, 43, 44));
+  EXPECT_THROW(pool.apply([] { raise(SIGKILL); }), WorkerDied);
+  EXPECT_EQ(pool.apply([] { return base; }), 40);
+  pool.close();
+  pool.join();
+  EXPECT_GE(begun.load(), 2);
+}
+
 // ---- a program that is called wrongly -------------------------------------------------------------------------------
 
 TEST(SpawnFaults, WhatWasNotGivenIsToldOf) {

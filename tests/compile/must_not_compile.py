@@ -119,6 +119,32 @@ HOSTED_CASES = [
 ]
 
 
+# Tasks of a pool.
+POOL_PROGRAM = """
+#include "tandem/pool.hpp"
+int square(int n) { return n * n; }
+void use(tandem::Pool& pool, int factor) {
+  (void)factor;
+  auto task = [](int n) { return n; };
+  int result = pool.apply(task, 2);
+  std::vector<int> results = pool.map(square, std::vector<int>{1, 2});
+  results = pool.starmap([](int a, int b) { return a + b; }, std::vector<std::pair<int, int>>{{1, 2}});
+  (void)result;
+}
+"""
+
+POOL_CASES = [
+    ("a lambda captures", "[](int n) { return n; }", "[=](int n) { return n * factor; }", "what a lambda captures",
+     ("int result = ", ""), ("(void)result;", "")),
+    ("a task gets too few arguments", "pool.apply(task, 2)", "pool.apply(task)", "the arguments are as many as the function takes",
+     ("int result = ", ""), ("(void)result;", "")),
+    ("a result has no owner", "[](int n) { return n; }", "[](int n) -> const char* { return n ? \"a\" : \"b\"; }",
+     "the function's result has a Codec", ("int result = ", ""), ("(void)result;", "")),
+    ("no tuples for starmap", "std::vector<std::pair<int, int>>{{1, 2}}", "std::vector<int>{1, 2}",
+     "starmap() takes tuples or pairs", ("results = pool.starmap", "pool.starmap")),
+]
+
+
 class Compiler:
     """Compiles variants of one program, whose headers are compiled once."""
 
@@ -176,6 +202,7 @@ def main():
     command, root = sys.argv[1:]
     failures = failures_of(command, root, PROGRAM % {"show": show_declaration(root)}, CASES)
     failures += failures_of(command, root, HOSTED_PROGRAM, HOSTED_CASES)
+    failures += failures_of(command, root, POOL_PROGRAM, POOL_CASES)
     if failures:
         sys.exit("\n".join(failures))
 

@@ -199,6 +199,18 @@ class RandomInputs {
     return {list_of(steps), pack(below(3))};
   }
 
+  /// What a pool can make tasks of.
+  std::vector<Packed> tasks() {
+    std::vector<Packed> all;
+    for (std::uint64_t i = below(4); i != 0; --i) all.push_back(list(integer(), 1 + below(3), value()));
+    return {pack(1 + below(5)), pack(below(3)), list_of(all)};
+  }
+  std::vector<Packed> tasks_done() {
+    std::vector<Packed> all;
+    for (std::uint64_t i = below(3); i != 0; --i) all.push_back(list(1 + below(12), below(2), value()));
+    return {list_of(all)};
+  }
+
   template <class Ops>
   void add_type() {
     add_operations<Ops>(typename Ops::All());
@@ -212,6 +224,8 @@ class RandomInputs {
       if (Ops::number != ops::Manager::number && One::description.number == 0) type.create = its;
       if (std::is_same_v<One, ops::Manager::Create>) its = &RandomInputs::creation;
       if (std::is_same_v<One, ops::Manager::Run>) its = &RandomInputs::several;
+      if (std::is_same_v<One, ops::Pool::Submit>) its = &RandomInputs::tasks;
+      if (std::is_same_v<One, ops::Pool::Work> || std::is_same_v<One, ops::Pool::Quit>) its = &RandomInputs::tasks_done;
       type.operations.push_back({One::description.number, its});
     };
     (add.template operator()<O>(), ...);
@@ -223,6 +237,14 @@ class RandomInputs {
     const bool is_manager = target == nullptr;
     const Hosted& type = types_.at(is_manager ? ops::Manager::number : target->type().number);
     Operation operation = pick(type.operations);
+    if (!is_manager && target->type().number == ops::Pool::number && !one_in(4)) {
+      // Most of a pool's operations are for who did another one before, and none but two for one that is closed.
+      made.session = sessions().front();
+      made.actor = 0;
+      while (operation.number == ops::Pool::Close::description.number ||
+             operation.number == ops::Pool::Terminate::description.number)
+        operation = pick(type.operations);
+    }
     if (is_manager && one_in(2)) operation = type.operations.front();  // create
     std::vector<Packed> its = (this->*operation.arguments)();
     if (!its.empty() && one_in(10)) its[below(its.size())] = value();

@@ -183,7 +183,7 @@ TEST(UndoingAll, EveryChangeThatCanBeUndoneIsAmongThem) {
   std::map<std::pair<const server::Type*, std::uint16_t>, int> times;
   const server::Engine* engine = nullptr;
   std::vector<std::unique_ptr<Life>> lives;
-  for (std::uint64_t seed = 1; seed < 13; ++seed) {
+  for (std::uint64_t seed = 1; seed < 25; ++seed) {
     Life& life = *lives.emplace_back(std::make_unique<Life>(seed));
     engine = &life.machine.engine();
     for (int round = 0; round < 120; ++round) {

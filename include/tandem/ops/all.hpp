@@ -11,6 +11,7 @@
 #include "tandem/ops/lock.hpp"
 #include "tandem/ops/manager.hpp"
 #include "tandem/ops/namespace.hpp"
+#include "tandem/ops/pool.hpp"
 #include "tandem/ops/queue.hpp"
 #include "tandem/ops/rlock.hpp"
 #include "tandem/ops/semaphore.hpp"
@@ -33,6 +34,7 @@ struct TypeList {
 using AllTypes = TypeList<Manager, Dict, List, Set, Namespace, Value, Array,
                           Lock, RLock, SharedLock, Condition,
                           Event, Semaphore, Barrier, Latch,
-                          Queue, LifoQueue, PriorityQueue>;
+                          Queue, LifoQueue, PriorityQueue,
+                          Pool>;
 
 }  // namespace tandem::ops

@@ -1,0 +1,124 @@
+#include "client/exception_text.hpp"
+#include "client/outcome.hpp"
+#include "tandem/async_result.hpp"
+#include "tandem/process.hpp"
+
+namespace tandem::client {
+
+std::size_t Job::finished_calls() const {
+  std::lock_guard lock(mutex_);
+  return calls_ - left_;
+}
+
+bool Job::ready() const {
+  std::lock_guard lock(mutex_);
+  return ready_;
+}
+
+bool Job::wait(WaitLimit limit) const {
+  std::unique_lock lock(mutex_);
+  if (ready_) return true;
+  if (std::this_thread::get_id() == collector_)
+    throw DeadlockError("a callback of a pool waits for a result that is brought when it has returned");
+  auto is_ready = [this] { return ready_; };
+  if (limit) return changed_.wait_for(lock, *limit, is_ready);
+  changed_.wait(lock, is_ready);
+  return true;
+}
+
+std::exception_ptr Job::error() const {
+  std::lock_guard lock(mutex_);
+  return error_;
+}
+
+namespace {
+
+void call(const std::function<void()>& callback) noexcept {
+  try {
+    callback();
+  } catch (...) {
+    print_current_exception(current_process().name());
+  }
+}
+
+}  // namespace
+
+void Job::add_callback(std::function<void()> callback) {
+  {
+    std::lock_guard lock(mutex_);
+    if (!ready_) return callbacks_.push_back(std::move(callback));
+  }
+  call(callback);
+}
+
+void Job::results_came(std::size_t first, std::size_t count, Decoder from) {
+  std::uint32_t found = 0;
+  if (!from.reader.array(found) || found != count) {
+    release_references(from.connection, from.reader.rest());
+    return failed(first, count,
+                  std::make_exception_ptr(ProtocolError("a worker of the pool handed in results of " + std::to_string(found) +
+                                                        " calls for " + std::to_string(count))));
+  }
+  for (std::size_t i = first; i < first + count; ++i) {
+    wire::Bytes outcome;
+    std::uint32_t parts = 0;
+    (void)from.reader.value(outcome);  // well-formed: the manager has looked at it
+    Decoder one{wire::Reader(outcome), from.connection};
+    if (!one.reader.array(parts) || parts != 1) {
+      call_failed(i, read_exception(wire::Reader(outcome)));
+      continue;
+    }
+    try {
+      store(i, one);
+    } catch (...) {
+      call_failed(i, std::current_exception());
+    }
+  }
+  calls_finished(count);
+}
+
+void Job::failed(std::size_t first, std::size_t count, const std::exception_ptr& error) {
+  for (std::size_t i = first; i < first + count; ++i) call_failed(i, error);
+  calls_finished(count);
+}
+
+void Job::call_failed(std::size_t index, const std::exception_ptr& error) {
+  {
+    std::lock_guard lock(mutex_);
+    if (!error_ || index < error_index_) {
+      error_ = error;
+      error_index_ = index;
+    }
+  }
+  store_error(index, error);
+}
+
+void Job::calls_finished(std::size_t count) {
+  {
+    std::lock_guard lock(mutex_);
+    left_ -= count;
+    if (left_ != 0) return;
+  }
+  if (!error()) complete();
+  // Callbacks come first, also those that are added meanwhile: when others see that it is ready, all is done.
+  for (;;) {
+    std::vector<std::function<void()>> callbacks;
+    {
+      std::lock_guard lock(mutex_);
+      callbacks.swap(callbacks_);
+      if (callbacks.empty()) {
+        ready_ = true;
+        changed_.notify_all();
+        return;
+      }
+    }
+    for (const auto& callback : callbacks) call(callback);
+  }
+}
+
+void throw_not_there(WaitLimit limit) {
+  const auto us = limit.value_or(std::chrono::microseconds{0}).count();
+  throw Timeout("the result is not there after " + (us % 1000 == 0 ? std::to_string(us / 1000) + " ms" : std::to_string(us) + " us"));
+}
+
+}  // namespace tandem::client

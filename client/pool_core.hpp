@@ -1,0 +1,96 @@
+#pragma once
+// What a Pool is made of: its number among the submitters of a hosted pool, the jobs whose outcomes are to come, the thread
+// that collects them, and the process that looks after the workers.
+
+#include <sys/types.h>
+
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "tandem/pool.hpp"
+
+namespace tandem::client {
+
+class PoolCore {
+ public:
+  /// `name` empty: the pool is nobody else's.
+  PoolCore(Manager manager, std::string name, const PoolOptions& options);
+  /// In the process that made it.
+  ~PoolCore();
+  PoolCore(const PoolCore&) = delete;
+  PoolCore& operator=(const PoolCore&) = delete;
+
+  /// ValueError: this is another process.
+  void check_ours() const;
+  bool ours() const noexcept;
+
+  const Manager& manager() const { return manager_; }
+  const TaskPool& pool() const { return pool_; }
+  unsigned workers() const { return workers_; }
+
+  /// ValueError: it is closed; or why nothing can be submitted any more.
+  void check_open();
+  std::string id_of(Function function);
+  /// A task of `count` of the job's calls, from `first` on; gives its tag.
+  std::int64_t expect(const std::shared_ptr<Job>& job, std::size_t first, std::size_t count);
+  void forget(const std::shared_ptr<Job>& job);
+  void submit(std::size_t count, wire::Bytes tasks);
+
+  void close();
+  void terminate() noexcept;
+  void join();
+
+ private:
+  struct Expected {
+    std::shared_ptr<Job> job;
+    std::size_t first = 0;
+    std::size_t count = 0;
+  };
+  enum class State { open, closed, terminated };
+
+  void start_workers(const PoolOptions& options);
+  void stop_workers() noexcept;
+  void collect(const std::stop_token& stop) noexcept;
+  void deliver(wire::Bytes outcomes);
+  void deliver_one(wire::Reader outcome);
+  void fail_all(const std::exception_ptr& error);
+  std::optional<Expected> take(std::int64_t tag);
+
+  const pid_t owner_;
+  const std::string name_;
+  const unsigned retries_;
+  const Functions functions_;
+  unsigned workers_ = 0;
+  Manager manager_;
+  TaskPool pool_;
+  std::int64_t submitter_ = 0;
+  std::vector<std::shared_ptr<const RemoteObject>> kept_;  // the initializer's proxies, until the supervisor has handed it in
+  Process supervisor_;
+  tandem::Connection control_;  // whatever is sent there stops the supervisor
+
+  std::mutex ids_mutex_;
+  std::vector<std::pair<Function, std::string>> ids_;
+
+  // Guarded by mutex_.
+  std::mutex mutex_;
+  std::condition_variable all_delivered_;
+  State state_ = State::open;
+  bool joined_ = false;
+  std::exception_ptr lost_;  // the manager
+  std::int64_t next_tag_ = 1;
+  std::map<std::int64_t, Expected> expected_;
+  bool delivering_ = false;
+
+  std::jthread collector_;  // last: it uses the others
+};
+
+}  // namespace tandem::client

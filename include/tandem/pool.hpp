@@ -1,0 +1,322 @@
+#pragma once
+// Pool: worker processes that carry out tasks, as Python's multiprocessing.Pool.
+//
+//   Python                                     here
+//   Pool(), Pool(4)                            tandem::Pool pool;  tandem::Pool pool(4);
+//   Pool(4, initializer, (a,), 100)            tandem::Pool pool({.workers = 4, .initializer = {initializer, a},
+//                                                                 .max_tasks_per_child = 100});
+//   pool.apply(f, (1, 2))                      pool.apply(f, 1, 2)
+//   r = pool.apply_async(f, (1, 2))            auto r = pool.apply_async(f, 1, 2);     AsyncResult: async_result.hpp
+//   pool.apply_async(f, …, callback=g)         pool.apply_async(f, …).on_result(g)
+//   pool.map(f, items, chunksize)              pool.map(f, items, chunk_size)          a vector, in the items' order
+//   pool.starmap(f, [(1, 2), …])               pool.starmap(f, tuples)
+//   pool.map_async, pool.starmap_async         the same                                AsyncResult of a vector
+//   for r in pool.imap(f, items)               for (auto& r : pool.imap(f, items))     also imap_unordered
+//   pool.close(), terminate(), join()          the same
+//   -                                          {.retries = 2}                          for workers that die in a task
+//   -                                          tandem::Pool pool(manager, "name");     workers on other machines too:
+//   -                                          tandem::serve_pool(manager, "name")
+//   -                                          pool.progress(), progress_bar(pool)     progress_bar.hpp
+//
+// A task is a function or a captureless lambda, and arguments of types that have a Codec: what the lambda needs is passed to
+// it, or a proxy of it. A result is one too, or nothing. Proxies that are passed or returned have to live in the pool's own
+// manager.
+//
+// Workers get tasks one at a time, each in one round trip together with the handing in of the last one's result. map() and
+// its relatives put several calls into one task, a chunk; by default so many that each worker gets four. An exception fails
+// the one call only. A worker that dies has its task tried again, up to `retries` times; then all calls of that chunk fail
+// with WorkerDied, for nobody knows which of them had been done. So without retries a call is begun at most once; with
+// retries it may have been begun before. Whatever dies, no result is lost that was handed in, and none comes twice.
+
+#include <concepts>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <ranges>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "tandem/async_result.hpp"
+#include "tandem/function.hpp"
+#include "tandem/manager.hpp"
+#include "tandem/process.hpp"
+#include "tandem/proxy/task_pool.hpp"
+
+namespace tandem {
+
+/// What each worker does before its first task: a function and its arguments, copies of them.
+class PoolInitializer {
+ public:
+  PoolInitializer() = default;
+  template <class F, class... A>
+    requires(!std::same_as<std::decay_t<F>, PoolInitializer>)
+  PoolInitializer(F function, A... arguments) {
+    static_assert(client::PlainFunction<F>,
+                  "a pool's initializer is a function or a captureless lambda: pass what it needs as arguments");
+    if constexpr (client::PlainFunction<F>) {
+      static_assert(client::can_call<F, A...>, "the arguments are those that the initializer takes");
+      if constexpr (client::can_call<F, A...>) {
+        function_ = function;
+        encode_ = [arguments = std::tuple(std::move(arguments)...)](Encoder& to) {
+          std::apply([&](const A&... each) { client::encode_call<F>(to, each...); }, arguments);
+        };
+      }
+    }
+  }
+  explicit operator bool() const { return function_.has_value(); }
+  const Function& function() const { return *function_; }
+  void encode_arguments(Encoder& to) const { encode_(to); }
+
+ private:
+  std::optional<Function> function_;
+  std::function<void(Encoder&)> encode_;
+};
+
+enum class StartMethod { fork, spawn };
+
+struct PoolOptions {
+  // None: cpu_count(). 0 is for pools with a name, whose workers are elsewhere.
+  std::optional<unsigned> workers{};
+  // One that throws ends the pool: all tasks fail with RemoteError, which says why.
+  PoolInitializer initializer{};
+  // After so many tasks (a chunk counts as one) a worker makes way for a new one. 0: never.
+  unsigned max_tasks_per_child = 0;
+  // How often a task is tried again whose worker died in it.
+  unsigned retries = 0;
+  // Workers are forked by a process of their own, which has no threads. That one is forked from this process when the pool
+  // is constructed, or it is this program run anew; main() has to begin with run_spawned() then.
+  StartMethod start_method = StartMethod::fork;
+  // For workers that are other builds: functions by names that both know.
+  Functions functions{};
+};
+
+namespace client {
+
+class PoolCore;  // client/pool_core.hpp
+
+/// The calls of one submission on their way to the manager, by chunks.
+class Submission {
+ public:
+  /// Throws ValueError when the pool is closed.
+  Submission(PoolCore& core, std::shared_ptr<Job> job, Function function, std::size_t chunk_size);
+  /// Unless it was sent whole, its outcomes are not waited for.
+  ~Submission();
+  Submission(const Submission&) = delete;
+  Submission& operator=(const Submission&) = delete;
+
+  template <PlainFunction F, class... A>
+  void add(const A&... arguments) {
+    begin_call();
+    encode_call<F>(encoder_, arguments...);
+  }
+  void send();
+
+ private:
+  void begin_call();
+  void send_tasks();
+
+  PoolCore& core_;
+  const std::shared_ptr<Job> job_;
+  const std::string function_;
+  const std::size_t chunk_size_;
+  std::size_t added_ = 0;
+  std::size_t tasks_ = 0;  // in the buffer
+  wire::Buffer buffer_;
+  std::vector<std::shared_ptr<const RemoteObject>> kept_;
+  Encoder encoder_;
+};
+
+template <class T>
+inline constexpr bool is_tuple_like = requires { std::tuple_size<std::remove_cvref_t<T>>::value; };
+
+template <class R>
+constexpr bool can_be_result() {
+  if constexpr (std::is_void_v<R>) return true;
+  else return Encodable<R> && Decodable<R>;
+}
+
+template <class F, class... A>
+constexpr bool check_task() {
+  static_assert(PlainFunction<F>,
+                "a pool's task is a function or a captureless lambda, without template parameters: what a lambda captures "
+                "does not travel to the worker; pass it as an argument");
+  if constexpr (PlainFunction<F>) {
+    static_assert(can_call<F, A...>, "the arguments are as many as the function takes, and turn into its parameters' types");
+    using R = std::decay_t<ResultOfFunction<F>>;
+    constexpr bool good_result = can_be_result<R>();
+    static_assert(good_result, "the function's result has a Codec and owns what it holds, or is void");
+    return can_call<F, A...> && good_result;
+  }
+  return false;
+}
+template <class F, class Tuple>
+constexpr bool check_tuple_task() {
+  static_assert(is_tuple_like<Tuple>, "starmap() takes tuples or pairs of arguments");
+  if constexpr (is_tuple_like<Tuple>)
+    return []<std::size_t... I>(std::index_sequence<I...>) {
+      return check_task<F, std::decay_t<std::tuple_element_t<I, Tuple>>...>();
+    }(std::make_index_sequence<std::tuple_size_v<Tuple>>());
+  return false;
+}
+template <class R>
+using ElementOf = std::remove_cvref_t<std::ranges::range_reference_t<const R>>;
+
+}  // namespace client
+
+/// Movable, not copyable. Any thread may submit tasks and look at results; close(), terminate(), join(), moving and
+/// destruction are one thread's business. It belongs to the process that constructed it; in a forked child everything but
+/// destruction throws ValueError.
+///
+/// When the pool's workers cannot work (an initializer that throws; ten workers in a row that die before they are ready;
+/// the death of the process that looks after them), all tasks that wait fail, and so do those that come, with an error that
+/// says it. With the manager gone they fail with ConnectionError. The workers end with this process, whatever its end.
+class Pool {
+ public:
+  /// A pool in a manager of its own. ValueError: no workers, or this process is a daemon. What Manager and Process throw.
+  Pool();
+  explicit Pool(unsigned workers);
+  explicit Pool(const PoolOptions& options);
+  /// In a manager that runs already; the pool is nobody else's.
+  explicit Pool(const Manager& manager, const PoolOptions& options = {});
+  /// The pool of that name, shared by all who name it; created if there is none, and gone when somebody has closed and
+  /// joined it. Its tasks are carried out by all of its workers, whoever started them.
+  Pool(const Manager& manager, std::string_view name, const PoolOptions& options = {});
+  Pool(Pool&&) noexcept;
+  Pool& operator=(Pool&&) noexcept;
+  /// terminate() and join(), as Python's `with`.
+  ~Pool();
+
+  // Each of these throws ValueError when the pool is closed, what encoding the arguments throws, ConnectionError,
+  // ResourceExhausted (a task's arguments, or all tasks together, are too large for the manager).
+
+  template <class F, class... A>
+  auto apply(F function, const A&... arguments) {
+    if constexpr (client::check_task<F, std::decay_t<A>...>()) return apply_async(function, arguments...).get();
+  }
+  template <class F, class... A>
+  auto apply_async(F function, const A&... arguments) {
+    if constexpr (client::check_task<F, std::decay_t<A>...>()) {
+      using R = std::decay_t<client::ResultOfFunction<F>>;
+      auto job = std::make_shared<client::OneCall<R>>();
+      client::Submission submission(core(), job, function, 1);
+      submission.add<F>(arguments...);
+      submission.send();
+      return AsyncResult<R>(std::move(job));
+    }
+  }
+
+  /// `items`: any range; it is read at once. `chunk_size` 0: a quarter of what falls to each worker, rounded up.
+  template <class F, std::ranges::input_range Range>
+  auto map(F function, const Range& items, std::size_t chunk_size = 0) {
+    if constexpr (client::check_task<F, client::ElementOf<Range>>()) return map_async(function, items, chunk_size).get();
+  }
+  template <class F, std::ranges::input_range Range>
+  auto map_async(F function, const Range& items, std::size_t chunk_size = 0) {
+    if constexpr (client::check_task<F, client::ElementOf<Range>>())
+      return submit_many<client::ManyCalls, AsyncResult, client::ResultsOf<std::decay_t<client::ResultOfFunction<F>>>>(
+          function, items, chunk_size, [](auto& submission, const auto& item) { submission.template add<F>(item); });
+  }
+  template <class F, class T>
+  auto map(F function, std::initializer_list<T> items, std::size_t chunk_size = 0) {
+    return map<F, std::initializer_list<T>>(function, items, chunk_size);
+  }
+  template <class F, class T>
+  auto map_async(F function, std::initializer_list<T> items, std::size_t chunk_size = 0) {
+    return map_async<F, std::initializer_list<T>>(function, items, chunk_size);
+  }
+  /// Each item a tuple or a pair: the arguments of one call.
+  template <class F, std::ranges::input_range Range>
+  auto starmap(F function, const Range& items, std::size_t chunk_size = 0) {
+    if constexpr (client::check_tuple_task<F, client::ElementOf<Range>>())
+      return starmap_async(function, items, chunk_size).get();
+  }
+  template <class F, std::ranges::input_range Range>
+  auto starmap_async(F function, const Range& items, std::size_t chunk_size = 0) {
+    if constexpr (client::check_tuple_task<F, client::ElementOf<Range>>())
+      return submit_many<client::ManyCalls, AsyncResult, client::ResultsOf<std::decay_t<client::ResultOfFunction<F>>>>(
+          function, items, chunk_size, [](auto& submission, const auto& item) {
+            std::apply([&](const auto&... each) { submission.template add<F>(each...); }, item);
+          });
+  }
+
+  /// Results one by one, in the items' order, or as they come. A chunk's results come together.
+  template <class F, std::ranges::input_range Range>
+  auto imap(F function, const Range& items, std::size_t chunk_size = 1) {
+    return stream(function, items, chunk_size, true);
+  }
+  template <class F, std::ranges::input_range Range>
+  auto imap_unordered(F function, const Range& items, std::size_t chunk_size = 1) {
+    return stream(function, items, chunk_size, false);
+  }
+
+  /// No more tasks; the workers end when all that were submitted are done. Of a pool with a name: for everybody.
+  void close();
+  /// No more tasks, and none of those submitted goes on: what is not there yet fails with Closed. The workers get SIGTERM,
+  /// and SIGKILL a second later. Returns at once; join() waits for their end.
+  void terminate();
+  /// Waits until all results are there, their callbacks have returned, and the workers have ended. ValueError: it is still
+  /// open.
+  void join();
+
+  /// One round trip. Of a pool with a name: of all who use it.
+  PoolProgress progress() const;
+  /// How many this pool started and keeps.
+  unsigned workers() const;
+  /// Where the pool lives.
+  const Manager& manager() const;
+
+ private:
+  client::PoolCore& core() const;
+  std::size_t chunk_size_for(std::size_t calls, std::size_t asked) const;
+
+  template <template <class> class Job, template <class> class Handle, class R, class F, class Range, class Add>
+  Handle<R> submit_many(F function, const Range& items, std::size_t chunk_size, Add add) {
+    using Result = std::decay_t<client::ResultOfFunction<F>>;
+    std::optional<Handle<R>> handle;
+    client::with_size(items, [&](const auto& sized, std::size_t size) {
+      auto job = std::make_shared<Job<Result>>(size);
+      submit_all(job, function, sized, chunk_size_for(size, chunk_size), add);
+      handle.emplace(std::move(job));
+    });
+    return std::move(*handle);
+  }
+  template <class F, class Range>
+  auto stream(F function, const Range& items, std::size_t chunk_size, bool ordered) {
+    if constexpr (client::check_task<F, client::ElementOf<Range>>()) {
+      using R = std::decay_t<client::ResultOfFunction<F>>;
+      if (chunk_size == 0) throw ValueError("a chunk has at least one call");
+      std::optional<ResultStream<R>> handle;
+      client::with_size(items, [&](const auto& sized, std::size_t size) {
+        auto job = std::make_shared<client::StreamedCalls<R>>(size, ordered);
+        submit_all(job, function, sized, chunk_size,
+                   [](auto& submission, const auto& item) { submission.template add<F>(item); });
+        handle.emplace(std::move(job));
+      });
+      return std::move(*handle);
+    }
+  }
+  template <class F, class Range, class Add>
+  void submit_all(const std::shared_ptr<client::Job>& job, F function, const Range& items, std::size_t chunk_size, Add add) {
+    client::Submission submission(core(), job, function, chunk_size);
+    for (const auto& item : items) add(submission, item);
+    submission.send();
+  }
+
+  std::unique_ptr<client::PoolCore> core_;
+};
+
+/// Works for the pool of that name, which is created if there is none: takes tasks, one after the other, until the pool is
+/// closed and all are done, or a stop is requested; a task that is being done then is done first. Gives how many tasks that
+/// were. Any thread of any process that reaches the manager may do so. Tasks name functions by their place in the
+/// submitter's build of the program, which has to be the same (NotFound goes to the submitter otherwise), or by name, where
+/// `functions` has it. ConnectionError: the manager went away.
+std::size_t serve_pool(const Manager& manager, std::string_view name, const Functions& functions = {},
+                       const std::stop_token& stop = {});
+
+}  // namespace tandem

@@ -1,0 +1,146 @@
+#pragma once
+// The hosted pool: tasks on their way from submitters to workers, and outcomes on their way back.
+
+#include <deque>
+#include <map>
+
+#include "server/engine/dispatch.hpp"
+#include "tandem/ops/pool.hpp"
+
+namespace tandem::server {
+
+/// A task is in one place at a time: queued, running, or in suspense while nobody has said yet how its worker ended. Its
+/// outcome is written once, when it leaves the last of them. Between two steps no worker waits while a task is queued,
+/// and no submitter waits while there is an outcome for it.
+class Pool final : public Object {
+ public:
+  using Ops = ops::Pool;
+  using Limit = std::optional<std::int64_t>;
+
+  Result<void> on(Ops::Create, Turn&) { return {}; }
+  Result<std::int64_t> on(Ops::Enter, Turn&);
+  Result<void> on(Ops::Submit, Turn&, std::int64_t submitter, std::int64_t retries, ItemsView tasks);
+  Result<Written> on(Ops::Collect, Turn&, std::int64_t submitter, Limit limit_us);
+  Result<void> on(Ops::Exit, Turn&, std::int64_t submitter);
+  Result<std::int64_t> on(Ops::Supervise, Turn&, std::int64_t submitter, std::optional<ValueView> initializer);
+  Result<bool> on(Ops::Reap, Turn&, std::int64_t supervisor, std::int64_t pid, std::int64_t exit_code);
+  Result<void> on(Ops::Fail, Turn&, std::int64_t supervisor, std::string_view reason);
+  Result<Written> on(Ops::Enlist, Turn&, std::optional<std::int64_t> supervisor, std::optional<std::int64_t> pid);
+  Result<Written> on(Ops::Work, Turn&, ItemsView done, Limit limit_us);
+  Result<void> on(Ops::Quit, Turn&, ItemsView done);
+  Result<void> on(Ops::Close, Turn&);
+  Result<void> on(Ops::Terminate, Turn&);
+  Result<bool> on(Ops::IsClosed, Turn&) { return closed_; }
+  Result<Written> on(Ops::Progress, Turn&);
+
+  void serve(Turn&) override;
+  void leave(Turn&, Waiter&, Leaving) override;
+  void session_ended(Turn&, SessionId) override;
+  void each_holding(const std::function<void(const Holding&)>&) const override;
+
+  const Type& type() const override { return type_of<Pool>(); }
+  /// Tasks that wait for a worker.
+  std::uint64_t size() const override { return queued_.size(); }
+  std::uint64_t memory_bytes() const override;
+  void save(wire::Writer& out) const override;
+  std::optional<std::uint64_t> show(std::uint64_t cursor, const LookAt& look) const override;
+  std::optional<std::uint64_t> cursor_at(std::uint64_t offset) const override { return offset; }
+
+ private:
+  struct Task {
+    std::uint64_t id = 0;
+    std::int64_t submitter = 0;
+    std::int64_t tag = 0;
+    std::int64_t calls = 0;
+    std::int64_t retries_left = 0;
+    std::uint64_t deliveries = 0;
+    Value work;
+  };
+  struct Running {
+    Task task;
+    Owner who;
+    std::uint64_t since_ns = 0;
+  };
+  struct Outcome {
+    std::int64_t tag = 0;
+    Code code = Code::ok;
+    Value results;     // of what went well
+    std::string text;  // of what did not
+    std::int64_t pid = 0;
+    std::optional<std::int64_t> exit_code;
+  };
+  struct Submitter {
+    SessionId session = 0;
+    std::deque<Outcome> outcomes;
+    std::optional<Failure> failure;  // of its workers; no task of it begins any more
+  };
+  struct Supervisor {
+    SessionId session = 0;
+    std::int64_t submitter = 0;
+    Value initializer;     // absent: none
+    int early_deaths = 0;  // of workers that did not get so far as to ask for a task, since the last one that did
+  };
+  using SupervisedPid = std::pair<std::int64_t, std::int64_t>;  // supervisor, pid
+  struct Worker {
+    SupervisedPid known_as;                 // supervisor 0: none
+    std::optional<std::int64_t> exit_code;  // it was reaped before its session ended
+    bool reaped = false;
+    bool ready = false;  // it has asked for a task
+  };
+  struct Gone {  // a worker that is not reaped yet
+    bool ready = false;
+    std::vector<Task> tasks;
+  };
+  struct Done {
+    std::uint64_t task = 0;
+    std::int64_t failed = 0;
+    ValueView results;
+  };
+
+  template <class Part>
+  Result<typename std::map<std::int64_t, Part>::iterator> part_of(std::map<std::int64_t, Part>& parts, const Turn& turn,
+                                                                 std::int64_t number, std::string_view what);
+  Result<Task> read_task(Turn& turn, ValueView value) const;
+  Result<std::vector<Done>> read_done(Turn& turn, ItemsView done) const;
+  void hand_in(Turn& turn, const std::vector<Done>& done);
+
+  bool idle() const { return queued_.empty() && running_.empty(); }
+  void queue_again(Task task);
+  void make_ready(Worker& worker);
+  void give(Turn& turn, Owner who);
+  void finish(Task task, Outcome outcome);
+  void fail(Task task, Code code, std::string text);
+  void died(Task task, std::int64_t pid, std::optional<std::int64_t> exit_code);
+  void give_up(Turn& turn, std::int64_t submitter, Failure why);
+  void drop_queued(std::int64_t submitter);
+  void remove_submitter(Turn& turn, std::map<std::int64_t, Submitter>::iterator at);
+  void remove_supervisor(Turn& turn, std::map<std::int64_t, Supervisor>::iterator at);
+  void remove_worker(Turn& turn, std::map<Owner, Worker>::iterator at);
+  void write_outcomes(Turn& turn, Submitter& submitter);
+
+  static std::uint64_t bytes_of(const Task& task) { return sizeof(Running) + task.work.heap_bytes(); }
+  static std::uint64_t bytes_of(const Outcome& outcome) {
+    return sizeof(Outcome) + outcome.results.heap_bytes() + outcome.text.size();
+  }
+
+  bool closed_ = false;
+  bool terminated_ = false;
+  std::deque<Task> queued_;
+  std::map<std::uint64_t, Running> running_;  // by task
+  std::map<SupervisedPid, Gone> suspended_;
+  std::map<std::int64_t, Submitter> submitters_;
+  std::map<std::int64_t, Supervisor> supervisors_;
+  std::map<Owner, Worker> workers_;
+  Line collectors_;  // `amount`: the submitter
+  Line idle_workers_;
+  std::uint64_t next_task_ = 1;
+  std::int64_t next_number_ = 1;  // of submitters and supervisors
+  std::uint64_t kept_bytes_ = 0;  // of tasks and outcomes
+  std::int64_t queued_calls_ = 0;
+  std::int64_t running_calls_ = 0;
+  std::int64_t done_calls_ = 0;
+  std::int64_t failed_calls_ = 0;
+  std::int64_t retried_calls_ = 0;
+};
+
+}  // namespace tandem::server
