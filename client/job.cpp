@@ -51,27 +51,43 @@ void Job::add_callback(std::function<void()> callback) {
   call(callback);
 }
 
-void Job::results_came(std::size_t first, std::size_t count, Decoder from) {
-  std::uint32_t found = 0;
-  if (!from.reader.array(found) || found != count) {
-    release_references(from.connection, from.reader.rest());
-    return failed(first, count,
-                  std::make_exception_ptr(ProtocolError("a worker of the pool handed in results of " + std::to_string(found) +
-                                                        " calls for " + std::to_string(count))));
+namespace {
+
+/// Stands before the values afterwards. False: it is not what a worker hands in.
+bool read_failures(wire::Reader& from, std::size_t calls, std::vector<FailedCall>& failures) {
+  std::uint32_t parts = 0;
+  std::uint32_t count = 0;
+  if (!from.array(parts) || parts != calls + 1 || !from.array(count)) return false;
+  for (; count != 0; --count) {
+    std::optional<FailedCall> failure = read_failure(from);
+    if (!failure) return false;
+    failures.push_back(std::move(*failure));
   }
-  for (std::size_t i = first; i < first + count; ++i) {
-    wire::Bytes outcome;
-    std::uint32_t parts = 0;
-    (void)from.reader.value(outcome);  // well-formed: the manager has looked at it
-    Decoder one{wire::Reader(outcome), from.connection};
-    if (!one.reader.array(parts) || parts != 1) {
-      call_failed(i, read_exception(wire::Reader(outcome)));
+  return true;
+}
+
+}  // namespace
+
+void Job::results_came(std::size_t first, std::size_t count, Decoder from) {
+  std::vector<FailedCall> failures;
+  if (!read_failures(from.reader, count, failures)) {
+    release_references(from.connection, from.reader.rest());
+    return failed(first, count, std::make_exception_ptr(ProtocolError("a pool's worker handed in what cannot be read")));
+  }
+  auto next_failure = failures.begin();
+  for (std::size_t call = 0; call < count; ++call) {
+    if (next_failure != failures.end() && next_failure->call == call) {
+      (void)from.reader.skip();
+      call_failed(first + call, (next_failure++)->error);
       continue;
     }
+    const wire::Reader before = from.reader;
     try {
-      store(i, one);
+      store(first + call, from);
     } catch (...) {
-      call_failed(i, std::current_exception());
+      from.reader = before;
+      (void)from.reader.skip();
+      call_failed(first + call, std::current_exception());
     }
   }
   calls_finished(count);

@@ -73,7 +73,17 @@ std::exception_ptr of_tandem(Code code, const std::string& text) {
 
 }  // namespace
 
-void write_current_exception(wire::Writer& to) {
+void write_folded(wire::Writer& to, wire::Bytes value, bool has_proxies) {
+  if (has_proxies) to.raw(value);
+  else to.bytes(value);
+}
+
+wire::Reader unfolded(wire::Reader from) {
+  wire::Bytes folded;
+  return from.bytes(folded) ? wire::Reader(folded) : from;
+}
+
+void write_failure(wire::Writer& to, std::uint32_t call) {
   const ExceptionText exception = current_exception_text();
   Code code = Code::ok;
   std::optional<std::error_code> system;
@@ -93,7 +103,8 @@ void write_current_exception(wire::Writer& to) {
     if (typeid(error) == typeid(std::system_error)) system = error.code();
   } catch (...) {
   }
-  to.array(system ? 5 : 3);
+  to.array(system ? 6 : 4);
+  to.unsigned_integer(call);
   to.unsigned_integer(static_cast<std::uint64_t>(code));
   to.text(type);
   to.text(text);
@@ -102,27 +113,38 @@ void write_current_exception(wire::Writer& to) {
   to.text(system->category().name());
 }
 
-std::exception_ptr read_exception(wire::Reader from) {
-  std::uint32_t count = 0;
-  std::int64_t code = 0;
-  std::string_view type_view;
-  std::string_view text_view;
-  if (!from.array(count) || count < 3 || !from.int64(code) || !from.text(type_view) || !from.text(text_view))
-    return std::make_exception_ptr(ProtocolError("a worker of the pool handed in what cannot be read"));
-  const std::string type(type_view);
-  const std::string text(text_view);
-  if (code != 0 && static_cast<Code>(code) != Code::remote_error) return of_tandem(static_cast<Code>(code), text);
-  if (code != 0 && type == "tandem::RemoteError") return std::make_exception_ptr(RemoteError(text));
-  std::int64_t number = 0;
-  std::string_view category_name;
-  if (count == 5 && from.int64(number) && from.text(category_name))
-    if (const std::error_category* category = category_named(category_name)) {
-      const std::error_code error(static_cast<int>(number), *category);
-      return std::make_exception_ptr(std::system_error(error, without_message(text, error)));
-    }
+namespace {
+
+std::exception_ptr made_anew(Code code, const std::string& type, const std::string& text) {
+  if (code == Code::remote_error && type != "tandem::RemoteError")
+    return std::make_exception_ptr(RemoteError(type, text));
+  if (code != Code::ok) return of_tandem(code, text);
   for (const auto& [name, make] : standard_exceptions)
     if (name == type) return make(text);
   return std::make_exception_ptr(RemoteError(type, text));
+}
+
+}  // namespace
+
+std::optional<FailedCall> read_failure(wire::Reader& from) {
+  std::uint32_t parts = 0;
+  FailedCall failed;
+  std::uint64_t code = 0;
+  std::string_view type;
+  std::string_view text;
+  if (!from.array(parts) || (parts != 4 && parts != 6) || !from.uint64(failed.call) || !from.uint64(code) || !from.text(type) ||
+      !from.text(text))
+    return std::nullopt;
+  failed.error = made_anew(static_cast<Code>(code), std::string(type), std::string(text));
+  if (parts == 4) return failed;
+  std::int64_t number = 0;
+  std::string_view category_name;
+  if (!from.int64(number) || !from.text(category_name)) return std::nullopt;
+  if (const std::error_category* category = category_named(category_name)) {
+    const std::error_code error(static_cast<int>(number), *category);
+    failed.error = std::make_exception_ptr(std::system_error(error, without_message(std::string(text), error)));
+  }
+  return failed;
 }
 
 }  // namespace tandem::client

@@ -2,6 +2,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "client/connection.hpp"
 #include "client/outcome.hpp"
 #include "client/pool_core.hpp"
@@ -29,37 +32,43 @@ Submission::Submission(PoolCore& core, std::shared_ptr<Job> job, Function functi
       job_(std::move(job)),
       function_(core.id_of(function)),
       chunk_size_(chunk_size),
-      encoder_{wire::Writer(buffer_), core.manager().connection().get(), nullptr, &kept_} {
+      encoder_{wire::Writer(chunk_), core.manager().connection().get(), nullptr, &kept_} {
   core_.check_open();
 }
 
 Submission::~Submission() {
-  if (added_ != job_->calls() || tasks_ != 0) core_.forget(job_);
+  if (begun_ != job_->calls() || left_in_chunk_ != 0 || tasks_count_ != 0) core_.forget(job_);
 }
 
-void Submission::begin_call() {
-  if (added_ % chunk_size_ == 0) {
-    if (buffer_.size() >= request_bytes) send_tasks();
-    const std::size_t calls = std::min(chunk_size_, job_->calls() - added_);
-    encoder_.writer.array(3);
-    encoder_.writer.integer(core_.expect(job_, added_, calls));
-    encoder_.writer.unsigned_integer(calls);
-    encoder_.writer.array(1 + calls);
-    encoder_.writer.text(function_);
-    ++tasks_;
-  }
-  ++added_;
+void Submission::begin_chunk() {
+  calls_in_chunk_ = left_in_chunk_ = std::min(chunk_size_, job_->calls() - begun_);
+  begun_ += calls_in_chunk_;
+  encoder_.writer.array(1 + calls_in_chunk_);
+  encoder_.writer.text(function_);
+}
+
+void Submission::end_chunk() {
+  if (tasks_.size() != 0 && tasks_.size() + chunk_.size() >= request_bytes) send_tasks();
+  wire::Writer writer(tasks_);
+  writer.array(3);
+  writer.integer(core_.expect(job_, begun_ - calls_in_chunk_, calls_in_chunk_));
+  writer.unsigned_integer(calls_in_chunk_);
+  write_folded(writer, chunk_.view(), !kept_.empty());
+  ++tasks_count_;
+  std::move(kept_.begin(), kept_.end(), std::back_inserter(kept_in_tasks_));
+  kept_.clear();
+  chunk_.clear();
 }
 
 void Submission::send_tasks() {
-  core_.submit(tasks_, buffer_.view());
-  buffer_.clear();
-  kept_.clear();
-  tasks_ = 0;
+  core_.submit(tasks_count_, tasks_.view());
+  tasks_.clear();
+  tasks_count_ = 0;
+  kept_in_tasks_.clear();
 }
 
 void Submission::send() {
-  if (tasks_ != 0) send_tasks();
+  if (tasks_count_ != 0) send_tasks();
   if (job_->calls() == 0) job_->failed(0, 0, nullptr);  // nothing is to come
 }
 
@@ -116,7 +125,8 @@ void PoolCore::deliver_one(wire::Reader outcome) {
   const std::optional<Expected> expected = take(tag);
   if (!expected) return release_references(manager_.connection(), outcome.rest());
   if (code == 0)
-    return expected->job->results_came(expected->first, expected->count, Decoder{outcome, manager_.connection()});
+    return expected->job->results_came(expected->first, expected->count,
+                                       Decoder{unfolded(outcome), manager_.connection()});
   std::string_view text;
   (void)outcome.text(text);
   std::exception_ptr error;

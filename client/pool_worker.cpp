@@ -80,14 +80,9 @@ class Worker {
     }
   }
   void replace_done();
-  void begin_done(std::int64_t failed) {
-    done_.clear();
-    wire::Writer writer(done_);
-    writer.array(3);
-    writer.integer(task_id_);
-    writer.integer(failed);
-    done_count_ = 1;
-  }
+  void write_done(std::uint32_t failed);
+  void run_calls(const Function& function, Decoder& from);
+  static void skip_arguments(Decoder& from, wire::Reader before);
   Function find(std::string_view id) {
     auto found = known_.find(std::string(id));
     if (found == known_.end()) found = known_.emplace(id, functions_.find(id)).first;
@@ -102,19 +97,39 @@ class Worker {
   std::uint32_t calls_ = 0;
   wire::Buffer done_;  // of the last task
   std::size_t done_count_ = 0;
-  wire::Buffer results_;
+  wire::Buffer values_;    // what the calls returned
+  wire::Buffer failures_;
+  wire::Buffer results_;   // both
   std::vector<std::shared_ptr<const RemoteObject>> kept_;  // in the results, until they are handed in
 };
 
 /// In the handler of an exception: it is what came of each call.
 void Worker::replace_done() {
-  results_.clear();
-  wire::Writer writer(results_);
-  writer.array(calls_);
-  for (std::uint32_t i = 0; i < calls_; ++i) write_current_exception(writer);
-  begin_done(calls_);
-  done_.append(results_.view());
+  failures_.clear();
+  values_.clear();
+  wire::Writer writer(failures_);
+  for (std::uint32_t call = 0; call < calls_; ++call) {
+    write_failure(writer, call);
+    wire::Writer(values_).nil();
+  }
   kept_.clear();
+  write_done(calls_);
+}
+
+void Worker::write_done(std::uint32_t failed) {
+  results_.clear();
+  wire::Writer results(results_);
+  results.array(1 + calls_);
+  results.array(failed);
+  results.raw(failures_.view());
+  results.raw(values_.view());
+  done_.clear();
+  wire::Writer done(done_);
+  done.array(3);
+  done.integer(task_id_);
+  done.unsigned_integer(failed);
+  write_folded(done, results_.view(), !kept_.empty());
+  done_count_ = 1;
 }
 
 void Worker::run_task() {
@@ -125,36 +140,47 @@ void Worker::run_task() {
       !reader.int64(number))
     throw_unreadable();
   calls_ = static_cast<std::uint32_t>(number);
-  const ConnectionPtr& connection = pool_.remote()->connection();
-  std::int64_t failed = 0;
+  Decoder from{unfolded(reader), pool_.remote()->connection()};
   try {
     std::uint32_t calls = 0;
-    const Function function = find(take_function_id(reader, calls));
+    const Function function = find(take_function_id(from.reader, calls));
     if (calls != calls_) throw_unreadable();
-    results_.clear();
-    Encoder to{wire::Writer(results_), connection.get(), nullptr, &kept_};
-    to.writer.array(calls);
-    for (; calls != 0; --calls) {
-      wire::Bytes arguments;
-      if (!reader.value(arguments)) throw_unreadable();
-      const std::size_t mark = results_.size();
-      Decoder from{wire::Reader(arguments), connection};
-      try {
-        to.writer.array(1);
-        function.call(from, &to);
-      } catch (...) {
-        results_.truncate(mark);
-        write_current_exception(to.writer);
-        ++failed;
-      }
-      if (!from.reader.at_end()) release_references(connection, from.reader.rest());
-    }
+    run_calls(function, from);
   } catch (const Error&) {  // the function is not here, or none is named
-    release_references(connection, reader.rest());
-    return replace_done();
+    release_references(from.connection, from.reader.rest());
+    replace_done();
   }
-  begin_done(failed);
-  done_.append(results_.view());
+}
+
+void Worker::run_calls(const Function& function, Decoder& from) {
+  failures_.clear();
+  values_.clear();
+  Encoder to{wire::Writer(values_), from.connection.get(), nullptr, &kept_};
+  wire::Writer failures(failures_);
+  std::uint32_t failed = 0;
+  for (std::uint32_t call = 0; call < calls_; ++call) {
+    const wire::Reader before = from.reader;
+    const std::size_t mark = values_.size();
+    try {
+      function.call(from, &to);
+    } catch (...) {
+      values_.truncate(mark);
+      to.writer.nil();
+      write_failure(failures, call);
+      ++failed;
+      skip_arguments(from, before);
+    }
+  }
+  write_done(failed);
+}
+
+/// Of a call that threw, maybe before all of its arguments were read.
+void Worker::skip_arguments(Decoder& from, wire::Reader before) {
+  const wire::Bytes unread = from.reader.rest();
+  if (!before.skip()) throw_unreadable();
+  const wire::Bytes next = before.rest();
+  if (unread.size() > next.size()) release_references(from.connection, unread.first(unread.size() - next.size()));
+  from.reader = before;
 }
 
 }  // namespace

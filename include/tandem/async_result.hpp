@@ -39,8 +39,12 @@ using Held = std::conditional_t<std::is_void_v<R>, std::monostate, R>;
 
 template <class R>
 Held<R> decode_held(Decoder& from) {
-  if constexpr (std::is_void_v<R>) return {};
-  else return decode_result<ops::Any, R>(from);
+  if constexpr (std::is_void_v<R>) {
+    (void)from.reader.skip();
+    return {};
+  } else {
+    return ResultOf<ops::Any, R>::decode(from);
+  }
 }
 
 /// One submission: so many calls, whose outcomes come chunk by chunk on the pool's collecting thread.
@@ -63,7 +67,7 @@ class Job {
 
   // On the collecting thread.
 
-  /// Of the calls from `first` on, as a worker wrote them (client/outcome.hpp).
+  /// Of the calls from `first` on, as a worker wrote them (client/outcome.hpp) and unfolded.
   void results_came(std::size_t first, std::size_t count, Decoder from);
   void failed(std::size_t first, std::size_t count, const std::exception_ptr& error);
   void collected_by(std::thread::id thread) { collector_ = thread; }

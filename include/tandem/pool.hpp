@@ -112,24 +112,30 @@ class Submission {
 
   template <PlainFunction F, class... A>
   void add(const A&... arguments) {
-    begin_call();
+    if (left_in_chunk_ == 0) begin_chunk();
     encode_call<F>(encoder_, arguments...);
+    if (--left_in_chunk_ == 0) end_chunk();
   }
   void send();
 
  private:
-  void begin_call();
+  void begin_chunk();
+  void end_chunk();
   void send_tasks();
 
   PoolCore& core_;
   const std::shared_ptr<Job> job_;
   const std::string function_;
   const std::size_t chunk_size_;
-  std::size_t added_ = 0;
-  std::size_t tasks_ = 0;  // in the buffer
-  wire::Buffer buffer_;
-  std::vector<std::shared_ptr<const RemoteObject>> kept_;
+  std::size_t begun_ = 0;  // calls in chunks that are begun
+  std::size_t left_in_chunk_ = 0;
+  std::size_t calls_in_chunk_ = 0;
+  wire::Buffer chunk_;
+  std::vector<std::shared_ptr<const RemoteObject>> kept_;  // in the chunk
   Encoder encoder_;
+  wire::Buffer tasks_;
+  std::size_t tasks_count_ = 0;
+  std::vector<std::shared_ptr<const RemoteObject>> kept_in_tasks_;
 };
 
 template <class T>
