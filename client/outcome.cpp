@@ -74,8 +74,10 @@ std::exception_ptr of_tandem(Code code, const std::string& text) {
 }  // namespace
 
 void write_folded(wire::Writer& to, wire::Bytes value, bool has_proxies) {
-  if (has_proxies) to.raw(value);
-  else to.bytes(value);
+  if (has_proxies)
+    to.raw(value);
+  else
+    to.bytes(value);
 }
 
 wire::Reader unfolded(wire::Reader from) {
@@ -132,8 +134,8 @@ std::optional<FailedCall> read_failure(wire::Reader& from) {
   std::uint64_t code = 0;
   std::string_view type;
   std::string_view text;
-  if (!from.array(parts) || (parts != 4 && parts != 6) || !from.uint64(failed.call) || !from.uint64(code) || !from.text(type) ||
-      !from.text(text))
+  if (!from.array(parts) || (parts != 4 && parts != 6) || !from.uint64(failed.call) || !from.uint64(code) ||
+      !from.text(type) || !from.text(text))
     return std::nullopt;
   failed.error = made_anew(static_cast<Code>(code), std::string(type), std::string(text));
   if (parts == 4) return failed;
@@ -142,7 +144,8 @@ std::optional<FailedCall> read_failure(wire::Reader& from) {
   if (!from.int64(number) || !from.text(category_name)) return std::nullopt;
   if (const std::error_category* category = category_named(category_name)) {
     const std::error_code error(static_cast<int>(number), *category);
-    failed.error = std::make_exception_ptr(std::system_error(error, without_message(std::string(text), error)));
+    failed.error =
+        std::make_exception_ptr(std::system_error(error, without_message(std::string(text), error)));
   }
   return failed;
 }

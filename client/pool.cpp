@@ -135,8 +135,8 @@ void PoolCore::deliver_one(wire::Reader outcome) {
     std::int64_t exit_code = 0;
     (void)outcome.int64(pid);
     const bool known = outcome.int64(exit_code);
-    error = std::make_exception_ptr(
-        WorkerDied(std::string(text), pid, known ? std::optional(static_cast<int>(exit_code)) : std::nullopt));
+    error = std::make_exception_ptr(WorkerDied(
+        std::string(text), pid, known ? std::optional(static_cast<int>(exit_code)) : std::nullopt));
   } else {
     try {
       throw_error(static_cast<Code>(code), std::string(text));
@@ -214,11 +214,12 @@ void PoolCore::start_workers(const PoolOptions& options) {
   tandem::Pipe pipe(false);
   const Process::Options process{.name = "PoolSupervisor", .daemon = true};
   Bytes bytes(begin, begin + initializer.size());
-  supervisor_ = options.start_method == StartMethod::spawn
-                    ? Process::spawn(process, supervise, pool_, submitter_, workers_, options.max_tasks_per_child,
-                                     functions_.ids(), std::move(bytes), std::move(pipe.first))
-                    : Process(process, supervise, pool_, submitter_, workers_, options.max_tasks_per_child,
-                              functions_.ids(), std::move(bytes), std::move(pipe.first));
+  supervisor_ =
+      options.start_method == StartMethod::spawn
+          ? Process::spawn(process, supervise, pool_, submitter_, workers_, options.max_tasks_per_child,
+                           functions_.ids(), std::move(bytes), std::move(pipe.first))
+          : Process(process, supervise, pool_, submitter_, workers_, options.max_tasks_per_child,
+                    functions_.ids(), std::move(bytes), std::move(pipe.first));
   control_ = std::move(pipe.second);
 }
 
@@ -231,7 +232,9 @@ PoolCore::~PoolCore() {
   }
 }
 
-bool PoolCore::ours() const noexcept { return owner_ == getpid(); }
+bool PoolCore::ours() const noexcept {
+  return owner_ == getpid();
+}
 
 void PoolCore::check_ours() const {
   if (!ours()) throw ValueError("a pool belongs to the process that constructed it, and this is another one");
@@ -330,13 +333,23 @@ std::size_t Pool::chunk_size_for(std::size_t calls, std::size_t asked) const {
   return std::max<std::size_t>(1, (calls + parts - 1) / parts);
 }
 
-void Pool::close() { core().close(); }
+void Pool::close() {
+  core().close();
+}
 void Pool::terminate() {
   core().terminate();
 }
-void Pool::join() { core().join(); }
-PoolProgress Pool::progress() const { return core().pool().progress(); }
-unsigned Pool::workers() const { return core().workers(); }
-const Manager& Pool::manager() const { return core().manager(); }
+void Pool::join() {
+  core().join();
+}
+PoolProgress Pool::progress() const {
+  return core().pool().progress();
+}
+unsigned Pool::workers() const {
+  return core().workers();
+}
+const Manager& Pool::manager() const {
+  return core().manager();
+}
 
 }  // namespace tandem

@@ -73,7 +73,8 @@ class PoolCore {
   Manager manager_;
   TaskPool pool_;
   std::int64_t submitter_ = 0;
-  std::vector<std::shared_ptr<const RemoteObject>> kept_;  // the initializer's proxies, until the supervisor has handed it in
+  std::vector<std::shared_ptr<const RemoteObject>>
+      kept_;  // the initializer's proxies, until the supervisor has handed it in
   Process supervisor_;
   tandem::Connection control_;  // whatever is sent there stops the supervisor
 

@@ -16,7 +16,9 @@ namespace {
 
 // ---- one worker -------------------------------------------------------------------------------------------
 
-[[noreturn]] void throw_unreadable() { throw ProtocolError("a pool's task cannot be read"); }
+[[noreturn]] void throw_unreadable() {
+  throw ProtocolError("a pool's task cannot be read");
+}
 
 /// Takes the text off the front: which function it is.
 std::string_view take_function_id(wire::Reader& from, std::uint32_t& calls) {
@@ -97,9 +99,9 @@ class Worker {
   std::uint32_t calls_ = 0;
   wire::Buffer done_;  // of the last task
   std::size_t done_count_ = 0;
-  wire::Buffer values_;    // what the calls returned
+  wire::Buffer values_;  // what the calls returned
   wire::Buffer failures_;
-  wire::Buffer results_;   // both
+  wire::Buffer results_;                                   // both
   std::vector<std::shared_ptr<const RemoteObject>> kept_;  // in the results, until they are handed in
 };
 
@@ -136,8 +138,8 @@ void Worker::run_task() {
   wire::Reader reader(task_.bytes.view());
   std::uint32_t parts = 0;
   std::int64_t number = 0;
-  if (!reader.array(parts) || !reader.array(parts) || parts != 4 || !reader.int64(task_id_) || !reader.int64(number) ||
-      !reader.int64(number))
+  if (!reader.array(parts) || !reader.array(parts) || parts != 4 || !reader.int64(task_id_) ||
+      !reader.int64(number) || !reader.int64(number))
     throw_unreadable();
   calls_ = static_cast<std::uint32_t>(number);
   Decoder from{unfolded(reader), pool_.remote()->connection()};
@@ -179,7 +181,8 @@ void Worker::skip_arguments(Decoder& from, wire::Reader before) {
   const wire::Bytes unread = from.reader.rest();
   if (!before.skip()) throw_unreadable();
   const wire::Bytes next = before.rest();
-  if (unread.size() > next.size()) release_references(from.connection, unread.first(unread.size() - next.size()));
+  if (unread.size() > next.size())
+    release_references(from.connection, unread.first(unread.size() - next.size()));
   from.reader = before;
 }
 
@@ -230,7 +233,8 @@ bool initialize(const TaskPool& pool, std::int64_t supervisor) {
   }
 }
 
-void run_worker(const TaskPool& pool, std::int64_t supervisor, unsigned max_tasks, const FunctionIds& functions) {
+void run_worker(const TaskPool& pool, std::int64_t supervisor, unsigned max_tasks,
+                const FunctionIds& functions) {
   try {
     if (initialize(pool, supervisor)) work(pool, functions_of(functions), {max_tasks, {}});
   } catch (const ConnectionError&) {  // the manager is gone; the pool's owner sees that for itself
@@ -278,8 +282,8 @@ class Supervisor {
 
 }  // namespace
 
-void supervise(TaskPool pool, std::int64_t submitter, unsigned workers, unsigned max_tasks, FunctionIds functions,
-               Bytes initializer, tandem::Connection control) {
+void supervise(TaskPool pool, std::int64_t submitter, unsigned workers, unsigned max_tasks,
+               FunctionIds functions, Bytes initializer, tandem::Connection control) {
   // A daemon by its end, which is its parent's; but it has children, and they are daemons too.
   Family::of_this_process().self()->daemon = false;
   try {

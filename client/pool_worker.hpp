@@ -15,8 +15,8 @@ using FunctionIds = std::map<std::string, std::string>;
 
 /// The supervisor's life: starts workers and replaces those that end, as long as the pool wants them; or until something
 /// comes from `control`. Its workers are its daemons, so they end with it.
-void supervise(TaskPool pool, std::int64_t submitter, unsigned workers, unsigned max_tasks, FunctionIds functions,
-               Bytes initializer, tandem::Connection control);
+void supervise(TaskPool pool, std::int64_t submitter, unsigned workers, unsigned max_tasks,
+               FunctionIds functions, Bytes initializer, tandem::Connection control);
 
 struct WorkLimits {
   std::size_t tasks_max = 0;  // 0: none

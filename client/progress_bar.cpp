@@ -22,8 +22,11 @@ bool is_terminal(const std::ostream& stream) {
 std::string minutes(std::chrono::milliseconds time) {
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(time).count();
   char text[48];
-  if (seconds < 3600) std::snprintf(text, sizeof text, "%lld:%02lld", seconds / 60LL, seconds % 60LL);
-  else std::snprintf(text, sizeof text, "%lld:%02lld:%02lld", seconds / 3600LL, seconds / 60 % 60LL, seconds % 60LL);
+  if (seconds < 3600)
+    std::snprintf(text, sizeof text, "%lld:%02lld", seconds / 60LL, seconds % 60LL);
+  else
+    std::snprintf(text, sizeof text, "%lld:%02lld:%02lld", seconds / 3600LL, seconds / 60 % 60LL,
+                  seconds % 60LL);
   return text;
 }
 
@@ -48,7 +51,8 @@ class Line {
 
 }  // namespace
 
-std::string progress_line(const Progressed& progressed, std::chrono::milliseconds elapsed, std::size_t width) {
+std::string progress_line(const Progressed& progressed, std::chrono::milliseconds elapsed,
+                          std::size_t width) {
   const std::size_t calls = std::max<std::size_t>(progressed.calls, 1);
   const std::size_t finished = progressed.calls == 0 ? 1 : std::min(progressed.finished, progressed.calls);
   const std::size_t full = width * finished / calls;
@@ -64,8 +68,9 @@ std::string progress_line(const Progressed& progressed, std::chrono::millisecond
   return line + "  ETA " + minutes(std::chrono::milliseconds(static_cast<std::int64_t>(left)));
 }
 
-void show_progress(const std::function<Progressed()>& look, const std::function<void(std::chrono::milliseconds)>& wait,
-                   std::ostream& stream, const ProgressBarOptions& options) {
+void show_progress(const std::function<Progressed()>& look,
+                   const std::function<void(std::chrono::milliseconds)>& wait, std::ostream& stream,
+                   const ProgressBarOptions& options) {
   const bool terminal = is_terminal(stream);
   const auto begin = std::chrono::steady_clock::now();
   std::optional<Line> bar;
@@ -95,7 +100,8 @@ void progress_bar(const Pool& pool, std::ostream& stream, const ProgressBarOptio
     const PoolProgress now = pool.progress();
     const auto failed = static_cast<std::size_t>(now.failed - first.failed);
     const auto finished = static_cast<std::size_t>(now.done - first.done) + failed;
-    return client::Progressed{finished + static_cast<std::size_t>(now.queued + now.running), finished, failed};
+    return client::Progressed{finished + static_cast<std::size_t>(now.queued + now.running), finished,
+                              failed};
   };
   client::show_progress(
       look, [](std::chrono::milliseconds limit) { std::this_thread::sleep_for(limit); }, stream, options);

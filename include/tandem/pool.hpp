@@ -55,10 +55,10 @@ class PoolInitializer {
  public:
   PoolInitializer() = default;
   template <class F, class... A>
-    requires(!std::same_as<std::decay_t<F>, PoolInitializer>)
-  PoolInitializer(F function, A... arguments) {
-    static_assert(client::PlainFunction<F>,
-                  "a pool's initializer is a function or a captureless lambda: pass what it needs as arguments");
+  requires(!std::same_as<std::decay_t<F>, PoolInitializer>) PoolInitializer(F function, A... arguments) {
+    static_assert(
+        client::PlainFunction<F>,
+        "a pool's initializer is a function or a captureless lambda: pass what it needs as arguments");
     if constexpr (client::PlainFunction<F>) {
       static_assert(client::can_call<F, A...>, "the arguments are those that the initializer takes");
       if constexpr (client::can_call<F, A...>) {
@@ -139,21 +139,27 @@ class Submission {
 };
 
 template <class T>
-inline constexpr bool is_tuple_like = requires { std::tuple_size<std::remove_cvref_t<T>>::value; };
+inline constexpr bool is_tuple_like = requires {
+  std::tuple_size<std::remove_cvref_t<T>>::value;
+};
 
 template <class R>
 constexpr bool can_be_result() {
-  if constexpr (std::is_void_v<R>) return true;
-  else return Encodable<R> && Decodable<R>;
+  if constexpr (std::is_void_v<R>)
+    return true;
+  else
+    return Encodable<R> && Decodable<R>;
 }
 
 template <class F, class... A>
 constexpr bool check_task() {
   static_assert(PlainFunction<F>,
-                "a pool's task is a function or a captureless lambda, without template parameters: what a lambda captures "
+                "a pool's task is a function or a captureless lambda, without template parameters: what a "
+                "lambda captures "
                 "does not travel to the worker; pass it as an argument");
   if constexpr (PlainFunction<F>) {
-    static_assert(can_call<F, A...>, "the arguments are as many as the function takes, and turn into its parameters' types");
+    static_assert(can_call<F, A...>,
+                  "the arguments are as many as the function takes, and turn into its parameters' types");
     using R = std::decay_t<ResultOfFunction<F>>;
     constexpr bool good_result = can_be_result<R>();
     static_assert(good_result, "the function's result has a Codec and owns what it holds, or is void");
@@ -164,10 +170,10 @@ constexpr bool check_task() {
 template <class F, class Tuple>
 constexpr bool check_tuple_task() {
   static_assert(is_tuple_like<Tuple>, "starmap() takes tuples or pairs of arguments");
-  if constexpr (is_tuple_like<Tuple>)
-    return []<std::size_t... I>(std::index_sequence<I...>) {
+  if constexpr (is_tuple_like<Tuple>) return []<std::size_t... I>(std::index_sequence<I...>) {
       return check_task<F, std::decay_t<std::tuple_element_t<I, Tuple>>...>();
-    }(std::make_index_sequence<std::tuple_size_v<Tuple>>());
+    }
+  (std::make_index_sequence<std::tuple_size_v<Tuple>>());
   return false;
 }
 template <class R>
@@ -203,7 +209,8 @@ class Pool {
 
   template <class F, class... A>
   auto apply(F function, const A&... arguments) {
-    if constexpr (client::check_task<F, std::decay_t<A>...>()) return apply_async(function, arguments...).get();
+    if constexpr (client::check_task<F, std::decay_t<A>...>())
+      return apply_async(function, arguments...).get();
   }
   template <class F, class... A>
   auto apply_async(F function, const A&... arguments) {
@@ -220,13 +227,16 @@ class Pool {
   /// `items`: any range; it is read at once. `chunk_size` 0: a quarter of what falls to each worker, rounded up.
   template <class F, std::ranges::input_range Range>
   auto map(F function, const Range& items, std::size_t chunk_size = 0) {
-    if constexpr (client::check_task<F, client::ElementOf<Range>>()) return map_async(function, items, chunk_size).get();
+    if constexpr (client::check_task<F, client::ElementOf<Range>>())
+      return map_async(function, items, chunk_size).get();
   }
   template <class F, std::ranges::input_range Range>
   auto map_async(F function, const Range& items, std::size_t chunk_size = 0) {
     if constexpr (client::check_task<F, client::ElementOf<Range>>())
-      return submit_many<client::ManyCalls, AsyncResult, client::ResultsOf<std::decay_t<client::ResultOfFunction<F>>>>(
-          function, items, chunk_size, [](auto& submission, const auto& item) { submission.template add<F>(item); });
+      return submit_many<client::ManyCalls, AsyncResult,
+                         client::ResultsOf<std::decay_t<client::ResultOfFunction<F>>>>(
+          function, items, chunk_size,
+          [](auto& submission, const auto& item) { submission.template add<F>(item); });
   }
   template <class F, class T>
   auto map(F function, std::initializer_list<T> items, std::size_t chunk_size = 0) {
@@ -245,7 +255,8 @@ class Pool {
   template <class F, std::ranges::input_range Range>
   auto starmap_async(F function, const Range& items, std::size_t chunk_size = 0) {
     if constexpr (client::check_tuple_task<F, client::ElementOf<Range>>())
-      return submit_many<client::ManyCalls, AsyncResult, client::ResultsOf<std::decay_t<client::ResultOfFunction<F>>>>(
+      return submit_many<client::ManyCalls, AsyncResult,
+                         client::ResultsOf<std::decay_t<client::ResultOfFunction<F>>>>(
           function, items, chunk_size, [](auto& submission, const auto& item) {
             std::apply([&](const auto&... each) { submission.template add<F>(each...); }, item);
           });
@@ -281,7 +292,8 @@ class Pool {
   client::PoolCore& core() const;
   std::size_t chunk_size_for(std::size_t calls, std::size_t asked) const;
 
-  template <template <class> class Job, template <class> class Handle, class R, class F, class Range, class Add>
+  template <template <class> class Job, template <class> class Handle, class R, class F, class Range,
+            class Add>
   Handle<R> submit_many(F function, const Range& items, std::size_t chunk_size, Add add) {
     using Result = std::decay_t<client::ResultOfFunction<F>>;
     std::optional<Handle<R>> handle;
@@ -308,7 +320,8 @@ class Pool {
     }
   }
   template <class F, class Range, class Add>
-  void submit_all(const std::shared_ptr<client::Job>& job, F function, const Range& items, std::size_t chunk_size, Add add) {
+  void submit_all(const std::shared_ptr<client::Job>& job, F function, const Range& items,
+                  std::size_t chunk_size, Add add) {
     client::Submission submission(core(), job, function, chunk_size);
     for (const auto& item : items) add(submission, item);
     submission.send();

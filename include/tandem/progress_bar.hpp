@@ -35,17 +35,22 @@ struct Progressed {
 /// "[###---]  50%  1/2  ETA 0:03"; behind its end how long it took.
 std::string progress_line(const Progressed& progressed, std::chrono::milliseconds elapsed, std::size_t width);
 /// Looks again and again, until all is finished. `wait` waits at most so long for that.
-void show_progress(const std::function<Progressed()>& look, const std::function<void(std::chrono::milliseconds)>& wait,
-                   std::ostream& stream, const ProgressBarOptions& options);
+void show_progress(const std::function<Progressed()>& look,
+                   const std::function<void(std::chrono::milliseconds)>& wait, std::ostream& stream,
+                   const ProgressBarOptions& options);
 
 }  // namespace client
 
 /// Returns when the result is there; it throws nothing that get() would throw. Where the stream is neither cout, cerr nor
 /// clog, or that is no terminal, see ProgressBarOptions.
 template <class R>
-void progress_bar(const AsyncResult<R>& result, std::ostream& stream = std::cerr, const ProgressBarOptions& options = {}) {
-  client::show_progress([&] { return client::Progressed{result.calls(), result.finished_calls(), 0}; },
-                        [&](std::chrono::milliseconds limit) { result.wait_for(limit); }, stream, options);
+void progress_bar(const AsyncResult<R>& result, std::ostream& stream = std::cerr,
+                  const ProgressBarOptions& options = {}) {
+  client::show_progress(
+      [&] {
+        return client::Progressed{result.calls(), result.finished_calls(), 0};
+      },
+      [&](std::chrono::milliseconds limit) { result.wait_for(limit); }, stream, options);
   result.wait();
 }
 

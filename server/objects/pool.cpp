@@ -15,7 +15,9 @@ constexpr std::uint64_t results_bytes_always = 4096;
 constexpr int early_deaths_max = 10;
 constexpr std::int64_t calls_max = std::int64_t{1} << 32;
 
-Failure is_closed() { return {Code::closed, "the pool is closed"}; }
+Failure is_closed() {
+  return {Code::closed, "the pool is closed"};
+}
 
 std::string how_it_ended(std::int64_t exit_code) {
   return exit_code < 0 ? "was killed by signal " + std::to_string(-exit_code)
@@ -27,11 +29,12 @@ std::string how_it_ended(std::int64_t exit_code) {
 /// The submitter or supervisor of this number, if it is the calling session's.
 template <class Part>
 Result<typename std::map<std::int64_t, Part>::iterator> Pool::part_of(std::map<std::int64_t, Part>& parts,
-                                                                     const Turn& turn, std::int64_t number,
-                                                                     std::string_view what) {
+                                                                      const Turn& turn, std::int64_t number,
+                                                                      std::string_view what) {
   auto found = parts.find(number);
   if (found == parts.end() || found->second.session != turn.session())
-    return Failure{Code::not_owner, "this session has no " + std::string(what) + " " + std::to_string(number)};
+    return Failure{Code::not_owner,
+                   "this session has no " + std::string(what) + " " + std::to_string(number)};
   return found;
 }
 
@@ -54,7 +57,8 @@ Result<Pool::Task> Pool::read_task(Turn& turn, ValueView value) const {
     return Failure{Code::type_error, "a task is [tag, calls, work], not '" + type_name(value) + "'"};
   if (task.calls < 1 || task.calls > calls_max)
     return Failure{Code::value_error, "a task counts for at least one call"};
-  if (Result<void> fits = turn.reply_fits(work.size() + reply_overhead_bytes); !fits) return std::move(fits.failure());
+  if (Result<void> fits = turn.reply_fits(work.size() + reply_overhead_bytes); !fits)
+    return std::move(fits.failure());
   task.work = turn.keep({work, value.references});
   return task;
 }
@@ -90,7 +94,8 @@ Result<Written> Pool::on(Ops::Collect, Turn& turn, std::int64_t number, Limit li
   if (!submitter) return std::move(submitter.failure());
   if ((*submitter)->second.outcomes.empty() && turn.may_wait(limit_us))
     turn.park(collectors_, *this, limit_us).amount = static_cast<std::uint64_t>(number);
-  else write_outcomes(turn, (*submitter)->second);
+  else
+    write_outcomes(turn, (*submitter)->second);
   return Written{};
 }
 
@@ -109,12 +114,16 @@ void Pool::write_outcomes(Turn& turn, Submitter& submitter) {
     turn.out().array(outcome.code == Code::worker_died ? 5 : 3);
     turn.out().integer(outcome.tag);
     turn.out().unsigned_integer(static_cast<std::uint64_t>(outcome.code));
-    if (outcome.code == Code::ok) turn.write(outcome.results);
-    else turn.out().text(outcome.text);
+    if (outcome.code == Code::ok)
+      turn.write(outcome.results);
+    else
+      turn.out().text(outcome.text);
     if (outcome.code == Code::worker_died) {
       turn.out().integer(outcome.pid);
-      if (outcome.exit_code) turn.out().integer(*outcome.exit_code);
-      else turn.out().nil();
+      if (outcome.exit_code)
+        turn.out().integer(*outcome.exit_code);
+      else
+        turn.out().nil();
     }
     kept_bytes_ -= bytes_of(outcome);
     submitter.outcomes.pop_front();
@@ -178,7 +187,8 @@ void Pool::died(Task task, std::int64_t pid, std::optional<std::int64_t> exit_co
   outcome.text = "the worker";
   if (pid != 0) outcome.text += ", process " + std::to_string(pid) + ",";
   outcome.text += exit_code ? " " + how_it_ended(*exit_code) : " ended";
-  outcome.text += task.calls == 1 ? " in the task" : " in one of these " + std::to_string(task.calls) + " tasks";
+  outcome.text +=
+      task.calls == 1 ? " in the task" : " in one of these " + std::to_string(task.calls) + " tasks";
   if (task.deliveries > 1) outcome.text += ", which was tried " + std::to_string(task.deliveries) + " times";
   outcome.pid = pid;
   outcome.exit_code = exit_code;
@@ -262,8 +272,9 @@ void Pool::remove_supervisor(Turn& turn, std::map<std::int64_t, Supervisor>::ite
   for (auto gone = suspended_.lower_bound({number, INT64_MIN});
        gone != suspended_.end() && gone->first.first == number; gone = suspended_.erase(gone))
     for (Task& task : gone->second.tasks) died(std::move(task), gone->first.second, std::nullopt);
-  give_up(turn, submitter, {Code::worker_died, "the process that looks after the pool's workers has ended (session " +
-                                                   std::to_string(session) + ")"});
+  give_up(turn, submitter,
+          {Code::worker_died, "the process that looks after the pool's workers has ended (session " +
+                                  std::to_string(session) + ")"});
 }
 
 // ---- workers ----------------------------------------------------------------------------------------------------------
@@ -277,8 +288,10 @@ Result<Written> Pool::on(Ops::Enlist, Turn& turn, std::optional<std::int64_t> su
     return Failure{Code::not_found, "the pool has no supervisor " + std::to_string(*supervisor)};
   workers_[turn.who()].known_as = {supervisor.value_or(0), pid.value_or(turn.pid_of(turn.session()))};
   turn.own(*this, turn.session());
-  if (supervisor && !found->second.initializer.absent()) turn.write(found->second.initializer);
-  else turn.out().nil();
+  if (supervisor && !found->second.initializer.absent())
+    turn.write(found->second.initializer);
+  else
+    turn.out().nil();
   return Written{};
 }
 
@@ -295,7 +308,8 @@ Result<std::vector<Pool::Done>> Pool::read_done(Turn& turn, ItemsView items) con
     Done done;
     if (!reader.array(count) || count != 3 || !reader.int64(task) || !reader.int64(done.failed) ||
         !reader.value(done.results.bytes))
-      return Failure{Code::type_error, "what is done is [task, failed calls, results], not '" + type_name(value) + "'"};
+      return Failure{Code::type_error,
+                     "what is done is [task, failed calls, results], not '" + type_name(value) + "'"};
     if (Result<void> fits = turn.reply_fits(done.results.bytes.size() + reply_overhead_bytes); !fits)
       return std::move(fits.failure());
     done.task = static_cast<std::uint64_t>(task);
@@ -378,7 +392,8 @@ void Pool::queue_again(Task task) {
   --task.retries_left;
   retried_calls_ += task.calls;
   queued_calls_ += task.calls;
-  auto place = std::find_if(queued_.begin(), queued_.end(), [&](const Task& other) { return other.id > task.id; });
+  auto place =
+      std::find_if(queued_.begin(), queued_.end(), [&](const Task& other) { return other.id > task.id; });
   queued_.insert(place, std::move(task));
 }
 
@@ -396,10 +411,14 @@ void Pool::remove_worker(Turn& turn, std::map<Owner, Worker>::iterator at) {
     running = running_.erase(running);
     running_calls_ -= task.calls;
     auto submitter = submitters_.find(task.submitter);
-    if (submitter == submitters_.end()) finish(std::move(task), {});
-    else if (task.retries_left > 0 && !submitter->second.failure) queue_again(std::move(task));
-    else if (to_be_reaped) suspended_[worker.known_as].tasks.push_back(std::move(task));
-    else died(std::move(task), worker.known_as.second, worker.exit_code);
+    if (submitter == submitters_.end())
+      finish(std::move(task), {});
+    else if (task.retries_left > 0 && !submitter->second.failure)
+      queue_again(std::move(task));
+    else if (to_be_reaped)
+      suspended_[worker.known_as].tasks.push_back(std::move(task));
+    else
+      died(std::move(task), worker.known_as.second, worker.exit_code);
   }
   turn.serve_later(*this);
 }
@@ -460,7 +479,8 @@ void Pool::serve(Turn& turn) {
     Waiter& collector = *waiter;
     waiter = Line::next(collector);
     Submitter& submitter = submitters_.at(static_cast<std::int64_t>(collector.amount));
-    if (!submitter.outcomes.empty()) turn.answer(collector, [&](Turn& its) { write_outcomes(its, submitter); });
+    if (!submitter.outcomes.empty())
+      turn.answer(collector, [&](Turn& its) { write_outcomes(its, submitter); });
   }
 }
 
@@ -493,8 +513,10 @@ void Pool::save(wire::Writer& out) const {
     out.raw(task.work.view().bytes);
   };
   auto write_exit_code = [&](const std::optional<std::int64_t>& exit_code) {
-    if (exit_code) out.integer(*exit_code);
-    else out.nil();
+    if (exit_code)
+      out.integer(*exit_code);
+    else
+      out.nil();
   };
   out.array(8);
   out.array(6);
@@ -530,8 +552,10 @@ void Pool::save(wire::Writer& out) const {
       out.array(6);
       out.integer(outcome.tag);
       out.unsigned_integer(static_cast<std::uint64_t>(outcome.code));
-      if (outcome.code == Code::ok) out.raw(outcome.results.view().bytes);
-      else out.nil();
+      if (outcome.code == Code::ok)
+        out.raw(outcome.results.view().bytes);
+      else
+        out.nil();
       out.text(outcome.text);
       out.integer(outcome.pid);
       write_exit_code(outcome.exit_code);
@@ -543,8 +567,10 @@ void Pool::save(wire::Writer& out) const {
     out.integer(number);
     out.unsigned_integer(supervisor.session);
     out.integer(supervisor.submitter);
-    if (supervisor.initializer.absent()) out.nil();
-    else out.raw(supervisor.initializer.view().bytes);
+    if (supervisor.initializer.absent())
+      out.nil();
+    else
+      out.raw(supervisor.initializer.view().bytes);
     out.integer(supervisor.early_deaths);
   }
   out.array(workers_.size());

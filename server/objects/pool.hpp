@@ -22,10 +22,12 @@ class Pool final : public Object {
   Result<void> on(Ops::Submit, Turn&, std::int64_t submitter, std::int64_t retries, ItemsView tasks);
   Result<Written> on(Ops::Collect, Turn&, std::int64_t submitter, Limit limit_us);
   Result<void> on(Ops::Exit, Turn&, std::int64_t submitter);
-  Result<std::int64_t> on(Ops::Supervise, Turn&, std::int64_t submitter, std::optional<ValueView> initializer);
+  Result<std::int64_t> on(Ops::Supervise, Turn&, std::int64_t submitter,
+                          std::optional<ValueView> initializer);
   Result<bool> on(Ops::Reap, Turn&, std::int64_t supervisor, std::int64_t pid, std::int64_t exit_code);
   Result<void> on(Ops::Fail, Turn&, std::int64_t supervisor, std::string_view reason);
-  Result<Written> on(Ops::Enlist, Turn&, std::optional<std::int64_t> supervisor, std::optional<std::int64_t> pid);
+  Result<Written> on(Ops::Enlist, Turn&, std::optional<std::int64_t> supervisor,
+                     std::optional<std::int64_t> pid);
   Result<Written> on(Ops::Work, Turn&, ItemsView done, Limit limit_us);
   Result<void> on(Ops::Quit, Turn&, ItemsView done);
   Result<void> on(Ops::Close, Turn&);
@@ -77,8 +79,9 @@ class Pool final : public Object {
   struct Supervisor {
     SessionId session = 0;
     std::int64_t submitter = 0;
-    Value initializer;     // absent: none
-    int early_deaths = 0;  // of workers that did not get so far as to ask for a task, since the last one that did
+    Value initializer;  // absent: none
+    int early_deaths =
+        0;  // of workers that did not get so far as to ask for a task, since the last one that did
   };
   using SupervisedPid = std::pair<std::int64_t, std::int64_t>;  // supervisor, pid
   struct Worker {
@@ -98,8 +101,9 @@ class Pool final : public Object {
   };
 
   template <class Part>
-  Result<typename std::map<std::int64_t, Part>::iterator> part_of(std::map<std::int64_t, Part>& parts, const Turn& turn,
-                                                                 std::int64_t number, std::string_view what);
+  Result<typename std::map<std::int64_t, Part>::iterator> part_of(std::map<std::int64_t, Part>& parts,
+                                                                  const Turn& turn, std::int64_t number,
+                                                                  std::string_view what);
   Result<Task> read_task(Turn& turn, ValueView value) const;
   Result<std::vector<Done>> read_done(Turn& turn, ItemsView done) const;
   void hand_in(Turn& turn, const std::vector<Done>& done);

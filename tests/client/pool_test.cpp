@@ -1,5 +1,6 @@
 #include "tandem/pool.hpp"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -14,13 +15,14 @@
 #include <numeric>
 #include <random>
 #include <set>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 #include <thread>
 #include <vector>
 
-#include "tandem/wait.hpp"
+#include "tandem/progress_bar.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/program.hpp"
 
@@ -31,9 +33,15 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using namespace std::chrono_literals;
 
-int square(int n) { return n * n; }
-int add(int a, int b) { return a + b; }
-std::string greet(const std::string& name) { return "hello " + name; }
+int square(int n) {
+  return n * n;
+}
+int add(int a, int b) {
+  return a + b;
+}
+std::string greet(const std::string& name) {
+  return "hello " + name;
+}
 std::vector<int> numbers(int count) {
   std::vector<int> all(static_cast<std::size_t>(count));
   std::iota(all.begin(), all.end(), 0);
@@ -41,7 +49,9 @@ std::vector<int> numbers(int count) {
 }
 
 /// Whether all workers have asked for a task: whoever kills only such does not meet those that are being started.
-bool wait_for_ready(const Pool& pool) { return pool.progress().workers == pool.workers(); }
+bool wait_for_ready(const Pool& pool) {
+  return pool.progress().workers == pool.workers();
+}
 
 /// The text of the E that `body` throws.
 template <class E, class F>
@@ -80,11 +90,11 @@ TEST(Pool, MapKeepsTheOrder) {
   EXPECT_THAT(pool.map(square, std::vector<int>{}), ElementsAre());
 }
 
-
 TEST(Pool, StarmapTakesTuplesAndPairs) {
   Pool pool(2);
   EXPECT_THAT(pool.starmap(add, std::vector<std::pair<int, int>>{{1, 2}, {3, 4}}), ElementsAre(3, 7));
-  EXPECT_THAT(pool.starmap([](const std::string& a, int n, char c) { return a + std::string(static_cast<std::size_t>(n), c); },
+  EXPECT_THAT(pool.starmap([](const std::string& a, int n,
+                              char c) { return a + std::string(static_cast<std::size_t>(n), c); },
                            std::vector<std::tuple<std::string, int, char>>{{"a", 2, 'x'}, {"b", 0, 'y'}}),
               ElementsAre("axx", "b"));
   auto later = pool.starmap_async(add, std::map<int, int>{{1, 1}, {2, 2}}, 1);
@@ -339,8 +349,8 @@ TEST(PoolErrors, OneFailsOnlyItsOwnCall) {
 struct SmallManager {
   test::TemporaryFolder folder;
   std::string address = "unix:" + folder.path("socket");
-  test::Program tandemd{{test::beside_the_test("tandemd"), "--listen", address, "--message-bytes-max", "1048576",
-                         "--log-level", "off"}};
+  test::Program tandemd{{test::beside_the_test("tandemd"), "--listen", address, "--message-bytes-max",
+                         "1048576", "--log-level", "off"}};
   std::string ready = tandemd.read_line();
   Manager manager{address};
 };
@@ -359,7 +369,8 @@ TEST(PoolErrors, ArgumentsThatAreTooLargeAreRefused) {
   EXPECT_THROW((void)pool.apply(greet, std::string(std::size_t{2} << 20, 'x')), ResourceExhausted);
   EXPECT_EQ(pool.apply(greet, "you"), "hello you");
   const std::vector<std::string> many(100, std::string(50'000, 'y'));  // together too large for one request
-  EXPECT_EQ(pool.map([](const std::string& text) { return text.size(); }, many, 3), std::vector<std::size_t>(100, 50'000));
+  EXPECT_EQ(pool.map([](const std::string& text) { return text.size(); }, many, 3),
+            std::vector<std::size_t>(100, 50'000));
   pool.close();
   pool.join();
 }
@@ -410,7 +421,8 @@ TEST(PoolWorkers, ATaskIsTriedAgainAsOftenAsAsked) {
   EXPECT_EQ(pool.apply(fragile, tries, 4), 4);
   EXPECT_EQ(pool.progress().retried, 3);
   tries.store(0);
-  EXPECT_THAT(error_of<WorkerDied>([&] { pool.apply(fragile, tries, 1000); }), HasSubstr("which was tried 4 times"));
+  EXPECT_THAT(error_of<WorkerDied>([&] { pool.apply(fragile, tries, 1000); }),
+              HasSubstr("which was tried 4 times"));
   EXPECT_EQ(tries.load(), 4);
 }
 
@@ -481,7 +493,9 @@ TEST(PoolWorkers, MakeWayAfterSoManyTasks) {
 }
 
 int base = 0;
-void set_base(int value) { base = value; }
+void set_base(int value) {
+  base = value;
+}
 
 TEST(PoolWorkers, AreInitialized) {
   Pool pool({.workers = 2, .initializer = {set_base, 40}, .max_tasks_per_child = 1});
@@ -523,7 +537,8 @@ TEST(PoolWorkers, WithoutTheirSupervisorTasksFail) {
   wait_until([&] { return pool.progress().running == 1; });
   kill(supervisor_pid(), SIGKILL);
   EXPECT_THROW(running.get(), WorkerDied);
-  EXPECT_THAT(error_of<WorkerDied>([&] { pool.apply(square, 2); }), HasSubstr("looks after the pool's workers has ended"));
+  EXPECT_THAT(error_of<WorkerDied>([&] { pool.apply(square, 2); }),
+              HasSubstr("looks after the pool's workers has ended"));
 }
 
 TEST(PoolWorkers, WithoutTheManagerTasksFail) {
@@ -657,9 +672,87 @@ TEST(PoolLife, IsSharedByThreads) {
     });
 }
 
+// ---- progress ------------------------------------------------------------------------------------------------
+
+TEST(PoolProgress, CountsCalls) {
+  Manager manager;
+  Pool pool(manager, {.workers = 1, .retries = 1});
+  Event gate = manager.event();
+  auto first = pool.apply_async([](const Event& event) { event.wait(); }, gate);
+  auto others = pool.map_async(square, numbers(10), 4);
+  auto deadly = pool.apply_async([] { raise(SIGKILL); });
+  wait_until([&] { return pool.progress().running == 1; });
+  EXPECT_EQ(pool.progress().queued, 11);
+  EXPECT_EQ(others.calls(), 10u);
+  EXPECT_EQ(others.finished_calls(), 0u);
+  gate.set();
+  EXPECT_THROW(deadly.get(), WorkerDied);
+  const PoolProgress progress = pool.progress();
+  EXPECT_EQ(progress.queued, 0);
+  EXPECT_EQ(progress.running, 0);
+  EXPECT_EQ(progress.done, 11);
+  EXPECT_EQ(progress.failed, 1);
+  EXPECT_EQ(progress.retried, 1);
+  EXPECT_EQ(others.finished_calls(), 10u);
+}
+
+TEST(ProgressBar, ALineSaysItAll) {
+  EXPECT_EQ(client::progress_line({8, 2, 1}, 3000ms, 8), "[##------]  25%  2/8  1 failed  ETA 0:09");
+  EXPECT_EQ(client::progress_line({8, 0, 0}, 3000ms, 4), "[----]   0%  0/8");
+  EXPECT_EQ(client::progress_line({8, 8, 0}, 3'700'000ms, 4), "[####] 100%  8/8  in 1:01:40");
+  EXPECT_EQ(client::progress_line({0, 0, 0}, 0ms, 4), "[####] 100%  0/0  in 0:00");
+}
+
+TEST(ProgressBar, IsQuietWhereThereIsNoTerminal) {
+  Pool pool(2);
+  std::ostringstream out;
+  auto result = pool.map_async(square, numbers(100));
+  progress_bar(result, out);
+  EXPECT_TRUE(result.ready());
+  EXPECT_EQ(out.str(), "");
+}
+
+TEST(ProgressBar, PlainLinesEndWithAll) {
+  Pool pool(2);
+  std::ostringstream out;
+  auto result = pool.map_async(square, numbers(100));
+  progress_bar(pool, out, {.width = 10, .plain_lines = true});
+  EXPECT_THAT(out.str(), ::testing::ContainsRegex("\\[##########\\] 100%  [0-9]+/[0-9]+  in 0:0[0-9]\n$"));
+  result.wait();
+  auto failing = pool.map_async([](int) { throw std::runtime_error("never"); }, numbers(4));
+  progress_bar(failing, out);  // what get() throws stays there
+  EXPECT_THROW(failing.get(), std::runtime_error);
+}
+
+TEST(ProgressBar, DrawsOnATerminal) {
+  const int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  ASSERT_GE(terminal, 0);
+  ASSERT_EQ(grantpt(terminal) | unlockpt(terminal), 0);
+  const std::string path = ptsname(terminal);
+  Process drawing([&] {
+    const int end = open(path.c_str(), O_RDWR | O_NOCTTY);
+    dup2(end, STDERR_FILENO);
+    Pool pool(1);
+    auto result = pool.map_async(square, numbers(10));
+    progress_bar(result);
+  });
+  std::string shown;
+  for (char part[256]; shown.find('\n') == shown.npos;) {
+    const ssize_t count = read(terminal, part, sizeof part);
+    ASSERT_GT(count, 0);
+    shown.append(part, static_cast<std::size_t>(count));
+  }
+  EXPECT_THAT(shown, HasSubstr("100%  10/10"));
+  EXPECT_THAT(shown, ::testing::StartsWith("\r["));
+  drawing.join();
+  close(terminal);
+}
+
 // ---- by name --------------------------------------------------------------------------------------------------
 
-int triple(int n) { return 3 * n; }
+int triple(int n) {
+  return 3 * n;
+}
 
 TEST(NamedPool, IsServedByOtherProcesses) {
   Manager manager;
@@ -687,8 +780,11 @@ TEST(NamedPool, TasksCanNameTheirFunctions) {
   EXPECT_EQ(pool.apply(square, 5), 15);
   worker.request_stop();
   worker.join();
-  std::jthread other([&](const std::stop_token& stop) { serve_pool(manager, "farm", {{"other", triple}}, stop); });
-  EXPECT_THAT(error_of<NotFound>([&] { (void)pool.apply(square, 5); }), HasSubstr("no function is named \"work\" here"));
+  std::jthread other([&](const std::stop_token& stop) {
+    serve_pool(manager, "farm", {{"other", triple}}, stop);
+  });
+  EXPECT_THAT(error_of<NotFound>([&] { (void)pool.apply(square, 5); }),
+              HasSubstr("no function is named \"work\" here"));
 }
 
 TEST(NamedPool, AStrangersTaskIsRefusedClearly) {

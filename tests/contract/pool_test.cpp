@@ -44,7 +44,8 @@ class PoolContract : public ContractTest {
   static json work(const TaskPool& pool, const std::vector<json>& done = {}) {
     return read(pool.work(Items(done), client::at_once));
   }
-  static void submit(const TaskPool& pool, std::int64_t submitter, const std::vector<json>& tasks, std::int64_t retries = 0) {
+  static void submit(const TaskPool& pool, std::int64_t submitter, const std::vector<json>& tasks,
+                     std::int64_t retries = 0) {
     pool.submit(submitter, retries, Items(tasks));
   }
   static void enlist(const TaskPool& pool) { (void)pool.enlist(std::nullopt, std::nullopt); }
@@ -148,7 +149,8 @@ TEST_P(PoolContract, ADeadWorkersTaskIsTriedAgainBeforeAllOthers) {
 TEST_P(PoolContract, ASupervisorTellsHowAWorkerEnded) {
   TaskPool pool = of(manager(), "pool");
   const std::int64_t submitter = pool.enter();
-  const std::int64_t supervisor = pool.supervise(submitter, Items{json("initializer")}.operator client::EncodedItems().bytes);
+  const std::int64_t supervisor =
+      pool.supervise(submitter, Items{json("initializer")}.operator client::EncodedItems().bytes);
   submit(pool, submitter, {json{1, 1, "work"}});
   {
     const Manager other = connect();
@@ -158,7 +160,8 @@ TEST_P(PoolContract, ASupervisorTellsHowAWorkerEnded) {
   }
   EXPECT_TRUE(pool.reap(supervisor, 4711, -9));
   const json outcome = read(pool.collect(submitter, client::no_limit)).at(0);
-  EXPECT_THAT(outcome.at(2).get<std::string>(), HasSubstr("process 4711, was killed by signal 9 in the task"));
+  EXPECT_THAT(outcome.at(2).get<std::string>(),
+              HasSubstr("process 4711, was killed by signal 9 in the task"));
   EXPECT_EQ(outcome.at(3), 4711);
   EXPECT_EQ(outcome.at(4), -9);
   pool.close();
@@ -174,7 +177,9 @@ TEST_P(PoolContract, WorkersThatDieEarlyEndItAll) {
   for (int pid = 1; pid < 10; ++pid) EXPECT_TRUE(pool.reap(supervisor, pid, 3));
   EXPECT_FALSE(pool.reap(supervisor, 10, 3));
   const std::string text = collect(pool, submitter).at(0).at(2);
-  EXPECT_THAT(text, HasSubstr("10 workers in a row died before they were ready; the last one ended with exit code 3"));
+  EXPECT_THAT(
+      text,
+      HasSubstr("10 workers in a row died before they were ready; the last one ended with exit code 3"));
   EXPECT_EQ(error_of<WorkerDied>([&] { submit(pool, submitter, {json{2, 1, "work"}}); }), text);
 }
 
@@ -303,7 +308,8 @@ TEST_P(PoolContract, TerminatingEndsTasks) {
   (void)work(pool);
   pool.terminate();
   const int closed = static_cast<int>(Code::closed);
-  EXPECT_EQ(collect(pool, submitter), (json{{2, closed, "the pool was terminated"}, {1, closed, "the pool was terminated"}}));
+  EXPECT_EQ(collect(pool, submitter),
+            (json{{2, closed, "the pool was terminated"}, {1, closed, "the pool was terminated"}}));
   EXPECT_THROW((void)work(pool, {json{1, 0, "late"}}), Closed);
   EXPECT_EQ(collect(pool, submitter), json::array());
   EXPECT_EQ(counts(pool), (Counts{0, 0, 0, 2, 0, 1}));

@@ -86,19 +86,23 @@ class PoolSimulation {
   void one_step() {
     now_ns_ += below(2'000);
     switch (below(24)) {
-      case 0: case 1: return workers_.size() < 6 ? new_worker() : void();
+      case 0:
+      case 1: return workers_.size() < 6 ? new_worker() : void();
       case 2: return submitters_.size() < 3 ? new_submitter(open()) : void();
       case 3: return supervisors_.size() < 3 ? new_supervisor() : void();
-      case 4: case 5: case 6: case 7: return submit();
-      case 8: case 9: return collect();
+      case 4:
+      case 5:
+      case 6:
+      case 7: return submit();
+      case 8:
+      case 9: return collect();
       case 10: return workers_.empty() ? void() : kill_worker(any(workers_)->first);
       case 11: return workers_.empty() ? void() : quit(any(workers_)->first);
-      case 12: case 13: return reap();
+      case 12:
+      case 13: return reap();
       case 14: return below(6) == 0 ? kill_a_supervisor() : void();
       case 15: return below(6) == 0 ? kill_a_submitter() : void();
-      case 16:
-        host_.engine().step(server::Tick{now_ns_});
-        return deliver();
+      case 16: host_.engine().step(server::Tick{now_ns_}); return deliver();
       default: return workers_.empty() ? void() : work(any(workers_)->first);
     }
   }
@@ -246,7 +250,8 @@ class PoolSimulation {
         EXPECT_EQ(outcome.at(2), tag);
       } else {
         EXPECT_EQ(outcome.at(1).get<int>(), static_cast<int>(Code::worker_died));
-        EXPECT_TRUE(submitter.broken || task.begun == task.retries + 1) << "task " << tag << " was not tried again";
+        EXPECT_TRUE(submitter.broken || task.begun == task.retries + 1)
+            << "task " << tag << " was not tried again";
         EXPECT_FALSE(task.handed_in) << "task " << tag << " was done, and failed";
       }
     }
@@ -295,7 +300,7 @@ class PoolSimulation {
   std::map<SessionId, Worker> workers_;
   std::map<Ticket, SessionId> waiting_;
   std::map<std::int64_t, std::int64_t> to_reap_;  // pid, supervisor
-  std::map<std::int64_t, Task> tasks_;  // by tag
+  std::map<std::int64_t, Task> tasks_;            // by tag
 };
 
 TEST(PoolSimulation, NoTaskIsLostOrDoneTwice) {

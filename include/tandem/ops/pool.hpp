@@ -39,7 +39,8 @@ struct Pool {
 
   // Workers: threads, by session and actor. not_owner: this thread is none. A supervisor's worker tells its own pid and gets
   // the initializer; nil: none.
-  using Enlist = Op<8, "enlist(supervisor=None, pid=None)", Effect::writes, Any(Optional<Int>, Optional<Int>)>;
+  using Enlist =
+      Op<8, "enlist(supervisor=None, pid=None)", Effect::writes, Any(Optional<Int>, Optional<Int>)>;
   // Hands in what is done, each as [task, failed calls, results], and waits for the next task: [task, deliveries, calls,
   // work], or none when the limit ran out. What is done of a task that this worker has no more is not looked at.
   // closed: it was handed in, there is no task, and there will be none. resource_exhausted, type_error: nothing of it was.
@@ -55,8 +56,8 @@ struct Pool {
   // Calls that wait, that run, that were done, that failed, that were tried again; and workers.
   using Progress = Op<14, "progress()", Effect::reads, Tuple<Int, Int, Int, Int, Int, Int>()>;
 
-  using All = OpList<Create, Enter, Submit, Collect, Exit, Supervise, Reap, Fail, Enlist, Work, Quit, Close, Terminate,
-                     IsClosed, Progress>;
+  using All = OpList<Create, Enter, Submit, Collect, Exit, Supervise, Reap, Fail, Enlist, Work, Quit, Close,
+                     Terminate, IsClosed, Progress>;
 };
 
 }  // namespace tandem::ops

@@ -95,7 +95,8 @@ class TaskPool : public Proxy {
   bool is_closed() const { return call<Do::IsClosed, bool>(); }
   PoolProgress progress() const {
     const auto [queued, running, done, failed, retried, workers] =
-        call<Do::Progress, std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t>>();
+        call<Do::Progress, std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t,
+                                      std::int64_t>>();
     return {queued, running, done, failed, retried, workers};
   }
 };
