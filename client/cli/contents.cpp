@@ -1,7 +1,9 @@
 #include "client/cli/contents.hpp"
 
+#include <array>
 #include <charconv>
 #include <cstring>
+#include <iterator>
 
 #include "tandem/ops/all.hpp"
 
@@ -142,11 +144,27 @@ void each_element_of_any(const RemoteObject& object, const OnElement& f) {
   }
 }
 
+/// Of a pool: how far its tasks are, for they themselves are the workers' business.
+void each_count(const RemoteObject& object, const OnElement& f) {
+  constexpr const char* names[] = {"queued", "running", "done", "failed", "retried", "workers"};
+  auto encoded = [](auto value) {
+    wire::Buffer bytes;
+    Encoder to{wire::Writer(bytes), nullptr};
+    Codec<decltype(value)>::encode(to, value);
+    return RawValue{std::string(wire::as_text(bytes.view()))};
+  };
+  const auto counts = invoke<ops::Pool::Progress, std::array<std::int64_t, std::size(names)>>(object);
+  for (std::size_t i = 0; i < std::size(names); ++i) {
+    const RawValue name = encoded(std::string(names[i]));
+    f(&name, encoded(counts[i]));
+  }
+}
+
 std::optional<nlohmann::json> description_of(const Manager& manager, std::uint64_t id) {
   using Descriptions = std::pair<std::int64_t, std::vector<nlohmann::json>>;
   if (id <= ops::Manager::id || id > std::uint64_t{1} << 62) return std::nullopt;
-  auto [next, found] =
-      invoke<ops::Manager::Objects, Descriptions>(manager_object(manager), static_cast<std::int64_t>(id - 1), 1);
+  auto [next, found] = invoke<ops::Manager::Objects, Descriptions>(manager_object(manager),
+                                                                   static_cast<std::int64_t>(id - 1), 1);
   if (found.empty() || found[0].at("id") != id) return std::nullopt;
   return std::move(found[0]);
 }
@@ -168,7 +186,8 @@ FoundObject find_object(const Manager& manager, std::uint64_t id) {
   std::string type = description->at("type");
   std::uint8_t number = 255;  // 0 in the end: of no type that is known here
   while (number != 0 && hosted_type_name(number) != type) --number;
-  return {std::make_shared<RemoteObject>(manager.connection(), wire::Reference{number, id}, false), std::move(type)};
+  return {std::make_shared<RemoteObject>(manager.connection(), wire::Reference{number, id}, false),
+          std::move(type)};
 }
 
 RawValue read_element(const FoundObject& found, const ElementKey& key) {
@@ -186,7 +205,8 @@ RawValue read_element(const FoundObject& found, const ElementKey& key) {
 bool has_keys(const FoundObject& object) {
   switch (object.remote->reference().type) {
     case ops::Dict::number:
-    case ops::Namespace::number: return true;
+    case ops::Namespace::number:
+    case ops::Pool::number: return true;
     case ops::List::number:
     case ops::Set::number:
     case ops::Array::number:
@@ -210,6 +230,7 @@ void each_element(const FoundObject& found, const OnElement& f) {
     case ops::Semaphore::number: return f(nullptr, invoke<ops::Semaphore::Value, RawValue>(object));
     case ops::Latch::number: return f(nullptr, invoke<ops::Latch::Count, RawValue>(object));
     case ops::Barrier::number: return f(nullptr, invoke<ops::Barrier::Waiting, RawValue>(object));
+    case ops::Pool::number: return each_count(object, f);
     case ops::Namespace::number:
       for (const auto& [name, value] : invoke<ops::Namespace::Snapshot, Entries>(object)) f(&name, value);
       return;

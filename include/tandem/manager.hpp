@@ -18,6 +18,7 @@
 //   m.Barrier(3)                              m.barrier(3), m.barrier(3, limit)
 //   -                                         m.latch(3)
 //   m.Queue(10), m.JoinableQueue(10)          m.queue<T>(10), m.lifo_queue<T>(10), m.priority_queue<T>(10)
+//   m.Pool(4)                                 tandem::Pool(m, {.workers = 4})               pool.hpp
 //   -                                         m.dict<K, V>("scores")        get or create by name
 //   BaseManager.register(…), m.Counter()      m.create<CounterProxy>()      a hosted type of your own (hosted.hpp)
 //   -                                         m.atomically(function)        a transaction (transaction.hpp)

@@ -78,6 +78,14 @@ class CommandLineTest : public testing::Test {
   std::optional<Manager> manager_;
 };
 
+TEST_F(CommandLineTest, ShowsHowFarAPoolIs) {
+  Pool pool(manager(), "farm", {.workers = 1});
+  pool.map([](int n) { return n; }, {1, 2, 3});
+  EXPECT_EQ(json_output({"get", "farm"}).at("entries").dump(),
+            R"([["queued",0],["running",0],["done",3],["failed",0],["retried",0],["workers",1]])");
+  EXPECT_EQ(json_output({"ls", "--type", "pool"}).at(0).at("name"), "farm");
+}
+
 TEST_F(CommandLineTest, ListsObjects) {
   EXPECT_EQ(json_output({"ls"}), json::array());
   auto scores = manager().dict("scores");
