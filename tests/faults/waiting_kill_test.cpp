@@ -34,28 +34,31 @@ TEST(WaitingKill, ItemsOfKilledWorkersAreDoneByOthers) {
   std::vector<int> all(items);
   std::iota(all.begin(), all.end(), 0);
   queue.put_many(all);
-  const auto work = [=]() mutable {
+  auto never = manager.event();
+  const auto work = [=](int most) mutable {
     try {
-      while (true) {
+      for (int n = 0; n < most; ++n) {
         auto lease = queue.get_leased();
         handled[*lease] += 1;
         lease.done();
       }
+      auto lease = queue.get_leased();
+      never.wait();
     } catch (const Closed&) {
     }
   };
   for (int round = 0; round < 20; ++round) {
     const std::size_t before = queue.unfinished();
-    Process victim(work);
+    Process victim(work, 20);  // so that 20 of them cannot do all, however late they are killed
     wait_until([&] { return queue.unfinished() < before; });
     victim.kill();
     victim.join();
     EXPECT_EQ(victim.exit_code(), -SIGKILL);
   }
-  ASSERT_GT(queue.unfinished(), 0u) << "all was done before the last one was killed: too few items";
+  ASSERT_GT(queue.unfinished(), 0u);
   queue.close();
   std::vector<Process> workers;
-  for (int i = 0; i < 3; ++i) workers.emplace_back(work);
+  for (int i = 0; i < 3; ++i) workers.emplace_back(work, items);
   queue.join();
   expect_ended_well(workers);
   EXPECT_EQ(queue.size() + queue.leased() + queue.unfinished(), 0u);
