@@ -241,6 +241,7 @@ void PoolCore::check_ours() const {
 }
 
 void PoolCore::stop_workers() noexcept {
+  std::lock_guard lock(control_mutex_);
   try {
     if (!control_.closed()) control_.send(true);
   } catch (const std::exception&) {
@@ -283,9 +284,9 @@ void PoolCore::join() {
     joined_ = true;
   }
   if (workers_ != 0) supervisor_.join();
-  control_.close();
   collector_.request_stop();
   collector_.join();
+  control_.close();
   try {
     pool_.exit(submitter_);
     if (!name_.empty()) manager_.remove(name_);

@@ -76,6 +76,7 @@ class PoolCore {
   std::vector<std::shared_ptr<const RemoteObject>>
       kept_;  // the initializer's proxies, until the supervisor has handed it in
   Process supervisor_;
+  std::mutex control_mutex_;
   tandem::Connection control_;  // whatever is sent there stops the supervisor
 
   std::mutex ids_mutex_;

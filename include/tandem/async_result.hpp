@@ -143,7 +143,6 @@ template <class R>
 class StreamedCalls final : public Job {
  public:
   StreamedCalls(std::size_t calls, bool ordered) : Job(calls), ordered_(ordered), results_(calls) {}
-  struct Timeout {};
   /// The next one; none: there are no more. Throws what the call threw.
   std::optional<Held<R>> next(WaitLimit limit);
   bool ended() const { return taken_ == calls(); }
