@@ -67,6 +67,14 @@ std::optional<int> read_options(int argc, char** argv, ProgramOptions& options) 
   app.add_option("--debug-token-file", server.debug_token_file,
                  "file with the token that the debug endpoint's clients must send; needed where other machines can reach it")
       ->type_name("FILE");
+  app.add_option_function<std::string>(
+         "--on-deadlock",
+         [&](const std::string& what) {
+           server.on_deadlock = what == "raise" ? OnDeadlock::raise : OnDeadlock::report;
+         },
+         "what becomes of a wait that closes a circle of lock owners: raise refuses it, report only logs it (raise)")
+      ->check(quiet(CLI::IsMember({"raise", "report"})))
+      ->type_name("WHAT");
   CLI::Option* level =
       app.add_option_function<std::string>(
              "--log-level", [&](const std::string& name) { server.log_level = levels.at(name); },

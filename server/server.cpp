@@ -69,8 +69,9 @@ Credentials credentials_of(const std::string& authkey) {
   return made;
 }
 
-Facts facts_of(const Credentials& credentials) {
+Facts facts_of(const Credentials& credentials, OnDeadlock on_deadlock) {
   Facts facts;
+  facts.refuses_circles = on_deadlock == OnDeadlock::raise;
   facts.version = TANDEM_VERSION;
   constexpr char digits[] = "0123456789abcdef";
   for (std::uint8_t byte : credentials.incarnation) {
@@ -97,7 +98,7 @@ struct Server::Parts {
         authkey(secret_of("authkey", options.authkey, options.authkey_file, *log)),
         credentials(credentials_of(authkey)),
         types(options.types),
-        engine(limits, facts_of(credentials), types.all()),
+        engine(limits, facts_of(credentials, options.on_deadlock), types.all()),
         service(engine, limits, credentials, *log),
         stop_timer(io),
         alarm(io) {
@@ -161,6 +162,7 @@ void Server::Parts::open_debug(const ServerOptions& options) {
                              {"authkey", credentials.has_authkey},
                              {"insecure_tcp", options.insecure_tcp},
                              {"busy_poll_us", options.busy_poll.count()},
+                             {"on_deadlock", options.on_deadlock == OnDeadlock::raise ? "raise" : "report"},
                              {"log_level", spdlog::level::to_string_view(log->level()).data()},
                              {"debug_token", !wanted.token.empty()}};
   debug = std::make_unique<DebugEndpoint>(

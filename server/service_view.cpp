@@ -64,6 +64,7 @@ std::vector<Metric> ServiceView::metrics() const {
   add("sessions_lost", "Sessions ended because nothing was heard of their clients.", counter, counted.sessions_lost);
   add("waiters", "Requests that wait for a lock, an item, an event.", gauge, service_.engine().waits().size());
   add("protocol_errors", "Channels closed because the client broke the protocol.", counter, counted.protocol_errors);
+  add("deadlocks_found", "Circles of waits for locks, refused or not.", counter, counted.circles_found);
   add("requests_refused", "Requests refused by a limit before they were carried out.", counter,
       counted.requests_refused);
   add("replies_refused", "Replies withheld by a limit after their requests were carried out.", counter,

@@ -12,6 +12,7 @@
 //   m.Lock(), m.RLock()                       m.lock(), m.rlock()
 //   m.Condition(), m.Condition(lock)          m.condition(), m.condition(lock)
 //   -                                         m.shared_lock()               many readers or one writer
+//   -                                         m.locks<K>()                  a lock for each key
 //   m.Event()                                 m.event()
 //   m.Semaphore(3), m.BoundedSemaphore(3)     m.semaphore(3)                permits have owners; or as Python's:
 //                                             m.semaphore(3, tandem::ownerless), m.bounded_semaphore(3, …)
@@ -48,9 +49,11 @@
 #include "tandem/proxy/condition.hpp"
 #include "tandem/proxy/dict.hpp"
 #include "tandem/proxy/event.hpp"
+#include "tandem/proxy/fenced.hpp"
 #include "tandem/proxy/latch.hpp"
 #include "tandem/proxy/list.hpp"
 #include "tandem/proxy/lock.hpp"
+#include "tandem/proxy/locks.hpp"
 #include "tandem/proxy/namespace.hpp"
 #include "tandem/proxy/queue.hpp"
 #include "tandem/proxy/semaphore.hpp"
@@ -288,6 +291,15 @@ class Manager {
 
   SharedLock shared_lock() const { return create<SharedLock>(std::nullopt); }
   SharedLock shared_lock(std::string_view name) const { return create<SharedLock>(name); }
+
+  template <class K = nlohmann::json>
+  Locks<K> locks() const {
+    return create<Locks<K>>(std::nullopt);
+  }
+  template <class K = nlohmann::json>
+  Locks<K> locks(std::string_view name) const {
+    return create<Locks<K>>(name);
+  }
 
   /// On an RLock of its own, or on a Lock or RLock of this manager.
   Condition condition() const { return create<Condition>(std::nullopt); }

@@ -23,6 +23,12 @@ namespace tandem {
 
 enum class LogLevel : std::uint8_t { debug, info, warning, error, off };
 
+/// What becomes of a wait without a time limit that closes a circle of lock owners who wait for each other.
+enum class OnDeadlock : std::uint8_t {
+  raise,   // it is refused: DeadlockError
+  report,  // it is logged and listed, and goes on
+};
+
 struct ServerOptions {
   /// Addresses (address.hpp) to listen on; none: only connect() reaches the manager. A unix socket gets mode 0600, a
   /// stale one is taken over.
@@ -43,6 +49,7 @@ struct ServerOptions {
   std::string debug_token_file{};
   /// How long the manager looks for the next request without sleeping, as long as that has been paying lately.
   std::chrono::microseconds busy_poll{50};
+  OnDeadlock on_deadlock = OnDeadlock::raise;
   LogLevel log_level = LogLevel::warning;
   /// Where log lines go, called on the manager's threads; empty: to standard error.
   std::function<void(LogLevel, std::string_view line)> log{};

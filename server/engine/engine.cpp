@@ -51,12 +51,58 @@ Outcome Engine::step(const Call& call, wire::Buffer& reply) {
 
 // ---- waits ------------------------------------------------------------------------------------------------------------
 
-/// What has been marked is served, and what nobody holds any more goes: the end of every step that changes something.
+/// What has been marked is served, circles are broken, and what nobody holds any more goes: the end of every step that
+/// changes something.
 void Engine::end_step() {
   do {
     if (!world_.marked.empty()) serve_marked();
+    if (!world_.moved.empty()) look_for_circles();
     world_.registry.destroy_unheld();
-  } while (!world_.marked.empty());
+  } while (!world_.marked.empty() || !world_.moved.empty());
+}
+
+void Engine::look_for_circles() {
+  for (std::size_t i = 0; i < world_.moved.size(); ++i) {
+    const Ticket ticket = world_.moved[i];
+    const Waiter* waiter = world_.waits.find(ticket);
+    while (waiter != nullptr && refuse_circle_through(*waiter)) waiter = world_.waits.find(ticket);
+  }
+  world_.moved.clear();
+}
+
+/// Gives whether a wait was refused: that of `waiter`, which closes the circle, or, if it must be served, of the one who
+/// came last of those in the circle that need not. (Such a one is there: whoever must be served gave up a lock that the
+/// next in the circle then took, while holding what the one before waits for. That cannot go round.)
+bool Engine::refuse_circle_through(const Waiter& waiter) {
+  std::optional<Circle> circle = find_circle(world_.waits, waiter, true);
+  const bool for_ever = circle.has_value();
+  if (!circle) circle = find_circle(world_.waits, waiter, false);
+  if (!circle) return false;
+  const std::string text = describe(*circle);
+  const Waiter* refused = nullptr;
+  if (for_ever && facts().refuses_circles) {
+    for (const Circle::Link& link : circle->links)
+      if (!link.waiter->object->must_be_served(*link.waiter) &&
+          (refused == nullptr || link.waiter->ticket > refused->ticket))
+        refused = link.waiter;
+    if (!waiter.object->must_be_served(waiter)) refused = &waiter;
+  }
+  world_.circles_found.push_back((refused != nullptr ? "refused: " : for_ever ? "not refused: " : "has a time limit: ") +
+                                 text);
+  if (refused == nullptr) return false;
+  refuse_wait(*world_.waits.find(refused->ticket), text);
+  return true;
+}
+
+void Engine::refuse_wait(Waiter& waiter, const std::string& circle) {
+  wire::Buffer unused;
+  Turn turn(world_, Owner{}, operation_none, unused);
+  const ObjectId object = waiter.object->id();
+  const Ticket ticket = waiter.ticket;
+  waiter.object->leave(turn, waiter, Leaving::deadlock);
+  if (Waiter* still = world_.waits.find(ticket))
+    turn.refuse(*still, {Code::deadlock, "this wait would never end: " + circle});
+  world_.marked.push_back(object);
 }
 
 void Engine::serve_marked() {

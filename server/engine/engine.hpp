@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "server/engine/circles.hpp"
 #include "server/engine/registry.hpp"
 #include "server/engine/turn.hpp"
 
@@ -90,6 +91,22 @@ class Engine {
   const Facts& facts() const { return world_.facts; }
   const Limits& limits() const { return world_.registry.limits(); }
   std::uint64_t now_ns() const { return world_.now_ns; }
+  /// 0: not known.
+  std::uint32_t pid_of(SessionId session) const {
+    auto found = world_.pids.find(session);
+    return found == world_.pids.end() ? 0 : found->second;
+  }
+
+  /// Circles of waiters that steps found since they were last taken, as text: refused ones, and those that were let be
+  /// because a time limit ends them or Facts::refuses_circles is false.
+  const std::vector<std::string>& circles_found() const { return world_.circles_found; }
+  std::vector<std::string> take_circles_found() { return std::exchange(world_.circles_found, {}); }
+  /// The circles there are now.
+  std::vector<Circle> circles() const { return find_circles(world_.waits); }
+  std::string describe(const Circle& circle) const {
+    return server::describe(circle, [this](SessionId session) { return pid_of(session); });
+  }
+
   std::span<const Operation> operations() const { return world_.operations; }
   const World& world() const { return world_; }
 
@@ -100,6 +117,9 @@ class Engine {
   void tell_time(std::uint64_t now_ns) { world_.now_ns = now_ns > world_.now_ns ? now_ns : world_.now_ns; }
   void leave(Waiter& waiter, Leaving why);
   void serve_marked();
+  void look_for_circles();
+  bool refuse_circle_through(const Waiter& waiter);
+  void refuse_wait(Waiter& waiter, const std::string& circle);
   void let_go(Object& object);
   void end_step();
   Outcome refuse(const Failure& failure, std::uint16_t operation, std::size_t mark, wire::Buffer& reply);

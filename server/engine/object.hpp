@@ -47,6 +47,12 @@ struct Holding {
   std::uint64_t since_ns = 0;
 };
 
+/// Whom a waiter waits for.
+struct Blocker {
+  Owner who;
+  bool holds = true;  // false: waits too, and comes first
+};
+
 /// Looks at one element of an object, at the key of a keyed() one too; both are good during the call only. Gives whether
 /// to go on.
 using LookAt = std::function<bool(ValueView key, ValueView element)>;
@@ -90,6 +96,16 @@ class Object {
   /// A session that owned a part of this (Turn::own) ended; its waiters have left already.
   virtual void session_ended(Turn&, SessionId) {}
 
+  // Of objects that threads own: for finding circles of those who wait for each other (circles.hpp).
+
+  /// Shows whom `waiter`, in a line of the type's own, waits for: whoever has to give something back before it can be served. Of
+  /// those who merely wait before it, only as many as lead on to all of these.
+  virtual void each_blocker(const Waiter&, const std::function<void(const Blocker&)>&) const {}
+  /// Whether its wait must not be refused: it comes from a wait that has given up something, and is to have it again.
+  virtual bool must_be_served(const Waiter&) const { return false; }
+  /// What it waits for, for people.
+  virtual std::string describe_wait(const Waiter&) const;
+
   /// Shows what sessions own of it.
   virtual void each_holding(const std::function<void(const Holding&)>&) const {}
 
@@ -98,6 +114,8 @@ class Object {
   bool named() const { return named_; }
   /// Held by sessions and by containers, together.
   std::uint64_t references() const { return references_; }
+  /// Whether it waits for a change of the object, and not in a line of its type's own.
+  bool is_watched_by(const Waiter& waiter) const { return Line::of(waiter) == &watchers_; }
   /// Requests that wait for it.
   std::uint64_t waiters() const { return waiters_; }
   /// How often its contents have changed (Turn::changed).

@@ -47,6 +47,7 @@ Waiter& Turn::park(Line& line, Object& object, std::optional<std::int64_t> limit
     if (limit < (never_ns - world_.now_ns) / 1000) deadline_ns = world_.now_ns + limit * 1000;
   }
   parked_ = &world_.waits.park(line, object, who_, operation_, world_.now_ns, deadline_ns);
+  world_.moved.push_back(parked_->ticket);
   return *parked_;
 }
 

@@ -16,6 +16,7 @@ struct Facts {
   std::uint32_t pid = 0;
   std::int64_t started_ms = 0;  // Unix time
   std::uint64_t hash_seed = 0;  // secret, against crafted keys
+  bool refuses_circles = true;  // refuses waits that would never end; else only reports them
 };
 
 /// The elements of an Items operand, one after the other.
@@ -77,6 +78,8 @@ struct World {
   std::map<SessionId, std::uint32_t> pids;  // of the clients, for people to read
   std::vector<Operation> operations;  // of all types
   std::vector<ObjectId> marked;  // to be served at the end of the step
+  std::vector<Ticket> moved;     // who wait for something since then, to be looked at for circles
+  std::vector<std::string> circles_found;  // since they were last taken, for people to read
   std::uint64_t now_ns = 0;      // as of the last input that told the time
 };
 
@@ -155,7 +158,10 @@ class Turn {
   }
   void refuse(Waiter& waiter, const Failure& failure);
   /// Moves a waiter to the end of another line, where it goes on waiting.
-  void move(Waiter& waiter, Line& line, Object& object) { world_.waits.move(waiter, line, object); }
+  void move(Waiter& waiter, Line& line, Object& object) {
+    world_.waits.move(waiter, line, object);
+    world_.moved.push_back(waiter.ticket);
+  }
   void set_no_deadline(Waiter& waiter) { world_.waits.set_deadline(waiter, never_ns); }
   /// Has object.serve() called once this handler is through.
   void serve_later(const Object& object) { world_.marked.push_back(object.id()); }

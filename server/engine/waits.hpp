@@ -114,9 +114,9 @@ class Waits {
   Waiter* first_of(SessionId session);
   /// f(Waiter&) for each waiter of one thread, oldest first.
   template <class F>
-  void each_of(Owner who, F&& f) {
+  void each_of(Owner who, F&& f) const {
     for (auto at = by_owner_.lower_bound({who, 0}); at != by_owner_.end() && at->first == who; ++at)
-      f(*find(at->second));
+      f(*by_ticket_.at(at->second));
   }
   /// f(const Waiter&) for all, oldest first.
   template <class F>

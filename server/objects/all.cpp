@@ -10,6 +10,7 @@
 #include "server/objects/latch.hpp"
 #include "server/objects/list.hpp"
 #include "server/objects/lock.hpp"
+#include "server/objects/locks.hpp"
 #include "server/objects/manager.hpp"
 #include "server/objects/namespace.hpp"
 #include "server/objects/pool.hpp"
@@ -27,7 +28,7 @@ std::span<const Type* const> hosted_types() {
       &type_of<Manager>(), &type_of<Dict>(), &type_of<List>(), &type_of<Set>(), &type_of<Namespace>(),
       &type_of<HostedValue>(), &type_of<Array>(),
       // synchronisation
-      &type_of<Lock>(), &type_of<RLock>(), &type_of<SharedLock>(), &type_of<Condition>(),
+      &type_of<Lock>(), &type_of<RLock>(), &type_of<SharedLock>(), &type_of<Locks>(), &type_of<Condition>(),
       &type_of<Event>(), &type_of<Semaphore>(), &type_of<Barrier>(), &type_of<Latch>(),
       // queues
       &type_of<Queue>(), &type_of<LifoQueue>(), &type_of<PriorityQueue>(),

@@ -10,7 +10,7 @@ Result<Written> OwnedLock::acquire(Turn& turn, std::optional<std::int64_t> limit
   if (reentrant_ && ownership_.held_by(turn.who())) {
     ownership_.deepen();
     ownership_.write_grant(turn.out());
-  } else if (!ownership_.held()) {
+  } else if (!ownership_.held() && line_.empty()) {
     ownership_.grant(turn, *this, turn.who());
     ownership_.write_grant(turn.out());
   } else if (turn.may_wait(limit_us)) {
@@ -103,6 +103,10 @@ void OwnedLock::write_returned(wire::Writer& out, Return how) const {
   out.boolean(how != gave_up);
   out.unsigned_integer(ownership_.token());
   out.boolean(ownership_.previous_owner_died());
+}
+
+void OwnedLock::each_blocker(const Waiter&, const std::function<void(const Blocker&)>& show) const {
+  if (ownership_.held()) show({ownership_.owner()});
 }
 
 // ---- for people -------------------------------------------------------------------------------------------------------

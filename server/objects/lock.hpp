@@ -39,6 +39,8 @@ class OwnedLock : public Object {
   void leave(Turn&, Waiter&, Leaving) override;
   void session_ended(Turn&, SessionId) override;
   void going(Turn&) override;
+  void each_blocker(const Waiter&, const std::function<void(const Blocker&)>&) const override;
+  bool must_be_served(const Waiter& waiter) const override { return waiter.origin != 0; }
   void each_holding(const std::function<void(const Holding&)>&) const override;
 
   std::uint64_t size() const override { return 1; }

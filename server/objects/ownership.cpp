@@ -15,25 +15,41 @@ void write_owners(Turn& turn, const Object& object) {
   object.each_holding([&](const Holding&) { ++count; });
   wire::Writer& out = turn.out();
   out.array(count);
-  object.each_holding([&](const Holding& holding) {
-    out.array(7);
-    out.unsigned_integer(holding.who.session);
-    out.unsigned_integer(turn.pid_of(holding.who.session));
-    out.unsigned_integer(holding.who.actor);
-    out.boolean(holding.how == holding_shared);
-    out.unsigned_integer(holding.count);
-    out.unsigned_integer(holding.token);
-    out.unsigned_integer((turn.now_ns() - holding.since_ns) / 1000);
-  });
+  object.each_holding([&](const Holding& holding) { write_owner(turn, holding); });
+}
+
+void write_owner(Turn& turn, const Holding& holding) {
+  wire::Writer& out = turn.out();
+  out.array(7);
+  out.unsigned_integer(holding.who.session);
+  out.unsigned_integer(turn.pid_of(holding.who.session));
+  out.unsigned_integer(holding.who.actor);
+  out.boolean(holding.how == holding_shared);
+  out.unsigned_integer(holding.count);
+  out.unsigned_integer(holding.token);
+  out.unsigned_integer((turn.now_ns() - holding.since_ns) / 1000);
 }
 
 void Ownership::grant(Turn& turn, Object& object, Owner who, std::uint64_t depth) {
-  TANDEM_ASSERT(depth_ == 0 && depth != 0);
-  owner_ = who;
+  TANDEM_ASSERT(depth != 0);
+  take(turn, object, who);
   depth_ = depth;
   token_ = turn.tokens().grant();
+}
+
+void Ownership::take(Turn& turn, Object& object, Owner who) {
+  TANDEM_ASSERT(depth_ == 0);
+  owner_ = who;
+  depth_ = 1;
+  token_ = 0;
   since_ns_ = turn.now_ns();
   turn.own(object, who.session);
+}
+
+void Ownership::give_back(Turn& turn, Object& object) {
+  const bool previous_owner_died = previous_owner_died_;
+  end(turn, object);
+  previous_owner_died_ = previous_owner_died;
 }
 
 bool Ownership::release(Turn& turn, Object& object) {
@@ -45,13 +61,13 @@ bool Ownership::release(Turn& turn, Object& object) {
 
 void Ownership::end(Turn& turn, Object& object) {
   turn.disown(object, owner_.session);
-  turn.tokens().end(token_);
+  if (token_ != 0) turn.tokens().end(token_);
   depth_ = 0;
   previous_owner_died_ = false;
 }
 
 void Ownership::orphan(Turn& turn) {
-  turn.tokens().end(token_);
+  if (token_ != 0) turn.tokens().end(token_);
   depth_ = 0;
   previous_owner_died_ = true;
 }

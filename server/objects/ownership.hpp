@@ -17,6 +17,7 @@ void write_no_grant(wire::Writer& out);
 /// Answers with everybody who owns a part of the object: [session, process, thread, shared, depth, token, microseconds
 /// since] each.
 void write_owners(Turn& turn, const Object& object);
+void write_owner(Turn& turn, const Holding& holding);
 
 class Ownership {
  public:
@@ -27,6 +28,7 @@ class Ownership {
   Owner owner() const { return owner_; }
   /// How often its owner has to release it; 0: free.
   std::uint64_t depth() const { return depth_; }
+  /// 0: taken, but not told.
   std::uint64_t token() const { return token_; }
   std::uint64_t since_ns() const { return since_ns_; }
   /// While held: of the owner before, as the owner was told. While free: of the last owner.
@@ -34,6 +36,11 @@ class Ownership {
 
   /// To a new owner. It was free.
   void grant(Turn& turn, Object& object, Owner who, std::uint64_t depth = 1);
+  // In steps, where several are granted together: taken without anybody being told, then told of the common token, or
+  // given back as if it had never been taken.
+  void take(Turn& turn, Object& object, Owner who);
+  void tell(std::uint64_t token) { token_ = token; }
+  void give_back(Turn& turn, Object& object);
   /// Once more to its owner.
   void deepen() { ++depth_; }
   /// By its owner, who keeps it if this was not its last release. Gives whether it is free now.

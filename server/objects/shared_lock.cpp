@@ -2,10 +2,12 @@
 
 #include <algorithm>
 
+#include "server/engine/circles.hpp"
+
 namespace tandem::server {
 
 Result<Written> SharedLock::on(Ops::Acquire, Turn& turn, std::optional<std::int64_t> limit_us) {
-  if (held()) return wait(turn, limit_us, writes);
+  if (held() || !line_.empty()) return wait(turn, limit_us, writes);
   writer_.grant(turn, *this, turn.who());
   writer_.write_grant(turn.out());
   return Written{};
@@ -112,6 +114,26 @@ void SharedLock::going(Turn& turn) {
   if (writer_.held()) writer_.end(turn, *this);
   for (const Reader& reader : readers_) end(turn, reader);
   readers_.clear();
+}
+
+void SharedLock::each_blocker(const Waiter& waiter, const std::function<void(const Blocker&)>& show) const {
+  if (writer_.held()) return show({writer_.owner()});
+  if (waiter.kind == writes) {
+    for (const Reader& reader : readers_) show({reader.who});
+    return;
+  }
+  // Behind a writer that waits for the readers. One without a time limit counts for more.
+  const Waiter* before = nullptr;
+  for (const Waiter* at = line_.front(); at != nullptr && at != &waiter; at = Line::next(*at)) {
+    if (at->kind != writes) continue;
+    if (before == nullptr || at->deadline_ns == never_ns) before = at;
+    if (before->deadline_ns == never_ns) break;
+  }
+  if (before != nullptr) show({before->who, false});
+}
+
+std::string SharedLock::describe_wait(const Waiter& waiter) const {
+  return describe(*this) + (waiter.kind == writes ? " to write" : " to read");
 }
 
 // ---- for people -------------------------------------------------------------------------------------------------------

@@ -25,6 +25,8 @@ class SharedLock final : public Object {
   void leave(Turn&, Waiter&, Leaving) override;
   void session_ended(Turn&, SessionId) override;
   void going(Turn&) override;
+  void each_blocker(const Waiter&, const std::function<void(const Blocker&)>&) const override;
+  std::string describe_wait(const Waiter&) const override;
   void each_holding(const std::function<void(const Holding&)>&) const override;
 
   const Type& type() const override { return type_of<SharedLock>(); }

@@ -147,6 +147,14 @@ void Service::deliver() {
   }
 }
 
+void Service::log_circles() {
+  for (const std::string& circle : engine_.take_circles_found()) {
+    ++statistics_.circles_found;
+    // Of a refused one its client is told.
+    log_.log(circle.starts_with("refused") ? spdlog::level::info : spdlog::level::warn, "a circle of waits, {}", circle);
+  }
+}
+
 void Service::set_alarm() {
   alarm_ns_ = next_alarm_ns();
   if (on_alarm) on_alarm(alarm_ns_);

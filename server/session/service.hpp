@@ -50,6 +50,7 @@ class Service {
   /// Takes the replies to requests that have waited to their channels, and sees to the alarm. After every step.
   void after_step() {
     if (!engine_.deliveries().empty()) deliver();
+    if (!engine_.circles_found().empty()) [[unlikely]] log_circles();
     if (next_alarm_ns() < alarm_ns_) set_alarm();
   }
   /// The alarm rings.
@@ -93,6 +94,7 @@ class Service {
   void end_silent(Session& session);
   std::string what_is_lost(const Session& session, std::string why) const;
   void deliver();
+  void log_circles();
   void set_alarm();
   Session* open_session(const wire::Answer& answer, const Peer& peer, Refusal& refusal);
 

@@ -41,7 +41,8 @@ class Host {
  public:
   static server::Facts facts() { return {"1.2.3", "00ff", 4711, 1'700'000'000'000, 0x5eed}; }
 
-  explicit Host(const Limits& limits = {}) : limits_(limits), engine_(limits_, facts(), server::hosted_types()) {
+  explicit Host(const Limits& limits = {}, const server::Facts& facts = Host::facts())
+      : limits_(limits), engine_(limits_, facts, server::hosted_types()) {
     open(1);
   }
 

@@ -247,6 +247,17 @@ class RandomInputs {
     }
     if (is_manager && one_in(2)) operation = type.operations.front();  // create
     std::vector<Packed> its = (this->*operation.arguments)();
+    if (type.name == ops::Pool::type && !is_manager && !its.empty() &&
+        (operation.number == ops::Pool::Reap::description.number ||
+         operation.number == ops::Pool::Fail::description.number))
+      its[0] = pack(below(8));  // a supervisor
+    if (type.name == ops::Locks::type && !is_manager && !its.empty() && !one_in(4)) {
+      // Few keys and threads, so that an owner now and then comes back to what it owns.
+      const bool several = operation.number == ops::Locks::AcquireAll::description.number ||
+                           operation.number == ops::Locks::ReleaseAll::description.number;
+      its[0] = several ? list(below(2)) : pack(below(2));
+      made.actor = 0;
+    }
     if (!its.empty() && one_in(10)) its[below(its.size())] = value();
     if (one_in(50)) its.push_back(value());
     if (!its.empty() && one_in(50)) its.pop_back();

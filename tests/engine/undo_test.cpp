@@ -186,7 +186,7 @@ TEST(UndoingAll, EveryChangeThatCanBeUndoneIsAmongThem) {
   for (std::uint64_t seed = 1; seed < 25; ++seed) {
     Life& life = *lives.emplace_back(std::make_unique<Life>(seed));
     engine = &life.machine.engine();
-    for (int round = 0; round < 120; ++round) {
+    for (int round = 0; round < 240; ++round) {
       life.go_on(60);
       for (const RecordedCall& call : life.calls(20))
         if (const server::Object* object = engine->registry().find(call.object)) ++times[{&object->type(), call.op}];

@@ -87,6 +87,31 @@ TEST_F(ServerTest, ServesEveryTransportFromOneState) {
   EXPECT_EQ(here.at(server.addresses()[2]), 3);
 }
 
+TEST_F(ServerTest, ADeadlockIsLoggedAndRefused) {
+  Server server(options());
+  server.start();
+  Lock lock = server.connect().lock("a");
+  lock.lock();
+  EXPECT_THROW(lock.lock(), DeadlockError);
+  EXPECT_THAT(log(), Contains(HasSubstr("a circle of waits, refused: session 1 (process " + std::to_string(::getpid()) +
+                                        ") thread ")));
+}
+
+TEST_F(ServerTest, ADeadlockMayBeOnlyLogged) {
+  ServerOptions wanted = options();
+  wanted.on_deadlock = OnDeadlock::report;
+  Server server(std::move(wanted));
+  server.start();
+  Manager manager = server.connect();
+  Lock lock = manager.lock("a");
+  std::jthread party([&](const std::stop_token& stop) {
+    const std::lock_guard held(lock);
+    EXPECT_FALSE(lock.lock(stop));
+  });
+  while (manager.information().at("waiters") != 1) std::this_thread::yield();
+  EXPECT_THAT(log(), Contains(HasSubstr("not refused: session 1")));
+}
+
 TEST_F(ServerTest, AnotherKeyIsRefusedAndLogged) {
   ServerOptions wanted = options();
   wanted.authkey = "a key";

@@ -112,6 +112,7 @@ TEST_F(Tandemd, SaysWhatIsWrongWithAFlag) {
   EXPECT_THAT(refusal({"--frame-bytes-max", "10"}), HasSubstr("--frame-bytes-max"));
   EXPECT_THAT(refusal({"--frame-bytes-max", "much"}), HasSubstr("--frame-bytes-max"));
   EXPECT_THAT(refusal({"--log-level", "loud"}), HasSubstr("--log-level"));
+  EXPECT_THAT(refusal({"--on-deadlock", "hope"}), HasSubstr("--on-deadlock"));
   EXPECT_THAT(refusal({"--no-such-flag"}), HasSubstr("--no-such-flag"));
   EXPECT_THAT(refusal({"--config", folder_.path("nothing")}), HasSubstr("nothing"));
   EXPECT_THAT(refusal({"--listen", "nonsense"}), HasSubstr("unix:/path"));

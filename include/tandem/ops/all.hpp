@@ -9,6 +9,7 @@
 #include "tandem/ops/latch.hpp"
 #include "tandem/ops/list.hpp"
 #include "tandem/ops/lock.hpp"
+#include "tandem/ops/locks.hpp"
 #include "tandem/ops/manager.hpp"
 #include "tandem/ops/namespace.hpp"
 #include "tandem/ops/pool.hpp"
@@ -32,7 +33,7 @@ struct TypeList {
 
 /// Every built-in type. Numbers up to 127 are theirs.
 using AllTypes = TypeList<Manager, Dict, List, Set, Namespace, Value, Array,
-                          Lock, RLock, SharedLock, Condition,
+                          Lock, RLock, SharedLock, Locks, Condition,
                           Event, Semaphore, Barrier, Latch,
                           Queue, LifoQueue, PriorityQueue,
                           Pool>;

@@ -24,6 +24,9 @@ namespace tandem {
 
 namespace client {
 
+using GrantFacts = std::pair<std::uint64_t, bool>;
+inline Grant grant_of(const GrantFacts& facts) { return {facts.first, facts.second}; }
+
 using OwnerFacts = std::tuple<std::uint64_t, std::uint32_t, std::uint32_t, bool, std::uint64_t, std::uint64_t,
                               std::int64_t>;
 
@@ -86,7 +89,7 @@ class BasicLock : public Proxy {
   }
 
   /// What this thread was told when it got the lock, asked for again: for who uses std::unique_lock. NotOwner.
-  Grant grant() const { return grant_of(call<typename Operations::Grant, std::pair<std::uint64_t, bool>>()); }
+  Grant grant() const { return client::grant_of(call<typename Operations::Grant, client::GrantFacts>()); }
   /// Whether anybody holds it, at this moment.
   bool locked() const { return call<typename Operations::Locked, bool>(); }
   /// Who holds it, at this moment.
@@ -94,12 +97,9 @@ class BasicLock : public Proxy {
     return client::owners_of(call<typename Operations::Owners, std::vector<client::OwnerFacts>>());
   }
 
- protected:
-  static Grant grant_of(const std::pair<std::uint64_t, bool>& facts) { return {facts.first, facts.second}; }
-
  private:
   Grant acquire(client::WaitLimit limit, const std::stop_token& stop = {}) const {
-    return grant_of(call_and_wait<typename Operations::Acquire, std::pair<std::uint64_t, bool>>(limit, stop));
+    return client::grant_of(call_and_wait<typename Operations::Acquire, client::GrantFacts>(limit, stop));
   }
 };
 

@@ -56,7 +56,7 @@ class SharedLock : public BasicLock<ops::SharedLock> {
 
  private:
   Grant acquire_shared(client::WaitLimit limit, const std::stop_token& stop = {}) const {
-    return grant_of(call_and_wait<Operations::AcquireShared, std::pair<std::uint64_t, bool>>(limit, stop));
+    return client::grant_of(call_and_wait<Operations::AcquireShared, client::GrantFacts>(limit, stop));
   }
 };
 
