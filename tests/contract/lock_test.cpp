@@ -174,6 +174,20 @@ TEST_P(LockContract, AGuardTellsOfItsGrant) {
   EXPECT_FALSE(lock.locked());
 }
 
+TEST_P(LockContract, TellsWhoOwnsIt) {
+  Lock lock = manager().lock("a");
+  EXPECT_TRUE(lock.owners().empty());
+  auto held = lock.guard();
+  const std::vector<LockOwner> owners = connect().lock("a").owners();
+  ASSERT_EQ(owners.size(), 1u);
+  EXPECT_GT(owners[0].session, 0u);
+  EXPECT_GT(owners[0].thread, 0u);
+  EXPECT_EQ(owners[0].token, held.token());
+  EXPECT_EQ(owners[0].depth, 1u);
+  EXPECT_FALSE(owners[0].shared);
+  EXPECT_GE(owners[0].held_for.count(), 0);
+}
+
 TEST_P(LockContract, ADeadOwnersLockPassesToTheNextInLine) {
   Lock lock = manager().lock("a");
   auto holder = std::make_unique<Holder>(connect(), "a");
