@@ -396,6 +396,9 @@ class Manager {
   /// ids. Read by pages, as objects().
   std::vector<WaitInfo> waits() const;
   std::vector<HoldingInfo> holdings() const;
+  /// Owners of locks who wait for each other in a circle now: one text for each, which names every link. Only waits with
+  /// a time limit can be in one, unless the manager was told to let circles be.
+  std::vector<std::string> circles() const { return call<ops::Manager::Circles, std::vector<std::string>>(); }
 
   /// Has `callback` called when the manager has ended this process's session while the process lives: nothing was heard
   /// of it for session_lease_ms (a stopped process, a broken network). Locks it owned have gone to others; the text names

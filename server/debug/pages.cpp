@@ -107,15 +107,18 @@ Answer answer_waits(const Target& target, const Background&, Ask& ask) {
   std::vector<WaitInfo> waiting;
   std::vector<HoldingInfo> held;
   std::uint64_t next = 0, held_next = 0;
+  std::vector<std::string> round;
   ask_or_refuse(ask, [&](const View& view) {
     waiting = waits(view.engine().world(), after, limit, next);
     held = holdings(view.engine().world(), held_after, limit, held_next);
+    round = circles(view.engine().world());
   });
   Json waiters = Json::array(), owned = Json::array();
   for (const WaitInfo& wait : waiting) waiters.push_back(json_of(wait));
   for (const HoldingInfo& holding : held) owned.push_back(json_of(holding));
   return {.body = dump({{"waiters", std::move(waiters)},
                         {"next_cursor", next == 0 ? Json(nullptr) : Json(next)},
+                        {"circles", round},
                         {"holdings", std::move(owned)},
                         {"next_holdings_cursor", held_next == 0 ? Json(nullptr) : Json(held_next)}})};
 }
@@ -211,7 +214,8 @@ constexpr Route routes[] = {
      [](const Target& target, const Background&, Ask& ask) { return answer_object(target, ask); }},
     {"/sessions", "limit, cursor", "client processes in the order of their ids", answer_sessions},
     {"/waits", "limit, cursor, holdings_cursor",
-     "requests that wait, oldest first, and what sessions own: locks with their fencing tokens, permits, leased items",
+     "requests that wait, oldest first; circles of owners who wait for each other; and what sessions own: locks with their "
+     "fencing tokens, permits, leased items",
      answer_waits},
     {"/ops", "type", "every operation: what it is, how often it was called, how long it took",
      answer_operations},

@@ -1,5 +1,6 @@
 #include "server/engine/overview.hpp"
 
+#include "server/engine/circles.hpp"
 #include "tandem/json.hpp"
 
 namespace tandem::server {
@@ -90,6 +91,13 @@ std::vector<WaitInfo> waits(const World& world, Ticket after, std::size_t limit,
     return true;
   });
   return found;
+}
+
+std::vector<std::string> circles(const World& world) {
+  std::vector<std::string> texts;
+  for (const Circle& circle : find_circles(world.waits))
+    texts.push_back(describe(circle, [&](SessionId session) { return world.pid_of(session); }));
+  return texts;
 }
 
 }  // namespace tandem::server

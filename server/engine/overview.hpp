@@ -47,4 +47,8 @@ std::vector<HoldingInfo> holdings(const World& world, ObjectId after, std::size_
 /// Waiters behind ticket `after`, oldest first. `next` likewise.
 std::vector<WaitInfo> waits(const World& world, Ticket after, std::size_t limit, Ticket& next);
 
+/// Circles of owners who wait for each other, each with every link named: those with a time limit, and all where circles
+/// are not refused.
+std::vector<std::string> circles(const World& world);
+
 }  // namespace tandem::server

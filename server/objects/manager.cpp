@@ -220,6 +220,13 @@ Result<Written> Manager::on(Ops::Waits, Turn& turn, std::optional<std::int64_t> 
   return Written{};
 }
 
+Result<Written> Manager::on(Ops::Circles, Turn& turn) {
+  const std::vector<std::string> found = circles(turn.world());
+  turn.out().array(found.size());
+  for (const std::string& circle : found) turn.out().text(circle);
+  return Written{};
+}
+
 Result<Written> Manager::on(Ops::Holdings, Turn& turn, std::optional<std::int64_t> after,
                             std::optional<std::int64_t> limit) {
   Result<PageAsked> page = page_asked("holdings", after, limit);

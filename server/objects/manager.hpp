@@ -19,6 +19,7 @@ class Manager final : public Object {
   Result<void> on(Ops::Ping, Turn&);
   Result<Written> on(Ops::Information, Turn&);
   Result<Written> on(Ops::Waits, Turn&, std::optional<std::int64_t> after, std::optional<std::int64_t> limit);
+  Result<Written> on(Ops::Circles, Turn&);
   Result<Written> on(Ops::Holdings, Turn&, std::optional<std::int64_t> after, std::optional<std::int64_t> limit);
   Result<void> on(Ops::Release, Turn&, std::int64_t id, std::int64_t count);
   Result<std::int64_t> on(Ops::Version, Turn&, Object& object);

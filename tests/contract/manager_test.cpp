@@ -348,6 +348,22 @@ TEST_P(ManagerContract, TellsWhoWaitsAndWhoOwns) {
   EXPECT_EQ(holdings[0].how, "exclusive");
   EXPECT_EQ(holdings[0].token, lock.grant().token);
   EXPECT_NE(holdings[0].session, waits[0].session);
+  EXPECT_TRUE(manager().circles().empty());
+  lock.unlock();
+}
+
+TEST_P(ManagerContract, TellsOfCirclesThatHaveATimeLimit) {
+  Lock lock = manager().lock("jobs");
+  lock.lock();
+  std::stop_source enough;
+  std::jthread looker([&] {
+    wait_for_waiters(1);
+    const std::vector<std::string> circles = manager().circles();
+    enough.request_stop();
+    ASSERT_EQ(circles.size(), 1u);
+    EXPECT_THAT(circles[0], HasSubstr("waits for lock \"jobs\", which it holds itself"));
+  });
+  EXPECT_FALSE(lock.try_lock_for(std::chrono::hours(1), enough.get_token()));
   lock.unlock();
 }
 
