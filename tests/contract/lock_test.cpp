@@ -286,14 +286,5 @@ TEST_P(LockContract, ADeadOwnersRLockIsFreeHoweverDeep) {
   EXPECT_TRUE(lock.guard().previous_owner_died());
 }
 
-TEST_P(LockContract, TellsWhoOwnsIt) {
-  Lock lock = manager().lock();
-  EXPECT_TRUE(lock.owners().empty());
-  auto held = lock.guard();
-  const std::vector<LockOwner> owners = lock.owners();
-  ASSERT_EQ(owners.size(), 1u);
-  EXPECT_EQ(owners[0].token, held.token());
-}
-
 }  // namespace
 }  // namespace tandem::test
