@@ -110,14 +110,16 @@ TEST_P(ConditionContract, AWaitThatRunsOutHasTheLockAgain) {
 
 TEST_P(ConditionContract, AWaitThatRunsOutReturnsOnlyWithTheLock) {
   Condition condition = manager().condition();
+  std::atomic<bool> locked = false;
   std::atomic<bool> returned = false;
   std::jthread waiter([&] {
     const std::lock_guard held(condition);
+    locked = true;
     EXPECT_FALSE(condition.wait_for(1ms));
     returned = true;
   });
-  wait_for_waiters(1);
-  condition.lock();
+  while (!locked) std::this_thread::yield();
+  condition.lock();  // which the waiter gives up by waiting
   // Whether its limit ran out before or after, it is the lock that it waits for then.
   std::jthread next_in_line([&] { const std::lock_guard held(condition); });
   wait_for_waiters(2);
