@@ -1,6 +1,5 @@
 // map(): a function of many numbers, by four workers.
 #include <iostream>
-#include <ranges>
 #include <tandem/pool.hpp>
 
 int square(int n) {
@@ -10,7 +9,7 @@ int square(int n) {
 int main() {
   tandem::Pool pool(4);
   const char* separator = "[";
-  for (int result : pool.map(square, std::views::iota(0, 10))) {
+  for (int result : pool.map(square, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9})) {
     std::cout << separator << result;
     separator = ", ";
   }

@@ -317,7 +317,7 @@ TEST_P(QueueContract, AClosedQueueIsDrained) {
   EXPECT_THAT(error_of<Closed>([&] { queue.get(); }), HasSubstr("closed"));
   EXPECT_THROW(queue.try_get(), Closed);
   EXPECT_THROW(queue.get_many(1), Closed);
-  EXPECT_THROW(queue.get_leased(), Closed);
+  EXPECT_THROW((void)queue.get_leased(), Closed);
   queue.task_done(2);
   queue.join();
 }
