@@ -418,11 +418,11 @@ TEST(ProcessEnd, OthersAreWaitedForWhereverTheirProcessObjectsAre) {
   Signal may_end;
   Signal told;
   ProgramLike program([&] {
-    auto* never_destroyed = new Process([&] {
+    [[maybe_unused]] static Process* never_destroyed = nullptr;
+    never_destroyed = new Process([&] {
       may_end.wait();
       told.send_number(1);
     });
-    (void)never_destroyed;
   });
   may_end.send();
   EXPECT_EQ(program.child().join(), 0);
