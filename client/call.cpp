@@ -56,7 +56,7 @@ RemoteObject::RemoteObject(std::shared_ptr<const RemoteObject> origin, std::uint
       counted_(false),
       token_(token),
       script_(origin->script_),
-      origin_(origin->origin_ ? origin->origin_ : std::move(origin)) {}
+      origin_(origin->origin_ ? origin->origin_ : origin) {}
 
 RemoteObject::RemoteObject(std::shared_ptr<const RemoteObject> origin, std::shared_ptr<Script> script)
     : connection_(origin->connection_),
@@ -64,7 +64,7 @@ RemoteObject::RemoteObject(std::shared_ptr<const RemoteObject> origin, std::shar
       counted_(false),
       token_(origin->token_),
       script_(std::move(script)),
-      origin_(origin->origin_ ? origin->origin_ : std::move(origin)) {}
+      origin_(origin->origin_ ? origin->origin_ : origin) {}
 
 RemoteObject::~RemoteObject() {
   if (counted_) connection_->give_back_reference(reference_.id);
@@ -137,7 +137,7 @@ Decoder& Call::exchange(std::chrono::milliseconds timeout, const std::stop_token
     if (closed.code == Code::session_lost) {
       const SessionLost lost(describe(object_, type_name_, op_) + ": " + closed.what());
       object_.connection()->session_lost(lost);
-      throw lost;
+      throw SessionLost(lost);
     }
     if (op_.effect == ops::Effect::waits) object_.connection()->give_up_session();
     throw ConnectionError(describe(object_, type_name_, op_) + ": " + closed.what());

@@ -179,7 +179,7 @@ Opened Connection::join_session(std::chrono::milliseconds timeout) {
   OpenRequest request{wire::Purpose::join, 0, {}};
   {
     std::lock_guard lock(mutex_);
-    if (lost_) throw *lost_;
+    if (lost_) throw SessionLost(*lost_);
     request.session = welcome_.session;
     request.secret = welcome_.secret;
   }
@@ -188,7 +188,7 @@ Opened Connection::join_session(std::chrono::milliseconds timeout) {
   } catch (const SessionLost& refused) {
     const SessionLost lost(std::string(refused.what()) + "; make a new Manager");
     session_lost(lost);
-    throw lost;
+    throw SessionLost(lost);
   }
 }
 

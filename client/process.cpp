@@ -111,8 +111,8 @@ Process::Process(const Options& options, std::unique_ptr<client::Task> task) : P
 Process& Process::operator=(Process&& other) noexcept {
   if (this == &other) return *this;
   leave();
-  ProcessHandle::operator=(std::move(other));
   task_ = std::move(other.task_);
+  ProcessHandle::operator=(std::move(other));
   return *this;
 }
 

@@ -4,9 +4,11 @@
 //   for (std::size_t i : tandem::wait(connections)) std::cout << connections[i].recv<int>();
 //   tandem::wait({worker, pipe.first, descriptor}, 100ms)
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <initializer_list>
+#include <iterator>
 #include <optional>
 #include <ranges>
 #include <span>
@@ -47,7 +49,7 @@ template <std::ranges::input_range R>
 requires std::convertible_to<std::ranges::range_reference_t<const R>, Waitable> std::vector<std::size_t> wait(
     const R& things, std::optional<std::chrono::milliseconds> limit = {}) {
   std::vector<Waitable> all;
-  for (const auto& each : things) all.emplace_back(each);
+  std::ranges::copy(things, std::back_inserter(all));
   return wait(std::span<const Waitable>(all), limit);
 }
 

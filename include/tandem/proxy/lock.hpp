@@ -32,6 +32,7 @@ using OwnerFacts = std::tuple<std::uint64_t, std::uint32_t, std::uint32_t, bool,
 
 inline std::vector<LockOwner> owners_of(const std::vector<OwnerFacts>& facts) {
   std::vector<LockOwner> owners;
+  owners.reserve(facts.size());
   for (const auto& [session, pid, thread, shared, depth, token, held_us] : facts)
     owners.push_back({session, pid, thread, shared, depth, token, std::chrono::microseconds(held_us)});
   return owners;
