@@ -100,10 +100,19 @@ class Pool final : public Object {
     ValueView results;
   };
 
+  static constexpr std::uint64_t reply_overhead_bytes = 64;  // of a reply, besides the value in it
+
+  static Failure is_closed();
+  static std::string how_it_ended(std::int64_t exit_code);
+  /// The submitter or supervisor of this number, if it is the calling session's.
   template <class Part>
-  Result<typename std::map<std::int64_t, Part>::iterator> part_of(std::map<std::int64_t, Part>& parts,
-                                                                  const Turn& turn, std::int64_t number,
-                                                                  std::string_view what);
+  static Result<typename std::map<std::int64_t, Part>::iterator> part_of(std::map<std::int64_t, Part>& parts,
+                                                                         const Turn& turn, std::int64_t number,
+                                                                         std::string_view what) {
+    auto found = parts.find(number);
+    if (found != parts.end() && found->second.session == turn.session()) return found;
+    return Failure{Code::not_owner, "this session has no " + std::string(what) + " " + std::to_string(number)};
+  }
   Result<Task> read_task(Turn& turn, ValueView value) const;
   Result<std::vector<Done>> read_done(Turn& turn, ItemsView done) const;
   void hand_in(Turn& turn, const std::vector<Done>& done);

@@ -1,8 +1,8 @@
 #pragma once
 // What processes wait for, through tandem's client library.
 
+#include <numeric>
 #include <optional>
-#include <ranges>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -39,7 +39,11 @@ class TandemWaits {
       there_ = manager_.queue<std::string>(object_);
     if (cell.workload == "queue_pingpong") back_ = manager_.queue<std::string>(object_ + "-back");
     if (cell.workload == "condition_pingpong") condition_ = manager_.condition(object_);
-    if (cell.workload == "pool_map") pool_.emplace(manager_);
+    if (cell.workload == "pool_map" && cell.index >= 0) {  // whoever only looks afterwards needs no workers
+      pool_.emplace(manager_);
+      numbers_.resize(bench::tasks);
+      std::iota(numbers_.begin(), numbers_.end(), 0);
+    }
   }
 
   void lock_unlock(const std::string&) {
@@ -88,7 +92,7 @@ class TandemWaits {
 
   void pool_map(const std::string&) {
     auto trivial = [](int number) { return number; };
-    shared_.add(static_cast<std::int64_t>(pool_->map(trivial, std::views::iota(0, bench::tasks)).size()));
+    shared_.add(static_cast<std::int64_t>(pool_->map(trivial, numbers_).size()));
   }
 
   std::int64_t count() { return shared_.count; }
@@ -109,4 +113,5 @@ class TandemWaits {
   tandem::Queue<std::string> there_, back_;
   tandem::Condition condition_;
   std::optional<tandem::Pool> pool_;
+  std::vector<int> numbers_;
 };

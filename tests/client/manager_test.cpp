@@ -17,31 +17,20 @@
 #include "client/launch.hpp"
 #include "tandem/server.hpp"
 #include "tests/support/child.hpp"
+#include "tests/support/error_of.hpp"
 
 namespace tandem {
 namespace {
 
 using client::PrivateManager;
 using test::Child;
+using test::error_of;
 using test::Signal;
 using test::Watched;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 using namespace std::chrono_literals;
-
-/// The text of the E that `action` throws.
-template <class E, class F>
-std::string error_of(F action) {
-  try {
-    action();
-  } catch (const E& error) {
-    return error.what();
-  } catch (const std::exception& other) {
-    return std::string("another exception: ") + other.what();
-  }
-  return "no exception";
-}
 
 std::string contents_of(const std::string& path) {
   std::ifstream file(path, std::ios::binary);

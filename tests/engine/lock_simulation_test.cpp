@@ -6,13 +6,13 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <random>
 #include <set>
 
 #include "server/engine/circles.hpp"
 #include "tests/engine/consistency.hpp"
 #include "tests/engine/host.hpp"
+#include "tests/engine/seeds.hpp"
 
 namespace tandem::test {
 namespace {
@@ -191,13 +191,7 @@ class LockSimulation {
 };
 
 TEST(LockSimulation, NothingIsOwnedTwiceAndNothingStaysOwned) {
-  const char* only = std::getenv("TANDEM_SEED");
-  const std::uint64_t first = only == nullptr ? 1 : std::strtoull(only, nullptr, 10);
-  const std::uint64_t last = only == nullptr ? seeds : first;
-  for (std::uint64_t seed = first; seed <= last && !HasFailure(); ++seed) {
-    SCOPED_TRACE("TANDEM_SEED=" + std::to_string(seed));
-    LockSimulation(seed).run();
-  }
+  for_each_seed(seeds, [](std::uint64_t seed) { LockSimulation(seed).run(); });
 }
 
 }  // namespace

@@ -6,13 +6,13 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <map>
 #include <random>
 #include <set>
 
 #include "tests/engine/consistency.hpp"
 #include "tests/engine/host.hpp"
+#include "tests/engine/seeds.hpp"
 
 namespace tandem::test {
 namespace {
@@ -304,13 +304,7 @@ class PoolSimulation {
 };
 
 TEST(PoolSimulation, NoTaskIsLostOrDoneTwice) {
-  const char* only = std::getenv("TANDEM_SEED");
-  const std::uint64_t first = only != nullptr ? std::strtoull(only, nullptr, 10) : 1;
-  for (std::uint64_t seed = first; seed < (only != nullptr ? first + 1 : seeds); ++seed) {
-    SCOPED_TRACE("TANDEM_SEED=" + std::to_string(seed));
-    PoolSimulation(seed).run();
-    if (HasFailure()) break;
-  }
+  for_each_seed(seeds, [](std::uint64_t seed) { PoolSimulation(seed).run(); });
 }
 
 }  // namespace

@@ -5,13 +5,13 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <map>
 #include <random>
 #include <set>
 
 #include "tests/engine/consistency.hpp"
 #include "tests/engine/host.hpp"
+#include "tests/engine/seeds.hpp"
 
 namespace tandem::test {
 namespace {
@@ -274,13 +274,7 @@ class QueueSimulation {
 };
 
 TEST(QueueSimulation, NoItemIsLostOrHandledTwice) {
-  const char* only = std::getenv("TANDEM_SEED");
-  const std::uint64_t first = only != nullptr ? std::strtoull(only, nullptr, 10) : 1;
-  for (std::uint64_t seed = first; seed < (only != nullptr ? first + 1 : seeds); ++seed) {
-    SCOPED_TRACE("TANDEM_SEED=" + std::to_string(seed));
-    QueueSimulation(seed).run();
-    if (HasFailure()) break;
-  }
+  for_each_seed(seeds, [](std::uint64_t seed) { QueueSimulation(seed).run(); });
 }
 
 }  // namespace

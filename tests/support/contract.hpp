@@ -19,6 +19,7 @@
 #include "tandem/hosted/type.hpp"
 #include "tandem/limits.hpp"
 #include "tandem/manager.hpp"
+#include "tests/support/error_of.hpp"
 
 namespace tandem::test {
 
@@ -75,21 +76,6 @@ std::string printed(const T& value) {
   std::ostringstream out;
   out << value;
   return out.str();
-}
-
-/// The text of the E that `body` throws; fails the test, and gives "", when it throws none.
-template <class E, class F>
-std::string error_of(F&& body) {
-  try {
-    body();
-  } catch (const E& error) {
-    return error.what();
-  } catch (const std::exception& other) {
-    ADD_FAILURE() << "another exception: " << other.what();
-    return "";
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return "";
 }
 
 /// For a test's property that says which operations it called (see main.cpp).

@@ -5,19 +5,13 @@
 
 namespace tandem::ops {
 
-struct Condition {
+/// The operations of every lock are its lock's.
+struct Condition : LockOperations {
   static constexpr std::string_view type = "condition";
   static constexpr std::uint8_t number = 14;
 
   // On a lock or an rlock; None: on an rlock of its own.
   using Create = Op<0, "create(lock=None)", Effect::writes, void(Optional<Any>)>;
-
-  // These are the lock's.
-  using Acquire = Op<1, "acquire(limit_us=None)", Effect::waits, GrantFacts(Optional<Int>)>;
-  using Release = Op<2, "release()", Effect::frees, void()>;
-  using Locked = Op<3, "locked()", Effect::reads, Bool()>;
-  using Grant = Op<4, "grant()", Effect::reads, GrantFacts()>;
-  using Owners = Op<5, "owners()", Effect::reads, Items()>;
 
   // Releases the lock and waits, in one step; answered when the caller has the lock again, as often as before: whether
   // it was notified within the time limit, and the facts of the new grant.

@@ -1,6 +1,7 @@
 #pragma once
-// Operations of the hosted lock. Semantics are those of Python's threading.Lock, but for its owner: the thread of a
-// session that acquired it is the only one that may release it.
+// Operations of the hosted lock, which the re-entrant lock, the readers-writer lock and the condition have too. Semantics
+// are those of Python's threading.Lock, but for its owner: the thread of a session that acquired it is the only one that
+// may release it.
 
 #include "tandem/ops/op.hpp"
 
@@ -9,11 +10,7 @@ namespace tandem::ops {
 /// What is told of a grant: its fencing token, 0 if nothing was granted; whether the lock's previous owner died with it.
 using GrantFacts = Tuple<Int, Bool>;
 
-struct Lock {
-  static constexpr std::string_view type = "lock";
-  static constexpr std::uint8_t number = 8;
-
-  using Create = Op<0, "create()", Effect::writes, void()>;
+struct LockOperations {
   // Within the time limit (none: for ever; 0: now).
   using Acquire = Op<1, "acquire(limit_us=None)", Effect::waits, GrantFacts(Optional<Int>)>;
   using Release = Op<2, "release()", Effect::frees, void()>;
@@ -23,6 +20,13 @@ struct Lock {
 
   // Who holds it: [session, process, thread, shared, depth, token, microseconds since] each.
   using Owners = Op<5, "owners()", Effect::reads, Items()>;
+};
+
+struct Lock : LockOperations {
+  static constexpr std::string_view type = "lock";
+  static constexpr std::uint8_t number = 8;
+
+  using Create = Op<0, "create()", Effect::writes, void()>;
 
   using All = OpList<Create, Acquire, Release, Locked, Grant, Owners>;
 };
