@@ -37,6 +37,7 @@ class Sessions {
 
   std::size_t size() const { return by_id_.size(); }
   const std::map<std::uint64_t, Session>& all() const { return by_id_; }
+  std::map<std::uint64_t, Session>& all() { return by_id_; }
 
   /// Null: none is open under this id.
   Session* find(std::uint64_t id) {
