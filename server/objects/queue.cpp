@@ -60,6 +60,7 @@ Result<Written> QueueObject::on(Ops::Put, Turn& turn, ValueView item, Limit limi
   if (Result<void> good = check_item(turn, item); !good) return std::move(good.failure());
   if (Waiter* getter = getters_.front(); getter != nullptr && getter->kind == get_one && count() == 0) {
     ++unfinished_;
+    turn.changed(*this);
     turn.answer(*getter, [&](Turn& its) {
       its.out().array(1);
       its.write(item);
@@ -70,6 +71,7 @@ Result<Written> QueueObject::on(Ops::Put, Turn& turn, ValueView item, Limit limi
   if (Result<void> room = turn.room_for(item.bytes.size() + place_bytes()); !room) return std::move(room.failure());
   if (has_room()) {
     if (Result<void> added = add(turn.keep(item)); !added) return std::move(added.failure());
+    turn.changed(*this);
     if (!getters_.empty()) turn.serve_later(*this);
     turn.out().boolean(true);
   } else if (turn.may_wait(limit_us)) {
@@ -102,6 +104,7 @@ Result<Written> QueueObject::on(Ops::PutMany, Turn& turn, ItemsView items, Limit
     return std::move(added.failure());
   }
   const std::uint64_t entered = next_sequence_ - before;
+  if (entered != 0) turn.changed(*this);
   if (entered != 0 && !getters_.empty()) turn.serve_later(*this);
   if (items.count() == 0 || !turn.may_wait(limit_us)) {
     turn.out().unsigned_integer(entered);
@@ -137,6 +140,7 @@ Result<Written> QueueObject::get(Turn& turn, Kind kind, std::int64_t max, Limit 
   if (!getters_.empty()) (void)serve_getters(turn);  // they came before
   if (count() != 0) {
     give(turn, kind, turn.who(), static_cast<std::uint64_t>(max));
+    turn.changed(*this);
     if (!putters_.empty()) turn.serve_later(*this);
   } else if (closed_ && !more_may_come(turn.who())) {
     return is_closed();
@@ -242,6 +246,7 @@ Result<void> QueueObject::on(Ops::Done, Turn& turn, ItemsView leases) {
   if (!ending) return std::move(ending.failure());
   for (Leases::iterator at : *ending) (void)end_lease(turn, at);
   finish(ending->size());
+  if (ending->empty()) turn.unchanged();
   if (!joiners_.empty() || closed_) turn.serve_later(*this);
   return {};
 }
@@ -250,6 +255,7 @@ Result<void> QueueObject::on(Ops::GiveBack, Turn& turn, ItemsView leases) {
   auto ending = leases_of(turn.session(), leases);
   if (!ending) return std::move(ending.failure());
   for (auto at = ending->rbegin(); at != ending->rend(); ++at) put_back(end_lease(turn, *at));
+  if (ending->empty()) turn.unchanged();
   turn.serve_later(*this);
   return {};
 }
@@ -260,6 +266,7 @@ void QueueObject::session_ended(Turn& turn, SessionId session) {
     if (lease->second.who.session == session) put_back(end_lease(turn, lease));
     else at = lease;
   }
+  turn.changed(*this);  // it is told of those alone that had a part of it
 }
 
 void QueueObject::going(Turn& turn) {
@@ -285,6 +292,7 @@ Result<void> QueueObject::on(Ops::TaskDone, Turn& turn, std::optional<std::int64
                                           std::to_string(most) + " put and not done" +
                                           (leases_.empty() ? "" : ", without those that are leased")};
   finish(static_cast<std::uint64_t>(done));
+  if (done == 0) turn.unchanged();
   if (!joiners_.empty()) turn.serve_later(*this);
   return {};
 }
@@ -296,6 +304,7 @@ Result<Written> QueueObject::on(Ops::Join, Turn& turn, Limit limit_us) {
 }
 
 Result<void> QueueObject::on(Ops::Close, Turn& turn, std::optional<bool> immediate) {
+  if (closed_ && (dropping_ || !immediate.value_or(false))) turn.unchanged();
   closed_ = true;
   if (immediate.value_or(false)) {
     dropping_ = true;
@@ -314,6 +323,7 @@ void QueueObject::serve(Turn& turn) {
     if (closed_) end_putters(turn);
     moved = serve_getters(turn);
     moved = serve_putters(turn) || moved;
+    if (moved) turn.changed(*this);
   }
   while (unfinished_ == 0 && !joiners_.empty())
     turn.answer(*joiners_.front(), [](Turn& its) { its.out().boolean(true); });

@@ -36,6 +36,66 @@ TEST_P(WatchContract, EveryContainerTellsOfItsChanges) {
   EXPECT_EQ(moved(array, [&] { array[0] = 1; }), 1u);
 }
 
+TEST_P(WatchContract, QueuesTellOfTheirItems) {
+  const auto tells = [&](const auto& queue) {
+    EXPECT_EQ(moved(queue, [&] { queue.put(1); }), 1u);
+    EXPECT_EQ(moved(queue, [&] { queue.put_many({2, 3, 4}); }), 1u) << "in one step";
+    EXPECT_EQ(moved(queue, [&] { (void)queue.get(); }), 1u);
+    std::vector<Lease<int>> leases;
+    EXPECT_EQ(moved(queue, [&] { leases = queue.get_many_leased(2); }), 1u);
+    EXPECT_EQ(moved(queue, [&] { leases.front().give_back(); }), 1u);
+    EXPECT_EQ(moved(queue, [&] { leases.back().done(); }), 1u);
+    EXPECT_EQ(moved(queue, [&] { queue.close(); }), 1u);
+    EXPECT_EQ(moved(queue, [&] {
+                queue.close();
+                queue.task_done(0);
+                queue.size(), queue.is_closed();
+              }),
+              0u);
+    EXPECT_EQ(moved(queue, [&] { queue.close(immediate); }), 1u) << "what was inside is dropped";
+    EXPECT_THROW(queue.put(5), Closed);
+    EXPECT_THROW((void)queue.get(), Closed);
+    EXPECT_EQ(moved(queue, [&] { queue.close(immediate); }), 0u);
+  };
+  tells(manager().queue<int>());
+  tells(manager().lifo_queue<int>());
+  tells(manager().priority_queue<int>());
+  auto full = manager().queue<int>(1);
+  EXPECT_EQ(moved(full, [&] { EXPECT_FALSE(full.try_get()); }), 0u);
+  full.put(1);
+  EXPECT_EQ(moved(full, [&] { EXPECT_FALSE(full.try_put(2)); }), 0u);
+}
+
+TEST_P(WatchContract, AnItemThatIsHandedOverIsSeen) {
+  auto queue = manager().queue<int>();
+  const std::uint64_t seen = queue.version();
+  std::jthread getter([&] { EXPECT_EQ(queue.get(), 7); });
+  wait_for_waiters(1);
+  std::jthread watcher([&] { EXPECT_GT(queue.wait_for_change(seen), seen); });
+  wait_for_waiters(2);
+  queue.put(7);
+  getter.join();
+  watcher.join();
+  EXPECT_EQ(queue.size(), 0u);
+}
+
+TEST_P(WatchContract, AnItemThatComesBackFromTheDeadIsSeen) {
+  auto queue = manager().queue<int>("work");
+  queue.put(1);
+  auto other = std::make_unique<Manager>(connect());
+  std::optional<Queue<int>> theirs = other->queue<int>("work");
+  std::optional<Lease<int>> lease = theirs->get_leased();
+  const std::uint64_t seen = queue.version();
+  std::jthread watcher([&] { EXPECT_GT(queue.wait_for_change(seen), seen); });
+  wait_for_waiters(1);
+  lease->forget();
+  lease.reset();
+  theirs.reset();
+  other.reset();
+  watcher.join();
+  EXPECT_EQ(queue.get(), 1);
+}
+
 TEST_P(WatchContract, ReadsAndFailuresAreNoChanges) {
   auto dict = manager().dict<std::string, int>({{"a", 1}});
   auto list = manager().list<std::string>({"x", "y"});

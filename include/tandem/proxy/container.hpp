@@ -1,5 +1,5 @@
 #pragma once
-// What all containers have in common: Dict, List, Set, Namespace, Value and Array can be watched.
+// What all containers have in common: Dict, List, Set, Namespace, Value, Array and the queues can be watched.
 //
 //   std::uint64_t seen = scores.version();
 //   while (true) {
@@ -16,7 +16,8 @@ namespace tandem {
 /// A container's version is a number that grows with every change of its contents, and with nothing else: not with
 /// operations that fail, that read, or that find nothing to change (erasing an absent key, say); storing an equal value
 /// again is a change. It tells that something changed, not what or how often. Two objects' versions have nothing to do
-/// with each other. What is changed inside an object that a container refers to is a change of that object alone.
+/// with each other. What is changed inside an object that a container refers to is a change of that object alone. A queue
+/// changes when items enter, leave or come back, when they are done with, and when it is closed.
 ///
 /// So no change is missed: take the version, then read, then wait for a change since that version.
 class Container : public Proxy {

@@ -18,6 +18,7 @@
 //   q.shutdown(immediate=True)        q.close(tandem::immediate)        what is inside is dropped
 //   for x in iter(q.get, marker)      for (auto& x : q)                 takes items until q is closed and empty
 //   -                                 q.get_leased() → Lease<T>         comes back unless done() is said: lease.hpp
+//   -                                 q.version(), q.wait_for_change(since)            container.hpp
 //
 // Unlike multiprocessing.Queue there is no feeder thread: an item is in the queue, for all to get, when put() returns.
 //
@@ -31,6 +32,7 @@
 #include <vector>
 
 #include "tandem/ops/queue.hpp"
+#include "tandem/proxy/container.hpp"
 #include "tandem/proxy/lease.hpp"
 #include "tandem/proxy/wait.hpp"
 
@@ -42,7 +44,7 @@ inline constexpr Closing immediate = Closing::immediate;
 
 /// What the three have in common. `Ops`: ops::Queue, ops::LifoQueue or ops::PriorityQueue.
 template <class T, class Ops>
-class BasicQueue : public Proxy {
+class BasicQueue : public Container {
   using Do = ops::QueueOperations;
   using Stop = std::stop_token;
 
@@ -55,7 +57,7 @@ class BasicQueue : public Proxy {
   class iterator;
 
   BasicQueue() = default;
-  using Proxy::Proxy;
+  using Container::Container;
 
   // Putting. All of these throw Closed once the queue is closed, also when they are waiting; TypeError, and nothing is
   // put, where a PriorityQueue cannot compare the item with those inside; ResourceExhausted.
