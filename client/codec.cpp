@@ -9,12 +9,30 @@
 #include "client/handover.hpp"
 #include "tandem/codec/argument.hpp"
 #include "tandem/proxy/element.hpp"
+#include "tandem/wire/frame.hpp"
 
 namespace tandem::client {
 namespace {
 
 /// How much of a value an error text shows.
 constexpr std::size_t shown_bytes_max = 60;
+
+/// A reference with a fencing token behind it, 8 bytes, little-endian. Only among what a process that is spawned is given:
+/// managers refuse it.
+constexpr auto fenced_reference = static_cast<wire::Extension>(16);
+
+bool read_reference(wire::Reader& from, wire::Reference& reference, std::uint64_t& token) {
+  token = 0;
+  if (from.reference(reference)) return true;
+  wire::Bytes body;
+  wire::Reader ahead = from;
+  if (!ahead.extension(fenced_reference, body)) return false;
+  wire::Reader parts(body);
+  if (!parts.reference(reference) || parts.rest().size() != wire::token_bytes) return false;
+  token = wire::load_little<std::uint64_t>(parts.rest().data());
+  from = ahead;
+  return true;
+}
 
 constexpr std::uint64_t int64_min_magnitude = std::uint64_t{1} << 63;
 
@@ -76,6 +94,7 @@ void release_references(const ConnectionPtr& connection, wire::Bytes values) noe
     std::int8_t type = 0;
     wire::Bytes body;
     wire::Reference reference;
+    std::uint64_t token = 0;
     switch (reader.peek()) {
       case wire::Kind::array:
         if (!reader.array(count)) return;
@@ -84,7 +103,7 @@ void release_references(const ConnectionPtr& connection, wire::Bytes values) noe
         if (!reader.map(count)) return;
         break;
       case wire::Kind::extension:
-        if (reader.reference(reference)) {
+        if (read_reference(reader, reference, token)) {
           const RemoteObject taken_over(connection, reference, true);
           break;
         }
@@ -114,13 +133,28 @@ void encode_reference(Encoder& to, const RemoteObject* object) {
     throw ValueError("a proxy can only be stored in its own manager, and this one's " +
                      std::string(hosted_type_name(object->reference().type)) + " lives in another");
   if (to.kept != nullptr) to.kept->push_back(object->holder());
-  to.writer.reference(object->reference());
+  // What a manager keeps is the object. A process that is spawned goes on with the token, as a forked one does.
+  if (to.handover == nullptr || object->token() == 0) return to.writer.reference(object->reference());
+  wire::Buffer body;
+  wire::Writer(body).reference(object->reference());
+  wire::store_little(body.extend(wire::token_bytes), object->token());
+  to.writer.extension(fenced_reference, body.view());
+}
+
+std::shared_ptr<RemoteObject> decode_reference(Decoder& from) {
+  if (!from.connection) throw TypeError("a proxy is for clients of a manager; handlers take HeldValue");
+  wire::Reference reference;
+  std::uint64_t token = 0;
+  if (!read_reference(from.reader, reference, token)) throw_mismatch(from.reader, "a reference");
+  auto object = std::make_shared<RemoteObject>(from.connection, reference, true);
+  return token == 0 ? object : std::make_shared<RemoteObject>(object, token);
 }
 
 std::uint8_t reference_type(const wire::Reader& reader) {
   wire::Reader ahead = reader;
   wire::Reference reference;
-  return ahead.reference(reference) ? reference.type : 0;
+  std::uint64_t token = 0;
+  return read_reference(ahead, reference, token) ? reference.type : 0;
 }
 
 TakenValue::TakenValue(Decoder& from) : connection_(from.connection) {

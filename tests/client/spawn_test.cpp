@@ -172,6 +172,32 @@ TEST(SpawnSharing, WhatIsDroppedHereLivesOnThere) {
   wait_until_empty(manager);
 }
 
+TEST(SpawnSharing, AFencedProxyStaysFenced) {
+  Manager manager;
+  auto count = manager.value<int>(0);
+  auto began = manager.event();
+  auto over = manager.event();
+  auto held = manager.lock().guard();
+  Process child = Process::spawn(
+      [](std::optional<Value<int>> its, Event has_begun, Event lock_is_free) {  // NOLINT(performance-unnecessary-value-param)
+        *its += 1;
+        has_begun.set();
+        lock_is_free.wait();
+        try {
+          *its += 1;
+        } catch (const StaleToken&) {
+          std::_Exit(7);
+        }
+      },
+      std::optional(fenced(count, held)), began, over);
+  began.wait();
+  EXPECT_EQ(count.load(), 1) << "while its parent holds the lock";
+  held.unlock();
+  over.set();
+  EXPECT_EQ(exit_code_of(std::move(child)), 7);
+  EXPECT_EQ(count.load(), 1);
+}
+
 TEST(SpawnSharing, NothingElseIsHeldThere) {
   Manager manager;
   auto given = manager.list<int>();

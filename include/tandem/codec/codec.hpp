@@ -52,6 +52,8 @@ void release_references(const ConnectionPtr& connection, wire::Bytes values) noe
 /// Whether `object` lives in the manager that `connection` leads to, be it by another session.
 bool belongs_to(const RemoteObject& object, const Connection* connection);
 void encode_reference(Encoder& to, const RemoteObject* object);
+/// Takes over the reference before the reader. TypeError: there is none.
+std::shared_ptr<RemoteObject> decode_reference(Decoder& from);
 
 /// What an element reference (d[k], l[i]) derives from, so that it is never taken for a value itself.
 struct ElementTag {};

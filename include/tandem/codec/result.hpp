@@ -47,12 +47,7 @@ struct ResultOf<ops::Bytes, std::vector<T>> {
 };
 template <>
 struct ResultOf<ops::Reference, std::shared_ptr<RemoteObject>> {
-  static std::shared_ptr<RemoteObject> decode(Decoder& from) {
-    wire::Reference reference;
-    if (!from.connection) throw TypeError("a proxy is for clients of a manager; handlers take HeldValue");
-    if (!from.reader.reference(reference)) throw_mismatch(from.reader, "a reference");
-    return std::make_shared<RemoteObject>(from.connection, reference, true);
-  }
+  static std::shared_ptr<RemoteObject> decode(Decoder& from) { return decode_reference(from); }
 };
 template <class K, class V>
 struct ResultOf<ops::Entries, std::vector<std::pair<K, V>>> {
