@@ -1,9 +1,12 @@
 #pragma once
-// A hash table from non-zero ids to small things: open addressing, linear probing, no allocation per entry.
+// A hash table from ids to small things: open addressing, linear probing, no allocation per entry. 0 is nobody's id: it
+// is never found, and nothing may be stored under it.
 
 #include <cstdint>
 #include <utility>
 #include <vector>
+
+#include "server/engine/result.hpp"
 
 namespace tandem::server {
 
@@ -18,6 +21,7 @@ class IdTable {
 
   /// The value of `id`, made by default where there is none.
   T& operator[](std::uint64_t id) {
+    TANDEM_ASSERT(id != 0);
     if (T* found = find(id)) return *found;
     if ((count_ + 1) * 4 > slots_.size() * 3) resize(slots_.empty() ? 8 : slots_.size() * 2);
     ++count_;
@@ -59,7 +63,7 @@ class IdTable {
   static constexpr std::size_t slots_kept_max = 64;  // a table that small keeps its memory
 
   std::size_t position(std::uint64_t id) const {
-    if (slots_.empty()) return nowhere;
+    if (slots_.empty() || id == 0) return nowhere;
     for (std::size_t i = home(id);; i = (i + 1) & mask()) {
       if (slots_[i].id == id) return i;
       if (slots_[i].id == 0) return nowhere;

@@ -75,6 +75,16 @@ TEST(IdTable, IdsThatMeetInOnePlaceStayApart) {
   }
 }
 
+TEST(IdTable, ZeroIsNobodys) {
+  Table table;
+  EXPECT_EQ(table.find(0), nullptr);
+  table[1] = 10;  // so that there are free places, which zero marks
+  EXPECT_EQ(table.find(0), nullptr);
+  EXPECT_FALSE(table.erase(0));
+  EXPECT_EQ(table.size(), 1u);
+  EXPECT_DEATH(table[0] = 1, "id != 0");
+}
+
 TEST(IdTable, ACopyIsItsOwn) {
   Table table;
   table[1] = 10;
