@@ -6,10 +6,12 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <future>
 #include <thread>
 
 #include "tandem/tandem.hpp"
 #include "tests/support/program.hpp"
+#include "tests/support/raw_client.hpp"
 
 namespace tandem {
 namespace {
@@ -291,6 +293,115 @@ TEST_F(CommandLineTest, WaitsShowsWhoWaitsAndWhoOwns) {
   EXPECT_EQ(document["waiters"][0]["pid"], ::getpid());
   ASSERT_EQ(document["holdings"].size(), 1u);
   EXPECT_EQ(document["holdings"][0]["token"], 1);
+}
+
+// ---- circles of waits -------------------------------------------------------------------------------------
+
+/// Two clients of a tandemd, each of which holds a lock and waits, without limit, for the other's.
+class CirclesTest : public CommandLineTest {
+ protected:
+  struct Party {
+    Party(const std::string& address, const std::string& has, const std::string& wants)
+        : manager(address), held(manager.lock(has)), wanted(manager.lock(wants)) {}
+    Manager manager;
+    Lock held;
+    Lock wanted;
+    std::string outcome;  // of the wait
+    std::promise<void> go{};
+    std::jthread thread{};
+
+    void take() {
+      std::promise<void> taken;
+      thread = std::jthread([&](const std::stop_token& stop) {
+        held.lock();
+        taken.set_value();
+        go.get_future().wait();
+        try {
+          if (wanted.lock(stop)) wanted.unlock(), outcome = "served";
+          else outcome = "stopped";
+        } catch (const DeadlockError& error) {
+          outcome = error.what();
+        }
+        held.unlock();
+      });
+      taken.get_future().wait();
+    }
+    void wait() { go.set_value(); }
+  };
+
+  /// With these flags besides; gives the address of its debug endpoint.
+  std::string start_tandemd(std::vector<std::string> flags) {
+    std::vector<std::string> arguments = {test::beside_the_test("tandemd"), "--listen", address_, "--debug", "127.0.0.1:0",
+                                          "--log-level", "info"};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    tandemd_.emplace(arguments);
+    const std::string line = tandemd_->read_line();
+    manager_.emplace(address_);
+    return "tcp://" + line.substr(line.find("http://") + 7);
+  }
+  /// Both have their locks, and the first waits for the second's.
+  void half_a_circle() {
+    for (Party* party : {&first_.emplace(address_, "a", "b"), &second_.emplace(address_, "b", "a")}) party->take();
+    first_->wait();
+    wait_for_waiters(1);
+  }
+  void wait_for_waiters(std::size_t count) {
+    while (manager_->waits().size() != count) std::this_thread::yield();
+  }
+  json waits_page(const std::string& endpoint) {
+    test::RawClient http(endpoint);
+    http.say("GET /waits HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    const std::string answer = http.hear_to_the_end();
+    return json::parse(answer.substr(answer.find("\r\n\r\n")));
+  }
+  /// What it logged, once it has ended.
+  std::string log() {
+    tandemd_->signal(SIGTERM);
+    EXPECT_EQ(tandemd_->wait(), 0);
+    return tandemd_->errors;
+  }
+
+  std::optional<Party> first_;
+  std::optional<Party> second_;
+};
+
+TEST_F(CirclesTest, AreReportedAndGoOnWhereTheManagerIsToldSo) {
+  const std::string endpoint = start_tandemd({"--on-deadlock", "report"});
+  half_a_circle();
+  EXPECT_EQ(waits_page(endpoint).at("circles"), json::array());
+  second_->wait();
+  wait_for_waiters(2);
+  const auto names_both = testing::AllOf(HasSubstr("waits for lock \"a\", held by session"),
+                                         HasSubstr("waits for lock \"b\", held by session"),
+                                         HasSubstr("process " + std::to_string(::getpid())));
+  const json page = waits_page(endpoint);
+  EXPECT_EQ(page.at("waiters").size(), 2u);
+  ASSERT_EQ(page.at("circles").size(), 1u);
+  EXPECT_THAT(page["circles"][0].get<std::string>(), names_both);
+  EXPECT_THAT(output({"waits"}), testing::AllOf(HasSubstr("circle: "), names_both));
+  EXPECT_EQ(json_output({"waits"}).at("circles"), page["circles"]);
+  EXPECT_EQ(manager_->circles().size(), 1u);
+  EXPECT_EQ(manager_->waits().size(), 2u) << "both go on waiting";
+
+  second_->thread.request_stop();
+  first_->thread.join();
+  second_->thread.join();
+  EXPECT_EQ(second_->outcome, "stopped");
+  EXPECT_EQ(first_->outcome, "served") << "as soon as the other gives way";
+  EXPECT_EQ(waits_page(endpoint).at("circles"), json::array());
+  EXPECT_THAT(log(), testing::AllOf(HasSubstr("a circle of waits, not refused: "), names_both));
+}
+
+TEST_F(CirclesTest, AreRefusedOtherwise) {
+  const std::string endpoint = start_tandemd({});
+  half_a_circle();
+  second_->wait();
+  second_->thread.join();
+  first_->thread.join();
+  EXPECT_THAT(second_->outcome, HasSubstr("this wait would never end: session "));
+  EXPECT_EQ(first_->outcome, "served");
+  EXPECT_EQ(waits_page(endpoint).at("waiters"), json::array());
+  EXPECT_THAT(log(), HasSubstr("a circle of waits, refused: "));
 }
 
 }  // namespace

@@ -211,6 +211,88 @@ TEST(ForkedProxies, AChildThatIsKilledLeavesNothingBehind) {
   wait_until_empty(manager);
 }
 
+TEST(ForkedProxies, AChildOwnsNothingThatItsParentHolds) {
+  Manager manager;
+  const Lock lock = manager.lock();
+  const RLock rlock = manager.rlock();
+  const SharedLock writes = manager.shared_lock();
+  const SharedLock reads = manager.shared_lock();
+  const auto keys = manager.locks<std::string>();
+  const Condition condition = manager.condition();
+  const Semaphore semaphore = manager.semaphore(1);
+  auto queue = manager.queue<int>();
+  queue.put(7);
+  lock.lock();
+  rlock.lock();
+  rlock.lock();
+  writes.lock();
+  reads.lock_shared();
+  keys.lock("a");
+  condition.lock();
+  semaphore.acquire();
+  auto lease = queue.get_leased();
+  const auto try_to_give_back = [&] {
+    EXPECT_THROW(lock.unlock(), NotOwner);
+    EXPECT_THROW(rlock.unlock(), NotOwner);
+    EXPECT_THROW(writes.unlock(), NotOwner);
+    EXPECT_THROW(reads.unlock_shared(), NotOwner);
+    EXPECT_THROW(keys.unlock("a"), NotOwner);
+    EXPECT_THROW(condition.notify_all(), NotOwner);
+    EXPECT_THROW(condition.unlock(), NotOwner);
+    EXPECT_THROW(semaphore.release(), NotOwner);
+    EXPECT_THROW(lease.done(), NotOwner);
+  };
+  const auto try_to_take = [&] {
+    EXPECT_FALSE(lock.try_lock());
+    EXPECT_FALSE(rlock.try_lock());
+    EXPECT_FALSE(writes.try_lock_shared());
+    EXPECT_FALSE(reads.try_lock());
+    EXPECT_TRUE(reads.try_lock_shared()) << "as any other reader";
+    EXPECT_FALSE(keys.try_lock("a"));
+    EXPECT_FALSE(condition.try_lock());
+    EXPECT_FALSE(semaphore.try_acquire());
+    EXPECT_FALSE(queue.try_get());
+  };
+  Signal waits_to_be_killed;
+  Child ends([&] {
+    try_to_give_back();
+    try_to_take();
+  });
+  Child dies([&] {
+    try_to_give_back();
+    try_to_take();
+    waits_to_be_killed.send();
+    lock.lock();
+  });
+  EXPECT_EQ(ends.join(), 0);
+  waits_to_be_killed.wait();
+  dies.kill();
+  while (manager.information().at("sessions") != 1) std::this_thread::yield();
+
+  std::jthread([&] {  // another thread, which owns nothing either
+    EXPECT_FALSE(lock.try_lock());
+    EXPECT_FALSE(rlock.try_lock());
+    EXPECT_FALSE(writes.try_lock_shared());
+    EXPECT_FALSE(reads.try_lock());
+    EXPECT_FALSE(keys.try_lock("a"));
+    EXPECT_FALSE(condition.try_lock());
+    EXPECT_FALSE(semaphore.try_acquire());
+    EXPECT_FALSE(queue.try_get());
+  }).join();
+  EXPECT_FALSE(lock.grant().previous_owner_died);
+  lock.unlock();
+  rlock.unlock();
+  rlock.unlock();
+  writes.unlock();
+  reads.unlock_shared();
+  keys.unlock("a");
+  condition.unlock();
+  semaphore.release();
+  lease.done();
+  EXPECT_EQ(queue.unfinished(), 0u);
+  EXPECT_FALSE(lock.locked() || rlock.locked() || reads.locked() || condition.locked() || keys.locked("a"));
+}
+
 TEST(ForkedProxies, GrandchildrenInheritToo) {
   Manager manager;
   auto list = manager.list<int>();

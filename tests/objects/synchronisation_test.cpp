@@ -111,5 +111,67 @@ TEST_F(SynchronisationTest, ASessionThatEndsAtALatchIsMissedByNobody) {
   EXPECT_THAT(answers(), ElementsAre("ok true"));
 }
 
+// ---- keyed locks ------------------------------------------------------------------------------------------
+
+constexpr int keys_at_once = 10'000;
+constexpr int all_keys = 1'000'000;
+
+class MillionKeysTest : public SynchronisationTest {
+ protected:
+  MillionKeysTest() : locks(host.make_named<ops::Locks>("locks")), bytes_before(bytes()) {}
+
+  /// Calls Op for all keys, so many in each request.
+  template <class Op>
+  void for_all_keys() {
+    for (int first = 0; first < all_keys; first += keys_at_once) {
+      const Packed keys = packed_by([&](wire::Writer& to) {
+        to.array(keys_at_once);
+        for (int key = first; key < first + keys_at_once; ++key) to.integer(key);
+      });
+      ASSERT_EQ((host.call<Op>(locks, keys).code), Code::ok);
+    }
+  }
+  std::uint64_t bytes() { return host.engine().registry().find(locks)->memory_bytes(); }
+  Reply size() { return host.call<ops::Locks::Size>(locks); }
+  void expect_nothing_kept() {
+    EXPECT_EQ(size(), gives(0));
+    EXPECT_LT(bytes(), bytes_before + 4'096);
+    EXPECT_EQ(host.engine().world().tokens.living(), 0u);
+  }
+
+  const ObjectId locks;
+  const std::uint64_t bytes_before;
+};
+
+TEST_F(MillionKeysTest, AreKeptOnlyWhileTheyAreHeld) {
+  for_all_keys<ops::Locks::AcquireAll>();
+  EXPECT_EQ(size(), gives(all_keys));
+  EXPECT_LT((bytes() - bytes_before) / all_keys, 300u);
+  EXPECT_EQ(host.call<ops::Locks::Locked>(locks, all_keys - 1), gives(true));
+  EXPECT_EQ(host.call<ops::Locks::Locked>(locks, all_keys), gives(false));
+  host.as(2).call<ops::Locks::Acquire>(locks, all_keys / 2);
+  EXPECT_EQ(host.engine().waits().size(), 1u);
+  host.as(1);
+  for_all_keys<ops::Locks::ReleaseAll>();
+  EXPECT_EQ(answers().size(), 1u);
+  EXPECT_EQ(size(), gives(1));
+  EXPECT_EQ(host.as(2).call<ops::Locks::Release>(locks, all_keys / 2), gives_nothing());
+  expect_nothing_kept();
+}
+
+TEST_F(MillionKeysTest, OfASessionThatEndsAreFreeAtOnce) {
+  host.as(2);
+  for_all_keys<ops::Locks::AcquireAll>();
+  host.as(3).call<ops::Locks::Acquire>(locks, 17);
+  host.close(2);
+  EXPECT_THAT(answers(), ElementsAre(HasSubstr("true]"))) << "the previous owner died";
+  EXPECT_EQ(host.as(3).call<ops::Locks::Release>(locks, 17), gives_nothing());
+  EXPECT_EQ(host.call<ops::Locks::Locked>(locks, 18), gives(false));
+  EXPECT_EQ(size(), gives(all_keys - 1)) << "their next owners are to be told";
+  for_all_keys<ops::Locks::AcquireAll>();
+  for_all_keys<ops::Locks::ReleaseAll>();
+  expect_nothing_kept();
+}
+
 }  // namespace
 }  // namespace tandem::test
