@@ -15,6 +15,9 @@ from multiprocessing.managers import AcquirerProxy, ConditionProxy, DictProxy, L
 
 KEY_COUNT = 1000
 VALUE = "v" * 64
+LARGE_BYTES = 1 << 20
+LARGE_COUNT = 10  # keys of large values: the keys' last digits
+LARGE_VALUE = b"v" * LARGE_BYTES
 PERMITS = 2
 TASKS = 10_000
 AUTHKEY = b"bench"
@@ -124,6 +127,20 @@ class Sharing:
         created = self.manager.dict()
         del created
 
+    def large_put(self, key):
+        self.shared[key[-1]] = LARGE_VALUE
+
+    def large_get(self, key):
+        if len(self.shared[key[-1]]) != LARGE_BYTES:
+            raise RuntimeError("large_get returned another value")
+
+    def large_fill(self, key):
+        if key < "key:000010":
+            self.large_put(key)
+
+    def large_missing(self):
+        return LARGE_COUNT - len(self.shared)
+
     def size(self):
         return len(self.shared)
 
@@ -184,7 +201,8 @@ class Waits:
 
 class ManagerClient(Sharing, Waits):
     KINDS = {"dict_set": ["dict"], "dict_get": ["dict"], "list_push_back": ["list"], "counter_add": ["dict"],
-             "create_drop": ["dict"], "lock_unlock": ["lock"], "semaphore": ["semaphore"], "queue_handover": ["queue"],
+             "create_drop": ["dict"], "large_put": ["dict"], "large_get": ["dict"], "lock_unlock": ["lock"],
+             "semaphore": ["semaphore"], "queue_handover": ["queue"],
              "queue_pingpong": ["queue", "queue"], "condition_pingpong": ["condition"], "pool_map": ["pool"]}
 
     @staticmethod
@@ -248,5 +266,7 @@ ManagerClient.WORKLOADS = {
     "counter_add": Workload(ManagerClient.counter_add, ManagerClient.counter_zero, ManagerClient.counter_sum,
                             "operations"),
     "create_drop": Workload(ManagerClient.create_drop, None, ManagerClient.objects_left, "nothing"),
+    "large_put": Workload(ManagerClient.large_put, ManagerClient.large_fill, ManagerClient.large_missing, "nothing"),
+    "large_get": Workload(ManagerClient.large_get, ManagerClient.large_fill, ManagerClient.large_missing, "nothing"),
 } | waits_workloads(ManagerClient)
 NativeClient.WORKLOADS = waits_workloads(NativeClient)

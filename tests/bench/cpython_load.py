@@ -212,7 +212,8 @@ def run_cell(cell):
 
     print(json.dumps({"operations": result.operations, "seconds": round(result.seconds, 6),
                       "ops_per_s": round(result.operations / result.seconds, 1),
-                      "p50_us": round(percentile_us(0.50), 2), "p99_us": round(percentile_us(0.99), 2)}))
+                      "p50_us": round(percentile_us(0.50), 2), "p99_us": round(percentile_us(0.99), 2),
+                      "p999_us": round(percentile_us(0.999), 2)}))
 
 
 def parse_cell():

@@ -52,6 +52,8 @@ namespace bench {
 
 constexpr int key_count = 1000;
 constexpr std::size_t value_bytes = 64;
+constexpr std::size_t large_bytes = std::size_t{1} << 20;
+constexpr int large_count = 10;  // keys of large values, so that they need not fit into a cache
 constexpr int permits = 2;     // of the semaphore
 constexpr int tasks = 10'000;  // of one pool_map
 
@@ -96,12 +98,14 @@ struct Workload {
 };
 
 template <class Client>
-constexpr std::array<Workload<Client>, 5> object_workloads = {{
+constexpr std::array<Workload<Client>, 7> object_workloads = {{
     {"dict_set", &Client::dict_set, &Client::dict_set, &Client::dict_size, Leaves::keys},
     {"dict_get", &Client::dict_get, &Client::dict_set, &Client::dict_size, Leaves::keys},
     {"list_push_back", &Client::list_push_back, nullptr, &Client::list_size, Leaves::operations},
     {"counter_add", &Client::counter_add, &Client::counter_zero, &Client::counter_sum, Leaves::operations},
     {"create_drop", &Client::create_drop, nullptr, &Client::objects_left, Leaves::nothing},
+    {"large_put", &Client::large_put, &Client::large_fill, &Client::large_missing, Leaves::nothing},
+    {"large_get", &Client::large_get, &Client::large_fill, &Client::large_missing, Leaves::nothing},
 }};
 
 inline std::int64_t now_ns() {
@@ -119,6 +123,10 @@ inline std::vector<std::string> make_keys() {
   }
   return keys;
 }
+
+// One of the keys of large values: the keys' last digits.
+inline std::string large_key(const std::string& key) { return key.substr(key.size() - 1); }
+inline bool is_first_of_its_large_key(const std::string& key) { return key < "key:000010"; }
 
 class Fd {
  public:
@@ -349,11 +357,11 @@ void run_cell(Cell cell, const Workload<Client>& workload) {
     if (::waitpid(pid, &status, 0) != pid || status != 0) throw std::runtime_error("a client failed");
   }
   check_and_remove(cell, workload, result);
-  std::printf(
-      "{\"operations\": %lld, \"seconds\": %.6f, \"ops_per_s\": %.1f, \"p50_us\": %.2f, \"p99_us\": %.2f}\n",
-      static_cast<long long>(result.operations), result.seconds,
-      static_cast<double>(result.operations) / result.seconds, percentile_us(result.samples, 0.50),
-      percentile_us(result.samples, 0.99));
+  std::printf("{\"operations\": %lld, \"seconds\": %.6f, \"ops_per_s\": %.1f, \"p50_us\": %.2f, \"p99_us\": %.2f, "
+              "\"p999_us\": %.2f}\n",
+              static_cast<long long>(result.operations), result.seconds,
+              static_cast<double>(result.operations) / result.seconds, percentile_us(result.samples, 0.50),
+              percentile_us(result.samples, 0.99), percentile_us(result.samples, 0.999));
 }
 
 inline Cell parse_cell(int argc, char** argv) {

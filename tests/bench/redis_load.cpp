@@ -88,11 +88,24 @@ class RedisClient : private RedisConnection {
   // Every cell removes what it made, so whatever the server still holds was left by this one.
   std::int64_t objects_left() { return call({"DBSIZE"}, REDIS_REPLY_INTEGER)->integer; }
 
+  void large_put(const std::string& key) {
+    call({"HSET", object_, bench::large_key(key), large_value_}, REDIS_REPLY_INTEGER);
+  }
+  void large_get(const std::string& key) {
+    if (call({"HGET", object_, bench::large_key(key)}, REDIS_REPLY_STRING)->len != bench::large_bytes)
+      throw std::runtime_error("HGET returned another value");
+  }
+  void large_fill(const std::string& key) {
+    if (bench::is_first_of_its_large_key(key)) large_put(key);
+  }
+  std::int64_t large_missing() { return bench::large_count - dict_size(); }
+
   void remove() { call({"DEL", object_}, REDIS_REPLY_INTEGER); }
 
  private:
   std::string object_;
   std::string value_;
+  const std::string large_value_ = std::string(bench::large_bytes, 'v');
   std::int64_t created_ = 0;
 };
 

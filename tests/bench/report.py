@@ -1,13 +1,20 @@
 """The suite's rows as tables, and the targets they are held against."""
 
+from targets import HANDOVER_MS_MAX, by_cell, describe, outcomes, ratio
+
 LEGEND = """\
-ops/s: operations of all clients together, between the common start and the last end. p50, p99: of single operations.
-Every figure is the median over the repetitions; one request at a time per client (depth 1).
+ops/s: operations of all clients together, between the common start and the last end. p50, p99, p99.9: of single calls.
+Every figure is the median over the repetitions. depth: requests that each client has under way at once.
 spread: how far the ops/s of the repetitions lie apart, as a share of their median. Where one client is alone, much hangs
   on whether the scheduler keeps it and the server on one CPU or wakes an idle one for each message.
+boost-interprocess: a boost::unordered_map in managed shared memory under an interprocess mutex. No server: what one may
+  have that gives up everything a manager is there for.
+raw-unix, raw-ring: requests and replies as long as tandem's, and nothing done with them; over a unix socket with blocking
+  calls, and over a ring in shared memory with a short spin. The limits of this machine.
 counter_add: tandem and Redis add in one atomic operation. CPython's d[k] = d.get(k, 0) + 1 is two operations and loses
   updates under concurrency; made correct with a manager's Lock it would cost twice as much.
 create_drop: Redis has no unnamed objects; measured is HSET of a fresh key and DEL of it.
+large_get, large_put: values of 1 MiB in a dict of ten.
 cpython-native: multiprocessing's own Lock, Semaphore, Queue, Condition and Pool, which need no server: shared memory and
   pipes between the processes of one family.
 lock_unlock: Redis gets SET NX PX, asked again at once until it succeeds, and a script that deletes the key if it is the
@@ -20,89 +27,85 @@ pool_map: an operation is one task of a map of 10,000, on as many workers as the
   whole map.
 killed_holder_handover: from the SIGKILL of the process that holds a lock until the process that waits for it has it."""
 
-PEERS = ("cpython-manager", "cpython-native", "redis-unix")
-
-# (peer, least ratio of tandem-unix to it), by workload.
-TARGETS = {
-    "create_drop": (("cpython-manager", 50), ("redis-unix", 1)),
-    "lock_unlock": (("cpython-manager", 5),),
-    "queue_handover": (("cpython-manager", 5),),
-    "queue_pingpong": (("cpython-manager", 5),),
-    "pool_map": (("cpython-native", 3),),
-    "semaphore": (),
-    "condition_pingpong": (),
-}
-
-HANDOVER_MS_MAX = 50  # for the longest of all rounds
-
-
-def targets(workload, clients):
-    return TARGETS.get(workload, (("cpython-manager", 3 if clients == 1 else 8), ("redis-unix", 1)))
-
-
-def ratio(rows, workload, clients, system, peer):
-    """ops/s of system over those of peer, or None where one of them was not measured."""
-    ours, theirs = rows.get((workload, clients, system)), rows.get((workload, clients, peer))
-    return ours["ops_per_s"] / theirs["ops_per_s"] if ours and theirs else None
+PEERS = {"cpython-manager": "manager", "cpython-native": "native", "redis-unix": "redis", "boost-interprocess": "boost",
+         "raw-unix": "raw-unix", "raw-ring": "raw-ring"}
+TANDEM = {"tandem-ring": "ring", "tandem-unix": "unix", "tandem-tcp": "tcp"}
 
 
 def print_columns(header, lines):
     widths = [max(len(line[i]) for line in [header] + lines) for i in range(len(header))]
     for line in [header, ["-" * width for width in widths]] + lines:
         cells = [line[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(line[1:], widths[1:])]
-        print("  ".join(cells))
+        print("  ".join(cells).rstrip())
     print()
 
 
-def print_figures(rows, spreads):
-    lines = [[workload, str(clients), system, f"{row['ops_per_s']:,.0f}", f"{row['p50_us']:.1f}", f"{row['p99_us']:.1f}",
-              spread]
-             for ((workload, clients, system), row), spread in zip(rows.items(), spreads)]
-    print_columns(["workload", "clients", "system", "ops/s", "p50 us", "p99 us", "spread"], lines)
-
-
-def print_ratios(rows, cells):
-    lines = []
-    for workload, clients in cells:
-        ratios = [ratio(rows, workload, clients, system, peer)
-                  for system in ("tandem-unix", "tandem-tcp") for peer in PEERS]
-        if any(ratios):
-            lines.append([workload, str(clients)] + [f"{r:.2f}" if r else "-" for r in ratios])
+def print_rates(rows):
+    lines = [[row["workload"], str(row["clients"]), str(row["depth"]), row["system"], f"{row['ops_per_s']:,.0f}",
+              *(f"{row[key]:.1f}" for key in ("p50_us", "p99_us", "p999_us")),
+              f"{row['bytes_per_s'] / 2**20:,.0f}" if "bytes_per_s" in row else "",
+              f"{row['spread']:.0%}" if "spread" in row else "-"]
+             for row in rows if "ops_per_s" in row and "axis" not in row]
     if lines:
-        print("Throughput of tandem as a multiple of the peer's")
-        print_columns(["workload", "clients"] + [f"{way}/{peer}" for way in ("unix", "tcp")
-                                                 for peer in ("manager", "native", "redis")], lines)
+        print_columns(["workload", "clients", "depth", "system", "ops/s", "p50 us", "p99 us", "p99.9 us", "MiB/s", "spread"],
+                      lines)
 
 
-def print_targets(rows, cells):
-    lines = []
-    for workload, clients in cells:
-        for peer, least in targets(workload, clients):
-            reached = ratio(rows, workload, clients, "tandem-unix", peer)
-            if reached:
-                lines.append([workload, str(clients), peer, f">= {least}x", f"{reached:.2f}x",
-                              "reached" if reached >= least else "short"])
+def print_memory(rows):
+    lines = [[row["workload"], row["system"], f"{row['bytes_per_entry']:.1f}"]
+             for row in rows if "bytes_per_entry" in row and "axis" not in row]
     if lines:
-        print("Targets of tandem-unix")
-        print_columns(["workload", "clients", "against", "target", "measured", ""], lines)
+        print("Memory")
+        print_columns(["workload", "system", "bytes per entry"], lines)
 
 
-def print_measures(measured):
+def print_curves(rows):
+    lines = [[row["workload"], row["system"], row["axis"], f"{row['at']:,}",
+              *(f"{row[key]:,.1f}" if key in row else "-" for key in ("ops_per_s", "p50_us", "p99_us", "bytes_per_entry"))]
+             for row in rows if "axis" in row]
+    if lines:
+        print("As the work grows")
+        print_columns(["workload", "system", "what grows", "to", "ops/s", "p50 us", "p99 us", "bytes per entry"], lines)
+
+
+def print_ratios(rows):
+    cells = by_cell(row for row in rows if "ops_per_s" in row)
+    for system, name in TANDEM.items():
+        lines = []
+        for workload, clients, depth in dict.fromkeys(key[:3] for key in cells):
+            ratios = [ratio(cells, workload, clients, system, peer, depth) for peer in PEERS]
+            if any(ratios):
+                lines.append([workload, str(clients), str(depth)] + [f"{r:.2f}" if r else "-" for r in ratios])
+        if lines:
+            print(f"Throughput of {system} as a multiple of the peer's")
+            print_columns(["workload", "clients", "depth"] + [f"{name}/{peer}" for peer in PEERS.values()], lines)
+
+
+def print_measures(measures):
     lines = [[entry["measure"], entry["system"], str(entry["rounds"]), f"{entry['median_ms']:.2f}",
               f"{entry['max_ms']:.2f}", f"<= {HANDOVER_MS_MAX} ms",
-              "reached" if entry["max_ms"] <= HANDOVER_MS_MAX else "short"] for entry in measured]
+              "met" if entry["max_ms"] <= HANDOVER_MS_MAX else "short"] for entry in measures]
     if lines:
         print("Times")
-        print_columns(["measure", "system", "rounds", "median ms", "max ms", "target", ""], lines)
+        print_columns(["measure", "system", "rounds", "median ms", "max ms", "to reach", ""], lines)
 
 
-def print_report(row_list, spreads, measured):
-    rows = {(row["workload"], row["clients"], row["system"]): row for row in row_list}
-    cells = list(dict.fromkeys((workload, clients) for workload, clients, _ in rows))
+def print_targets(rows):
+    lines = [[*describe(outcome.target), "-" if outcome.measured is None else f"{outcome.measured:.2f}x", outcome.text]
+             for outcome in outcomes(rows)]
+    print("To reach")
+    print_columns(["what", "of", "against", "at least", "measured", ""], lines)
+
+
+def print_report(found):
+    print("Machine: " + ", ".join(f"{key} {value}" for key, value in found["machine"].items()))
     print()
-    if rows:
-        print_figures(rows, spreads)
-        print_ratios(rows, cells)
-        print_targets(rows, cells)
-    print_measures(measured)
+    rows = found["rows"]
+    print_rates(rows)
+    print_memory(rows)
+    print_curves(rows)
+    print_ratios(rows)
+    print_measures(found["measures"])
     print(LEGEND)
+    print()
+    print_targets(rows)

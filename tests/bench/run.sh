@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
-# Measures tandem beside CPython's multiprocessing and Redis, in one run on this machine.
+# Measures tandem beside CPython's multiprocessing, Redis, Boost.Interprocess and the machine's own limits, in one run.
 #
-#   tests/bench/run.sh [--json FILE] [--quick] [--systems LIST] [--only LIST]
+#   tests/bench/run.sh [--json FILE] [--html FILE] [--quick] [--systems LIST] [--only LIST]
 #
 #   --json FILE     write the machine and all rows there as JSON
-#   --quick         short cells, one repetition: about a minute instead of about eight
-#   --systems LIST  only these, separated by commas: tandem-unix,tandem-tcp,cpython-manager,cpython-native,redis-unix
+#   --html FILE     write a page with charts there, which needs nothing besides itself
+#   --quick         short cells, one repetition: a minute or two instead of about ten
+#   --systems LIST  only these, separated by commas: tandem-ring,tandem-unix,tandem-tcp,cpython-manager,cpython-native,
+#                   redis-unix,boost-interprocess,raw-unix,raw-ring
 #   --only LIST     only these workloads, separated by commas: dict_set,dict_get,list_push_back,counter_add,create_drop,
-#                   lock_unlock,semaphore,queue_handover,queue_pingpong,condition_pingpong,pool_map,
-#                   killed_holder_handover
+#                   large_get,large_put,lock_unlock,semaphore,queue_handover,queue_pingpong,condition_pingpong,pool_map,
+#                   killed_holder_handover,scale
 #
 # Installs the Debian packages that are missing, so it wants root or sudo the first time. Redis' system service is not
 # started: the suite runs servers of its own on temporary sockets and stops them at its end.
@@ -17,23 +19,23 @@ called_from=$PWD
 cd "$(dirname "$0")/../.."
 source .ci/packages.sh
 
-packages_to_bench=(redis-server libhiredis-dev libbenchmark-dev libmsgpack-cxx-dev python3)
+packages_to_bench=(redis-server libhiredis-dev libboost-dev libbenchmark-dev libmsgpack-cxx-dev python3)
 policy=/usr/sbin/policy-rc.d
 arguments=()
 
 while (($# > 0)); do
   case $1 in
     --quick) arguments+=("$1") ;;
-    --json | --systems | --only)
+    --json | --html | --systems | --only)
       (($# > 1)) || { echo "$1 takes a value" >&2; exit 2; }
       value=$2
       # The file is meant relative to where the caller stands.
-      [[ $1 == --json && $value != /* ]] && value=$called_from/$value
+      [[ ($1 == --json || $1 == --html) && $value != /* ]] && value=$called_from/$value
       arguments+=("$1" "$value")
       shift
       ;;
     -h | --help) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;
-    *) echo "unknown argument: $1 (there are --json FILE, --quick, --systems LIST, --only LIST)" >&2; exit 2 ;;
+    *) echo "unknown argument: $1 (there are --json FILE, --html FILE, --quick, --systems LIST, --only LIST)" >&2; exit 2 ;;
   esac
   shift
 done
@@ -58,7 +60,7 @@ say "Packages"
 
 say "Building (Release) into build/"
 configure build -DCMAKE_BUILD_TYPE=Release -DTANDEM_BENCH=ON
-cmake --build build --target tandemd bench_tandem bench_handover bench_redis
+cmake --build build --target tandemd bench_all
 
 say "Measuring"
 /usr/bin/python3 tests/bench/suite.py --binaries build/bin "${arguments[@]}"

@@ -1,15 +1,21 @@
 #!/usr/bin/python3
-"""Starts a server of each system, runs all cells interleaved, prints the report. Called by run.sh."""
+"""Starts a server of each system, runs all cells interleaved, prints the report. Called by run.sh.
+
+What comes out is rows, one for each workload, system, number of clients and depth (requests under way at once):
+
+  ops_per_s p50_us p99_us p999_us     always, of workloads that are rates; medians over the repetitions
+  bytes_per_s                         besides, of workloads with large values
+  bytes_per_entry                     instead, of what is held in memory
+  axis at                             besides, of one point of a curve: what grows ("entries"), and how much it is there
+"""
 
 import argparse
+import collections
 import contextlib
-import ctypes
 import json
 import os
 import platform
 import re
-import secrets
-import select
 import signal
 import statistics
 import subprocess
@@ -17,172 +23,132 @@ import sys
 import tempfile
 import time
 
+import page
 import report
+import systems
+from systems import PYTHON, SYSTEMS, TANDEM
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-PYTHON = "/usr/bin/python3"  # the distribution's CPython, whatever else stands first in PATH
-CPYTHON_LOAD = [PYTHON, os.path.join(HERE, "cpython_load.py")]
+SERVERS = TANDEM + ("cpython-manager", "redis-unix")
+WAITS = TANDEM + ("cpython-manager", "cpython-native", "redis-unix")
+WITHOUT_REDIS = TANDEM + ("cpython-manager", "cpython-native")  # which has neither conditions nor pools
+LIMITS = ("boost-interprocess", "raw-unix", "raw-ring")
+CURVE = ("tandem-ring", "tandem-unix", "redis-unix", "boost-interprocess")
+MIB = 1 << 20
 
-SYSTEMS = ("tandem-unix", "tandem-tcp", "cpython-manager", "cpython-native", "redis-unix")
-SERVERS = tuple(system for system in SYSTEMS if system != "cpython-native")
-# What is measured, with how many clients, on which systems. Redis has neither conditions nor pools.
+# What is measured: on which systems with how many clients; how many requests each client has under way; how many bytes one
+# operation moves, where that matters. A load generator knows the workload by the same name.
+Workload = collections.namedtuple("Workload", "systems_by_clients depth bytes", defaults=(1, None))
 WORKLOADS = {
-    "dict_set": ((1, 8), SERVERS),
-    "dict_get": ((1, 8), SERVERS),
-    "list_push_back": ((1, 8), SERVERS),
-    "counter_add": ((1, 8), SERVERS),
-    "create_drop": ((1, 8), SERVERS),
-    "lock_unlock": ((1, 4), SYSTEMS),
-    "semaphore": ((1, 4), SYSTEMS),
-    "queue_handover": ((2,), SYSTEMS),
-    "queue_pingpong": ((2,), SYSTEMS),
-    "condition_pingpong": ((2,), SYSTEMS[:4]),
-    "pool_map": ((1,), SYSTEMS[:4]),
+    "dict_set": Workload({1: SERVERS + LIMITS, 8: SERVERS + LIMITS[:1]}),
+    "dict_get": Workload({1: SERVERS + LIMITS, 2: CURVE, 4: CURVE, 8: SERVERS + LIMITS[:1], 16: CURVE}),
+    "list_push_back": Workload({1: SERVERS, 8: SERVERS}),
+    "counter_add": Workload({1: SERVERS, 8: SERVERS}),
+    "create_drop": Workload({1: SERVERS, 8: SERVERS}),
+    "large_get": Workload({1: SERVERS}, bytes=MIB),
+    "large_put": Workload({1: SERVERS}, bytes=MIB),
+    "lock_unlock": Workload({1: WAITS, 4: WAITS}),
+    "semaphore": Workload({1: WAITS, 4: WAITS}),
+    "queue_handover": Workload({2: WAITS}),
+    "queue_pingpong": Workload({2: WAITS}),
+    "condition_pingpong": Workload({2: WITHOUT_REDIS}),
+    "pool_map": Workload({1: WITHOUT_REDIS}),
 }
 
 # What is no rate: how long the lock of a killed process is nobody's. The peers have nothing of the kind: a lock of
 # CPython's stays locked for ever, one of Redis' until the time that was set for it is over.
 HANDOVER = "killed_holder_handover"
-HANDOVER_ROUNDS = {"full": 50, "quick": 10}
-HANDOVER_SYSTEMS = SYSTEMS[:2]
+HANDOVER_ROUNDS = {"full": 50, "quick": 10, "tiny": 1}
+# What grows, and what is held in memory: bench_scale measures it by itself, where it was built, and prints rows as JSON
+# lines (see above). It is given --address and --authkey-file of a tandemd, --redis with a path, and --quick or not.
+SCALE = "scale"
+EVERYTHING = (*WORKLOADS, HANDOVER, SCALE)
 
-# A cell aims at this long; --quick is for seeing that everything works and roughly where it stands.
-PACE = {"full": {"seconds": 1.2, "warm_up_seconds": 0.25, "repetitions": 3},
-        "quick": {"seconds": 0.3, "warm_up_seconds": 0.1, "repetitions": 1}}
-READY_SECONDS_MAX = 20
+# How long a cell aims to be, and how often all are run. "quick" shows that everything works and roughly where it stands;
+# "tiny" that it works.
+PACE = {"full": {"seconds": 0.8, "warm_up_seconds": 0.2, "repetitions": 5},
+        "quick": {"seconds": 0.3, "warm_up_seconds": 0.1, "repetitions": 1},
+        "tiny": {"seconds": 0.02, "warm_up_seconds": 0.02, "repetitions": 2}}
 CELL_SECONDS_MAX = 120
+SCALE_SECONDS_MAX = 1800
 BUSY_SHARE_MAX = 0.05
 
-
-def end_with_parent():
-    """Runs in a child before exec: whatever kills the suite, no server and no client stays behind."""
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+Cell = collections.namedtuple("Cell", "workload clients system")
 
 
-def start_server(stack, command, **options):
-    """Starts a server that is stopped when the stack unwinds."""
-    server = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=end_with_parent, **options)
-
-    def stop():
-        server.terminate()
-        try:
-            server.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-
-    stack.callback(stop)
-    return server
-
-
-def first_line(server, what):
-    """The line by which a server says that it is ready."""
-    if not select.select([server.stdout], [], [], READY_SECONDS_MAX)[0]:
-        raise RuntimeError(f"{what} did not become ready")
-    line = server.stdout.readline().decode()
-    if not line:
-        raise RuntimeError(f"{what} ended before it was ready")
-    return line.strip()
-
-
-def start_tandem(stack, directory, binaries):
-    """One tandemd with both listeners; returns the load generator's command per transport."""
-    authkey_file = os.path.join(directory, "authkey")
-    with open(os.open(authkey_file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
-        file.write(secrets.token_hex(32))
-    unix = f"unix:{directory}/tandem.sock"
-    server = start_server(stack, [f"{binaries}/tandemd", "--listen", unix, "--listen", "tcp://127.0.0.1:0",
-                                  "--authkey-file", authkey_file, "--log-level", "warning"],
-                          stdout=subprocess.PIPE)
-    line = first_line(server, "tandemd")
-    tcp = re.search(r"tcp://127\.0\.0\.1:\d+", line)
-    if not tcp:
-        raise RuntimeError(f"no TCP address in tandemd's ready line: {line}")
-    load = [f"{binaries}/bench_tandem", "--authkey-file", authkey_file, "--address"]
-    return {"tandem-unix": load + [unix], "tandem-tcp": load + [tcp.group()]}
-
-
-def start_cpython(stack, directory, binaries):
-    del directory, binaries
-    server = start_server(stack, CPYTHON_LOAD + ["serve"], stdout=subprocess.PIPE)
-    return {"cpython-manager": CPYTHON_LOAD + ["--address", first_line(server, "CPython's manager")]}
-
-
-def start_nothing(stack, directory, binaries):
-    del stack, directory, binaries
-    return {"cpython-native": CPYTHON_LOAD + ["--native"]}
-
-
-def start_redis(stack, directory, binaries):
-    path = f"{directory}/redis.sock"
-    server = start_server(stack, ["redis-server", "--port", "0", "--unixsocket", path, "--save", "", "--appendonly", "no",
-                                  "--dir", directory], stdout=subprocess.DEVNULL)
-    give_up = time.monotonic() + READY_SECONDS_MAX
-    ping = ["redis-cli", "-s", path, "ping"]
-    while subprocess.run(ping, capture_output=True, text=True, check=False).stdout.strip() != "PONG":
-        if server.poll() is not None or time.monotonic() > give_up:
-            raise RuntimeError("redis-server did not become ready")
-        time.sleep(0.02)
-    return {"redis-unix": [f"{binaries}/bench_redis", "--address", path]}
-
-
-STARTERS = ((start_tandem, ("tandem-unix", "tandem-tcp")), (start_cpython, ("cpython-manager",)),
-            (start_nothing, ("cpython-native",)), (start_redis, ("redis-unix",)))
-
-
-def run_cell(command, workload, clients, cell_number, pace):
-    command = command + ["--workload", workload, "--clients", str(clients), "--object", f"bench-{cell_number}",
-                         "--seconds", str(pace["seconds"]), "--warm-up-seconds", str(pace["warm_up_seconds"])]
-    done = subprocess.run(command, stdout=subprocess.PIPE, preexec_fn=end_with_parent, timeout=CELL_SECONDS_MAX,
+def run_program(command, seconds_max):
+    done = subprocess.run(command, stdout=subprocess.PIPE, preexec_fn=systems.end_with_parent, timeout=seconds_max,
                           check=False)
     if done.returncode != 0:
         raise RuntimeError("failed: " + " ".join(command))
-    return json.loads(done.stdout)
+    return done.stdout
+
+
+def run_cell(command, cell, cell_number, pace):
+    return json.loads(run_program(
+        command + ["--workload", cell.workload, "--clients", str(cell.clients), "--object", f"bench-{cell_number}",
+                   "--seconds", str(pace["seconds"]), "--warm-up-seconds", str(pace["warm_up_seconds"])],
+        CELL_SECONDS_MAX))
+
+
+def cells_of(workloads, loads):
+    """In groups whose systems are measured one after the other, so that the machine's drift hits all of them alike."""
+    for workload in workloads:
+        for clients, wanted in WORKLOADS[workload].systems_by_clients.items():
+            if group := [Cell(workload, clients, system) for system in loads if system in wanted]:
+                yield group
+
+
+def row_of(cell, results):
+    workload = WORKLOADS[cell.workload]
+    row = {"workload": cell.workload, "system": cell.system, "clients": cell.clients, "depth": workload.depth}
+    for key in ("ops_per_s", "p50_us", "p99_us", "p999_us"):
+        row[key] = round(statistics.median(result[key] for result in results), 2)
+    if workload.bytes:
+        row["bytes_per_s"] = round(row["ops_per_s"] * workload.bytes)
+    rates = [result["ops_per_s"] for result in results]
+    if len(rates) > 1:
+        row["spread"] = round((max(rates) - min(rates)) / statistics.median(rates), 3)
+    return row
 
 
 def measure(loads, workloads, pace):
-    """Rows of all cells, and beside each how far its repetitions lie apart, as a share of the median.
-
-    Systems alternate within every workload, so the machine's drift hits all of them alike.
-    """
-    found = {(workload, clients, system): [] for workload in workloads for clients in WORKLOADS[workload][0]
-             for system in loads if system in WORKLOADS[workload][1]}
+    groups = list(cells_of(workloads, loads))
+    found = {cell: [] for group in groups for cell in group}
     cell_number = 0
     for repetition in range(pace["repetitions"]):
-        for workload in workloads:
-            for clients in WORKLOADS[workload][0]:
-                systems = [system for system in loads if (workload, clients, system) in found]
-                first = repetition % max(1, len(systems))
-                for system in systems[first:] + systems[:first]:
-                    cell_number += 1
-                    result = run_cell(loads[system], workload, clients, cell_number, pace)
-                    found[workload, clients, system].append(result)
-                    print(f"[{repetition + 1}/{pace['repetitions']}] {workload} {clients} {system}: "
-                          f"{result['ops_per_s']:,.0f} ops/s", file=sys.stderr, flush=True)
-    rows, spreads = [], []
-    for (workload, clients, system), results in found.items():
-        medians = {key: round(statistics.median(r[key] for r in results), 2)
-                   for key in ("ops_per_s", "p50_us", "p99_us")}
-        rows.append({"workload": workload, "system": system, "clients": clients, "depth": 1, **medians})
-        rates = [r["ops_per_s"] for r in results]
-        spread = (max(rates) - min(rates)) / statistics.median(rates)
-        spreads.append(f"{spread:.0%}" if len(rates) > 1 else "-")
-    return rows, spreads
+        for group in groups:
+            first = repetition % len(group)
+            for cell in group[first:] + group[:first]:
+                cell_number += 1
+                result = run_cell(loads[cell.system], cell, cell_number, pace)
+                found[cell].append(result)
+                print(f"[{repetition + 1}/{pace['repetitions']}] {cell.workload} {cell.clients} {cell.system}: "
+                      f"{result['ops_per_s']:,.0f} ops/s", file=sys.stderr, flush=True)
+    return [row_of(cell, results) for cell, results in found.items()]
 
 
-def measure_handover(loads, binaries, pace_name):
+def measure_handover(loads, place, pace_name):
     """One entry for each way to reach tandem."""
-    measured = []
-    for system in HANDOVER_SYSTEMS:
-        if system in loads:
-            command = [f"{binaries}/bench_handover"] + loads[system][1:] + \
-                ["--object", HANDOVER, "--rounds", str(HANDOVER_ROUNDS[pace_name])]
-            done = subprocess.run(command, stdout=subprocess.PIPE, preexec_fn=end_with_parent, timeout=CELL_SECONDS_MAX,
-                                  check=False)
-            if done.returncode != 0:
-                raise RuntimeError("failed: " + " ".join(command))
-            measured.append({"measure": HANDOVER, "system": system, **json.loads(done.stdout)})
-    return measured
+    return [{"measure": HANDOVER, "system": system,
+             **json.loads(run_program([place.program("bench_handover"), *loads[system][1:], "--object", HANDOVER, "--rounds",
+                                       str(HANDOVER_ROUNDS[pace_name])], CELL_SECONDS_MAX))}
+            for system in TANDEM if system in loads]
+
+
+def measure_scale(loads, place, pace_name):
+    """The rows of bench_scale, where there is one."""
+    program = place.program("bench_scale")
+    tandem = next((loads[system] for system in ("tandem-unix", "tandem-ring") if system in loads), None)
+    if not os.path.exists(program) or tandem is None:
+        return []
+    command = [program, *tandem[1:]]
+    if "redis-unix" in loads:
+        command += ["--redis", loads["redis-unix"][-1]]
+    if pace_name != "full":
+        command.append("--quick")
+    print("bench_scale", file=sys.stderr, flush=True)
+    rows = [json.loads(line) for line in run_program(command, SCALE_SECONDS_MAX).splitlines() if line.strip()]
+    return [{"clients": 1, "depth": 1, **row} for row in rows]
 
 
 def busy_share(seconds):
@@ -199,7 +165,10 @@ def busy_share(seconds):
 
 
 def output_of(*command):
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:
+        return ""
 
 
 def describe_machine(pace_name):
@@ -210,10 +179,12 @@ def describe_machine(pace_name):
         "cpus": len(os.sched_getaffinity(0)),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "kernel": platform.release(),
-        "busy_before": round(busy_share(1.0), 3),
+        "busy_before": round(busy_share(0.2 if pace_name == "tiny" else 1.0), 3),
         "cpython": output_of(PYTHON, "-c", "import platform; print(platform.python_version())"),
         "redis": re.sub(r".*v=(\S+).*", r"\1", output_of("redis-server", "--version")),
+        "date": time.strftime("%Y-%m-%d"),
         "pace": pace_name,
+        "repetitions": PACE[pace_name]["repetitions"],
     }
 
 
@@ -221,11 +192,13 @@ def parse_arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("--binaries", required=True, help="directory of tandemd and the load generators")
     parser.add_argument("--json", metavar="FILE", help="write machine and rows here")
-    parser.add_argument("--quick", action="store_true", help="short cells, one repetition")
+    parser.add_argument("--html", metavar="FILE", help="write a page with charts here")
+    parser.add_argument("--pace", choices=PACE, default="full", help="how long, how often")
+    parser.add_argument("--quick", dest="pace", action="store_const", const="quick", help="short cells, one repetition")
     parser.add_argument("--systems", default=",".join(SYSTEMS), help="which to measure, separated by commas")
-    parser.add_argument("--only", default=",".join((*WORKLOADS, HANDOVER)), help="which workloads, separated by commas")
+    parser.add_argument("--only", default=",".join(EVERYTHING), help="which workloads, separated by commas")
     arguments = parser.parse_args()
-    for name, known in (("systems", SYSTEMS), ("only", (*WORKLOADS, HANDOVER))):
+    for name, known in (("systems", SYSTEMS), ("only", EVERYTHING)):
         asked = getattr(arguments, name).split(",")
         if unknown := set(asked) - set(known):
             parser.error(f"--{name}: there is no {', '.join(sorted(unknown))}; there are {', '.join(known)}")
@@ -233,29 +206,35 @@ def parse_arguments():
     return arguments
 
 
+def measure_all(arguments):
+    with contextlib.ExitStack() as stack:
+        directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="tandem-bench-"))
+        place = systems.Place(stack, directory, arguments.binaries)
+        loads = systems.start(place, arguments.systems)
+        if "tandem-ring" in arguments.systems and "tandem-ring" not in loads:
+            print("This tandemd has no ring: tandem-ring is left out.", file=sys.stderr)
+        rows = measure(loads, [name for name in arguments.only if name in WORKLOADS], PACE[arguments.pace])
+        if SCALE in arguments.only:
+            rows += measure_scale(loads, place, arguments.pace)
+        return rows, measure_handover(loads, place, arguments.pace) if HANDOVER in arguments.only else []
+
+
 def main():
     arguments = parse_arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    pace_name = "quick" if arguments.quick else "full"
-    machine = describe_machine(pace_name)
+    machine = describe_machine(arguments.pace)
     if machine["busy_before"] > BUSY_SHARE_MAX:
         print(f"Others use {machine['busy_before']:.0%} of this machine's CPUs: the figures will not be worth much.",
               file=sys.stderr)
-    with contextlib.ExitStack() as stack:
-        directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="tandem-bench-"))
-        loads = {}
-        for start, systems in STARTERS:
-            if set(systems) & set(arguments.systems):
-                loads.update(start(stack, directory, arguments.binaries))
-        loads = {system: loads[system] for system in SYSTEMS if system in arguments.systems}
-        rows, spreads = measure(loads, [name for name in arguments.only if name in WORKLOADS], PACE[pace_name])
-        measured = measure_handover(loads, arguments.binaries, pace_name) if HANDOVER in arguments.only else []
-    print("Machine: " + ", ".join(f"{key} {value}" for key, value in machine.items()))
-    report.print_report(rows, spreads, measured)
+    rows, measures = measure_all(arguments)
+    found = {"machine": machine, "rows": rows, "measures": measures}
+    report.print_report(found)
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:
-            json.dump({"machine": machine, "rows": rows, "measures": measured}, file, indent=1)
+            json.dump(found, file, indent=1)
             file.write("\n")
+    if arguments.html:
+        page.write(found, arguments.html)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,15 @@
 #include <cstdint>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "load.hpp"
 #include "tandem/tandem.hpp"
 #include "tandem_waits.hpp"
 
 namespace {
+
+using Bytes = std::vector<std::byte>;
 
 class TandemClient {
  public:
@@ -21,7 +24,8 @@ class TandemClient {
         value_(bench::value_bytes, 'v'),
         dict_(manager_.dict<std::string, std::string>(object_ + "-dict")),
         list_(manager_.list<std::string>(object_ + "-list")),
-        counters_(manager_.dict<std::string, std::int64_t>(object_ + "-counters")) {}
+        counters_(manager_.dict<std::string, std::int64_t>(object_ + "-counters")),
+        large_(manager_.dict<std::string, Bytes>(object_ + "-large")) {}
 
   void dict_set(const std::string& key) { dict_.insert_or_assign(key, value_); }
   void dict_get(const std::string& key) {
@@ -53,8 +57,18 @@ class TandemClient {
     return unnamed;
   }
 
+  void large_put(const std::string& key) { large_.insert_or_assign(bench::large_key(key), large_value_); }
+  void large_get(const std::string& key) {
+    if (large_.at(bench::large_key(key)).size() != bench::large_bytes)
+      throw std::runtime_error("at() returned another value");
+  }
+  void large_fill(const std::string& key) {
+    if (bench::is_first_of_its_large_key(key)) large_put(key);
+  }
+  std::int64_t large_missing() { return bench::large_count - static_cast<std::int64_t>(large_.size()); }
+
   void remove() {
-    for (const char* kind : {"-dict", "-list", "-counters"}) manager_.remove(object_ + kind);
+    for (const char* kind : {"-dict", "-list", "-counters", "-large"}) manager_.remove(object_ + kind);
   }
 
  private:
@@ -64,6 +78,8 @@ class TandemClient {
   tandem::Dict<std::string, std::string> dict_;
   tandem::List<std::string> list_;
   tandem::Dict<std::string, std::int64_t> counters_;
+  tandem::Dict<std::string, Bytes> large_;
+  const Bytes large_value_ = Bytes(bench::large_bytes, std::byte{'v'});
 };
 
 }  // namespace

@@ -1,0 +1,196 @@
+#!/usr/bin/python3
+"""The tables and the page, made of figures that were thought up.
+
+  page_test.py                   the tables and the page alone
+  page_test.py BINARIES SYSTEMS  besides, a tiny run of the suite with the programs of that folder; SYSTEMS: which, separated
+                                 by commas
+"""
+
+import contextlib
+import html.parser
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.dont_write_bytecode = True
+import page  # noqa: E402
+import report  # noqa: E402
+import suite  # noqa: E402
+import targets  # noqa: E402
+
+
+def rate(workload, system, ops_per_s, clients=1, depth=1, **more):
+    return {"workload": workload, "system": system, "clients": clients, "depth": depth, "ops_per_s": ops_per_s,
+            "p50_us": 1e6 / ops_per_s, "p99_us": 2e6 / ops_per_s, "p999_us": 0.0, **more}
+
+
+FOUND = {
+    "machine": {"cpu": "a <fast> one", "cpus": 2},
+    "rows": [
+        rate("dict_get", "tandem-ring", 1_000_000), rate("dict_get", "redis-unix", 40_000),
+        rate("dict_get", "raw-ring", 2_500_000), rate("dict_get", "tandem-unix", 200_000),
+        rate("dict_get", "tandem-unix", 100_000, 2), rate("dict_get", "tandem-unix", 110_000, 8),
+        rate("large_get", "tandem-ring", 5_000, bytes_per_s=5_000 << 20),
+        rate("dict_get_pipelined", "tandem-unix", 1_400_000, 8, 16), rate("dict_get_pipelined", "redis-unix", 1_000_000, 8, 16),
+        {"workload": "memory_dict_int", "system": "tandem", "clients": 1, "depth": 1, "bytes_per_entry": 40.0},
+        {"workload": "memory_dict_int", "system": "redis-unix", "clients": 1, "depth": 1, "bytes_per_entry": 50.0},
+        {"workload": "memory_list_int", "system": "tandem", "clients": 1, "depth": 1, "bytes_per_entry": 17.0},
+        *({"workload": "insert_front", "system": "tandem", "clients": 1, "depth": 1, "axis": "entries", "at": at,
+           "p50_us": 5.0} for at in (100, 10_000, 1_000_000)),
+    ],
+    "measures": [{"measure": "killed_holder_handover", "system": "tandem-unix", "rounds": 3, "median_ms": 0.3,
+                  "max_ms": 51.0}],
+}
+
+
+class Elements(html.parser.HTMLParser):
+    """Which elements there are, whether each is closed, and what they refer to."""
+
+    VOID = {"meta"}
+    DRAWN = {"line", "rect", "circle", "polyline"}  # may close themselves
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.open, self.names, self.references, self.texts = [], [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.names.append(tag)
+        self.references += [value for name, value in attrs if name in ("src", "href", "data", "action")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        assert tag in self.DRAWN, tag
+        self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open and self.open[-1] == tag, f"</{tag}> where {self.open[-1:]} is open"
+        self.open.pop()
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def check_page(test, text, systems):
+    elements = Elements(text)
+    test.assertEqual(elements.open, [])
+    test.assertEqual(elements.references, [], "it needs nothing besides itself")
+    test.assertNotIn("script", elements.names)
+    test.assertNotIn("link", elements.names)
+    for outside in ("http:", "https:", "@import", "url("):
+        test.assertNotIn(outside, text)
+    test.assertIn("svg", elements.names)
+    for system in systems:
+        test.assertIn(system, elements.texts)
+
+
+class PageTest(unittest.TestCase):
+    def test_page_stands_by_itself(self):
+        text = page.render(FOUND)
+        check_page(self, text, ["tandem-ring", "tandem-unix", "redis-unix", "raw-ring"])
+        self.assertIn("a &lt;fast&gt; one", text)
+        for title in ("Throughput", "Latency", "Bandwidth", "More clients", "More work", "Memory", "Times", "To reach"):
+            self.assertIn(f"<h2>{title}</h2>", text)
+        self.assertIn(">5e+03 MiB/s<".replace("5e+03", "5 k"), text)
+
+    def test_page_of_nothing(self):
+        check_page(self, page.render({"machine": {}, "rows": [], "measures": []}) + "<svg></svg>", [])
+
+    def test_places_on_a_logarithmic_axis(self):
+        scale = page.LogScale([2, 300], 0, 300)
+        self.assertEqual(scale.ticks, [1, 10, 100, 1000])
+        self.assertAlmostEqual(scale(10), 100)
+        self.assertEqual(page.LogScale([1, 1], 0, 1).ticks, [1, 10])
+
+    def test_numbers_are_shortened(self):
+        self.assertEqual([page.short_number(n) for n in (0.5, 12, 1234, 5.6e6, 7e9)],
+                         ["0.5", "12", "1.23 k", "5.6 M", "7 G"])
+
+
+class ReportTest(unittest.TestCase):
+    def outcome(self, workload, system, peer, depth=1):
+        return next((o.text, o.measured) for o in targets.outcomes(FOUND["rows"])
+                    if (o.target.workload, o.target.system, o.target.peer, o.target.depth) == (workload, system, peer, depth)
+                    and o.measured is not None)
+
+    def test_ratios_are_met_or_short(self):
+        self.assertEqual(self.outcome("dict_get", "tandem-ring", "redis-unix"), ("met", 25.0))
+        self.assertEqual(self.outcome("dict_get", "tandem-ring", "raw-ring"), ("short", 0.4))
+        self.assertEqual(self.outcome("dict_get_pipelined", "tandem-unix", "redis-unix", 16), ("met", 1.4))
+        self.assertEqual(self.outcome("memory_dict_int", "tandem", "redis-unix"), ("met", 0.8))
+        self.assertEqual(self.outcome("memory_list_int", "tandem", 16), ("short", 17 / 16))
+
+    def test_what_was_not_measured_is_said(self):
+        texts = [o.text for o in targets.outcomes([])]
+        self.assertEqual(set(texts), {"not measured"})
+        self.assertEqual(len(texts), len(targets.TARGETS))
+
+    def test_every_target_is_of_a_workload_that_is_measured_so(self):
+        elsewhere = ("memory_", "dict_get_pipelined", "dict_set_pipelined")
+        for target in targets.TARGETS:
+            if target.workload.startswith(elsewhere):
+                continue
+            measured = suite.WORKLOADS[target.workload].systems_by_clients[target.clients]
+            self.assertIn(target.system, measured, target)
+            self.assertIn(target.peer, measured, target)
+
+    def test_tables_show_everything(self):
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            report.print_report(FOUND)
+        text = out.getvalue()
+        for part in ("1,000,000", "bytes per entry", "insert_front", "killed_holder_handover", "25.00", "met", "short",
+                     "not measured", "5,000"):
+            self.assertIn(part, text)
+
+
+class TinyRun(unittest.TestCase):
+    binaries, systems = None, None
+
+    def run_suite(self, folder, *arguments):
+        return subprocess.run([sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "suite.py"),
+                               "--binaries", self.binaries, "--pace", "tiny", "--systems", self.systems, *arguments],
+                              cwd=folder, capture_output=True, text=True, check=False, timeout=250)
+
+    def test_rows_and_page_of_a_run(self):
+        with tempfile.TemporaryDirectory() as folder:
+            done = self.run_suite(folder, "--only", "dict_get,large_put,lock_unlock,queue_handover,killed_holder_handover",
+                                  "--json", "figures.json", "--html", "figures.html")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("To reach", done.stdout)
+            with open(os.path.join(folder, "figures.json"), encoding="utf-8") as file:
+                found = json.load(file)
+            with open(os.path.join(folder, "figures.html"), encoding="utf-8") as file:
+                text = file.read()
+        self.assertEqual(set(found), {"machine", "rows", "measures"})
+        measured = {row["system"] for row in found["rows"]}
+        self.assertLessEqual(set(self.systems.split(",")) - {"tandem-ring"}, measured)
+        for row in found["rows"]:
+            self.assertGreater(row["ops_per_s"], 0)
+            self.assertLessEqual(row["p50_us"], row["p99_us"])
+            self.assertLessEqual(row["p99_us"], row["p999_us"])
+            self.assertIn("spread", row)
+            self.assertEqual("bytes_per_s" in row, row["workload"] == "large_put")
+        self.assertEqual({entry["rounds"] for entry in found["measures"]}, {1})
+        check_page(self, text, measured)
+
+    def test_unknown_names_are_refused(self):
+        with tempfile.TemporaryDirectory() as folder:
+            done = self.run_suite(folder, "--only", "dict_get,hope")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("there is no hope", done.stderr)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 3:
+        TinyRun.systems = sys.argv.pop()
+        TinyRun.binaries = sys.argv.pop()
+        unittest.main()
+    unittest.main(defaultTest=["PageTest", "ReportTest"])
