@@ -2,6 +2,7 @@
 """The suite's figures as one HTML page that needs nothing besides itself: no network, no script, charts in SVG.
 
   page.py FIGURES.json PAGE.html
+  page.py FIGURES.json CHART.svg WORKLOAD CLIENTS     one chart alone: the throughput of one workload
 """
 
 import html
@@ -34,6 +35,8 @@ th, td { border-bottom: 1px solid var(--line); padding: .2rem .8rem .2rem 0; } t
 """
 
 WIDTH, LABEL, VALUE, ROW = 560, 130, 90, 24  # of charts: all, the systems' names, the figures behind bars, one system
+SPAN_MAX = 30  # how many times the least the most may be, for bars that begin at 0
+POINTS_NAMED_MAX = 8  # of a curve
 
 
 def escape(text):
@@ -63,18 +66,33 @@ def text(x, y, what, anchor="start", faint=False):
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{kind}>{escape(what)}</text>'
 
 
-def bars(caption, values, unit):
-    """`values`: (system, number) pairs."""
-    most = max(value for _, value in values)
-    parts = []
+def upright(x, top, bottom):
+    return f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{bottom}"/>'
+
+
+def bars_of(values, unit):
+    """Height and parts. `values`: (system, number) pairs. On a logarithmic axis where they lie too far apart."""
+    numbers = [value for _, value in values]
+    end, height, parts = WIDTH - VALUE, ROW * len(values), []
+    if max(numbers) > SPAN_MAX * min(numbers):
+        place = LogScale(numbers, LABEL, end)
+        parts = [upright(place(tick), 0, height) + text(place(tick), height + 14, short_number(tick), "middle", faint=True)
+                 for tick in place.ticks]
+    else:
+        place = lambda value: LABEL + (end - LABEL) * value / max(numbers)  # noqa: E731
     for i, (system, value) in enumerate(values):
         y = i * ROW
-        length = max(1.0, (WIDTH - LABEL - VALUE) * value / most)
+        length = max(1.0, place(value) - LABEL)
         parts.append(text(LABEL - 8, y + 16, system, "end"))
         parts.append(f'<rect x="{LABEL}" y="{y + 4}" width="{length:.1f}" height="{ROW - 8}" fill="{colour(system)}">'
                      f'<title>{escape(system)}: {value:,.1f} {escape(unit)}</title></rect>')
         parts.append(text(LABEL + length + 6, y + 16, f"{short_number(value)} {unit}"))
-    return figure(caption, ROW * len(values), parts)
+    return height + (20 if isinstance(place, LogScale) else 0), parts
+
+
+def bars(caption, values, unit):
+    height, parts = bars_of(values, unit)
+    return figure(caption, height, parts)
 
 
 def decades(least, most):
@@ -86,8 +104,8 @@ def decades(least, most):
 class LogScale:
     """Numbers above 0 to places between two ends."""
 
-    def __init__(self, values, begin, end):
-        self.ticks = decades(min(values), max(values))
+    def __init__(self, values, begin, end, ticks=None):
+        self.ticks = ticks or decades(min(values), max(values))
         self.begin, self.end = begin, end
         self.low, self.high = math.log10(self.ticks[0]), math.log10(self.ticks[-1])
 
@@ -101,7 +119,7 @@ def latencies(caption, values):
     height = ROW * len(values)
     parts = []
     for tick in place.ticks:
-        parts.append(f'<line class="axis" x1="{place(tick):.1f}" x2="{place(tick):.1f}" y1="0" y2="{height}"/>')
+        parts.append(upright(place(tick), 0, height))
         parts.append(text(place(tick), height + 14, f"{short_number(tick)} us", "middle", faint=True))
     for i, (system, *numbers) in enumerate(values):
         y = i * ROW + ROW / 2
@@ -119,11 +137,12 @@ def curves(caption, series, x_name, unit):
     """`series`: system → [(x, y)], both axes logarithmic."""
     points = [point for line in series.values() for point in line]
     top, bottom, left, right = 10, 240, 60, WIDTH - LABEL
-    across = LogScale([max(x, 1) for x, _ in points], left, right)
+    at = sorted({max(x, 1) for x, _ in points})
+    across = LogScale(at, left, right, at if 1 < len(at) <= POINTS_NAMED_MAX else None)
     up = LogScale([max(y, 1e-3) for _, y in points], bottom, top)
     parts = []
     for tick in across.ticks:
-        parts.append(f'<line class="axis" x1="{across(tick):.1f}" x2="{across(tick):.1f}" y1="{top}" y2="{bottom}"/>')
+        parts.append(upright(across(tick), top, bottom))
         parts.append(text(across(tick), bottom + 16, short_number(tick), "middle", faint=True))
     for tick in up.ticks:
         parts.append(f'<line class="axis" x1="{left}" x2="{right}" y1="{up(tick):.1f}" y2="{up(tick):.1f}"/>')
@@ -133,9 +152,9 @@ def curves(caption, series, x_name, unit):
         places = [(across(max(x, 1)), up(max(y, 1e-3))) for x, y in sorted(line)]
         drawn = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
         parts.append(f'<polyline points="{drawn}" fill="none" stroke="{colour(system)}" stroke-width="2"/>')
-        for (x, y), (at, value) in zip(places, sorted(line)):
+        for (x, y), (x_value, value) in zip(places, sorted(line)):
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour(system)}"><title>{escape(system)}, '
-                         f'{at:,} {escape(x_name)}: {value:,.1f} {escape(unit)}</title></circle>')
+                         f'{x_value:,} {escape(x_name)}: {value:,.1f} {escape(unit)}</title></circle>')
         names.append([places[-1][1], system])
     names.sort()
     for i, (y, system) in enumerate(names):  # names do not lie on each other
@@ -250,13 +269,33 @@ def render(found):
             f'{times_table(found["measures"])}{figures_table(rates)}</body></html>\n')
 
 
-def write(found, path):
+def chart(found, workload, clients):
+    """One chart as an SVG file's text."""
+    rows = [row for row in found["rows"] if (row["workload"], row["clients"]) == (workload, clients) and "ops_per_s" in row]
+    if not rows:
+        sys.exit(f"page: {workload} with {clients} clients was not measured")
+    height, parts = bars_of([(row["system"], row["ops_per_s"]) for row in rows], "ops/s")
+    top = 28
+    style = ("text { fill: #1c1e21; font: 12px sans-serif; } .faint { fill: #6a6f76; } .axis { stroke: #d9dce0; } "
+             ".title { font-weight: bold; }")
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height + top + 6}" width="{WIDTH}" '
+            f'height="{height + top + 6}"><style>{style}</style><rect width="100%" height="100%" fill="#fff"/>'
+            f'<text class="title" x="8" y="18">{escape(label_of(workload, clients, rows[0]["depth"]))}</text>'
+            f'<g transform="translate(0,{top})">{"".join(parts)}</g></svg>\n')
+
+
+def write(text_written, path):
     with open(path, "w", encoding="utf-8") as file:
-        file.write(render(found))
+        file.write(text_written)
+
+
+def main():
+    if len(sys.argv) not in (3, 5):
+        sys.exit(__doc__)
+    with open(sys.argv[1], encoding="utf-8") as file:
+        found = json.load(file)
+    write(render(found) if len(sys.argv) == 3 else chart(found, sys.argv[3], int(sys.argv[4])), sys.argv[2])
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
-    with open(sys.argv[1], encoding="utf-8") as figures:
-        write(json.load(figures), sys.argv[2])
+    main()

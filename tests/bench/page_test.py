@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import xml.etree.ElementTree
 
 sys.dont_write_bytecode = True
 import page  # noqa: E402
@@ -109,6 +110,20 @@ class PageTest(unittest.TestCase):
         self.assertAlmostEqual(scale(10), 100)
         self.assertEqual(page.LogScale([1, 1], 0, 1).ticks, [1, 10])
 
+    def test_bars_that_lie_far_apart_have_a_logarithmic_axis(self):
+        _, near = page.bars_of([("a", 10), ("b", 20)], "ops/s")
+        self.assertIn('width="170.0"', "".join(near))
+        self.assertNotIn("axis", "".join(near))
+        _, far = page.bars_of([("a", 10), ("b", 1000)], "ops/s")
+        self.assertIn('class="axis"', "".join(far))
+
+    def test_one_chart_alone(self):
+        text = page.chart(FOUND, "dict_get", 1)
+        xml.etree.ElementTree.fromstring(text)
+        self.assertIn(">raw-ring<", text)
+        with self.assertRaises(SystemExit):
+            page.chart(FOUND, "dict_get", 3)
+
     def test_numbers_are_shortened(self):
         self.assertEqual([page.short_number(n) for n in (0.5, 12, 1234, 5.6e6, 7e9)],
                          ["0.5", "12", "1.23 k", "5.6 M", "7 G"])
@@ -140,6 +155,14 @@ class ReportTest(unittest.TestCase):
             measured = suite.WORKLOADS[target.workload].systems_by_clients[target.clients]
             self.assertIn(target.system, measured, target)
             self.assertIn(target.peer, measured, target)
+
+    def test_tables_in_markdown(self):
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            report.print_markdown(FOUND)
+        lines = out.getvalue().splitlines()
+        self.assertEqual({line.count("|") for line in lines[:lines.index("")]}, {7})
+        self.assertIn("| dict_get | 1 | 1,000,000 (1.0) | 40,000 (25.0) | 2,500,000 (0.4) | 200,000 (5.0) |", lines)
 
     def test_tables_show_everything(self):
         out = io.StringIO()

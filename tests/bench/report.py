@@ -1,4 +1,12 @@
-"""The suite's rows as tables, and the targets they are held against."""
+#!/usr/bin/python3
+"""The suite's rows as tables, and the targets they are held against.
+
+  report.py FIGURES.json     the same report of a run that has been
+  report.py --markdown FIGURES.json
+"""
+
+import json
+import sys
 
 from targets import HANDOVER_MS_MAX, by_cell, describe, outcomes, ratio
 
@@ -109,3 +117,33 @@ def print_report(found):
     print(LEGEND)
     print()
     print_targets(rows)
+
+
+def print_markdown(found):
+    """One line for each workload, one column for each system: ops/s (p50 in microseconds)."""
+    rates = by_cell(row for row in found["rows"] if "ops_per_s" in row)
+    shown = list(dict.fromkeys(key[3] for key in rates))
+    print("| workload | clients | " + " | ".join(shown) + " |")
+    print("|---" * (len(shown) + 2) + "|")
+    for workload, clients, depth in dict.fromkeys(key[:3] for key in rates):
+        cells = [rates.get((workload, clients, depth, system)) for system in shown]
+        print(f"| {workload} | {clients} | " +
+              " | ".join(f"{row['ops_per_s']:,.0f} ({row['p50_us']:.1f})" if row else "" for row in cells) + " |")
+    print()
+    print("| to reach | of | against | at least | measured | |")
+    print("|---|---|---|---|---|---|")
+    for outcome in outcomes(found["rows"]):
+        if outcome.measured is not None:
+            print(f"| {' | '.join(describe(outcome.target))} | {outcome.measured:.2f}x | {outcome.text} |")
+
+
+def main():
+    if len(sys.argv) < 2 or len(sys.argv) > 3 or (len(sys.argv) == 3 and sys.argv[1] != "--markdown"):
+        sys.exit(__doc__)
+    with open(sys.argv[-1], encoding="utf-8") as file:
+        found = json.load(file)
+    (print_markdown if len(sys.argv) == 3 else print_report)(found)
+
+
+if __name__ == "__main__":
+    main()

@@ -234,7 +234,7 @@ def main():
             json.dump(found, file, indent=1)
             file.write("\n")
     if arguments.html:
-        page.write(found, arguments.html)
+        page.write(page.render(found), arguments.html)
 
 
 if __name__ == "__main__":
