@@ -1,5 +1,6 @@
-// Boost.Interprocess: a hash map in managed shared memory under an interprocess mutex, which every client process opens
-// for itself. There is no server that could be asked, protect what it holds, or clean up: the limit of doing without one.
+// Boost.Interprocess: a hash map in managed shared memory under an interprocess mutex, which every client
+// process opens for itself. There is no server that could be asked, protect what it holds, or clean up: the
+// limit of doing without one.
 
 #include <boost/functional/hash.hpp>
 #include <boost/interprocess/allocators/allocator.hpp>
@@ -70,7 +71,9 @@ class BoostClient {
   static constexpr std::size_t segment_bytes = std::size_t{4} << 20;
 
   // Short enough to need no memory of the segment's.
-  String key_of(const std::string& key) { return String(key.data(), key.size(), segment_.get_segment_manager()); }
+  String key_of(const std::string& key) {
+    return String(key.data(), key.size(), segment_.get_segment_manager());
+  }
 
   std::string name_;
   Segment segment_;

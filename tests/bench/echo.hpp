@@ -1,6 +1,6 @@
 #pragma once
-// The bare exchange of bytes that the raw systems do, as large as tandem's requests and replies are: what a manager would
-// cost that had nothing to do. raw_load.cpp has both sides.
+// The bare exchange of bytes that the raw systems do, as large as tandem's requests and replies are: what a
+// manager would cost that had nothing to do. raw_load.cpp has both sides.
 //
 //   request   size:u32 of the whole, reply:u32 (how long the answer is to be), bytes
 //   reply     bytes
@@ -45,7 +45,7 @@ class BytePath {
   virtual std::size_t receive_some(void* into, std::size_t most) = 0;
 };
 
-// ---- a unix socket ------------------------------------------------------------------------------------------
+// ---- a unix socket ----------------------------------------------------------------------------------------
 
 class SocketPath final : public BytePath {
  public:
@@ -95,13 +95,14 @@ class SocketPath final : public BytePath {
   Fd fd_;
 };
 
-// ---- a ring in shared memory --------------------------------------------------------------------------------
+// ---- a ring in shared memory ------------------------------------------------------------------------------
 
-// Bytes from one process to one other. Who waits looks for a short time and sleeps then, so that a machine with fewer
-// free cores than processes goes on.
+// Bytes from one process to one other. Who waits looks for a short time and sleeps then, so that a machine
+// with fewer free cores than processes goes on.
 class Ring {
  public:
-  // `head`: the sender's own note of what was taken out, so that it looks there only where the ring seems full.
+  // `head`: the sender's own note of what was taken out, so that it looks there only where the ring seems
+  // full.
   void send(const void* bytes, std::size_t count, std::uint32_t& head) {
     const char* at = static_cast<const char*>(bytes);
     while (count != 0) {
@@ -140,15 +141,18 @@ class Ring {
       if (const std::uint32_t now = position.load(std::memory_order_acquire); now != value) return now;
       pause();
     }
-    // Where both are on one CPU, the other one has to run; who is seen to be runnable is moved to a CPU that is free.
+    // Where both are on one CPU, the other one has to run; who is seen to be runnable is moved to a CPU that
+    // is free.
     for (int yield = 0; yield < yields; ++yield) {
       ::sched_yield();
       if (const std::uint32_t now = position.load(std::memory_order_acquire); now != value) return now;
     }
     for (;;) {
-      sleepers_.fetch_add(1);  // sequentially consistent with publish(): one of the two sees what the other did
+      // sequentially consistent with publish(): one of the two sees what the other did
+      sleepers_.fetch_add(1);
       if (position.load() == value)
-        ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&position), FUTEX_WAIT, value, nullptr, nullptr, 0);
+        ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&position), FUTEX_WAIT, value, nullptr, nullptr,
+                  0);
       sleepers_.fetch_sub(1);
       if (const std::uint32_t now = position.load(std::memory_order_acquire); now != value) return now;
     }
@@ -197,7 +201,8 @@ class RingPath final : public BytePath {
   void send(const void* bytes, std::size_t count) override { out_->send(bytes, count, taken_); }
   std::size_t receive_some(void* into, std::size_t most) override { return in_->receive_some(into, most); }
   void receive(void* into, std::size_t count) override {
-    for (std::size_t have = 0; have != count;) have += receive_some(static_cast<char*>(into) + have, count - have);
+    for (std::size_t have = 0; have != count;)
+      have += receive_some(static_cast<char*>(into) + have, count - have);
   }
 
  private:

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The suite's figures as one HTML page that needs nothing besides itself: no network, no script, charts in SVG.
+"""The suite's figures as one HTML page that needs nothing besides itself: no network, no script, SVG charts.
 
   page.py FIGURES.json PAGE.html
   page.py FIGURES.json CHART.svg WORKLOAD CLIENTS     one chart alone: the throughput of one workload
@@ -18,10 +18,11 @@ COLOURS = {"tandem": "#2563c9", "tandem-ring": "#1746a0", "tandem-unix": "#2563c
 OTHER_COLOUR = "#8e44ad"
 
 STYLE = """
-:root { color-scheme: light dark; --paper: #fff; --ink: #1c1e21; --faint: #6a6f76; --line: #d9dce0; --met: #1e7d43;
-        --short: #b3261e; }
+:root { color-scheme: light dark; --paper: #fff; --ink: #1c1e21; --faint: #6a6f76; --line: #d9dce0;
+        --met: #1e7d43; --short: #b3261e; }
 @media (prefers-color-scheme: dark) {
-  :root { --paper: #16181b; --ink: #e6e7e9; --faint: #9ba1a8; --line: #33373c; --met: #58c27d; --short: #ff7b72; } }
+  :root { --paper: #16181b; --ink: #e6e7e9; --faint: #9ba1a8; --line: #33373c;
+          --met: #58c27d; --short: #ff7b72; } }
 body { background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto;
        max-width: 76rem; padding: 0 1rem; }
 h1 { font-size: 1.6rem; margin-bottom: 0; } h2 { margin-top: 2.5rem; } .faint { color: var(--faint); }
@@ -30,11 +31,13 @@ figure { margin: 0; } figcaption { font-weight: 600; } svg { height: auto; max-w
 svg text { fill: var(--ink); font: 12px system-ui, sans-serif; } svg .faint { fill: var(--faint); }
 svg .axis { stroke: var(--line); } .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; } th { text-align: left; }
-th, td { border-bottom: 1px solid var(--line); padding: .2rem .8rem .2rem 0; } td.number { text-align: right; }
+th, td { border-bottom: 1px solid var(--line); padding: .2rem .8rem .2rem 0; }
+td.number { text-align: right; }
 .met { color: var(--met); font-weight: 600; } .short { color: var(--short); font-weight: 600; }
 """
 
-WIDTH, LABEL, VALUE, ROW = 560, 130, 90, 24  # of charts: all, the systems' names, the figures behind bars, one system
+# Of charts: all, the systems' names, the figures behind bars, one system.
+WIDTH, LABEL, VALUE, ROW = 560, 130, 90, 24
 SPAN_MAX = 30  # how many times the least the most may be, for bars that begin at 0
 POINTS_NAMED_MAX = 8  # of a curve
 
@@ -71,21 +74,21 @@ def upright(x, top, bottom):
 
 
 def bars_of(values, unit):
-    """Height and parts. `values`: (system, number) pairs. On a logarithmic axis where they lie too far apart."""
+    """Height and parts, on a logarithmic axis where they lie too far apart. `values`: (system, number) pairs."""
     numbers = [value for _, value in values]
     end, height, parts = WIDTH - VALUE, ROW * len(values), []
     if max(numbers) > SPAN_MAX * min(numbers):
         place = LogScale(numbers, LABEL, end)
-        parts = [upright(place(tick), 0, height) + text(place(tick), height + 14, short_number(tick), "middle", faint=True)
-                 for tick in place.ticks]
+        parts = [upright(place(tick), 0, height) +
+                 text(place(tick), height + 14, short_number(tick), "middle", faint=True) for tick in place.ticks]
     else:
         place = lambda value: LABEL + (end - LABEL) * value / max(numbers)  # noqa: E731
     for i, (system, value) in enumerate(values):
         y = i * ROW
         length = max(1.0, place(value) - LABEL)
         parts.append(text(LABEL - 8, y + 16, system, "end"))
-        parts.append(f'<rect x="{LABEL}" y="{y + 4}" width="{length:.1f}" height="{ROW - 8}" fill="{colour(system)}">'
-                     f'<title>{escape(system)}: {value:,.1f} {escape(unit)}</title></rect>')
+        parts.append(f'<rect x="{LABEL}" y="{y + 4}" width="{length:.1f}" height="{ROW - 8}" '
+                     f'fill="{colour(system)}"><title>{escape(system)}: {value:,.1f} {escape(unit)}</title></rect>')
         parts.append(text(LABEL + length + 6, y + 16, f"{short_number(value)} {unit}"))
     return height + (20 if isinstance(place, LogScale) else 0), parts
 
@@ -96,9 +99,9 @@ def bars(caption, values, unit):
 
 
 def decades(least, most):
-    """The powers of ten around both."""
-    return [10.0 ** power for power in range(math.floor(math.log10(least)), max(math.ceil(math.log10(most)),
-                                                                              math.floor(math.log10(least)) + 1) + 1)]
+    """The powers of ten around both, at least two."""
+    low = math.floor(math.log10(least))
+    return [10.0 ** power for power in range(low, max(math.ceil(math.log10(most)), low + 1) + 1)]
 
 
 class LogScale:
@@ -124,12 +127,14 @@ def latencies(caption, values):
     for i, (system, *numbers) in enumerate(values):
         y = i * ROW + ROW / 2
         p50, p99, p999 = (place(max(number, 0.01)) for number in numbers)
-        told = f'<title>{escape(system)}: p50 {numbers[0]:g}, p99 {numbers[1]:g}, p99.9 {numbers[2]:g} us</title>'
+        told = (f'<title>{escape(system)}: p50 {numbers[0]:g}, p99 {numbers[1]:g}, p99.9 {numbers[2]:g} us'
+                '</title>')
         parts.append(text(LABEL - 8, y + 4, system, "end"))
         parts.append(f'<g stroke="{colour(system)}" fill="{colour(system)}">{told}'
                      f'<line x1="{p50:.1f}" x2="{p999:.1f}" y1="{y}" y2="{y}" stroke-width="2"/>'
                      f'<circle cx="{p50:.1f}" cy="{y}" r="6"/><circle cx="{p99:.1f}" cy="{y}" r="4"/>'
-                     f'<line x1="{p999:.1f}" x2="{p999:.1f}" y1="{y - 6}" y2="{y + 6}" stroke-width="2"/></g>')
+                     f'<line x1="{p999:.1f}" x2="{p999:.1f}" y1="{y - 6}" y2="{y + 6}" stroke-width="2"/>'
+                     '</g>')
     return figure(caption, height + 20, parts)
 
 
@@ -153,8 +158,8 @@ def curves(caption, series, x_name, unit):
         drawn = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
         parts.append(f'<polyline points="{drawn}" fill="none" stroke="{colour(system)}" stroke-width="2"/>')
         for (x, y), (x_value, value) in zip(places, sorted(line)):
-            parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour(system)}"><title>{escape(system)}, '
-                         f'{x_value:,} {escape(x_name)}: {value:,.1f} {escape(unit)}</title></circle>')
+            parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour(system)}">'
+                         f'<title>{escape(system)}, {x_value:,} {escape(x_name)}: {value:,.1f} {escape(unit)}</title></circle>')
         names.append([places[-1][1], system])
     names.sort()
     for i, (y, system) in enumerate(names):  # names do not lie on each other
@@ -165,7 +170,8 @@ def curves(caption, series, x_name, unit):
 
 
 def label_of(workload, clients, depth):
-    return f"{workload}, {clients} client{'s' if clients > 1 else ''}" + (f", depth {depth}" if depth > 1 else "")
+    several = "s" if clients > 1 else ""
+    return f"{workload}, {clients} client{several}" + (f", depth {depth}" if depth > 1 else "")
 
 
 def grouped(rows, *keys):
@@ -176,21 +182,25 @@ def grouped(rows, *keys):
 
 
 def section(title, said, figures):
-    return f'<h2>{escape(title)}</h2><p class="faint">{escape(said)}</p><div class="charts">{"".join(figures)}</div>' \
-        if figures else ""
+    if not figures:
+        return ""
+    return (f'<h2>{escape(title)}</h2><p class="faint">{escape(said)}</p>'
+            f'<div class="charts">{"".join(figures)}</div>')
 
 
 def rate_sections(rates):
     cells = grouped(rates, "workload", "clients", "depth")
-    throughput = [bars(label_of(*cell), [(row["system"], row["ops_per_s"]) for row in rows], "ops/s")
-                  for cell, rows in cells.items()]
-    waiting = [latencies(label_of(*cell), [(row["system"], row["p50_us"], row["p99_us"], row["p999_us"]) for row in rows])
-               for cell, rows in cells.items()]
-    moved = [bars(label_of(*cell), [(row["system"], row["bytes_per_s"] / 2**20) for row in rows], "MiB/s")
-             for cell, rows in cells.items() if all("bytes_per_s" in row for row in rows)]
+    throughput = [bars(label_of(*which), [(row["system"], row["ops_per_s"]) for row in rows], "ops/s")
+                  for which, rows in cells.items()]
+    waiting = [latencies(label_of(*which),
+                         [(row["system"], row["p50_us"], row["p99_us"], row["p999_us"]) for row in rows])
+               for which, rows in cells.items()]
+    moved = [bars(label_of(*which), [(row["system"], row["bytes_per_s"] / 2**20) for row in rows], "MiB/s")
+             for which, rows in cells.items() if all("bytes_per_s" in row for row in rows)]
     return (section("Throughput", "Operations of all clients together, per second. Longer is better.", throughput) +
             section("Bandwidth", "Values of 1 MiB, one after the other.", moved) +
-            section("Latency", "Of single calls: median (large dot), p99 (small dot), p99.9 (end of the line).", waiting))
+            section("Latency", "Of single calls: median (large dot), p99 (small dot), p99.9 (end of the line).",
+                    waiting))
 
 
 def curve_sections(rates, points):
@@ -200,7 +210,8 @@ def curve_sections(rates, points):
                   for (system,), its in grouped(rows, "system").items()}
         series = {system: line for system, line in series.items() if len(line) > 2}
         if series:
-            by_clients.append(curves(label_of(workload, 1, depth).replace(", 1 client", ""), series, "clients", "ops/s"))
+            by_clients.append(curves(workload + (f", depth {depth}" if depth > 1 else ""), series, "clients",
+                                     "ops/s"))
     growing = []
     for (workload, axis), rows in grouped(points, "workload", "axis").items():
         for key, unit in (("p50_us", "us, median"), ("ops_per_s", "ops/s"), ("bytes_per_s", "bytes/s"),
@@ -211,7 +222,8 @@ def curve_sections(rates, points):
                           for (system,), its in grouped(having, "system").items()}
                 growing.append(curves(workload, series, axis, unit))
                 break
-    return (section("More clients", "Throughput of all together; clients and servers share the machine's CPUs.", by_clients) +
+    return (section("More clients", "Throughput of all together; clients and servers share the machine's CPUs.",
+                    by_clients) +
             section("More work", "What one operation takes as what is held grows.", growing))
 
 
@@ -236,23 +248,25 @@ def targets_table(rows):
     for outcome in outcomes(rows):
         measured = "-" if outcome.measured is None else f"{outcome.measured:.2f}x"
         kind = outcome.text if outcome.measured is not None else "faint"
-        lines.append([*(cell(part) for part in describe(outcome.target)), cell(measured, "number"), cell(outcome.text, kind)])
+        lines.append([*(cell(part) for part in describe(outcome.target)), cell(measured, "number"),
+                      cell(outcome.text, kind)])
     return "<h2>To reach</h2>" + table(["what", "of", "against", "at least", "measured", ""], lines)
 
 
 def figures_table(rates):
-    lines = [[cell(row["workload"]), cell(row["clients"], "number"), cell(row["depth"], "number"), cell(row["system"]),
-              cell(f"{row['ops_per_s']:,.0f}", "number"),
+    lines = [[cell(row["workload"]), cell(row["clients"], "number"), cell(row["depth"], "number"),
+              cell(row["system"]), cell(f"{row['ops_per_s']:,.0f}", "number"),
               *(cell(f"{row[key]:,.1f}", "number") for key in ("p50_us", "p99_us", "p999_us"))] for row in rates]
-    return "<h2>All figures</h2>" + table(["workload", "clients", "depth", "system", "ops/s", "p50 us", "p99 us", "p99.9 us"],
-                                          lines)
+    return "<h2>All figures</h2>" + table(
+        ["workload", "clients", "depth", "system", "ops/s", "p50 us", "p99 us", "p99.9 us"], lines)
 
 
 def times_table(measures):
     if not measures:
         return ""
     lines = [[cell(entry["measure"]), cell(entry["system"]), cell(entry["rounds"], "number"),
-              cell(f"{entry['median_ms']:.2f}", "number"), cell(f"{entry['max_ms']:.2f}", "number")] for entry in measures]
+              cell(f"{entry['median_ms']:.2f}", "number"), cell(f"{entry['max_ms']:.2f}", "number")]
+             for entry in measures]
     return "<h2>Times</h2>" + table(["measure", "system", "rounds", "median ms", "longest ms"], lines)
 
 
@@ -265,21 +279,23 @@ def render(found):
     return ('<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>tandem: figures</title>'
             f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head><body>'
             f'<h1>tandem: figures</h1><p class="faint">{escape(machine)}</p>'
-            f'{targets_table(found["rows"])}{rate_sections(rates)}{curve_sections(rates, points)}{memory_section(memory)}'
-            f'{times_table(found["measures"])}{figures_table(rates)}</body></html>\n')
+            f'{targets_table(found["rows"])}{rate_sections(rates)}{curve_sections(rates, points)}'
+            f'{memory_section(memory)}{times_table(found["measures"])}{figures_table(rates)}</body></html>\n')
 
 
 def chart(found, workload, clients):
     """One chart as an SVG file's text."""
-    rows = [row for row in found["rows"] if (row["workload"], row["clients"]) == (workload, clients) and "ops_per_s" in row]
+    rows = [row for row in found["rows"]
+            if (row["workload"], row["clients"]) == (workload, clients) and "ops_per_s" in row and "axis" not in row]
     if not rows:
         sys.exit(f"page: {workload} with {clients} clients was not measured")
     height, parts = bars_of([(row["system"], row["ops_per_s"]) for row in rows], "ops/s")
     top = 28
-    style = ("text { fill: #1c1e21; font: 12px sans-serif; } .faint { fill: #6a6f76; } .axis { stroke: #d9dce0; } "
-             ".title { font-weight: bold; }")
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height + top + 6}" width="{WIDTH}" '
-            f'height="{height + top + 6}"><style>{style}</style><rect width="100%" height="100%" fill="#fff"/>'
+    whole = height + top + 6
+    style = ("text { fill: #1c1e21; font: 12px sans-serif; } .title { font-weight: bold; } "
+             ".faint { fill: #6a6f76; } .axis { stroke: #d9dce0; }")
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {whole}" width="{WIDTH}" '
+            f'height="{whole}"><style>{style}</style><rect width="100%" height="100%" fill="#fff"/>'
             f'<text class="title" x="8" y="18">{escape(label_of(workload, clients, rows[0]["depth"]))}</text>'
             f'<g transform="translate(0,{top})">{"".join(parts)}</g></svg>\n')
 

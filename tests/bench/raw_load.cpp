@@ -1,7 +1,7 @@
-// The physical limits: bytes there and back, and nothing done with them. Over a unix socket with blocking calls, or over
-// rings in shared memory.
+// The physical limits: bytes there and back, and nothing done with them. Over a unix socket with blocking
+// calls, or over rings in shared memory.
 //
-//   bench_raw serve unix PATH | ring PATH     answers one client after the other until it is ended; prints "ready"
+//   bench_raw serve unix PATH | ring PATH    answers one client after the other; prints "ready"
 //   bench_raw --address unix:PATH …           one cell, as all load generators run it
 
 #include <cstdio>
@@ -14,11 +14,13 @@ namespace {
 using bench::BytePath;
 using bench::EchoHeader;
 
-// ---- the client ---------------------------------------------------------------------------------------------
+// ---- the client -------------------------------------------------------------------------------------------
 
 // What tandem sends and gets for the operation of the same name (wire/frame.hpp, wire/msgpack.hpp).
 constexpr std::size_t key_bytes = 10;
-constexpr std::size_t request_bytes(std::size_t arguments) { return tandem::wire::request_header_bytes + 1 + arguments; }
+constexpr std::size_t request_bytes(std::size_t arguments) {
+  return tandem::wire::request_header_bytes + 1 + arguments;
+}
 constexpr std::size_t reply_bytes(std::size_t result) { return tandem::wire::short_header_bytes + result; }
 constexpr std::size_t text_bytes(std::size_t length) { return length + (length < 32 ? 1 : 2); }
 
@@ -66,7 +68,7 @@ class RawClient {
   std::vector<char> buffer_;
 };
 
-// ---- the server ---------------------------------------------------------------------------------------------
+// ---- the server -------------------------------------------------------------------------------------------
 
 // Until the client is gone.
 void answer(BytePath& path, std::int64_t& requests) {

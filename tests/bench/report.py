@@ -11,32 +11,33 @@ import sys
 from targets import HANDOVER_MS_MAX, by_cell, describe, outcomes, ratio
 
 LEGEND = """\
-ops/s: operations of all clients together, between the common start and the last end. p50, p99, p99.9: of single calls.
-Every figure is the median over the repetitions. depth: requests that each client has under way at once.
-spread: how far the ops/s of the repetitions lie apart, as a share of their median. Where one client is alone, much hangs
-  on whether the scheduler keeps it and the server on one CPU or wakes an idle one for each message.
-boost-interprocess: a boost::unordered_map in managed shared memory under an interprocess mutex. No server: what one may
-  have that gives up everything a manager is there for.
-raw-unix, raw-ring: requests and replies as long as tandem's, and nothing done with them; over a unix socket with blocking
-  calls, and over a ring in shared memory with a short spin. The limits of this machine.
-counter_add: tandem and Redis add in one atomic operation. CPython's d[k] = d.get(k, 0) + 1 is two operations and loses
-  updates under concurrency; made correct with a manager's Lock it would cost twice as much.
+ops/s: operations of all clients together, between the common start and the last end. p50, p99, p99.9: of
+  single calls. Every figure is the median over the repetitions. depth: requests that each client has under way.
+spread: how far the ops/s of the repetitions lie apart, as a share of their median. Where one client is alone,
+  much hangs on whether the scheduler keeps it and the server on one CPU or wakes an idle one for each message.
+boost-interprocess: a boost::unordered_map in managed shared memory under an interprocess mutex. No server: what
+  one may have that gives up everything a manager is there for.
+raw-unix, raw-ring: requests and replies as long as tandem's, and nothing done with them; over a unix socket with
+  blocking calls, and over a ring in shared memory with a short spin. The limits of this machine.
+counter_add: tandem and Redis add in one atomic operation. CPython's d[k] = d.get(k, 0) + 1 is two operations and
+  loses updates under concurrency; made correct with a manager's Lock it would cost twice as much.
 create_drop: Redis has no unnamed objects; measured is HSET of a fresh key and DEL of it.
 large_get, large_put: values of 1 MiB in a dict of ten.
-cpython-native: multiprocessing's own Lock, Semaphore, Queue, Condition and Pool, which need no server: shared memory and
-  pipes between the processes of one family.
-lock_unlock: Redis gets SET NX PX, asked again at once until it succeeds, and a script that deletes the key if it is the
-  caller's. The clients count in shared memory under the lock, by plain loads and stores; the count must be right.
+cpython-native: multiprocessing's own Lock, Semaphore, Queue, Condition and Pool, which need no server: shared
+  memory and pipes between the processes of one family.
+lock_unlock: Redis gets SET NX PX, asked again at once until it succeeds, and a script that deletes the key if it
+  is the caller's. The clients count in shared memory under the lock, by plain loads and stores; the count must be
+  right.
 semaphore: of two permits. Redis gets a list of two permits: BLPOP and RPUSH.
-queue_handover: an operation is one item that one process puts and the other gets, each as fast as it can; p50 and p99
-  are those of the single put or get. Redis: RPUSH and BLPOP.
+queue_handover: an operation is one item that one process puts and the other gets, each as fast as it can; p50
+  and p99 are those of the single put or get. Redis: RPUSH and BLPOP.
 queue_pingpong, condition_pingpong: an operation is there and back; p50 and p99 are those of either side.
-pool_map: an operation is one task of a map of 10,000, on as many workers as there are CPUs; p50 and p99 are those of a
-  whole map.
-killed_holder_handover: from the SIGKILL of the process that holds a lock until the process that waits for it has it."""
+pool_map: an operation is one task of a map of 10,000, on as many workers as there are CPUs; p50 and p99 are those
+  of a whole map.
+killed_holder_handover: from the SIGKILL of the process that holds a lock until the one that waits for it has it."""
 
-PEERS = {"cpython-manager": "manager", "cpython-native": "native", "redis-unix": "redis", "boost-interprocess": "boost",
-         "raw-unix": "raw-unix", "raw-ring": "raw-ring"}
+PEERS = {"cpython-manager": "manager", "cpython-native": "native", "redis-unix": "redis",
+         "boost-interprocess": "boost", "raw-unix": "raw-unix", "raw-ring": "raw-ring"}
 TANDEM = {"tandem-ring": "ring", "tandem-unix": "unix", "tandem-tcp": "tcp"}
 
 
@@ -49,14 +50,14 @@ def print_columns(header, lines):
 
 
 def print_rates(rows):
-    lines = [[row["workload"], str(row["clients"]), str(row["depth"]), row["system"], f"{row['ops_per_s']:,.0f}",
-              *(f"{row[key]:.1f}" for key in ("p50_us", "p99_us", "p999_us")),
+    lines = [[row["workload"], str(row["clients"]), str(row["depth"]), row["system"],
+              f"{row['ops_per_s']:,.0f}", *(f"{row[key]:.1f}" for key in ("p50_us", "p99_us", "p999_us")),
               f"{row['bytes_per_s'] / 2**20:,.0f}" if "bytes_per_s" in row else "",
               f"{row['spread']:.0%}" if "spread" in row else "-"]
              for row in rows if "ops_per_s" in row and "axis" not in row]
     if lines:
-        print_columns(["workload", "clients", "depth", "system", "ops/s", "p50 us", "p99 us", "p99.9 us", "MiB/s", "spread"],
-                      lines)
+        print_columns(["workload", "clients", "depth", "system", "ops/s", "p50 us", "p99 us", "p99.9 us", "MiB/s",
+                       "spread"], lines)
 
 
 def print_memory(rows):
@@ -68,12 +69,14 @@ def print_memory(rows):
 
 
 def print_curves(rows):
+    keys = ("ops_per_s", "p50_us", "p99_us", "bytes_per_entry")
     lines = [[row["workload"], row["system"], row["axis"], f"{row['at']:,}",
-              *(f"{row[key]:,.1f}" if key in row else "-" for key in ("ops_per_s", "p50_us", "p99_us", "bytes_per_entry"))]
+              *(f"{row[key]:,.1f}" if key in row else "-" for key in keys)]
              for row in rows if "axis" in row]
     if lines:
         print("As the work grows")
-        print_columns(["workload", "system", "what grows", "to", "ops/s", "p50 us", "p99 us", "bytes per entry"], lines)
+        print_columns(["workload", "system", "what grows", "to", "ops/s", "p50 us", "p99 us", "bytes per entry"],
+                      lines)
 
 
 def print_ratios(rows):
@@ -83,10 +86,10 @@ def print_ratios(rows):
         for workload, clients, depth in dict.fromkeys(key[:3] for key in cells):
             ratios = [ratio(cells, workload, clients, system, peer, depth) for peer in PEERS]
             if any(ratios):
-                lines.append([workload, str(clients), str(depth)] + [f"{r:.2f}" if r else "-" for r in ratios])
+                lines.append([workload, str(clients), str(depth), *(f"{r:.2f}" if r else "-" for r in ratios)])
         if lines:
             print(f"Throughput of {system} as a multiple of the peer's")
-            print_columns(["workload", "clients", "depth"] + [f"{name}/{peer}" for peer in PEERS.values()], lines)
+            print_columns(["workload", "clients", "depth", *(f"{name}/{peer}" for peer in PEERS.values())], lines)
 
 
 def print_measures(measures):
@@ -99,8 +102,8 @@ def print_measures(measures):
 
 
 def print_targets(rows):
-    lines = [[*describe(outcome.target), "-" if outcome.measured is None else f"{outcome.measured:.2f}x", outcome.text]
-             for outcome in outcomes(rows)]
+    lines = [[*describe(outcome.target), "-" if outcome.measured is None else f"{outcome.measured:.2f}x",
+              outcome.text] for outcome in outcomes(rows)]
     print("To reach")
     print_columns(["what", "of", "against", "at least", "measured", ""], lines)
 
@@ -128,7 +131,8 @@ def print_markdown(found):
     for workload, clients, depth in dict.fromkeys(key[:3] for key in rates):
         cells = [rates.get((workload, clients, depth, system)) for system in shown]
         print(f"| {workload} | {clients} | " +
-              " | ".join(f"{row['ops_per_s']:,.0f} ({row['p50_us']:.1f})" if row else "" for row in cells) + " |")
+              " | ".join(f"{row['ops_per_s']:,.0f} ({row['p50_us']:.1f})" if row else "" for row in cells) +
+              " |")
     print()
     print("| to reach | of | against | at least | measured | |")
     print("|---|---|---|---|---|---|")
