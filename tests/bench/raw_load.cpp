@@ -18,6 +18,8 @@ using bench::EchoHeader;
 
 // What tandem sends and gets for the operation of the same name (wire/frame.hpp, wire/msgpack.hpp).
 constexpr std::size_t key_bytes = 10;
+constexpr std::size_t large_key_bytes = 2;
+constexpr std::size_t message_bytes_max = 2 * bench::large_bytes;
 constexpr std::size_t request_bytes(std::size_t arguments) {
   return tandem::wire::request_header_bytes + 1 + arguments;
 }
@@ -31,16 +33,24 @@ class RawClient {
     return {
         {"dict_set", &RawClient::dict_set, nullptr, &RawClient::count, Leaves::operations},
         {"dict_get", &RawClient::dict_get, nullptr, &RawClient::count, Leaves::operations},
+        {"large_put", &RawClient::large_put, nullptr, &RawClient::count, Leaves::operations},
+        {"large_get", &RawClient::large_get, nullptr, &RawClient::count, Leaves::operations},
     };
   }
 
-  explicit RawClient(const bench::Cell& cell) : path_(open(cell.address)), buffer_(4096) {}
+  explicit RawClient(const bench::Cell& cell) : path_(open(cell.address)), buffer_(message_bytes_max) {}
 
   void dict_set(const std::string&) {
     exchange(request_bytes(text_bytes(key_bytes) + text_bytes(bench::value_bytes)), reply_bytes(1));
   }
   void dict_get(const std::string&) {
     exchange(request_bytes(text_bytes(key_bytes)), reply_bytes(text_bytes(bench::value_bytes)));
+  }
+  void large_put(const std::string&) {
+    exchange(request_bytes(large_key_bytes + bench::large_bytes), reply_bytes(1));
+  }
+  void large_get(const std::string&) {
+    exchange(request_bytes(large_key_bytes), reply_bytes(bench::large_bytes));
   }
   std::int64_t count() {
     const EchoHeader header{sizeof header, bench::tell_count};
@@ -72,7 +82,7 @@ class RawClient {
 
 // Until the client is gone.
 void answer(BytePath& path, std::int64_t& requests) {
-  std::vector<char> buffer(1 << 16);
+  std::vector<char> buffer(message_bytes_max);
   std::size_t have = 0;
   for (;;) {
     EchoHeader header{};

@@ -17,6 +17,9 @@ namespace tandem {
 /// A proxy of the same object whose operations are all refused (StaleToken) unless the grant with this token is alive,
 /// which the manager checks in the same step. The token may be another process's. ValueError: 0, which no grant has, or an
 /// empty proxy.
+///
+/// Processes that are forked or spawned with such a proxy have it as it is. What is stored in an object, or handed to a
+/// pool's task, is a reference to the object alone: pass the token besides, and call fenced() there.
 template <std::derived_from<Proxy> P>
 P fenced(const P& proxy, std::uint64_t token) {
   if (!proxy.valid()) throw ValueError("an empty proxy has no object to call");
