@@ -364,6 +364,34 @@ TEST_F(ServerTest, StoppingDoesNotWaitForeverForAClientThatDoesNotRead) {
   EXPECT_THAT(log(), Contains(HasSubstr("did not take their replies")));
 }
 
+TEST_F(ServerTest, StoppingEndsWhatWaitsInThisProcess) {
+  Server server(options());
+  server.start();
+  const Manager manager = server.connect();
+  const Lock lock = manager.lock();
+  const auto queue = manager.queue<int>();
+  const Event event = manager.event();
+  const Barrier barrier = manager.barrier(2);
+  const auto list = manager.list<int>();
+  lock.lock();
+  const std::vector<std::function<void()>> waits = {[&] { lock.lock(); },
+                                                    [&] { (void)queue.get(); },
+                                                    [&] { event.wait(); },
+                                                    [&] { barrier.wait(); },
+                                                    [&] { list.wait_for_change(list.version()); }};
+  std::atomic<std::size_t> ended = 0;
+  std::vector<std::jthread> threads;
+  for (const auto& wait : waits)
+    threads.emplace_back([&] {
+      EXPECT_THROW(wait(), ConnectionError);
+      ++ended;
+    });
+  while (manager.information().at("waiters") != waits.size()) std::this_thread::yield();
+  server.stop();
+  threads.clear();
+  EXPECT_EQ(ended, waits.size());
+}
+
 TEST_F(ServerTest, StopsOnceHoweverOftenItIsTold) {
   Server server(options());
   server.start();
