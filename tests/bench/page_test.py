@@ -21,6 +21,7 @@ sys.dont_write_bytecode = True
 import page  # noqa: E402
 import report  # noqa: E402
 import suite  # noqa: E402
+import systems  # noqa: E402
 import targets  # noqa: E402
 
 
@@ -183,6 +184,12 @@ class ReportTest(unittest.TestCase):
             self.assertIn(part, text)
 
 
+class SystemsTest(unittest.TestCase):
+    def test_a_ring_is_seen(self):
+        self.assertTrue(systems.has_ring({"sessions": [{"paths": {"unix": 1}}, {"paths": {"ring": 1}}]}))
+        self.assertFalse(systems.has_ring({"sessions": [{"paths": {"unix": 1, "ring": 0}}, {}]}))
+
+
 class TinyRun(unittest.TestCase):
     binaries, systems = None, None
 
@@ -227,4 +234,4 @@ if __name__ == "__main__":
         TinyRun.systems = sys.argv.pop()
         TinyRun.binaries = sys.argv.pop()
         unittest.main()
-    unittest.main(defaultTest=["PageTest", "ReportTest"])
+    unittest.main(defaultTest=["PageTest", "ReportTest", "SystemsTest"])

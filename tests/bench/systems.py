@@ -7,6 +7,7 @@ A load generator takes --address and its like, which stand here, and then what s
 import contextlib
 import ctypes
 import glob
+import json
 import os
 import re
 import secrets
@@ -14,6 +15,7 @@ import select
 import signal
 import subprocess
 import time
+import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PYTHON = "/usr/bin/python3"  # the distribution's CPython, whatever else stands first in PATH
@@ -82,19 +84,45 @@ def tandem_has_ring(place):
 
 
 def start_tandemd(place, name, *flags):
-    """Gives the addresses of its ready line."""
+    """Gives the addresses of its ready line, that of the debug endpoint at the end."""
     server = start_server(place.stack, [place.program("tandemd"), "--listen", f"unix:{place.path(name)}", "--authkey-file",
                                         authkey_file(place), "--log-level", "warning", *flags], stdout=subprocess.PIPE)
-    return re.findall(r"(?:unix:|tcp://)\S+", first_line(server, "tandemd"))
+    return re.findall(r"(?:unix:|tcp://|http://)\S+", first_line(server, "tandemd"))
 
 
 def tandem_load(place, address):
     return [place.program("bench_tandem"), "--authkey-file", authkey_file(place), "--address", address]
 
 
+def has_ring(sessions):
+    """Whether one of the sessions, as the debug endpoint tells of them, has a channel that goes by a ring."""
+    return any(session.get("paths", {}).get("ring") for session in sessions["sessions"])
+
+
+def check_ring(endpoint, load):
+    """A client that is refused a ring goes on by its socket, and its figures would be another system's."""
+    look = load + ["--workload", "dict_get", "--clients", "1", "--object", "look", "--seconds", "2",
+                   "--warm-up-seconds", "0.1"]
+    client = subprocess.Popen(look, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              preexec_fn=end_with_parent)
+    try:
+        while client.poll() is None:
+            with urllib.request.urlopen(f"http://{endpoint}/sessions", timeout=READY_SECONDS_MAX) as answer:
+                if has_ring(json.load(answer)):
+                    return
+            time.sleep(0.02)
+    finally:
+        client.terminate()
+        client.wait()
+    raise RuntimeError("tandem-ring: the clients do not go by a ring")
+
+
 def start_tandem_ring(place):
-    """Clients on the same host get a ring by themselves, unless the manager has none to give."""
-    return tandem_load(place, start_tandemd(place, "ring.sock")[0])
+    """Clients on the same host get a ring by themselves."""
+    unix, endpoint = start_tandemd(place, "ring.sock", "--debug", "127.0.0.1:0")
+    load = tandem_load(place, unix)
+    check_ring(endpoint.removeprefix("http://"), load)
+    return load
 
 
 def start_tandem_sockets(place):
