@@ -162,7 +162,7 @@ Channel& Connection::open_channel(std::chrono::milliseconds timeout) {
 }
 
 Opened Connection::open_session(std::chrono::milliseconds timeout) {
-  Opened opened = connector_->open({wire::Purpose::open, 0, {}}, timeout);
+  Opened opened = connector_->open({}, timeout);
   check_same_manager(opened);  // this may be a child that could inherit nothing
   return opened;
 }
@@ -176,7 +176,7 @@ void Connection::check_same_manager(const Opened& opened) const {
 }
 
 Opened Connection::join_session(std::chrono::milliseconds timeout) {
-  OpenRequest request{wire::Purpose::join, 0, {}};
+  OpenRequest request{.purpose = wire::Purpose::join};
   {
     std::lock_guard lock(mutex_);
     if (lost_) throw SessionLost(*lost_);
@@ -314,7 +314,7 @@ OfferedSession Connection::offer_session(std::span<const wire::Reference> refere
   std::optional<Reach> reach = connector_->reach();
   if (!reach) throw ConnectionError(address() + ": no other process can reach this manager");
   InsideGate inside(opening_channels_);
-  Opened opened = connector_->open({wire::Purpose::open, 0, {}}, options_.connect_timeout);
+  Opened opened = connector_->open({.stays_on_socket = true}, options_.connect_timeout);
   check_same_manager(opened);
   Channel channel(std::move(opened.stream), opened.welcome);
   try {
@@ -331,24 +331,36 @@ OfferedSession Connection::offer_session(std::span<const wire::Reference> refere
 
 ConnectionPtr Connection::adopt(const OfferedSession& offered, int descriptor) {
   auto stream = std::make_unique<SocketStream>(descriptor);
-  stream->set_busy_poll(offered.reach.busy_poll);
+  stream->set_busy_poll(offered.reach.stream.busy_poll);
   ConnectionPtr connection(new Connection(
       std::make_unique<SocketConnector>(Address::parse(offered.reach.address), offered.reach.authkey,
-                                        offered.reach.busy_poll),
+                                        offered.reach.stream),
       offered.options));
-  auto channel = std::make_unique<Channel>(std::move(stream), offered.welcome);
-  channel->identify(static_cast<std::uint32_t>(getpid()));
   connection->incarnation_ = offered.incarnation;
   connection->welcome_ = offered.welcome;
-  connection->put_aside(*connection->channels_.emplace_back(std::move(channel)));
+  connection->put_aside(
+      *connection->channels_.emplace_back(std::make_unique<Channel>(std::move(stream), offered.welcome)));
+  Channel& first = connection->best_channel();
+  first.identify(static_cast<std::uint32_t>(getpid()));
+  connection->put_aside(first);
   if (offered.welcome.lease_ms != 0) connection->keep_alive();
   return connection;
+}
+
+/// Of an adopted session, whose channel is a socket: one through shared memory, if the manager has that to offer.
+Channel& Connection::best_channel() {
+  try {
+    if (connector_->offers_ring()) return open_channel(options_.connect_timeout);
+  } catch (const std::exception&) {
+    // The manager takes no more channels, or is gone: then the first call is told.
+  }
+  return check_out(options_.connect_timeout);
 }
 
 // ---- fork -----------------------------------------------------------------------------------------------
 
 void Connection::inherit() noexcept {
-  OpenRequest request{wire::Purpose::inherit, 0, {}};
+  OpenRequest request{.purpose = wire::Purpose::inherit};
   {
     std::lock_guard lock(mutex_);
     if (channels_.empty()) return;

@@ -110,6 +110,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   Channel& acquire_slowly();
   Channel& check_out(std::chrono::milliseconds timeout);
   Channel& open_channel(std::chrono::milliseconds timeout);
+  Channel& best_channel();
   Opened open_session(std::chrono::milliseconds timeout);
   Opened join_session(std::chrono::milliseconds timeout);
   void check_same_manager(const Opened& opened) const;

@@ -19,6 +19,7 @@ struct OpenRequest {
   wire::Purpose purpose = wire::Purpose::open;
   std::uint64_t session = 0;
   wire::Secret secret{};
+  bool stays_on_socket = false;  // for another process, which gets nothing but the socket
 };
 
 /// A channel whose handshake is done, and what the manager said in it.
@@ -28,11 +29,17 @@ struct Opened {
   wire::Incarnation incarnation{};
 };
 
+/// How a channel's bytes travel.
+struct StreamOptions {
+  std::chrono::microseconds busy_poll{0};  // how long a receive may wait without sleep
+  bool ring = true;                        // through shared memory where the manager is on this machine
+};
+
 /// Of which another process can make a connector like this one.
 struct Reach {
   std::string address;
   std::string authkey;
-  std::chrono::microseconds busy_poll{0};
+  StreamOptions stream{};
 };
 
 class Connector {
@@ -49,23 +56,30 @@ class Connector {
   /// How errors name the manager, e.g. "unix:/run/tandem".
   virtual std::string address() const = 0;
 
+  /// Whether channels may go on through shared memory.
+  virtual bool offers_ring() const { return false; }
+
   /// nullopt where only this process, and what it forks, can reach the manager.
   virtual std::optional<Reach> reach() const { return std::nullopt; }
 };
 
-/// Connects to an address and does the handshake there.
+/// Connects to an address and does the handshake there. A unix socket's channel goes on through shared memory
+/// (wire/ring.hpp) if that is wanted and the manager has it; if this process cannot have it, on another socket.
 class SocketConnector final : public Connector {
  public:
-  SocketConnector(Address address, std::string authkey, std::chrono::microseconds busy_poll = {})
-      : address_(std::move(address)), authkey_(std::move(authkey)), busy_poll_(busy_poll) {}
+  SocketConnector(Address address, std::string authkey, const StreamOptions& stream = {})
+      : address_(std::move(address)), authkey_(std::move(authkey)), stream_(stream) {}
   Opened open(const OpenRequest& request, std::chrono::milliseconds timeout) override;
   std::string address() const override { return address_.to_string(); }
-  std::optional<Reach> reach() const override { return Reach{address_.to_string(), authkey_, busy_poll_}; }
+  bool offers_ring() const override { return stream_.ring && address_.is_unix(); }
+  std::optional<Reach> reach() const override { return Reach{address_.to_string(), authkey_, stream_}; }
 
  private:
+  std::optional<Opened> try_open(const OpenRequest& request, bool wants_ring, const Deadline& deadline);
+
   Address address_;
   std::string authkey_;
-  std::chrono::microseconds busy_poll_;  // of its streams
+  StreamOptions stream_;
 };
 
 }  // namespace tandem::client

@@ -28,6 +28,12 @@ void write_array(wire::Writer& to, const std::array<std::uint8_t, N>& bytes) {
   throw ProtocolError("what a spawned process was given cannot be read");
 }
 
+bool read_boolean(wire::Reader& from) {
+  bool value = false;
+  if (!from.boolean(value)) throw_unreadable();
+  return value;
+}
+
 std::uint64_t read_number(wire::Reader& from) {
   std::uint64_t number = 0;
   if (!from.uint64(number)) throw_unreadable();
@@ -47,15 +53,16 @@ void read_array(wire::Reader& from, std::array<std::uint8_t, N>& into) {
   std::copy(bytes.begin(), bytes.end(), into.begin());
 }
 
-// A session is array(10): address, authkey, busy_poll in µs, connect_timeout and call_timeout in ms, incarnation,
-// session, secret, limits as array(3), place of its channel among the descriptors.
-constexpr std::uint32_t session_fields = 10;
+// A session is array(12): address, authkey, busy_poll in µs, ring, connect_timeout and call_timeout in ms,
+// incarnation, session, secret, limits as array(3), lease in ms, place of its channel among the descriptors.
+constexpr std::uint32_t session_fields = 12;
 
 void write(wire::Writer& to, const OfferedSession& session, std::size_t descriptor) {
   to.array(session_fields);
   to.bytes(wire::as_bytes(session.reach.address));
   to.bytes(wire::as_bytes(session.reach.authkey));
-  to.unsigned_integer(static_cast<std::uint64_t>(session.reach.busy_poll.count()));
+  to.unsigned_integer(static_cast<std::uint64_t>(session.reach.stream.busy_poll.count()));
+  to.boolean(session.reach.stream.ring);
   to.unsigned_integer(static_cast<std::uint64_t>(session.options.connect_timeout.count()));
   to.unsigned_integer(static_cast<std::uint64_t>(session.options.call_timeout.count()));
   write_array(to, session.incarnation);
@@ -76,7 +83,8 @@ OfferedSession read(wire::Reader& from) {
   if (!from.array(count) || count != session_fields) throw_unreadable();
   session.reach.address = read_bytes(from);
   session.reach.authkey = read_bytes(from);
-  session.reach.busy_poll = std::chrono::microseconds(read_number(from));
+  session.reach.stream.busy_poll = std::chrono::microseconds(read_number(from));
+  session.reach.stream.ring = read_boolean(from);
   session.options.connect_timeout = std::chrono::milliseconds(read_number(from));
   session.options.call_timeout = std::chrono::milliseconds(read_number(from));
   read_array(from, session.incarnation);

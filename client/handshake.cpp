@@ -3,9 +3,11 @@
 #include <unistd.h>
 
 #include <array>
+#include <bit>
 #include <span>
 
 #include "client/crypto.hpp"
+#include "tandem/wire/ring.hpp"
 
 namespace tandem::client {
 namespace {
@@ -62,8 +64,13 @@ void receive_message(Stream& stream, std::span<std::uint8_t> out, const std::str
   receive_exactly(stream, out.subspan(prefix_bytes), deadline);
 }
 
+bool is_ring_size(std::uint64_t bytes) {
+  return std::has_single_bit(bytes) && bytes >= wire::ring_bytes_least && bytes <= wire::ring_bytes_most;
+}
+
 Admission converse(Stream& stream, std::string_view authkey, const OpenRequest& request,
-                   const std::string& address, const Deadline& deadline) {
+                   const Greeting& greeting, const Deadline& deadline) {
+  const std::string& address = greeting.address;
   std::array<std::uint8_t, wire::hello_bytes> hello{};
   receive_message(stream, hello, address, deadline);
 
@@ -72,6 +79,7 @@ Admission converse(Stream& stream, std::string_view authkey, const OpenRequest& 
   answer.session = request.session;
   answer.secret = request.secret;
   answer.pid = static_cast<std::uint32_t>(getpid());
+  answer.wishes = greeting.wants_ring ? wire::wish_ring : 0;
   random_bytes(answer.nonce);
   auto answer_bytes = wire::encode(answer);
   auto answer_proofless = wire::Bytes(answer_bytes).first(wire::answer_bytes - wire::proof_bytes);
@@ -88,15 +96,18 @@ Admission converse(Stream& stream, std::string_view authkey, const OpenRequest& 
   if (!equal_constant_time(expected, welcome.proof))
     throw AuthenticationError(address + ": the manager could not prove that it holds the same authkey");
   if (welcome.frame_bytes_max < frame_bytes_least) no_manager(address, "its frames are too short");
+  if (welcome.ring_bytes != 0 && !(greeting.wants_ring && is_ring_size(welcome.ring_bytes)))
+    no_manager(address, "its shared memory has a size that cannot be");
   return {wire::decode_hello(hello.data()).incarnation, welcome};
 }
 
 }  // namespace
 
 Admission shake_hands(Stream& stream, std::string_view authkey, const OpenRequest& request,
-                      const std::string& address, const Deadline& deadline) {
+                      const Greeting& greeting, const Deadline& deadline) {
+  const std::string& address = greeting.address;
   try {
-    return converse(stream, authkey, request, address, deadline);
+    return converse(stream, authkey, request, greeting, deadline);
   } catch (const StreamTimeout&) {
     throw Timeout(address + ": no handshake within " + std::to_string(deadline.limit().count()) +
                   " ms (connect_timeout)");

@@ -27,6 +27,8 @@ std::unique_ptr<client::PrivateManager> launch(const Options& options) {
   return std::make_unique<client::PrivateManager>(client::find_tandemd(), options.start_timeout);
 }
 
+client::StreamOptions stream_options(const Options& options) { return {options.busy_poll, options.ring}; }
+
 }  // namespace
 
 struct Manager::State {
@@ -42,12 +44,13 @@ Manager::Manager() : Manager(Options{}) {}
 
 Manager::Manager(const Options& options) {
   auto own = launch(options);
-  auto connector = std::make_unique<client::SocketConnector>(own->address(), own->authkey(), options.busy_poll);
+  auto connector = std::make_unique<client::SocketConnector>(own->address(), own->authkey(), stream_options(options));
   state_ = std::make_shared<State>(connect(std::move(connector), options), std::move(own));
 }
 
 Manager::Manager(std::string_view address, const Options& options)
-    : Manager(std::make_unique<client::SocketConnector>(Address::parse(address), authkey_of(options), options.busy_poll),
+    : Manager(std::make_unique<client::SocketConnector>(Address::parse(address), authkey_of(options),
+                                                        stream_options(options)),
               options) {}
 
 Manager::Manager(std::unique_ptr<client::Connector> connector, const Options& options)

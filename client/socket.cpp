@@ -83,14 +83,14 @@ std::size_t SocketStream::send_now(wire::Bytes bytes) {
 }
 
 /// What recv() gives without sleeping; -1 with EAGAIN when nothing came in time.
-ssize_t SocketStream::receive_busily(std::uint8_t* at, std::size_t room, BusyPoll::Clock::time_point since) {
+ssize_t SocketStream::receive_busily(std::uint8_t* at, std::size_t room, wire::BusyPoll::Clock::time_point since) {
   constexpr int asked_between_yields = 4;
   while (true) {
     for (int asked = 0; asked < asked_between_yields; ++asked) {
       ssize_t received = ::recv(descriptor_, at, room, MSG_DONTWAIT);
       if (received >= 0 || (errno != EAGAIN && errno != EINTR)) return received;
     }
-    if (BusyPoll::Clock::now() - since > busy_poll_.limit()) return errno = EAGAIN, -1;
+    if (wire::BusyPoll::Clock::now() - since > busy_poll_.limit()) return errno = EAGAIN, -1;
     sched_yield();  // the manager may have only this processor to run on
   }
 }
@@ -110,13 +110,13 @@ void SocketStream::sleep_until_readable(const Deadline& deadline) {
 
 std::size_t SocketStream::receive(std::uint8_t* at, std::size_t room, std::chrono::milliseconds timeout) {
   Deadline deadline(timeout);
-  const BusyPoll::Clock::time_point since = BusyPoll::Clock::now();
+  const wire::BusyPoll::Clock::time_point since = wire::BusyPoll::Clock::now();
   bool busily = busy_poll_.worthwhile();
   while (true) {
     if (!busily) sleep_until_readable(deadline);
     ssize_t received = busily ? receive_busily(at, room, since) : ::recv(descriptor_, at, room, MSG_DONTWAIT);
     if (received > 0) {
-      busy_poll_.waited(BusyPoll::Clock::now() - since);
+      busy_poll_.waited(wire::BusyPoll::Clock::now() - since);
       return static_cast<std::size_t>(received);
     }
     if (received == 0) throw StreamClosed("the manager closed the connection");

@@ -5,9 +5,9 @@
 #include <memory>
 #include <utility>
 
-#include "client/busy_poll.hpp"
 #include "client/stream.hpp"
 #include "tandem/address.hpp"
+#include "tandem/wire/busy_poll.hpp"
 
 namespace tandem::client {
 
@@ -26,16 +26,18 @@ class SocketStream final : public Stream {
   void abandon() noexcept override;
   int detach() noexcept override { return std::exchange(descriptor_, -1); }
 
+  /// Of which another stream is made, perhaps; it stays this one's.
+  int descriptor() const { return descriptor_; }
   /// How long a receive may wait busily; at first, not at all.
-  void set_busy_poll(std::chrono::microseconds limit) { busy_poll_ = BusyPoll(limit); }
+  void set_busy_poll(std::chrono::microseconds limit) { busy_poll_ = wire::BusyPoll(limit); }
 
  private:
-  ssize_t receive_busily(std::uint8_t* at, std::size_t room, BusyPoll::Clock::time_point since);
+  ssize_t receive_busily(std::uint8_t* at, std::size_t room, wire::BusyPoll::Clock::time_point since);
   void sleep_until_readable(const Deadline& deadline);
   void limit_sends(std::chrono::milliseconds timeout);
 
   int descriptor_;
-  BusyPoll busy_poll_{std::chrono::microseconds{0}};
+  wire::BusyPoll busy_poll_{std::chrono::microseconds{0}};
   std::chrono::milliseconds send_timeout_{0};
 };
 

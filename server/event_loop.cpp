@@ -2,28 +2,54 @@
 
 #include <sched.h>
 
-#include "client/busy_poll.hpp"
+#include "tandem/wire/spin.hpp"
 
 namespace tandem::server {
 namespace {
 
+using Clock = wire::BusyPoll::Clock;
+
+// Rounds over the hot channels after which sockets and timers are looked at: with work in them, and without.
+constexpr unsigned busy_rounds_max = 32;
+constexpr unsigned idle_rounds_max = 64;
+
 /// Gives others the processor between looks; true when something was ready and has been run.
-bool poll_busily(asio::io_context& io, client::BusyPoll::Clock::time_point until) {
+bool poll_busily(asio::io_context& io, Clock::time_point until) {
   do {
     ::sched_yield();
     if (io.poll() != 0 || io.stopped()) return true;
-  } while (client::BusyPoll::Clock::now() < until);
+  } while (Clock::now() < until);
   return false;
+}
+
+/// Until no channel is hot any more. Where there are as many as processors, each idle round gives way to their clients.
+void serve_hot(asio::io_context& io, HotChannels& hot) {
+  unsigned busy_rounds = 0;
+  unsigned idle_rounds = 0;
+  while (!hot.empty() && !io.stopped()) {
+    if (hot.look()) {
+      idle_rounds = 0;
+      if (++busy_rounds < busy_rounds_max) continue;
+    } else {
+      wire::relax();
+      if (++idle_rounds % idle_rounds_max != 0) continue;
+      ::sched_yield();
+    }
+    busy_rounds = 0;
+    io.poll();
+    hot.cool(Clock::now());
+  }
 }
 
 }  // namespace
 
-void run_event_loop(asio::io_context& io, std::chrono::microseconds busy_poll) {
-  using Clock = client::BusyPoll::Clock;
-  client::BusyPoll advice(busy_poll);
+void run_event_loop(asio::io_context& io, HotChannels& hot, std::chrono::microseconds busy_poll) {
+  wire::BusyPoll advice(busy_poll);
   while (!io.stopped()) {
+    serve_hot(io, hot);
     if (io.poll() != 0) continue;
     if (io.stopped()) return;
+    if (!hot.empty()) continue;
     const Clock::time_point idle_since = Clock::now();
     if (!advice.worthwhile() || !poll_busily(io, idle_since + advice.limit())) {
       // The wait ends when run_one() begins to run what came, which takes no time worth counting.

@@ -78,7 +78,7 @@ client::Opened InProcessConnector::open(const client::OpenRequest& request, std:
   if (path == nullptr) throw ConnectionError("in-process: the manager has stopped");
   client::Opened opened;
   opened.stream = std::make_unique<InProcessStream>(std::move(path));
-  client::Admission admission = client::shake_hands(*opened.stream, authkey_, request, address(), deadline);
+  client::Admission admission = client::shake_hands(*opened.stream, authkey_, request, {address()}, deadline);
   opened.welcome = admission.welcome;
   opened.incarnation = admission.incarnation;
   return opened;

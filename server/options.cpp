@@ -62,6 +62,9 @@ std::optional<int> read_options(int argc, char** argv, ProgramOptions& options) 
          "how long to look for the next request without sleeping, while that pays; 0: not at all (" +
              std::to_string(server.busy_poll.count()) + ")")
       ->type_name("NUMBER");
+  app.add_flag_callback(
+      "--no-ring", [&] { server.ring = false; },
+      "stay on the unix socket with clients of this machine, rather than going on through shared memory");
   app.add_option("--debug", server.debug, "address of the debug endpoint (HTTP, JSON), as host:port")
       ->type_name("ADDRESS");
   app.add_option("--debug-token-file", server.debug_token_file,

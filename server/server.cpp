@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <csignal>
 #include <mutex>
@@ -100,11 +101,12 @@ struct Server::Parts {
         types(options.types),
         engine(limits, facts_of(credentials, options.on_deadlock), types.all()),
         service(engine, limits, credentials, *log),
+        hot(options.busy_poll),
         stop_timer(io),
         alarm(io) {
     ListenPolicy policy{credentials.has_authkey, options.insecure_tcp};
     for (const std::string& text : options.listen) {
-      listeners.push_back(std::make_unique<Listener>(io, service, listen_on(Address::parse(text), policy)));
+      listeners.push_back(std::make_unique<Listener>(io, service, options.ring ? &hot : nullptr, listen_on(Address::parse(text), policy)));
       addresses.push_back(listeners.back()->address().to_string());
     }
     service.on_channel_gone = [this] { channel_gone(); };
@@ -134,12 +136,14 @@ struct Server::Parts {
   Engine engine;
   Service service;
   asio::io_context io{1};
+  HotChannels hot;  // whose channels have a part in io
   asio::steady_timer stop_timer;
   asio::steady_timer alarm;
   std::vector<std::unique_ptr<Listener>> listeners;
   std::vector<std::string> addresses;
   std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work;
   std::thread thread;
+  std::atomic<std::thread::id> engine_thread;  // which run() is on
   std::optional<std::chrono::milliseconds> stop_limit_once_unused;
 
   // Guards what follows: where run() is, for threads that wait for it.
@@ -161,6 +165,7 @@ void Server::Parts::open_debug(const ServerOptions& options) {
   wanted.background.flags = {{"listen", addresses},
                              {"authkey", credentials.has_authkey},
                              {"insecure_tcp", options.insecure_tcp},
+                             {"ring", options.ring},
                              {"busy_poll_us", options.busy_poll.count()},
                              {"on_deadlock", options.on_deadlock == OnDeadlock::raise ? "raise" : "report"},
                              {"log_level", spdlog::level::to_string_view(log->level()).data()},
@@ -171,13 +176,14 @@ void Server::Parts::open_debug(const ServerOptions& options) {
 }
 
 void Server::Parts::run() {
+  engine_thread = std::this_thread::get_id();
   work.emplace(io.get_executor());
   for (auto& listener : listeners) listener->start();
   std::string where;
   for (const std::string& address : addresses) where += " " + address;
   log->info("tandem {} runs as process {}, listening on{}", TANDEM_VERSION, pid, where.empty() ? " nothing" : where);
   if (debug) debug->start();
-  run_event_loop(io, busy_poll);
+  run_event_loop(io, hot, busy_poll);
   if (debug) debug->stop();
   log->info("stopped");
   {
@@ -210,7 +216,7 @@ void Server::Parts::set_alarm(std::uint64_t at_ns) {
 /// A new path whose other end is here, or null when nobody is here any more. A handler of a hosted type or the log
 /// function, which run on the manager's thread, get none.
 std::shared_ptr<InProcessPath> Server::Parts::connect() {
-  if (io.get_executor().running_in_this_thread())
+  if (std::this_thread::get_id() == engine_thread)
     throw ConnectionError("in-process: this is the manager's own thread, which would wait for itself");
   std::lock_guard lock(mutex);
   if (phase >= Phase::closing) return nullptr;

@@ -9,13 +9,17 @@ namespace {
 
 ClientInfo info_of(const Session& session, const Registry& registry) {
   std::set<std::uint32_t> actors;  // those that used the channels last
-  for (const Channel* channel : session.channels)
+  std::map<std::string, std::uint64_t> paths;
+  for (const Channel* channel : session.channels) {
     if (channel->last_actor()) actors.insert(*channel->last_actor());
+    ++paths[std::string(channel->link().path())];
+  }
   return {session.id,
           session.pid,
           session.peer.uid,
           session.peer.address,
           session.channels.size(),
+          std::move(paths),
           actors.size(),
           session.requests_under_way,
           registry.references_of(session.id),

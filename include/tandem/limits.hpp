@@ -21,6 +21,7 @@ struct Limits {
   std::uint64_t memory_bytes_max = 0;
   std::uint64_t handshake_ms_max = 5'000;
   std::uint64_t session_lease_ms = 10'000;
+  std::uint64_t ring_bytes = std::uint64_t{64} << 10;
 };
 
 struct LimitDescription {
@@ -31,7 +32,7 @@ struct LimitDescription {
   std::string_view help;
 };
 
-inline constexpr std::array<LimitDescription, 12> limit_descriptions{{
+inline constexpr std::array<LimitDescription, 13> limit_descriptions{{
     {"frame_bytes_max", &Limits::frame_bytes_max, 4096, std::uint64_t{1} << 30,
      "longest frame on a channel; longer messages travel in several frames"},
     {"message_bytes_max", &Limits::message_bytes_max, 4096, std::uint64_t{1} << 31,
@@ -51,6 +52,8 @@ inline constexpr std::array<LimitDescription, 12> limit_descriptions{{
     {"session_lease_ms", &Limits::session_lease_ms, 0, 86'400'000,
      "silence after which the session of a client on another machine ends (its library sends something in time by "
      "itself); 0: never"},
+    {"ring_bytes", &Limits::ring_bytes, 4096, std::uint64_t{1} << 30,
+     "shared memory of a channel, each way; rounded up to a power of two"},
 }};
 
 }  // namespace tandem

@@ -91,6 +91,8 @@ struct Options {
   // How long a call may wait for its answer without sleeping. Quicker by far where answers come soon; a call stops
   // doing so by itself where they do not. Zero saves processor time at the cost of speed.
   std::chrono::microseconds busy_poll{50};
+  // Through shared memory instead of a unix socket, where the manager offers that: several times quicker.
+  bool ring = true;
 };
 
 /// What a manager says of one of its objects.

@@ -49,6 +49,9 @@ struct ServerOptions {
   std::string debug_token_file{};
   /// How long the manager looks for the next request without sleeping, as long as that has been paying lately.
   std::chrono::microseconds busy_poll{50};
+  /// Offers clients that come by a unix socket to go on through shared memory: ring_bytes (limits.hpp) each way, of
+  /// which a channel takes as much as it has used at once.
+  bool ring = true;
   OnDeadlock on_deadlock = OnDeadlock::raise;
   LogLevel log_level = LogLevel::warning;
   /// Where log lines go, called on the manager's threads; empty: to standard error.

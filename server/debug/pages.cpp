@@ -51,6 +51,7 @@ Json json_of(const ClientInfo& session) {
           {"uid", session.uid ? Json(*session.uid) : Json(nullptr)},
           {"peer", session.peer},
           {"channels", session.channels},
+          {"paths", session.paths},
           {"threads", session.threads},
           {"requests_under_way", session.requests_under_way},
           {"references", session.references},

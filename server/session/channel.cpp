@@ -179,10 +179,18 @@ std::size_t Channel::greet(wire::Bytes bytes) {
     refuse(refusal);
     return bytes.size();
   }
-  outbox_.append_raw(handshake_.welcome(session_->id, session_->secret, service_.limits(),
-                                        session_->remote() ? service_.limits().session_lease_ms : 0));
+  const bool ring_wanted = (handshake_.answer().wishes & wire::wish_ring) != 0;
+  const Limits& limits = service_.limits();
+  const std::uint64_t ring_bytes = ring_wanted ? link_.offer_ring() : 0;
+  outbox_.append_raw(handshake_.prove({session_->id, session_->secret, limits.frame_bytes_max, limits.message_bytes_max,
+                                       limits.value_depth_max, session_->remote() ? limits.session_lease_ms : 0,
+                                       ring_bytes, {}}));
   state_ = State::open;
   begin_turn();
+  if (ring_bytes != 0 && bytes.size() > wire::answer_bytes) {
+    fault(Code::protocol_error, "the client wished for shared memory and did not wait for it");
+    return bytes.size();
+  }
   return wire::answer_bytes;
 }
 

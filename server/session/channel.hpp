@@ -64,6 +64,7 @@ class Channel {
   /// Tells the client that the manager is stopping.
   void shut_down();
   Link& link() { return link_; }
+  const Link& link() const { return link_; }
 
   const Peer& peer() const { return peer_; }
   const Session* session() const { return session_; }  // null during the handshake

@@ -48,10 +48,7 @@ Handshake::Status Handshake::check(wire::Bytes received, Refusal& refusal) {
   return Status::proven;
 }
 
-std::array<std::uint8_t, wire::welcome_bytes> Handshake::welcome(std::uint64_t session, const wire::Secret& secret,
-                                                                 const Limits& limits, std::uint64_t lease_ms) const {
-  wire::Welcome welcome{session, secret, limits.frame_bytes_max, limits.message_bytes_max, limits.value_depth_max,
-                        lease_ms, {}};
+std::array<std::uint8_t, wire::welcome_bytes> Handshake::prove(wire::Welcome welcome) const {
   auto unproven = wire::encode(welcome);
   welcome.proof = credentials_.sign({wire::as_bytes(wire::server_proof_label), hello_, answer_as_sent_,
                                      wire::Bytes(unproven).first(wire::welcome_bytes - wire::proof_bytes)});

@@ -31,9 +31,8 @@ class Handshake {
   Status check(wire::Bytes received, Refusal& refusal);
   const wire::Answer& answer() const { return answer_; }
 
-  /// The last message, to a client that was proven.
-  std::array<std::uint8_t, wire::welcome_bytes> welcome(std::uint64_t session, const wire::Secret& secret,
-                                                        const Limits& limits, std::uint64_t lease_ms) const;
+  /// The last message, to a client that was proven, but for its proof, which this adds.
+  std::array<std::uint8_t, wire::welcome_bytes> prove(wire::Welcome welcome) const;
 
  private:
   const Credentials& credentials_;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace tandem::server {
 
@@ -20,6 +21,11 @@ class Link {
   /// The channel has bytes to send, frames to go on with, or is ending: give it a turn soon. Must not call the
   /// channel from inside this function.
   virtual void wake() = 0;
+  /// Whether the client can go on through shared memory: the size of each ring, or 0. Where it can, it is passed as soon
+  /// as what is unsent now has been sent; all further bytes, both ways, then travel there.
+  virtual std::uint64_t offer_ring() { return 0; }
+  /// How bytes travel now, for people: "unix", "tcp", "ring", "in-process".
+  virtual std::string_view path() const = 0;
   /// Ends the path at once, whatever is still unsent. The channel goes soon afterwards, not within this call.
   virtual void close() = 0;
 };

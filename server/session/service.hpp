@@ -31,6 +31,8 @@ class Service {
   const Credentials& credentials() const { return credentials_; }
   const Sessions& sessions() const { return sessions_; }
   const Statistics& statistics() const { return statistics_; }
+  /// Of a client whose transport found it.
+  void count_protocol_error() { ++statistics_.protocol_errors; }
   spdlog::logger& log() { return log_; }
   const std::unordered_set<Channel*>& channels() const { return channels_; }
 

@@ -18,7 +18,7 @@ class Carrier : public Link, public std::enable_shared_from_this<Carrier> {
 
   /// Begins the handshake.
   void start();
-  void wake() final;
+  void wake() override;
   void close() final;
 
  protected:
@@ -37,9 +37,12 @@ class Carrier : public Link, public std::enable_shared_from_this<Carrier> {
 
   void have_input();
   void have_room() { turn(); }
+  void turn();
+  bool closed() const { return closed_; }
+  const Peer& peer() const { return channel_.peer(); }
+  Service& service() { return service_; }
 
  private:
-  void turn();
   bool receive();
   void send();
   void answer_what_has_come();

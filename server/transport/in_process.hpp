@@ -57,6 +57,7 @@ class InProcessChannel final : public Carrier {
 
  private:
   friend class InProcessPath;
+  std::string_view path() const override { return "in-process"; }
   std::ptrdiff_t receive_now(std::span<std::uint8_t> space) override;
   std::ptrdiff_t send_now(wire::Bytes bytes) override;
   void wait_for_input() override;

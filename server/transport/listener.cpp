@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <system_error>
 
-#include "server/transport/socket_channel.hpp"
+#include "server/transport/ring_channel.hpp"
 
 namespace tandem::server {
 namespace {
@@ -55,9 +55,10 @@ Peer peer_of(int descriptor, const Address& listener, const sockaddr_storage& na
 
 }  // namespace
 
-Listener::Listener(asio::io_context& io, Service& service, ListeningSocket socket)
+Listener::Listener(asio::io_context& io, Service& service, HotChannels* hot, ListeningSocket socket)
     : io_(io),
       service_(service),
+      hot_(hot),
       socket_(std::move(socket)),
       acceptor_(io, socket_.descriptor.release()),
       timer_(io) {}
@@ -109,7 +110,10 @@ bool Listener::accept_one() {
   if (!client) return errno == ECONNABORTED || errno == EINTR;
   if (!address().is_unix()) set_tcp_options(client.get());
   Peer peer = peer_of(client.get(), address(), name);
-  std::make_shared<SocketChannel>(io_, service_, std::move(client), std::move(peer))->start();
+  if (hot_ != nullptr && address().is_unix())
+    std::make_shared<RingChannel>(io_, service_, *hot_, std::move(client), std::move(peer))->start();
+  else
+    std::make_shared<SocketChannel>(io_, service_, std::move(client), std::move(peer))->start();
   return true;
 }
 

@@ -6,6 +6,7 @@
 #include <asio/steady_timer.hpp>
 
 #include "server/session/service.hpp"
+#include "server/transport/hot_channels.hpp"
 #include "server/transport/listening_socket.hpp"
 
 namespace tandem::server {
@@ -13,7 +14,8 @@ namespace tandem::server {
 /// Must not be destroyed before the io_context has run what stop() left behind.
 class Listener {
  public:
-  Listener(asio::io_context& io, Service& service, ListeningSocket socket);
+  /// `hot`: clients of a unix socket may go on through shared memory; null: they stay on the socket.
+  Listener(asio::io_context& io, Service& service, HotChannels* hot, ListeningSocket socket);
   ~Listener() { stop(); }
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
@@ -32,6 +34,7 @@ class Listener {
 
   asio::io_context& io_;
   Service& service_;
+  HotChannels* hot_;
   ListeningSocket socket_;
   asio::posix::stream_descriptor acceptor_;
   asio::steady_timer timer_;

@@ -8,20 +8,24 @@
 
 namespace tandem::server {
 
-class SocketChannel final : public Carrier {
+class SocketChannel : public Carrier {
  public:
   /// `socket` is connected and non-blocking.
   SocketChannel(asio::io_context& io, Service& service, Descriptor socket, Peer peer)
       : Carrier(io, service, std::move(peer)), socket_(io, socket.release()) {}
 
- private:
+  std::string_view path() const override { return peer().uid ? "unix" : "tcp"; }
+
+ protected:
   std::ptrdiff_t receive_now(std::span<std::uint8_t> space) override;
   std::ptrdiff_t send_now(wire::Bytes bytes) override;
   void wait_for_input() override;
   void wait_for_room() override;
   void end_sending() override;
   void close_path() override;
+  asio::posix::stream_descriptor& socket() { return socket_; }
 
+ private:
   asio::posix::stream_descriptor socket_;
   bool awaiting_input_ = false;
   bool awaiting_room_ = false;

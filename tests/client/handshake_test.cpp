@@ -45,7 +45,7 @@ class Peer {
   }
   bool answer_is_proven_by(std::string_view key) {
     return hmac_sha256(key, {wire::as_bytes(wire::client_proof_label), hello_,
-                             wire::Bytes(answer_).first(68)}) == wire::decode_answer(answer_.data()).proof;
+                             wire::Bytes(answer_).first(wire::answer_bytes - wire::proof_bytes)}) == wire::decode_answer(answer_.data()).proof;
   }
   void say_welcome(wire::Welcome welcome, std::string_view key) {
     auto bytes = wire::encode(welcome);
@@ -69,7 +69,7 @@ class Peer {
   std::array<std::uint8_t, wire::answer_bytes> answer_{};
 };
 
-constexpr wire::Welcome good_welcome{17, {1, 2, 3}, 8192, 1 << 20, 128, {}};
+constexpr wire::Welcome good_welcome{17, {1, 2, 3}, 8192, 1 << 20, 128, 0, 0, {}};
 
 /// Shakes hands, with the key "key", with a peer that follows the script.
 Admission shake_hands_with(const Script& script, OpenRequest request = {},
@@ -81,7 +81,7 @@ Admission shake_hands_with(const Script& script, OpenRequest request = {},
     script(peer);
   });
   SocketStream stream(ends[0]);
-  return shake_hands(stream, "key", request, "unix:/there", Deadline(limit));
+  return shake_hands(stream, "key", request, {"unix:/there"}, Deadline(limit));
 }
 
 /// The text of the E that the handshake throws.

@@ -89,15 +89,16 @@ TEST_F(DebugTest, WaitsAreShownWithWhoOwns) {
 }
 
 TEST_F(DebugTest, SessionsAreShownByPages) {
-  view_.all_sessions.push_back({5, 100, 1000, "unix:/tmp/x", 2, 3, 4, 6, 7});
-  view_.all_sessions.push_back({7, 101, std::nullopt, "tcp://127.0.0.1:4000", 1, 1, 0, 0, 0});
-  view_.all_sessions.push_back({9, 102, std::nullopt, "\xff is no UTF-8", 1, 1, 0, 0, 0});
+  view_.all_sessions.push_back({5, 100, 1000, "unix:/tmp/x", 2, {{"ring", 2}}, 3, 4, 6, 7});
+  view_.all_sessions.push_back({7, 101, std::nullopt, "tcp://127.0.0.1:4000", 1, {}, 1, 0, 0, 0});
+  view_.all_sessions.push_back({9, 102, std::nullopt, "\xff is no UTF-8", 1, {}, 1, 0, 0, 0});
   json page = get("/sessions?limit=2");
   EXPECT_EQ(page["sessions"][0], (json{{"id", 5},
                                        {"pid", 100},
                                        {"uid", 1000},
                                        {"peer", "unix:/tmp/x"},
                                        {"channels", 2},
+                                       {"paths", {{"ring", 2}}},
                                        {"threads", 3},
                                        {"requests_under_way", 4},
                                        {"references", 6},

@@ -208,7 +208,12 @@ TEST(Waits, TheTableHasEveryOperationThatWaits) {
   EXPECT_EQ(tested, waiting);
 }
 
-enum class Way { unix_socket, tcp };
+enum class Way { ring, unix_socket, tcp };
+
+std::string name_of(Way way) {
+  return way == Way::ring ? "ring" : way == Way::tcp ? "tcp" : "unix";
+}
+
 
 class EndOfWait : public testing::TestWithParam<std::tuple<Way, std::size_t>> {
  protected:
@@ -223,7 +228,9 @@ class EndOfWait : public testing::TestWithParam<std::tuple<Way, std::size_t>> {
   }
 
   static const Wait& wait() { return all_waits().at(std::get<std::size_t>(GetParam())); }
-  Manager connect() const { return Manager(address_, {.authkey = "secret"}); }
+  Manager connect() const {
+    return Manager(address_, {.authkey = "secret", .ring = std::get<Way>(GetParam()) == Way::ring});
+  }
   const Manager& manager() const { return *manager_; }
 
   /// What comes of the wait of one more client.
@@ -263,11 +270,11 @@ class EndOfWait : public testing::TestWithParam<std::tuple<Way, std::size_t>> {
 };
 
 INSTANTIATE_TEST_SUITE_P(, EndOfWait,
-                         testing::Combine(testing::Values(Way::unix_socket, Way::tcp),
+                         testing::Combine(testing::Values(Way::ring, Way::unix_socket, Way::tcp),
                                           testing::Range(std::size_t{0}, all_waits().size())),
                          [](const auto& info) {
-                           return all_waits().at(std::get<std::size_t>(info.param)).label +
-                                  (std::get<Way>(info.param) == Way::tcp ? "_tcp" : "_unix");
+                           return all_waits().at(std::get<std::size_t>(info.param)).label + "_" +
+                                  name_of(std::get<Way>(info.param));
                          });
 
 TEST_P(EndOfWait, Served) {

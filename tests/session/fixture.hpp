@@ -34,6 +34,9 @@ class LogKeeper final : public spdlog::sinks::base_sink<std::mutex> {
 struct FakeLink final : Link {
   void wake() override { ++wakes; }
   void close() override { ++closes; }
+  std::uint64_t offer_ring() override { return ring_bytes; }
+  std::string_view path() const override { return "test"; }
+  std::uint64_t ring_bytes = 0;
   int wakes = 0;
   int closes = 0;
 };

@@ -28,8 +28,8 @@ class DirectHost final : public Host {
 class ServerHost final : public Host {
  public:
   ServerHost(const Limits& limits, const std::vector<HostedType>& types, const std::string& address,
-             const std::string& authkey)
-      : authkey_(authkey), server_(options(limits, types, address, authkey)) {
+             const std::string& authkey, bool ring = false)
+      : authkey_(authkey), server_(options(limits, types, address, authkey, ring)) {
     server_.start();
   }
   Manager connect() override {
@@ -39,8 +39,9 @@ class ServerHost final : public Host {
 
  private:
   static ServerOptions options(const Limits& limits, const std::vector<HostedType>& types, const std::string& address,
-                               const std::string& authkey) {
+                               const std::string& authkey, bool ring) {
     ServerOptions options;
+    options.ring = ring;
     if (!address.empty()) options.listen = {address};
     options.authkey = authkey;
     options.limits = limits;
@@ -70,6 +71,7 @@ std::string_view name_of(Reach reach) {
   switch (reach) {
     case Reach::engine: return "engine";
     case Reach::in_process: return "in_process";
+    case Reach::ring: return "ring";
     case Reach::unix_socket: return "unix";
     case Reach::tcp: return "tcp";
   }
@@ -80,6 +82,7 @@ std::unique_ptr<Host> make_host(Reach reach, const Limits& limits, const std::ve
   switch (reach) {
     case Reach::engine: return std::make_unique<DirectHost>(limits, types);
     case Reach::in_process: return std::make_unique<ServerHost>(limits, types, "", "");
+    case Reach::ring: return std::make_unique<ServerHost>(limits, types, unix_address(&limits), "", true);
     case Reach::unix_socket: return std::make_unique<ServerHost>(limits, types, unix_address(&limits), "");
     case Reach::tcp: return std::make_unique<ServerHost>(limits, types, "tcp://127.0.0.1:0", "a key for this test");
   }

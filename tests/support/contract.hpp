@@ -25,7 +25,7 @@ namespace tandem::test {
 
 class EngineHost;
 
-enum class Reach { engine, in_process, unix_socket, tcp };
+enum class Reach { engine, in_process, ring, unix_socket, tcp };
 
 std::string_view name_of(Reach reach);
 inline void PrintTo(Reach reach, std::ostream* out) { *out << name_of(reach); }
@@ -85,7 +85,8 @@ inline constexpr const char* operations_called = "operations_called";
   INSTANTIATE_TEST_SUITE_P(                                                               \
       , Suite,                                                                            \
       ::testing::Values(::tandem::test::Reach::engine, ::tandem::test::Reach::in_process, \
-                        ::tandem::test::Reach::unix_socket, ::tandem::test::Reach::tcp),  \
+                        ::tandem::test::Reach::ring, ::tandem::test::Reach::unix_socket,  \
+                        ::tandem::test::Reach::tcp),                                      \
       [](const auto& info) { return std::string(::tandem::test::name_of(info.param)); })
 
 }  // namespace tandem::test

@@ -95,7 +95,7 @@ class FakeManager {
   FakeManager(const FakeManager&) = delete;
   FakeManager& operator=(const FakeManager&) = delete;
 
-  wire::Welcome welcome{1, {}, 4096, 1 << 20, 128, 0, {}};
+  wire::Welcome welcome{1, {}, 4096, 1 << 20, 128, 0, 0, {}};
   /// Throws what a channel is to be refused with.
   std::function<void(const client::OpenRequest&)> admit = [](const client::OpenRequest&) {};
 

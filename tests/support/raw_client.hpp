@@ -19,7 +19,7 @@ class RawClient {
       : address_(address), stream_(client::connect_socket(Address::parse(address), client::Deadline(no_limit))) {}
 
   wire::Welcome shake_hands(const std::string& authkey = "", const client::OpenRequest& request = {}) {
-    welcome_ = client::shake_hands(*stream_, authkey, request, address_, client::Deadline(no_limit)).welcome;
+    welcome_ = client::shake_hands(*stream_, authkey, request, {address_}, client::Deadline(no_limit)).welcome;
     return welcome_;
   }
   void say(std::string_view bytes) { stream_->send(wire::as_bytes(bytes), no_limit); }

@@ -116,7 +116,7 @@ def proof(key, label, *parts):
 
 
 def answer(key, hello, nonce, pid):
-    body = MAGIC + struct.pack("<HHQ16sI", VERSION, 0, 0, bytes(16), pid) + nonce
+    body = MAGIC + struct.pack("<HHQ16sII", VERSION, 0, 0, bytes(16), pid, 0) + nonce
     return body + proof(key, b"tandem client", hello, body)
 
 
@@ -146,8 +146,8 @@ class Client:
         if code != 0:
             text = self.receive(struct.unpack_from("<I", welcome, 8)[0])
             raise PermissionError(code, text.decode())
-        welcome += self.receive(96 - len(welcome))
-        assert welcome[64:] == proof(key, b"tandem server", hello, said, welcome[:64]), "the manager has another key"
+        welcome += self.receive(104 - len(welcome))
+        assert welcome[72:] == proof(key, b"tandem server", hello, said, welcome[:72]), "the manager has another key"
         self.frame_bytes_max = struct.unpack_from("<Q", welcome, 32)[0]
         self.last = 0
 

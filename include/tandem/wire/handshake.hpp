@@ -2,11 +2,11 @@
 // The handshake, in three messages; little-endian, fixed layout. The server speaks first.
 //
 //   server → client   Hello     magic:"TNDM" version:u16 0:u16 incarnation:16 nonce:32                       56 bytes
-//   client → server   Answer    magic:"TNDM" version:u16 purpose:u16 session:u64 secret:16 pid:u32 nonce:32
-//                               proof:32                                                                    100 bytes
+//   client → server   Answer    magic:"TNDM" version:u16 purpose:u16 session:u64 secret:16 pid:u32 wishes:u32 nonce:32
+//                               proof:32                                                                    104 bytes
 //   server → client   Welcome   magic:"TNDM" version:u16 code:u16
 //                     code 0:   session:u64 secret:16 frame_bytes_max:u64 message_bytes_max:u64
-//                               value_depth_max:u64 lease_ms:u64 proof:32                                    96 bytes
+//                               value_depth_max:u64 lease_ms:u64 ring_bytes:u64 proof:32                    104 bytes
 //                     else:     length:u32 text                         why the channel is refused; then it is closed
 //
 //   purpose   0 open    a new session; session and secret are zero
@@ -14,6 +14,8 @@
 //             2 inherit a new session that holds whatever that session holds, for a child process about to be forked
 //   lease_ms  the session ends when the manager has not heard of its client for so long; 0: only with its last channel.
 //             A client that has nothing to ask sends a ping in time.
+//   wishes    1: to go on through shared memory (ring.hpp), if the manager can
+//   ring_bytes  the channel goes on through rings of this size, which come next on the socket; 0: on the socket itself
 //   proof     the client's: HMAC-SHA256(authkey, "tandem client" Hello Answer-without-proof)
 //             the server's: HMAC-SHA256(authkey, "tandem server" Hello Answer Welcome-without-proof)
 //
@@ -35,8 +37,8 @@ namespace tandem::wire {
 inline constexpr std::array<std::uint8_t, 4> magic{'T', 'N', 'D', 'M'};
 
 inline constexpr std::size_t hello_bytes = 56;
-inline constexpr std::size_t answer_bytes = 100;
-inline constexpr std::size_t welcome_bytes = 96;
+inline constexpr std::size_t answer_bytes = 104;
+inline constexpr std::size_t welcome_bytes = 104;
 inline constexpr std::size_t refusal_header_bytes = 12;  // magic, version, code, length of the text
 inline constexpr std::size_t refusal_text_bytes_max = 4096;
 inline constexpr std::size_t proof_bytes = 32;
@@ -48,6 +50,8 @@ using Nonce = std::array<std::uint8_t, 32>;
 using Proof = std::array<std::uint8_t, proof_bytes>;
 using Incarnation = std::array<std::uint8_t, 16>;  // random, new at each start of a manager
 using Secret = std::array<std::uint8_t, 16>;       // what lets a process add channels to its session
+
+inline constexpr std::uint32_t wish_ring = 1;
 
 enum class Purpose : std::uint16_t { open = 0, join = 1, inherit = 2 };
 
@@ -63,6 +67,7 @@ struct Answer {
   std::uint64_t session = 0;
   Secret secret{};
   std::uint32_t pid = 0;
+  std::uint32_t wishes = 0;
   Nonce nonce{};
   Proof proof{};
 };
@@ -74,6 +79,7 @@ struct Welcome {
   std::uint64_t message_bytes_max = 0;
   std::uint64_t value_depth_max = 0;
   std::uint64_t lease_ms = 0;
+  std::uint64_t ring_bytes = 0;
   Proof proof{};
 };
 
@@ -140,6 +146,7 @@ inline std::array<std::uint8_t, answer_bytes> encode(const Answer& a) {
       .number(a.session)
       .bytes(a.secret)
       .number(a.pid)
+      .number(a.wishes)
       .bytes(a.nonce)
       .bytes(a.proof);
   return out;
@@ -153,6 +160,7 @@ inline Answer decode_answer(const std::uint8_t* at) {
       .number(a.session)
       .bytes(a.secret)
       .number(a.pid)
+      .number(a.wishes)
       .bytes(a.nonce)
       .bytes(a.proof);
   a.purpose = static_cast<Purpose>(purpose);
@@ -171,6 +179,7 @@ inline std::array<std::uint8_t, welcome_bytes> encode(const Welcome& w) {
       .number(w.message_bytes_max)
       .number(w.value_depth_max)
       .number(w.lease_ms)
+      .number(w.ring_bytes)
       .bytes(w.proof);
   return out;
 }
@@ -183,6 +192,7 @@ inline Welcome decode_welcome(const std::uint8_t* at) {
       .number(w.message_bytes_max)
       .number(w.value_depth_max)
       .number(w.lease_ms)
+      .number(w.ring_bytes)
       .bytes(w.proof);
   return w;
 }

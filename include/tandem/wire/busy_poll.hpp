@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <chrono>
 
-namespace tandem::client {
+namespace tandem::wire {
 
 /// Remembers how long recent waits were, asleep or not, and advises for the next. Used by one thread at a time.
 class BusyPoll {
@@ -27,4 +27,4 @@ class BusyPoll {
   std::chrono::nanoseconds recent_{0};  // weighted mean
 };
 
-}  // namespace tandem::client
+}  // namespace tandem::wire

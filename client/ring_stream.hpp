@@ -1,0 +1,57 @@
+#pragma once
+// A stream through shared memory (wire/ring.hpp), to a manager on the same machine.
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+
+#include "client/socket.hpp"
+#include "tandem/wire/busy_poll.hpp"
+#include "tandem/wire/ring.hpp"
+#include "tandem/wire/shared_memory.hpp"
+
+namespace tandem::client {
+
+class RingStream final : public Stream {
+ public:
+  /// Receives the memory on a socket on which the manager has said that there is a ring of `ring_bytes` each way, and
+  /// takes the socket over. Null where this process cannot have it, for want of descriptors or memory, say: then the
+  /// socket is of no use any more. Throws StreamClosed, StreamTimeout.
+  static std::unique_ptr<RingStream> receive_from(SocketStream& socket, std::size_t ring_bytes,
+                                                  std::chrono::microseconds busy_poll, const Deadline& deadline);
+  ~RingStream() override;
+
+  std::size_t send(wire::Bytes bytes, std::chrono::milliseconds timeout) override;
+  std::size_t send_now(wire::Bytes bytes) override;
+  std::size_t receive(std::uint8_t* at, std::size_t room, std::chrono::milliseconds timeout) override;
+  void shut_down() noexcept override;
+  void abandon() noexcept override;
+
+ private:
+  RingStream(int socket, wire::SharedMemory memory, std::size_t ring_bytes, std::chrono::microseconds busy_poll);
+
+  void check_open() const;
+  void ring_bell() noexcept;
+  bool crowded() const;
+  template <class Ready>
+  bool look_briefly(const Ready& ready) const;
+  template <class Ready>
+  bool look_longer(const Ready& ready) const;
+  void give_way();
+  void await_bytes(std::chrono::milliseconds timeout);
+  void sleep_for_bytes(const Deadline& deadline);
+  void sleep_for_room(const Deadline& deadline);
+  bool manager_is_gone() const noexcept;
+
+  int socket_;
+  wire::SharedMemory memory_;
+  wire::RingDirections& directions_;
+  wire::RingWriter out_;
+  wire::RingReader in_;
+  wire::BusyPoll busy_poll_;
+  int answers_in_turn_ = 0;
+  std::atomic<bool> shut_down_{false};
+  bool ended_ = false;  // the manager has closed the socket: what is in the ring is the last of it
+};
+
+}  // namespace tandem::client

@@ -1,0 +1,30 @@
+#include "server/transport/hot_channels.hpp"
+
+#include "server/transport/ring_channel.hpp"
+
+namespace tandem::server {
+
+void HotChannels::add(std::shared_ptr<RingChannel> channel) { channels_.push_back(std::move(channel)); }
+
+// Those that are added meanwhile are looked at too, which may be by reallocation: hence by index.
+bool HotChannels::look() {
+  bool any = false;
+  for (std::size_t i = 0; i < channels_.size(); ++i) {
+    RingChannel* channel = channels_[i].get();
+    any = channel->look() || any;
+  }
+  return any;
+}
+
+void HotChannels::cool(Clock::time_point now) {
+  for (std::size_t i = channels_.size(); i-- > 0;) {
+    if (!channels_[i]->cools(now, limit_)) continue;
+    channels_[i]->hot = false;
+    if (i + 1 != channels_.size()) std::swap(channels_[i], channels_.back());
+    // Its end may end a channel, whose end may want to know how many are hot.
+    const std::shared_ptr<RingChannel> gone = std::move(channels_.back());
+    channels_.pop_back();
+  }
+}
+
+}  // namespace tandem::server

@@ -1,0 +1,174 @@
+#include "server/transport/ring_channel.hpp"
+
+#include <linux/futex.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <bit>
+#include <cerrno>
+#include <climits>
+
+namespace tandem::server {
+
+RingChannel::Ring::Ring(wire::SharedMemory shared, std::size_t bytes)
+    : memory(std::move(shared)),
+      directions(*new (memory.data()) wire::RingDirections),
+      in(directions.to_server, memory.data() + wire::ring_header_bytes, bytes),
+      out(directions.to_client, memory.data() + wire::ring_header_bytes + bytes, bytes) {}
+
+RingChannel::RingChannel(asio::io_context& io, Service& service, HotChannels& hot, Descriptor socket, Peer peer)
+    : SocketChannel(io, service, std::move(socket), std::move(peer)), hot_(hot), advice_(hot.limit()) {}
+
+// ---- from the socket to the ring ----------------------------------------------------------------------------------------
+
+std::uint64_t RingChannel::offer_ring() {
+  const std::size_t bytes = std::bit_ceil(static_cast<std::size_t>(service().limits().ring_bytes));
+  std::string error;
+  auto memory = wire::SharedMemory::make(wire::ring_file_bytes(bytes), error);
+  if (!memory) {
+    service().log().warn("{}: a client stays on its socket, since there is no shared memory to be had: {}",
+                         peer().address, error);
+    return 0;
+  }
+  ring_.emplace(*std::move(memory), bytes);
+  return bytes;
+}
+
+std::ptrdiff_t RingChannel::send_now(wire::Bytes bytes) {
+  if (!passed_) [[unlikely]] {
+    const std::ptrdiff_t count = SocketChannel::send_now(bytes);
+    return ring_ && count == static_cast<std::ptrdiff_t>(bytes.size()) && pass_ring() == ended ? ended : count;
+  }
+  if (socket_ended_) [[unlikely]]
+    return ended;
+  ring_->directions.to_client.crowd.store(static_cast<std::uint32_t>(hot_.size()), std::memory_order_relaxed);
+  const std::size_t count = ring_->out.write(bytes);
+  if (count == wire::ring_broken) [[unlikely]]
+    return broken();
+  if (count != 0 && wire::sleeps(ring_->out.shared().reader_sleeps)) ring_bell();
+  return static_cast<std::ptrdiff_t>(count);
+}
+
+/// The Welcome is sent.
+std::ptrdiff_t RingChannel::pass_ring() {
+  if (!wire::send_descriptor(socket().native_handle(), wire::ring_passed, ring_->memory.descriptor())) return ended;
+  ring_->memory.close_descriptor();
+  passed_ = true;
+  listen_to_bell();
+  return 0;
+}
+
+// ---- bytes --------------------------------------------------------------------------------------------------------------
+
+std::ptrdiff_t RingChannel::receive_now(std::span<std::uint8_t> space) {
+  if (!passed_) [[unlikely]]
+    return SocketChannel::receive_now(space);
+  const std::size_t count = ring_->in.read(space);
+  if (count == wire::ring_broken) [[unlikely]]
+    return broken();
+  if (count == 0) return socket_ended_ ? ended : 0;
+  // A client's thread that awaits room sleeps on the word itself: see wire/ring.hpp.
+  if (std::atomic<std::uint32_t>& word = ring_->in.shared().writer_sleeps; wire::sleeps(word)) [[unlikely]]
+    ::syscall(SYS_futex, &word, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+  return static_cast<std::ptrdiff_t>(count);
+}
+
+/// What the client shares with us makes no sense. It harms only itself.
+std::ptrdiff_t RingChannel::broken() {
+  service().log().warn("{}: a channel is closed, since the counts in its shared memory cannot be", peer().address);
+  service().count_protocol_error();
+  socket_ended_ = true;
+  return ended;
+}
+
+void RingChannel::ring_bell() {
+  const std::uint8_t byte = 0;
+  ::send(socket().native_handle(), &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+// ---- waiting ------------------------------------------------------------------------------------------------------------
+
+void RingChannel::wake() {
+  if (!passed_) return SocketChannel::wake();
+  turn_due_ = true;
+  heat_up();
+}
+
+void RingChannel::wait_for_input() {
+  if (!passed_) return SocketChannel::wait_for_input();
+  awaiting_input_ = true;
+  heat_up();
+}
+
+void RingChannel::wait_for_room() {
+  if (!passed_) return SocketChannel::wait_for_room();
+  awaiting_room_ = true;
+  heat_up();
+}
+
+void RingChannel::heat_up() {
+  used_ = true;
+  if (!std::exchange(hot, true)) hot_.add(std::static_pointer_cast<RingChannel>(shared_from_this()));
+}
+
+bool RingChannel::look() {
+  bool any = false;
+  if (turn_due_) {
+    turn_due_ = false;
+    any = true;
+    turn();
+  }
+  if (awaiting_room_ && (ring_->out.room() != 0 || socket_ended_)) [[unlikely]] {
+    awaiting_room_ = false;
+    any = true;
+    have_room();
+  }
+  if (awaiting_input_ && (ring_->in.available() != 0 || socket_ended_)) {
+    awaiting_input_ = false;
+    any = true;
+    have_input();
+  }
+  return any;
+}
+
+bool RingChannel::cools(HotChannels::Clock::time_point now, std::chrono::nanoseconds limit) {
+  if (closed()) return true;
+  if (std::exchange(used_, false)) last_use_ = now;
+  if (turn_due_ || (advice_.worthwhile() && now - last_use_ < limit)) return false;
+  // In this order: wire/ring.hpp.
+  std::atomic<std::uint32_t>& reader = ring_->in.shared().reader_sleeps;
+  std::atomic<std::uint32_t>& writer = ring_->out.shared().writer_sleeps;
+  reader.store(awaiting_input_ ? 1 : 0, std::memory_order_seq_cst);
+  writer.store(awaiting_room_ ? 1 : 0, std::memory_order_seq_cst);
+  if ((awaiting_input_ && ring_->in.available() != 0) || (awaiting_room_ && ring_->out.room() != 0)) {
+    reader.store(0, std::memory_order_relaxed);
+    writer.store(0, std::memory_order_relaxed);
+    return false;
+  }
+  return true;
+}
+
+/// The bell, and the sign of the client's life. Heard until the channel is closed.
+void RingChannel::listen_to_bell() {
+  socket().async_wait(asio::posix::stream_descriptor::wait_read,
+                      [self = shared_from_this(), this](asio::error_code error) {
+                        if (!error && !closed()) heard_bell();
+                      });
+}
+
+void RingChannel::heard_bell() {
+  std::uint8_t bells[64];
+  const ssize_t heard = ::recv(socket().native_handle(), bells, sizeof bells, MSG_DONTWAIT);
+  if (heard == 0 || (heard < 0 && errno != EAGAIN && errno != EINTR)) socket_ended_ = true;
+  else listen_to_bell();
+  advice_.waited(HotChannels::Clock::now() - last_use_);
+  heat_up();
+}
+
+void RingChannel::close_path() {
+  awaiting_input_ = awaiting_room_ = turn_due_ = false;
+  SocketChannel::close_path();
+}
+
+}  // namespace tandem::server

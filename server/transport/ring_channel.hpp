@@ -1,0 +1,63 @@
+#pragma once
+// A channel that begins on a unix socket and goes on through shared memory (wire/ring.hpp) with clients who wish so.
+
+#include <optional>
+
+#include "server/transport/hot_channels.hpp"
+#include "server/transport/socket_channel.hpp"
+#include "tandem/wire/busy_poll.hpp"
+#include "tandem/wire/ring.hpp"
+#include "tandem/wire/shared_memory.hpp"
+
+namespace tandem::server {
+
+class RingChannel final : public SocketChannel {
+ public:
+  RingChannel(asio::io_context& io, Service& service, HotChannels& hot, Descriptor socket, Peer peer);
+
+  void wake() override;
+  std::uint64_t offer_ring() override;
+  std::string_view path() const override { return passed_ ? "ring" : SocketChannel::path(); }
+
+  // For HotChannels.
+  /// Does what there is to be done now; gives whether there was anything.
+  bool look();
+  /// Whether it has been without use for so long that it is cold now. Not if something came just then.
+  bool cools(HotChannels::Clock::time_point now, std::chrono::nanoseconds limit);
+  bool hot = false;
+
+ private:
+  struct Ring {
+    Ring(wire::SharedMemory memory, std::size_t bytes);
+    wire::SharedMemory memory;
+    wire::RingDirections& directions;
+    wire::RingReader in;
+    wire::RingWriter out;
+  };
+
+  std::ptrdiff_t receive_now(std::span<std::uint8_t> space) override;
+  std::ptrdiff_t send_now(wire::Bytes bytes) override;
+  void wait_for_input() override;
+  void wait_for_room() override;
+  void close_path() override;
+
+  std::ptrdiff_t pass_ring();
+  void listen_to_bell();
+  void heard_bell();
+  void heat_up();
+  void ring_bell();
+  std::ptrdiff_t broken();
+
+  HotChannels& hot_;
+  std::optional<Ring> ring_;
+  bool passed_ = false;  // all goes through the ring from now on
+  bool socket_ended_ = false;
+  bool turn_due_ = false;
+  bool awaiting_input_ = false;
+  bool awaiting_room_ = false;
+  bool used_ = true;  // since it was last asked whether it cools
+  HotChannels::Clock::time_point last_use_ = HotChannels::Clock::now();
+  wire::BusyPoll advice_;  // whether staying hot has been paying lately
+};
+
+}  // namespace tandem::server
