@@ -1,7 +1,7 @@
 #pragma once
 // What a handler works with: who calls, the other objects, the reply. And the operands that come as several values.
 
-#include <deque>
+#include <list>
 #include <optional>
 
 #include "server/engine/registry.hpp"
@@ -234,7 +234,7 @@ class Turn {
   Undo* undo_ = nullptr;
   std::uint64_t reply_bytes_before_ = 0;
   Waiter* parked_ = nullptr;
-  std::deque<wire::Buffer> copies_;  // contents of objects used as operands: an object may be its own operand
+  std::list<wire::Buffer> copies_;  // contents of objects used as operands: an object may be its own operand
 };
 
 }  // namespace tandem::server
