@@ -52,12 +52,13 @@ Outcome Engine::step(const Call& call, wire::Buffer& reply) {
 // ---- waits ------------------------------------------------------------------------------------------------------------
 
 /// What has been marked is served, circles are broken, and what nobody holds any more goes: the end of every step that
-/// changes something.
+/// changes something. Where very much goes at once, some of it is left to the steps that follow.
 void Engine::end_step() {
+  std::int64_t cleaning_left = Registry::cleaning_per_step_max;
   do {
     if (!world_.marked.empty()) serve_marked();
     if (!world_.moved.empty()) look_for_circles();
-    world_.registry.destroy_unheld();
+    world_.registry.clean_up(cleaning_left);
   } while (!world_.marked.empty() || !world_.moved.empty());
 }
 

@@ -82,8 +82,10 @@ class Engine {
     into.clear();
     std::swap(into, world_.deliveries);
   }
-  /// When the next wait's limit runs out: a Tick is needed then. never_ns: none.
-  std::uint64_t next_deadline_ns() const { return world_.waits.next_deadline_ns(); }
+  /// When the next Tick is needed: a wait's limit runs out then. 0: at once, there is more to free. never_ns: none is.
+  std::uint64_t next_deadline_ns() const {
+    return world_.registry.is_clean() ? world_.waits.next_deadline_ns() : 0;
+  }
 
   const Registry& registry() const { return world_.registry; }
   const Waits& waits() const { return world_.waits; }

@@ -10,6 +10,8 @@ Registry::~Registry() {
   // Values count their references back here as they go; with nothing in by_id_ that has no effect any more.
   by_id_ = {};
   objects_.clear();
+  while (graveyard_.release(~std::uint64_t{0}) != 0) {
+  }
   lasting_->registry = nullptr;
 }
 
@@ -56,13 +58,19 @@ void Registry::destroy(Object& object) {
   auto node = objects_.extract(object.id_);  // out of the table first: its values count back into it as they go
 }
 
-void Registry::destroy_unheld() {
-  while (!unheld_.empty()) {
-    ObjectId id = unheld_.back();
-    unheld_.pop_back();
-    Object* object = find(id);
-    if (object != nullptr && object->references_ == 0 && !object->named_) destroy(*object);
-  }
+void Registry::clean_up(std::int64_t& elements_left) {
+  do {
+    while (!unheld_.empty() && elements_left > 0) {
+      ObjectId id = unheld_.back();
+      unheld_.pop_back();
+      Object* object = find(id);
+      if (object == nullptr || object->references_ != 0 || object->named_) continue;
+      destroy(*object);
+      elements_left -= elements_per_object;
+    }
+    if (graveyard_.empty() || elements_left <= 0) return;
+    elements_left -= static_cast<std::int64_t>(graveyard_.release(static_cast<std::uint64_t>(elements_left)));
+  } while (!unheld_.empty());
 }
 
 void Registry::open(SessionId session, SessionId inherits_from) {

@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "server/engine/graveyard.hpp"
 #include "server/engine/id_table.hpp"
 #include "server/engine/object.hpp"
 #include "server/engine/validate.hpp"
@@ -70,8 +71,15 @@ class Registry final : public ReferenceCounter, public ReferenceCheck {
   /// The same for values that may outlive this registry: counts in vain from then on.
   std::shared_ptr<hosting::References> lasting_references() const { return lasting_; }
   Result<void> check(wire::Reference reference) const override;
-  /// Destroys whatever nobody holds any more, and what only that held.
-  void destroy_unheld();
+  /// What clean_up() does at most in one step, counted in elements. An object counts as several.
+  static constexpr std::int64_t cleaning_per_step_max = 4'096;
+  /// Destroys whatever nobody holds any more, and what only that held, and frees large contents that objects have let
+  /// go of; as long as `elements_left` is positive, which it reduces.
+  void clean_up(std::int64_t& elements_left);
+  /// Whether clean_up() would find nothing.
+  bool is_clean() const { return unheld_.empty() && graveyard_.empty(); }
+  /// Where objects leave large contents.
+  Graveyard& graveyard() { return graveyard_; }
 
   /// Brings the total up to date after `object` changed.
   void account(Object& object) {
@@ -79,7 +87,8 @@ class Registry final : public ReferenceCounter, public ReferenceCheck {
     memory_bytes_ += now - object.accounted_bytes_;
     object.accounted_bytes_ = now;
   }
-  std::uint64_t memory_bytes() const { return memory_bytes_; }
+  /// Of all objects, and of what they have let go of and is not freed yet.
+  std::uint64_t memory_bytes() const { return memory_bytes_ + graveyard_.memory_bytes(); }
   /// Called with an object that goes, while it is still there.
   std::function<void(Object&)> before_destroyed;
   const Limits& limits() const { return limits_; }
@@ -87,6 +96,7 @@ class Registry final : public ReferenceCounter, public ReferenceCheck {
  private:
   // Without contents: the object, its places in the tables, its name.
   static constexpr std::uint64_t object_overhead_bytes = 256;
+  static constexpr std::int64_t elements_per_object = 8;  // in the effort to destroy it
 
   struct Lasting final : hosting::References {
     explicit Lasting(Registry* counting) : registry(counting) {}
@@ -115,6 +125,7 @@ class Registry final : public ReferenceCounter, public ReferenceCheck {
   std::map<SessionId, Held> sessions_;  // references held
 
   std::uint64_t memory_bytes_ = 0;
+  Graveyard graveyard_;
 };
 
 }  // namespace tandem::server

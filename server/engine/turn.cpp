@@ -8,8 +8,14 @@ Result<std::uint32_t> Turn::hash_of(ValueView key) const { return hash_key(key, 
 
 Result<void> Turn::room_for(std::uint64_t bytes) const {
   const std::uint64_t most = limits().memory_bytes_max;
-  const std::uint64_t held = world_.registry.memory_bytes() + (undo_ == nullptr ? 0 : undo_->bytes());
-  if (most == 0 || (bytes <= most && held <= most - bytes)) return {};
+  Registry& registry = world_.registry;
+  auto held_bytes = [&] { return registry.memory_bytes() + (undo_ == nullptr ? 0 : undo_->bytes()); };
+  auto fits = [&] { return most == 0 || (bytes <= most && held_bytes() <= most - bytes); };
+  // What only waits to be freed is in nobody's way.
+  while (!fits() && registry.graveyard().release(Registry::cleaning_per_step_max) != 0) {
+  }
+  if (fits()) return {};
+  const std::uint64_t held = held_bytes();
   return Failure{Code::resource_exhausted, "memory_bytes_max (" + std::to_string(most) + ") would be exceeded: " +
                                                std::to_string(held) + " bytes are held, " +
                                                std::to_string(bytes) + " more were asked for"};

@@ -116,7 +116,7 @@ class Value {
   }
   void drop_heap();
 
-  alignas(8) std::uint8_t raw_[16] = {};
+  alignas(4) std::uint8_t raw_[16] = {};
 };
 
 static_assert(sizeof(Value) == 16);

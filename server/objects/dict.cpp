@@ -36,6 +36,7 @@ Value Dict::pop(Turn& turn, Table::Entry& entry) {
 }
 
 Result<void> Dict::on(Ops::Create, Turn& turn, std::optional<EntriesView> entries) {
+  table_.bury_in(turn.registry().graveyard());
   if (!entries) return {};
   return on(Ops::Update{}, turn, *entries);
 }
@@ -164,7 +165,7 @@ Result<void> Dict::on(Ops::Clear, Turn& turn) {
 }
 
 Result<void> Dict::on(Ops::Update, Turn& turn, EntriesView entries) {
-  if (Result<void> room = turn.room_for(entries.bytes() + entries.count() * sizeof(Table::Entry)); !room) return room;
+  if (Result<void> room = turn.room_for(entries.bytes() + entries.count() * Table::entry_bytes); !room) return room;
   if (Result<void> good = check_keys(turn, entries); !good) return good;
   if (entries.count() == 0) turn.unchanged();
   ValueView key, value;
@@ -174,7 +175,7 @@ Result<void> Dict::on(Ops::Update, Turn& turn, EntriesView entries) {
 
 Result<void> Dict::on(Ops::Assign, Turn& turn, EntriesView entries) {
   if (Result<void> good = check_keys(turn, entries); !good) return good;
-  if (Result<void> room = turn.room_for(entries.bytes() + entries.count() * sizeof(Table::Entry)); !room) return room;
+  if (Result<void> room = turn.room_for(entries.bytes() + entries.count() * Table::entry_bytes); !room) return room;
   Table before = table_.take_all();  // kept until the end: the entries may refer to what only it holds
   ValueView key, value;
   while (entries.next(key, value)) set(turn, key, *turn.hash(key), value, nullptr);

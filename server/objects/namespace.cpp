@@ -21,12 +21,13 @@ class Name {
 }  // namespace
 
 Result<void> Namespace::on(Ops::Create, Turn& turn, std::optional<EntriesView> entries) {
+  table_.bury_in(turn.registry().graveyard());
   if (!entries) return {};
   ValueView name, value;
   for (EntriesView at = *entries; at.next(name, value);)
     if (name.kind() != wire::Kind::text)
       return Failure{Code::type_error, "a namespace's names are text, not '" + type_name(name) + "'"};
-  if (Result<void> room = turn.room_for(entries->bytes() + entries->count() * sizeof(Table::Entry)); !room) return room;
+  if (Result<void> room = turn.room_for(entries->bytes() + entries->count() * Table::entry_bytes); !room) return room;
   while (entries->next(name, value)) {
     std::string_view text;
     (void)name.reader().text(text);

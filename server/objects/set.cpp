@@ -70,6 +70,7 @@ void Set::insert(Turn& turn, ValueView item, std::uint32_t hash) {
 }
 
 Result<void> Set::on(Ops::Create, Turn& turn, std::optional<ItemsView> items) {
+  table_.bury_in(turn.registry().graveyard());
   if (!items) return {};
   return on(Ops::Update{}, turn, *items);
 }
@@ -126,7 +127,7 @@ Result<void> Set::on(Ops::Clear, Turn& turn) {
 Result<void> Set::on(Ops::Update, Turn& turn, ItemsView items) {
   Result<OtherSet> other = OtherSet::of(turn, items);
   if (!other) return std::move(other.failure());
-  if (Result<void> room = turn.room_for(items.bytes() + other->size() * sizeof(Table::Entry)); !room) return room;
+  if (Result<void> room = turn.room_for(items.bytes() + other->size() * Table::entry_bytes); !room) return room;
   const std::uint64_t before = table_.size();
   other->each([&](const OtherSet::Element& e) { insert(turn, e.value, e.hash); });
   if (table_.size() == before) turn.unchanged();
@@ -156,7 +157,7 @@ Result<void> Set::on(Ops::DifferenceUpdate, Turn& turn, ItemsView items) {
 Result<void> Set::on(Ops::SymmetricDifferenceUpdate, Turn& turn, ItemsView items) {
   Result<OtherSet> other = OtherSet::of(turn, items);
   if (!other) return std::move(other.failure());
-  if (Result<void> room = turn.room_for(items.bytes() + other->size() * sizeof(Table::Entry)); !room) return room;
+  if (Result<void> room = turn.room_for(items.bytes() + other->size() * Table::entry_bytes); !room) return room;
   if (other->size() == 0) turn.unchanged();
   other->each([&](const OtherSet::Element& e) {
     if (Table::Entry* entry = table_.find(e.value, e.hash)) table_.erase(*entry, turn.undo());

@@ -96,6 +96,10 @@ class Host {
     const server::Object* found = engine_.registry().find(object);
     return found == nullptr ? std::nullopt : std::optional(found->references());
   }
+  /// Until there is nothing left to free.
+  void tick_until_clean() {
+    while (!engine_.registry().is_clean()) engine_.step(server::Tick{});
+  }
   std::uint64_t memory_bytes() const { return engine_.registry().memory_bytes(); }
   /// Objects there, without the manager itself.
   std::uint64_t objects() const { return engine_.registry().size(); }

@@ -213,7 +213,7 @@ TEST_F(TableTest, WhatStaysIsSeenExactlyOnceWhateverElseHappens) {
   }
 }
 
-TEST_F(TableTest, AnOffsetHasACursorWhereThereAreNoGaps) {
+TEST_F(TableTest, AnOffsetHasACursor) {
   for (int i = 0; i < 50; ++i) set(i, i);
   for (int offset : {0, 1, 17, 49}) {
     std::uint64_t cursor = table_.cursor_at(static_cast<std::uint64_t>(offset)).value();
@@ -221,7 +221,11 @@ TEST_F(TableTest, AnOffsetHasACursorWhereThereAreNoGaps) {
   }
   EXPECT_FALSE(table_.cursor_at(50));
   erase(20);
-  EXPECT_FALSE(table_.cursor_at(30));
+  for (int offset : {0, 19, 20, 48}) {
+    std::uint64_t cursor = table_.cursor_at(static_cast<std::uint64_t>(offset)).value();
+    EXPECT_EQ(page(cursor, 1), std::vector<int>{offset < 20 ? offset : offset + 1});
+  }
+  EXPECT_FALSE(table_.cursor_at(49));
 }
 
 }  // namespace

@@ -213,7 +213,74 @@ TEST_F(RegistryTest, ALongChainGoesWithoutDeepRecursion) {
   }
   EXPECT_EQ(host_.objects(), 50'001u);
   host_.release(head);
+  host_.tick_until_clean();
   EXPECT_EQ(host_.objects(), 0u);
+}
+
+TEST_F(RegistryTest, WhatGoesInOneStepIsLimited) {
+  const std::uint64_t before = host_.memory_bytes();
+  const ObjectId many = host_.make<List>();
+  for (int i = 0; i < 10'000; ++i) {
+    const ObjectId one = host_.make<List>(list(i));
+    host_.call<List::Append>(many, list_reference(one));
+    host_.release(one);
+  }
+  EXPECT_EQ(host_.objects(), 10'001u);
+  std::uint64_t left = host_.objects();
+  int steps = 0;
+  for (host_.release(many); !host_.engine().registry().is_clean(); ++steps) {
+    EXPECT_EQ(host_.engine().next_deadline_ns(), 0u);
+    host_.engine().step(server::Tick{1});
+    EXPECT_GE(host_.objects() + server::Registry::cleaning_per_step_max, left);
+    left = host_.objects();
+  }
+  EXPECT_GT(steps, 10);
+  EXPECT_EQ(host_.engine().next_deadline_ns(), server::never_ns);
+  EXPECT_EQ(host_.objects(), 0u);
+  EXPECT_EQ(host_.memory_bytes(), before);
+}
+
+TEST_F(RegistryTest, LargeContentsGoPieceByPieceWithWhatTheyReferTo) {
+  const ObjectId referred = host_.make<List>();
+  for (const bool cleared : {true, false}) {
+    const ObjectId large = host_.make<Dict>();
+    const std::uint64_t before = host_.memory_bytes();
+    for (int i = 0; i < 50'000; ++i) host_.call<Dict::Set>(large, i, list_reference(referred));
+    EXPECT_EQ(host_.references(referred), 50'001u);
+    const std::uint64_t full = host_.memory_bytes();
+    if (cleared) host_.call<Dict::Clear>(large);
+    else host_.release(large);
+    EXPECT_EQ((host_.call<Dict::Size>(large)), cleared ? gives(0) : fails(Code::object_gone));
+    std::uint64_t bytes = host_.memory_bytes();
+    EXPECT_LT(bytes, full);
+    EXPECT_GT(bytes, full / 2);
+    int steps = 0;
+    for (; !host_.engine().registry().is_clean(); ++steps) {
+      const std::uint64_t references = *host_.references(referred);
+      host_.engine().step(server::Tick{1});
+      EXPECT_LT(references - *host_.references(referred), 2u * server::Registry::cleaning_per_step_max);
+      EXPECT_LE(host_.memory_bytes(), bytes);
+      bytes = host_.memory_bytes();
+    }
+    EXPECT_GE(steps, 10);
+    EXPECT_EQ(host_.references(referred), 1u);
+    if (cleared) EXPECT_EQ(host_.memory_bytes(), before);
+    expect_consistent(host_.engine());
+  }
+}
+
+TEST(RegistryLimitTest, WhatOnlyWaitsToBeFreedIsInNobodysWay) {
+  Limits limits;
+  limits.memory_bytes_max = 4'000'000;
+  Host host(limits);
+  const ObjectId large = host.make<Dict>();
+  int entries = 0;
+  while (host.call<Dict::Set>(large, entries, entries).code == Code::ok) ++entries;
+  EXPECT_GT(entries, 50'000);
+  for (int round = 0; round < 3; ++round) {
+    host.call<Dict::Clear>(large);
+    for (int i = 0; i < entries; ++i) ASSERT_EQ((host.call<Dict::Set>(large, i, i)).code, Code::ok) << i;
+  }
 }
 
 TEST_F(RegistryTest, AReferenceToWhatIsGoneCannotBeStored) {
