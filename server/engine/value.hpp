@@ -62,6 +62,13 @@ class Value {
   Value() = default;  // absent: no value at all, not nil
   /// Copies `view`; its references are counted by `counter`, which must outlive the value.
   Value(ValueView view, ReferenceCounter& counter);
+  /// Of bytes that fit into the Value itself and refer to nothing.
+  static Value in_place(wire::Bytes bytes) {
+    Value made;
+    std::memcpy(made.raw_, bytes.data(), bytes.size());
+    made.raw_[tag_at] = static_cast<std::uint8_t>(bytes.size());
+    return made;
+  }
   Value(Value&& other) noexcept {
     std::memcpy(raw_, other.raw_, sizeof raw_);
     other.raw_[tag_at] = 0;
@@ -77,6 +84,8 @@ class Value {
   Value(const Value&) = delete;
   Value& operator=(const Value&) = delete;
   ~Value() { drop(); }
+
+  static constexpr std::size_t inline_bytes_max = 15;
 
   bool absent() const { return tag() == 0; }
   ValueView view() const {
@@ -94,7 +103,6 @@ class Value {
   }
 
  private:
-  static constexpr std::size_t inline_bytes_max = 15;
   static constexpr std::size_t tag_at = 15;
   static constexpr std::uint8_t tag_heap = 16;
   static constexpr std::uint8_t tag_counted = 17;  // on the heap, behind a pointer to its ReferenceCounter

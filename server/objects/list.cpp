@@ -13,7 +13,7 @@ constexpr std::uint64_t list_items_max = 0xffffffff;
 Result<void> room_for_items(const Turn& turn, std::uint64_t held, std::uint64_t count, std::uint64_t bytes) {
   if (count > list_items_max || held > list_items_max - count)
     return Failure{Code::resource_exhausted, "a list holds at most " + std::to_string(list_items_max) + " items"};
-  return turn.room_for(bytes + count * sizeof(Value));
+  return turn.room_for(bytes);
 }
 
 std::vector<Value> keep_all(Turn& turn, ItemsView items) {
@@ -40,19 +40,21 @@ std::optional<std::uint64_t> List::find(ValueView item, std::uint64_t from, std:
 }
 
 Result<void> List::on(Ops::Create, Turn& turn, std::optional<ItemsView> items) {
+  items_.bury_in(turn.registry().graveyard());
   if (!items) return {};
   return on(Ops::Extend{}, turn, *items);
 }
 
 Result<void> List::on(Ops::Append, Turn& turn, ValueView item) {
-  if (Result<void> room = room_for_items(turn, items_.size(), 1, 0); !room) return room;
+  if (Result<void> room = room_for_items(turn, items_.size(), 1, sizeof(Value)); !room) return room;
   items_.remember_size(turn.undo());
   items_.push_back(turn.keep(item));
   return {};
 }
 
 Result<void> List::on(Ops::Extend, Turn& turn, ItemsView items) {
-  if (Result<void> room = room_for_items(turn, items_.size(), items.count(), items.bytes()); !room) return room;
+  const std::uint64_t bytes = items.bytes() + items.count() * sizeof(Value);
+  if (Result<void> room = room_for_items(turn, items_.size(), items.count(), bytes); !room) return room;
   if (items.count() == 0) turn.unchanged();
   items_.remember_size(turn.undo());
   for (ValueView item; items.next(item);) items_.push_back(turn.keep(item));
@@ -60,7 +62,7 @@ Result<void> List::on(Ops::Extend, Turn& turn, ItemsView items) {
 }
 
 Result<void> List::on(Ops::Insert, Turn& turn, std::int64_t index, ValueView item) {
-  if (Result<void> room = room_for_items(turn, items_.size(), 1, 0); !room) return room;
+  if (Result<void> room = room_for_items(turn, items_.size(), 1, sizeof(Value)); !room) return room;
   items_.insert(clamped_position_of(index, items_.size()), turn.keep(item), turn.undo());
   return {};
 }
@@ -68,7 +70,7 @@ Result<void> List::on(Ops::Insert, Turn& turn, std::int64_t index, ValueView ite
 Result<ValueView> List::on(Ops::At, Turn&, std::int64_t index) {
   Result<std::uint64_t> at = position(index);
   if (!at) return std::move(at.failure());
-  return items_[*at].view();
+  return items_[*at];
 }
 
 Result<void> List::on(Ops::Set, Turn& turn, std::int64_t index, ValueView item) {
@@ -85,7 +87,7 @@ Result<ValueView> List::on(Ops::Add, Turn& turn, std::int64_t index, ValueView d
   wire::Buffer sum;
   if (Result<void> added = turn.add(before, delta, sum); !added) return std::move(added.failure());
   items_.replace(*at, turn.keep({sum.view(), before.references || delta.references}), turn.undo());
-  return items_[*at].view();
+  return items_[*at];
 }
 
 Result<void> List::on(Ops::Erase, Turn& turn, std::int64_t index) {
@@ -106,7 +108,7 @@ Result<Value> List::on(Ops::Pop, Turn& turn, Index index) {
   if (items_.empty()) return Failure{Code::index_error, "pop: the list is empty"};
   Result<std::uint64_t> at = position(index.value_or(-1));
   if (!at) return std::move(at.failure());
-  if (Result<void> fits = turn.reply_fits(items_[*at].encoded_bytes()); !fits) return std::move(fits.failure());
+  if (Result<void> fits = turn.reply_fits(items_[*at].bytes.size()); !fits) return std::move(fits.failure());
   if (turn.undo() == nullptr) return items_.take(*at);
   Value popped = turn.keep(items_[*at]);
   items_.erase(*at, turn.undo());
@@ -117,7 +119,7 @@ Result<Written> List::on(Ops::Slice, Turn& turn, Index start, Index stop, Index 
   Result<Slice> slice = slice_of(start, stop, step, items_.size());
   if (!slice) return std::move(slice.failure());
   std::uint64_t bytes = 0;
-  for (std::uint64_t i = 0; i < slice->count; ++i) bytes += items_[slice->position(i)].encoded_bytes();
+  for (std::uint64_t i = 0; i < slice->count; ++i) bytes += items_[slice->position(i)].bytes.size();
   if (Result<void> fits = turn.reply_fits(bytes); !fits) return std::move(fits.failure());
   turn.out().array(slice->count);
   for (std::uint64_t i = 0; i < slice->count; ++i) turn.write(items_[slice->position(i)]);
@@ -131,7 +133,8 @@ Result<void> List::on(Ops::AssignSlice, Turn& turn, ItemsView items, Index start
     return Failure{Code::value_error, "attempt to assign " + std::to_string(items.count()) +
                                           " items to an extended slice of " + std::to_string(slice->count)};
   const std::uint64_t staying = items_.size() - slice->count;
-  if (Result<void> room = room_for_items(turn, staying, items.count(), items.bytes()); !room) return room;
+  const std::uint64_t bytes = items.bytes() + items.count() * sizeof(Value);
+  if (Result<void> room = room_for_items(turn, staying, items.count(), bytes); !room) return room;
   if (items.count() == 0 && slice->count == 0) turn.unchanged();
   std::vector<Value> kept = keep_all(turn, items);
   if (slice->step == 1) items_.splice(static_cast<std::uint64_t>(slice->start), slice->count, std::move(kept), turn.undo());
@@ -194,9 +197,9 @@ Result<void> List::on(Ops::Repeat, Turn& turn, std::int64_t times) {
   const auto more = static_cast<std::uint64_t>(times) - 1;
   // A product that would not fit is as impossible as the largest that does.
   const std::uint64_t count = more > list_items_max / length ? list_items_max : more * length;
-  const std::uint64_t heap_bytes = items_.memory_bytes() - length * sizeof(Value);
-  const bool fits = heap_bytes == 0 || more <= ~std::uint64_t{0} / 2 / heap_bytes;
-  const std::uint64_t bytes = fits ? more * heap_bytes : ~std::uint64_t{0} / 2;
+  const std::uint64_t memory_bytes = items_.memory_bytes();
+  const bool fits = more <= ~std::uint64_t{0} / 2 / memory_bytes;
+  const std::uint64_t bytes = fits ? more * memory_bytes : ~std::uint64_t{0} / 2;
   if (Result<void> room = room_for_items(turn, length, count, bytes); !room) return room;
   items_.remember_size(turn.undo());
   for (std::uint64_t i = 0; i < count; ++i) items_.push_back(turn.keep(items_[i]));
@@ -217,7 +220,7 @@ Result<Written> List::on(Ops::Page, Turn& turn, std::int64_t cursor, std::int64_
   std::uint64_t end = begin;
   std::uint64_t bytes = 0;
   while (end < items_.size() && end - begin < *most && bytes < page_bytes_max)
-    bytes += items_[end++].encoded_bytes();
+    bytes += items_[end++].bytes.size();
   turn.out().array(2);
   turn.out().integer(end < items_.size() ? static_cast<std::int64_t>(end) : std::int64_t{-1});
   turn.out().array(end - begin);
@@ -238,7 +241,7 @@ std::optional<std::uint64_t> List::show(std::uint64_t cursor, const LookAt& look
 }
 
 bool List::append_items(wire::Writer& out, std::uint64_t& count) const {
-  for (std::uint64_t i = 0; i < items_.size(); ++i) out.raw(items_[i].view().bytes);
+  for (std::uint64_t i = 0; i < items_.size(); ++i) out.raw(items_[i].bytes);
   count += items_.size();
   return true;
 }

@@ -54,7 +54,7 @@ template <class Key, class Read>
 std::optional<std::vector<std::uint32_t>> order_by(const Sequence& items, bool descending, Read&& read) {
   std::vector<Keyed<Key>> keyed;
   for (std::uint32_t i = 0; i < items.size(); ++i) {
-    wire::Reader reader = items[i].view().reader();
+    wire::Reader reader = items[i].reader();
     Key key{};
     if (!read(reader, key)) return std::nullopt;
     if (keyed.empty()) keyed.reserve(items.size());

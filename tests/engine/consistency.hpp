@@ -12,7 +12,7 @@
 namespace tandem::test {
 
 /// References: each object's count is what the sessions hold and what stands in containers; whoever has none and no
-/// name is gone. Memory: the total is what the objects say, and the same for each object's own place.
+/// name is gone, once the registry is clean. Memory: the total is what the objects say, and the same for each object's own place.
 inline void expect_consistent(const server::Engine& engine) {
   const server::Registry& registry = engine.registry();
   std::map<server::ObjectId, std::uint64_t> counted;

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/engine/consistency.hpp"
 #include "tests/engine/host.hpp"
 
 namespace tandem::test {
@@ -264,7 +265,9 @@ TEST_F(RegistryTest, LargeContentsGoPieceByPieceWithWhatTheyReferTo) {
     }
     EXPECT_GE(steps, 10);
     EXPECT_EQ(host_.references(referred), 1u);
-    if (cleared) EXPECT_EQ(host_.memory_bytes(), before);
+    if (cleared) {
+      EXPECT_EQ(host_.memory_bytes(), before);
+    }
     expect_consistent(host_.engine());
   }
 }

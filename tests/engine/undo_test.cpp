@@ -20,13 +20,16 @@ class Machine {
   const Engine& engine() const { return engine_; }
 
   std::string take(const Input& input) {
-    return std::visit([this](const auto& one) { return step(one); }, input) + deliveries();
+    const std::string replied = std::visit([this](const auto& one) { return step(one); }, input) + deliveries();
+    clean_up();
+    return replied;
   }
   Reply run(server::SessionId session, const std::vector<Packed>& steps, RunMode mode) {
     const Packed arguments = list(list_of(steps), static_cast<int>(mode));
     wire::Buffer out;
     const server::Outcome outcome = engine_.step(
         server::Call{session, 0, ops::Manager::id, ops::Manager::Run::description.number, arguments.bytes()}, out);
+    clean_up();
     return {outcome.code, {std::string(wire::as_text(out.view()))}};
   }
   /// State, memory and versions.
@@ -36,6 +39,10 @@ class Machine {
   }
 
  private:
+  /// What is let go of in large pieces takes some steps more to be gone, undone or not.
+  void clean_up() {
+    while (!engine_.registry().is_clean()) engine_.step(server::Tick{});
+  }
   template <class OtherInput>
   std::string step(const OtherInput& input) {
     engine_.step(input);
