@@ -111,7 +111,8 @@ Decoder& Call::send(bool wanted) {
 
 Decoder& Call::wait(std::optional<std::chrono::microseconds> limit, const std::stop_token& stop) {
   if (scripted_)
-    throw TypeError(describe(object_, type_name_, op_) + ": nothing waits in a batch or a transaction");
+    throw TypeError(describe(object_, type_name_, op_) +
+                    ": nothing waits in a batch, a transaction or a pipeline's proxy (pipeline.call<…>() may)");
   std::chrono::milliseconds timeout = object_.connection()->call_timeout();
   // Without an end of its own the wait has none here either; the path's end shows when the manager goes.
   if (timeout.count() > 0)

@@ -1,6 +1,7 @@
 #include "client/channel.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <new>
 #include <string>
 
@@ -12,7 +13,6 @@ namespace {
 
 constexpr std::size_t receive_bytes_min = std::size_t{16} << 10;  // room offered to each receive
 constexpr std::size_t kept_bytes_max = std::size_t{2} << 20;      // memory kept between calls, each buffer
-constexpr std::chrono::milliseconds fault_wait{100};
 
 }  // namespace
 
@@ -160,17 +160,16 @@ bool Channel::take(const wire::Frame& frame, std::uint32_t request, Reply& reply
       assembled_.append(frame.short_payload());
       reply.payload = assembled_.view();
       return (header.flags & wire::flag_more) == 0;
-    case wire::FrameKind::fault:
-      if (header.code == Code::session_lost)
-        throw_broken(std::string(wire::as_text(frame.short_payload())), header.code);
-      throw_broken("the manager closed the connection: " + std::string(wire::as_text(frame.short_payload())) +
-                   " (" + std::string(name_of(header.code)) + ")");
-    case wire::FrameKind::request:
-    case wire::FrameKind::request_part:
-    case wire::FrameKind::identify:
-    case wire::FrameKind::cancel: break;
+    default: throw_unexpected(frame);
   }
-  throw_broken("the manager sent a frame that only clients send");
+}
+
+void Channel::throw_unexpected(const wire::Frame& frame) {
+  if (frame.kind != wire::FrameKind::fault) throw_broken("the manager sent a frame that only clients send");
+  const Code code = frame.reply_header().code;
+  const std::string text(wire::as_text(frame.short_payload()));
+  if (code == Code::session_lost) throw_broken(text, code);
+  throw_broken("the manager closed the connection: " + text + " (" + std::string(name_of(code)) + ")");
 }
 
 void Channel::throw_broken(const std::string& text, Code code) {
@@ -190,6 +189,87 @@ void Channel::throw_fault_or(const StreamClosed& closed) {
     throw_broken(later.what(), later.code);
   }
   throw_broken(closed.what());
+}
+
+// ---- many requests under way ------------------------------------------------------------------------------
+
+void Channel::finish_request(wire::Buffer& out, std::size_t at, const RequestTarget& target,
+                             std::uint32_t request) const {
+  const std::size_t size = out.size() - at;
+  const std::size_t first = std::min<std::size_t>(size, frame_bytes_max_);
+  wire::store_request_header(
+      out.data() + at, first,
+      {static_cast<std::uint8_t>((size == first ? 0 : wire::flag_more) | (target.token == 0 ? 0 : wire::flag_fenced)),
+       target.op, request, target.actor, target.object});
+  if (size == first) [[likely]]
+    return;
+  // The parts move apart, the last one first, to make room for their headers.
+  const std::size_t most = frame_bytes_max_ - wire::short_header_bytes;
+  const std::size_t rest = size - first;
+  const std::size_t parts = (rest + most - 1) / most;
+  out.extend(parts * wire::short_header_bytes);
+  std::uint8_t* behind_first = out.data() + at + first;
+  for (std::size_t i = parts; i-- > 0;) {
+    const bool is_last = i == parts - 1;
+    const std::size_t count = is_last ? rest - i * most : most;
+    std::uint8_t* frame = behind_first + i * (most + wire::short_header_bytes);
+    std::memmove(frame + wire::short_header_bytes, behind_first + i * most, count);
+    wire::store_short_header(frame, count + wire::short_header_bytes, wire::FrameKind::request_part,
+                             is_last ? 0 : wire::flag_more, 0, request);
+  }
+}
+
+void Channel::append_cancel(wire::Buffer& out, std::uint32_t request) {
+  wire::store_short_header(out.extend(wire::short_header_bytes), wire::short_header_bytes, wire::FrameKind::cancel, 0, 0,
+                           request);
+}
+
+bool Channel::next_reply(NumberedReply& reply) {
+  if (broken_) throw StreamClosed("the connection is closed");
+  while (true) {
+    wire::Frame frame;
+    std::size_t needed = 0;
+    switch (wire::next_frame(in_.view_from(taken_), frame_bytes_max_, frame, needed)) {
+      case wire::FrameStatus::complete:
+        taken_ += frame.bytes.size();
+        if (take_any(frame, reply)) return true;
+        break;
+      case wire::FrameStatus::incomplete: needed_ = needed; return false;
+      case wire::FrameStatus::too_long:
+      case wire::FrameStatus::malformed: throw_broken("the manager sent what is no frame of the protocol");
+    }
+  }
+}
+
+void Channel::receive_some(std::chrono::milliseconds timeout) {
+  if (broken_) throw StreamClosed("the connection is closed");
+  receive_more(needed_, Deadline(timeout));
+}
+
+/// Whether a reply is complete with this frame.
+bool Channel::take_any(const wire::Frame& frame, NumberedReply& reply) {
+  const wire::ReplyHeader header = frame.reply_header();
+  const bool more = (header.flags & wire::flag_more) != 0;
+  if (frame.kind == wire::FrameKind::reply) [[likely]] {
+    if (!more) [[likely]] {
+      reply = {{header.code, frame.short_payload()}, header.request};
+      return true;
+    }
+    Assembling& begun = assembling_[header.request];
+    begun.code = header.code;
+    begun.payload.clear();
+    begun.payload.append(frame.short_payload());
+    return false;
+  }
+  if (frame.kind != wire::FrameKind::reply_part) throw_unexpected(frame);
+  const auto found = assembling_.find(header.request);
+  if (found == assembling_.end()) return false;  // of a reply that nobody waits for any more
+  found->second.payload.append(frame.short_payload());
+  if (more) return false;
+  assembled_ = std::move(found->second.payload);
+  reply = {{found->second.code, assembled_.view()}, header.request};
+  assembling_.erase(found);
+  return true;
 }
 
 bool Channel::give_back(std::uint32_t actor, std::uint64_t object) noexcept {

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <memory>
 #include <stop_token>
+#include <unordered_map>
 
 #include "client/stream.hpp"
 #include "tandem/wire/frame.hpp"
@@ -22,10 +23,15 @@ struct RequestTarget {
   std::uint64_t token = 0;  // of a lock's grant that has to be alive, written before the arguments; 0: none
 };
 
-/// The payload stands in the channel's buffers, until the next begin_request() or end_request().
+/// The payload stands in the channel's buffers, until the next begin_request() or end_request(), or the next reply is
+/// looked for.
 struct Reply {
   Code code = Code::ok;
   wire::Bytes payload;
+};
+
+struct NumberedReply : Reply {
+  std::uint32_t request = 0;
 };
 
 class Channel {
@@ -48,6 +54,30 @@ class Channel {
   /// Forgets request and reply.
   void end_request() noexcept;
 
+  // For who has many requests under way at once, builds them in buffers of its own and sends them itself; between its
+  // first and its last one nothing above is used.
+
+  std::uint32_t number_request() noexcept { return ++last_request_; }
+  /// Makes frames of the request that stands in `out` from `at` on, as begin_request() has it.
+  void finish_request(wire::Buffer& out, std::size_t at, const RequestTarget& target, std::uint32_t request) const;
+  static void append_cancel(wire::Buffer& out, std::uint32_t request);
+  /// Where to send; one thread may do so while another waits in receive_some().
+  Stream& stream() { return *stream_; }
+  /// The next whole reply among what was received, to whatever request; false: there is none. Throws StreamClosed, as
+  /// receive_some() does, and the channel is broken.
+  bool next_reply(NumberedReply& reply);
+  /// Waits until something is received; zero: for ever. Throws StreamTimeout.
+  void receive_some(std::chrono::milliseconds timeout);
+  /// Why a send found the path closed: the manager's fault frame says so, if there is one. Replies that are in front of
+  /// it go to `take`.
+  template <class F>
+  [[noreturn]] void throw_reason(const StreamClosed& closed, F&& take);
+  /// Closes the path for good.
+  void give_up() noexcept {
+    broken_ = true;
+    stream_->shut_down();
+  }
+
   /// Tells the manager, without waiting, that one reference is no longer held; false when it cannot be told.
   /// Allowed at any time, also between begin_request() and exchange().
   bool give_back(std::uint32_t actor, std::uint64_t object) noexcept;
@@ -66,6 +96,8 @@ class Channel {
   bool of_thread = false;  // remembered by a thread, to which it belongs until that ends
 
  private:
+  static constexpr std::chrono::milliseconds fault_wait{100};
+
   void send_request(const RequestTarget& target, std::uint32_t request, const Deadline& deadline);
   void send_cancel(std::uint32_t request) noexcept;
   void send_unsent(const Deadline& deadline);
@@ -73,6 +105,8 @@ class Channel {
   Reply receive_reply(std::uint32_t request, const Deadline& deadline);
   void receive_more(std::size_t needed, const Deadline& deadline);
   bool take(const wire::Frame& frame, std::uint32_t request, Reply& reply);
+  bool take_any(const wire::Frame& frame, NumberedReply& reply);
+  [[noreturn]] void throw_unexpected(const wire::Frame& frame);
   [[noreturn]] void throw_broken(const std::string& text, Code code = Code::connection_error);
   [[noreturn]] void throw_fault_or(const StreamClosed& closed);
 
@@ -86,7 +120,28 @@ class Channel {
   wire::Buffer unsent_;     // frames, or the end of one and more, that go out before the next request
   wire::Buffer in_;         // what was received
   std::size_t taken_ = 0;   // bytes of `in_` that are dealt with
+  std::size_t needed_ = 0;  // bytes that the next frame takes, as far as next_reply() knows
   wire::Buffer assembled_;  // a reply that comes in parts
+
+  struct Assembling {
+    Code code = Code::ok;
+    wire::Buffer payload;
+  };
+  std::unordered_map<std::uint32_t, Assembling> assembling_;  // replies that come in parts, where many are under way
 };
+
+template <class F>
+void Channel::throw_reason(const StreamClosed& closed, F&& take) {
+  try {
+    for (const Deadline deadline(fault_wait);;) {
+      for (NumberedReply reply; next_reply(reply);) take(reply);
+      receive_some(deadline.remaining());
+    }
+  } catch (const StreamTimeout&) {
+  } catch (const StreamClosed& later) {
+    throw_broken(later.what(), later.code);
+  }
+  throw_broken(closed.what());
+}
 
 }  // namespace tandem::client

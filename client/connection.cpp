@@ -6,6 +6,9 @@
 #include <string>
 
 #include "client/socket.hpp"
+#include "tandem/codec.hpp"
+#include "tandem/codec/result.hpp"
+#include "tandem/json.hpp"
 #include "tandem/ops/manager.hpp"
 #include "tandem/wire/msgpack.hpp"
 
@@ -117,6 +120,29 @@ Channel& Connection::acquire_slowly() {
   channel->busy = true;
   if (has_postponed_.load(std::memory_order_relaxed)) send_postponed(*channel);
   return *channel;
+}
+
+Channel& Connection::take_channel() {
+  Channel& channel = check_out(options_.connect_timeout);
+  channel.busy = true;
+  return channel;
+}
+
+std::shared_ptr<Allowance> Connection::allowance() {
+  std::shared_ptr<Allowance> allowance;
+  {
+    std::lock_guard lock(mutex_);
+    allowance = allowance_;
+  }
+  if (!allowance->known()) {
+    const RemoteObject manager(shared_from_this(), {ops::Manager::number, ops::Manager::id}, false);
+    Call call(manager, ops::Manager::Information::description, 0);
+    const nlohmann::json information = decode_result<ops::Map, nlohmann::json>(call.send());
+    const nlohmann::json::json_pointer limit("/limits/requests_under_way_max");
+    if (!information.contains(limit)) throw ProtocolError(address() + ": the manager does not tell its limits");
+    allowance->know(information.at(limit).get<std::uint64_t>());
+  }
+  return allowance;
 }
 
 void Connection::release(Channel& channel) noexcept {
@@ -399,6 +425,7 @@ void Connection::after_fork_in_child() noexcept {
   idle_.clear();
   welcome_ = {};
   lost_.reset();
+  allowance_ = std::make_shared<Allowance>();
   (void)keep_alive_.release();  // the parent's thread, with locks that nobody here can open
   if (inheritance_) {
     welcome_ = inherited_welcome_;

@@ -15,10 +15,12 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "client/allowance.hpp"
 #include "client/channel.hpp"
 #include "client/connector.hpp"
 #include "client/fork.hpp"
@@ -78,6 +80,12 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void release(Channel& channel) noexcept;
   /// From a thread that ends.
   void take_back(const ThreadChannel& channel) noexcept;
+
+  /// A channel for whoever has many requests under way, from any thread, to be given to release() once all its replies
+  /// are read. Throws as acquire() does.
+  Channel& take_channel();
+  /// Of this session. Asks the manager for its limits where they are not known yet, and throws what that throws.
+  std::shared_ptr<Allowance> allowance();
 
   /// Counts the references that this process holds, so that a fork knows whether there is anything to inherit.
   void count_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
@@ -149,6 +157,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   std::unique_ptr<KeepAlive> keep_alive_;  // while the session has a lease
   std::function<void(const SessionLost&)> callback_;
   std::optional<SessionLost> lost_;
+  std::shared_ptr<Allowance> allowance_ = std::make_shared<Allowance>();
   std::vector<std::unique_ptr<Channel>>
       abandoned_;  // the parent's, which calls begun before a fork still point to
 

@@ -14,14 +14,12 @@
 #include <cstddef>
 #include <exception>
 #include <memory>
-#include <optional>
-#include <string>
 #include <type_traits>
 #include <utility>
 
 #include "tandem/codec/parameter.hpp"
-#include "tandem/codec/result.hpp"
 #include "tandem/ops/manager.hpp"
+#include "tandem/proxy/result_as.hpp"
 
 namespace tandem {
 
@@ -33,57 +31,6 @@ inline constexpr Together all_or_nothing = Together::all_or_nothing;
 namespace client {
 
 class BatchScript;  // client/batch.cpp
-
-/// What an operation in a batch will have come to.
-class Awaited {
- public:
-  virtual ~Awaited() = default;
-  virtual void take(Decoder& from) = 0;
-  std::exception_ptr error = nullptr;
-  bool ready = false;
-};
-
-template <class Tag, class R>
-class AwaitedResult final : public Awaited {
- public:
-  void take(Decoder& from) override { value.emplace(ResultOf<Tag, R>::decode(from)); }
-  std::optional<R> value;
-};
-template <class Tag>
-class AwaitedResult<Tag, void> final : public Awaited {
- public:
-  void take(Decoder& from) override { const TakenValue unread(from); }
-};
-
-template <class Tag>
-struct NaturalResult {
-  using type = nlohmann::json;
-};
-template <>
-struct NaturalResult<void> {
-  using type = void;
-};
-template <>
-struct NaturalResult<ops::Bool> {
-  using type = bool;
-};
-template <>
-struct NaturalResult<ops::Int> {
-  using type = std::int64_t;
-};
-template <>
-struct NaturalResult<ops::Text> {
-  using type = std::string;
-};
-template <>
-struct NaturalResult<ops::Maybe> {
-  using type = std::optional<nlohmann::json>;
-};
-/// What the result of an operation is read as where nothing else is asked for.
-struct Natural {};
-template <class Op, class R>
-using ResultAs = typename std::conditional_t<std::is_same_v<R, Natural>, NaturalResult<typename Op::Result>,
-                                             std::type_identity<R>>::type;
 
 std::shared_ptr<RemoteObject> bound(const std::shared_ptr<RemoteObject>& object,
                                     const std::shared_ptr<BatchScript>& script);

@@ -24,6 +24,7 @@
 //   BaseManager.register(…), m.Counter()      m.create<CounterProxy>()      a hosted type of your own (hosted.hpp)
 //   -                                         m.atomically(function)        a transaction (transaction.hpp)
 //   -                                         m.batch()                     many operations in one request (batch.hpp)
+//   -                                         m.pipeline()                  many operations without waiting (pipeline.hpp)
 //   m.shutdown()                              m.shutdown()
 //
 // Types left out are nlohmann::json: m.dict() takes keys and values of any kind.
@@ -44,6 +45,7 @@
 #include "tandem/codec/parameter.hpp"
 #include "tandem/codec/result.hpp"
 #include "tandem/ops/manager.hpp"
+#include "tandem/pipeline.hpp"
 #include "tandem/proxy/array.hpp"
 #include "tandem/proxy/barrier.hpp"
 #include "tandem/proxy/condition.hpp"
@@ -417,6 +419,8 @@ class Manager {
   }
   /// Many operations in one request (batch.hpp).
   Batch batch() const { return Batch(connection()); }
+  /// Many operations sent without waiting for each other (pipeline.hpp). Opens a channel where none is free.
+  Pipeline pipeline() const { return Pipeline(connection()); }
 
   /// One round trip that does nothing.
   void ping() const { call<ops::Manager::Ping>(); }

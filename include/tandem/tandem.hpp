@@ -8,6 +8,7 @@
 #include "tandem/function.hpp"
 #include "tandem/manager.hpp"
 #include "tandem/pipe.hpp"
+#include "tandem/pipeline.hpp"
 #include "tandem/pool.hpp"
 #include "tandem/process.hpp"
 #include "tandem/progress_bar.hpp"

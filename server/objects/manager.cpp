@@ -138,7 +138,7 @@ Result<Written> Manager::on(Ops::Information, Turn& turn) {
   const Facts& facts = turn.facts();
   Registry& registry = turn.registry();
   wire::Writer& out = turn.out();
-  out.map(8);
+  out.map(9);
   out.text("version");
   out.text(facts.version);
   out.text("incarnation");
@@ -155,6 +155,12 @@ Result<Written> Manager::on(Ops::Information, Turn& turn) {
   out.unsigned_integer(turn.waits().size());
   out.text("memory_bytes");
   out.unsigned_integer(registry.memory_bytes());
+  out.text("limits");
+  out.map(limit_descriptions.size());
+  for (const LimitDescription& limit : limit_descriptions) {
+    out.text(limit.name);
+    out.unsigned_integer(turn.limits().*limit.member);
+  }
   return Written{};
 }
 
