@@ -71,9 +71,13 @@ void forget_thread_channel(std::uint64_t connection) noexcept {
     std::erase_if(entries->all, [connection](const Entry& e) { return e.channel.connection == connection; });
 }
 
+std::uint32_t new_actor_number() noexcept {
+  static std::atomic<std::uint32_t> actors{0};
+  return ++actors;
+}
+
 std::uint32_t this_thread_number() noexcept {
-  static std::atomic<std::uint32_t> threads{0};
-  if (thread_number == 0) thread_number = ++threads;
+  if (thread_number == 0) thread_number = new_actor_number();
   return thread_number;
 }
 

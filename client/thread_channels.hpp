@@ -30,4 +30,7 @@ void forget_thread_channel(std::uint64_t connection) noexcept;
 /// A number that tells this thread from every other of the process, past ones too. Begins at 1.
 std::uint32_t this_thread_number() noexcept;
 
+/// One for what is to own locks as a thread does, and is none.
+std::uint32_t new_actor_number() noexcept;
+
 }  // namespace tandem::client

@@ -75,11 +75,12 @@ class Batch {
 
   /// Puts an operation into the batch whose result is to be had afterwards. The operations are those of
   /// include/tandem/ops, their arguments what the proxies take. `R`: the type to read the result as; left out, it is bool,
-  /// std::int64_t, std::string or nothing where the operation says so, else JSON.
+  /// std::int64_t, std::string, Bytes, a tuple or nothing where the operation says so, else JSON.
   template <class Op, class R = client::Natural, class P, class... A>
     requires client::is_proxy<P>
   auto call(const P& proxy, const A&... arguments) const {
     static_assert(Op::description.effect != ops::Effect::waits, "nothing waits in a batch");
+    static_assert(client::is_operation_of<Op, P>, "another type's operation");
     using Awaited = client::AwaitedResult<typename Op::Result, client::ResultAs<Op, R>>;
     const std::shared_ptr<client::RemoteObject> object = client::bound(proxy.remote(), script_);
     client::Call call(*object, Op::description, sizeof...(A));

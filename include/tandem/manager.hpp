@@ -149,6 +149,8 @@ struct HoldingInfo {
 /// the operation was done is not known, and the session goes on). A call that failed is never repeated by itself.
 class Manager {
  public:
+  using Operations = ops::Manager;
+
   /// Starts a private manager, which is ready when this returns: a tandemd, looked for at $TANDEM_TANDEMD or else
   /// beside the running program, beside the library, where it was installed, and in PATH. ConnectionError says where it
   /// was looked for, or how it ended. Keys in `options` are refused (ValueError): it gets a key of its own.

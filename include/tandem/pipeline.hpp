@@ -130,7 +130,7 @@ class Pipeline {
 
   /// Puts an operation into the pipeline. The operations are those of include/tandem/ops, their arguments what the
   /// proxies take; time limits are in microseconds. `R`: the type to read the result as; left out, it is bool,
-  /// std::int64_t, std::string or nothing where the operation says so, else JSON. ResourceExhausted: arguments over
+  /// std::int64_t, std::string, Bytes, a tuple or nothing where the operation says so, else JSON. ResourceExhausted: arguments over
   /// message_bytes_max.
   template <class Op, class R = client::Natural, class P, class... A>
     requires client::is_proxy<P>
@@ -158,6 +158,7 @@ class Pipeline {
  private:
   template <class Op, class P, class... A>
   void put(const P& proxy, std::shared_ptr<client::Awaited> result, const A&... arguments) const {
+    static_assert(client::is_operation_of<Op, P>, "another type's operation");
     client::PipelinedCall call(*script_, proxy.remote(), Op::description, sizeof...(A));
     client::encode_arguments<Op>(call.arguments(), arguments...);
     call.send(std::move(result));

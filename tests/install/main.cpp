@@ -1,12 +1,16 @@
 // outside TANDEMD: shares a dict through a private manager, which must be the installed TANDEMD, and through
-// a manager inside this process, which also hosts a type of the program's own. Prints what it shared; ends with 1 if that is not what it should be.
+// a manager inside this process, which also hosts a type of the program's own and is asked asynchronously. Prints what
+// it shared; ends with 1 if that is not what it should be.
 
 #include <unistd.h>
 
+#include <asio/io_context.hpp>
+#include <asio/use_future.hpp>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <string>
+#include <tandem/async.hpp>
 #include <tandem/hosted.hpp>
 #include <tandem/server.hpp>
 #include <tandem/tandem.hpp>
@@ -63,6 +67,11 @@ int main(int argc, char** argv) {
   server.start();
   tandem::Manager attached(server.addresses().front());
   good = share(attached, "embedded manager") && good;
+  asio::io_context io;
+  const tandem::Async async(attached, io.get_executor());
+  auto home = async.call<tandem::ops::Dict::At, int>(attached.dict<std::string, int>("hits"), "home", asio::use_future);
+  io.run();
+  good = home.get() == 2 && good;
   good = attached.create<GreeterProxy>().greet("Alice") == "Hello, Alice!" && good;
   return good ? 0 : 1;
 }

@@ -81,6 +81,13 @@ class StructureTest(unittest.TestCase):
                 text = f"#pragma once\n#include <{name}>\n"
                 self.refuses(f"<{name}> has no place", {"include/tandem/heavy.hpp": text})
 
+    def test_asio_stays_in_its_header(self):
+        header = {"include/tandem/async.hpp": "#pragma once\n#include <asio/post.hpp>\n"}
+        self.assertEqual(self.problems(header), [])
+        self.refuses("has no place in another public header",
+                     {**header, "include/tandem/heavy.hpp": '#pragma once\n#include "tandem/async.hpp"\n'})
+        self.refuses("<fmt/format.h> has no place", {"include/tandem/async.hpp": "#pragma once\n#include <fmt/format.h>\n"})
+
     def test_the_engine_knows_no_world(self):
         for line in ["#include <thread>", "#include <mutex>", "#include <asio.hpp>", "#include <sys/socket.h>",
                      "#include <nlohmann/json.hpp>", "auto now = std::chrono::steady_clock::now();",

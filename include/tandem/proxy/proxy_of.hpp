@@ -10,51 +10,9 @@
 //   auto tickets = manager.create<CounterProxy>("tickets");
 
 #include "tandem/proxy/container.hpp"
+#include "tandem/proxy/result_as.hpp"
 
 namespace tandem {
-
-namespace client {
-
-/// What a result is read as when nothing else is asked for.
-template <class Tag>
-struct PlainResult {
-  using Type = nlohmann::json;
-};
-template <>
-struct PlainResult<void> {
-  using Type = void;
-};
-template <>
-struct PlainResult<ops::Bool> {
-  using Type = bool;
-};
-template <>
-struct PlainResult<ops::Int> {
-  using Type = std::int64_t;
-};
-template <>
-struct PlainResult<ops::Text> {
-  using Type = std::string;
-};
-template <>
-struct PlainResult<ops::Bytes> {
-  using Type = Bytes;
-};
-template <>
-struct PlainResult<ops::Maybe> {
-  using Type = std::optional<nlohmann::json>;
-};
-template <class... Tag>
-struct PlainResult<ops::Tuple<Tag...>> {
-  using Type = std::tuple<typename PlainResult<Tag>::Type...>;
-};
-
-template <class Op, class List>
-inline constexpr bool is_listed = false;
-template <class Op, class... O>
-inline constexpr bool is_listed<Op, ops::OpList<O...>> = (std::same_as<Op, O> || ...);
-
-}  // namespace client
 
 template <class Ops>
 class ProxyOf : public Container {

@@ -2,10 +2,12 @@
 // Operations named by their declaration, `call<ops::Dict::At, int>(dict, "k")`: what their results are read as, and where
 // a result goes that comes later. For batches, pipelines and Async; users have no need of it.
 
+#include <concepts>
 #include <cstdint>
 #include <exception>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <type_traits>
 
 #include "tandem/codec/result.hpp"
@@ -13,35 +15,57 @@
 
 namespace tandem::client {
 
+/// What a result is read as when nothing else is asked for.
 template <class Tag>
-struct NaturalResult {
-  using type = nlohmann::json;
+struct PlainResult {
+  using Type = nlohmann::json;
 };
 template <>
-struct NaturalResult<void> {
-  using type = void;
+struct PlainResult<void> {
+  using Type = void;
 };
 template <>
-struct NaturalResult<ops::Bool> {
-  using type = bool;
+struct PlainResult<ops::Bool> {
+  using Type = bool;
 };
 template <>
-struct NaturalResult<ops::Int> {
-  using type = std::int64_t;
+struct PlainResult<ops::Int> {
+  using Type = std::int64_t;
 };
 template <>
-struct NaturalResult<ops::Text> {
-  using type = std::string;
+struct PlainResult<ops::Text> {
+  using Type = std::string;
 };
 template <>
-struct NaturalResult<ops::Maybe> {
-  using type = std::optional<nlohmann::json>;
+struct PlainResult<ops::Bytes> {
+  using Type = Bytes;
 };
-/// What the result of an operation is read as where nothing else is asked for.
+template <>
+struct PlainResult<ops::Maybe> {
+  using Type = std::optional<nlohmann::json>;
+};
+template <class... Tag>
+struct PlainResult<ops::Tuple<Tag...>> {
+  using Type = std::tuple<typename PlainResult<Tag>::Type...>;
+};
+
+template <class R>
+struct Asked {
+  using Type = R;
+};
+/// In the place of a type: nothing else is asked for.
 struct Natural {};
 template <class Op, class R>
-using ResultAs = typename std::conditional_t<std::is_same_v<R, Natural>, NaturalResult<typename Op::Result>,
-                                             std::type_identity<R>>::type;
+using ResultAs = typename std::conditional_t<std::is_same_v<R, Natural>, PlainResult<typename Op::Result>,
+                                             Asked<R>>::Type;
+
+template <class Op, class List>
+inline constexpr bool is_listed = false;
+template <class Op, class... O>
+inline constexpr bool is_listed<Op, ops::OpList<O...>> = (std::same_as<Op, O> || ...);
+/// Whether `Op` is an operation of what `P` is a proxy of.
+template <class Op, class P>
+inline constexpr bool is_operation_of = is_listed<Op, typename P::Operations::All>;
 
 class PipelineScript;  // client/pipeline.hpp
 

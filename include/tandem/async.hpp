@@ -1,0 +1,242 @@
+#pragma once
+// Every operation of every proxy as an asynchronous operation of Asio, with any completion token: co_await, futures,
+// callbacks, deferred. Link tandem::async; Asio (standalone) is needed, and tandem/tandem.hpp does not include this.
+//
+//   asio::io_context io;
+//   tandem::Async async(manager, io.get_executor());
+//   asio::co_spawn(io, [&]() -> asio::awaitable<void> {
+//     using namespace tandem::ops;
+//     auto job = co_await async.call<Queue::Get, std::optional<Job>>(jobs, asio::use_awaitable);
+//     co_await async.call<Dict::Set>(results, job->name, 1, asio::use_awaitable);
+//   }, asio::detached);
+//   async.call<Event::Wait>(start, [](std::exception_ptr error, bool is_set) { … });
+//   std::future<int> seven = async.call<Dict::At, int>(dict, "k", asio::use_future);
+//   io.run();
+//
+// The operations are those of include/tandem/ops, their arguments what the proxies take (time limits in microseconds), the
+// completion token last. An operation completes with void(std::exception_ptr, R), or void(std::exception_ptr) where R is
+// void. R: the type to read the result as, default-constructible; left out, it is bool, std::int64_t, std::string, Bytes,
+// a tuple, std::optional<nlohmann::json> or nothing where the operation says so, else nlohmann::json. Operations of the
+// manager itself, as ops::Manager::WaitForChange, are called with the Manager in the proxy's place.
+//
+// Any number of operations may wait at once: they all travel on one channel, and a waiting one costs no thread. What
+// exceeds the manager's requests_under_way_max (or what a session leaves of it: Allowance in client/allowance.hpp) waits
+// its turn here, waits behind waits, others behind others. Requests are sent in the order of their calls otherwise, and
+// are carried out in that order; they complete in any.
+//
+// Cancellation. A cancellation slot's signal, of any type, tells the manager to end the wait. The operation completes
+// with asio::error::operation_aborted (as std::system_error) if it came to nothing: no item, no lock, false. If it was
+// served just before, it completes with what it was given, so that nothing granted is lost. Where the end of a wait is
+// itself a result, that is what comes: Condition::Wait has its lock again and says so; Barrier::Wait breaks the barrier,
+// BrokenBarrierError; PutMany and WaitForChange give their number. An operation that does not wait is not stopped by a
+// signal, unless it has not been sent yet.
+
+#if !defined(ASIO_STANDALONE)
+#define ASIO_STANDALONE 1
+#endif
+#if defined(__clang__) && !defined(ASIO_HAS_CO_AWAIT) && defined(__cpp_impl_coroutine)
+// Asio 1.22 does not recognise clang's coroutines together with libstdc++ by itself.
+#define ASIO_HAS_CO_AWAIT 1
+#define ASIO_HAS_STD_COROUTINE 1
+#endif
+
+#include <asio/any_io_executor.hpp>
+#include <asio/associated_cancellation_slot.hpp>
+#include <asio/associated_executor.hpp>
+#include <asio/async_result.hpp>
+#include <asio/error.hpp>
+#include <asio/executor_work_guard.hpp>
+#include <asio/post.hpp>
+#include <asio/system_error.hpp>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "tandem/codec/parameter.hpp"
+#include "tandem/manager.hpp"
+#include "tandem/proxy/async_call.hpp"
+#include "tandem/proxy/result_as.hpp"
+
+namespace tandem {
+
+namespace client {
+
+/// Whether a wait that gives this was not served. What gives a mere number always gives something.
+template <class Tag>
+bool came_to_nothing(wire::Reader result) {
+  std::uint32_t count = 0;
+  std::int64_t number = 0;
+  bool yes = false;
+  if constexpr (std::is_same_v<Tag, ops::Bool>) return result.boolean(yes) && !yes;
+  else if constexpr (std::is_same_v<Tag, ops::Maybe> || std::is_same_v<Tag, ops::Items>)
+    return result.array(count) && count == 0;
+  else if constexpr (std::is_same_v<Tag, ops::Tuple<ops::Int, ops::Bool>>)  // a grant's token
+    return result.array(count) && count == 2 && result.int64(number) && number == 0;
+  else return false;
+}
+
+template <class R>
+struct AsyncSignatureOf {
+  using type = void(std::exception_ptr, R);
+};
+template <>
+struct AsyncSignatureOf<void> {
+  using type = void(std::exception_ptr);
+};
+
+/// Takes an operation's outcome to the executor that its handler is to run on, and keeps that at work until then.
+template <class Tag, class R, class Handler>
+class AsyncOperation final : public AsyncHandler {
+ public:
+  using Executor = asio::associated_executor_t<Handler, asio::any_io_executor>;
+
+  AsyncOperation(Handler handler, const asio::any_io_executor& own)
+      : handler_(std::move(handler)), own_work_(own), work_(asio::get_associated_executor(handler_, own)) {}
+
+  void complete(AsyncOutcome outcome) override {
+    const Executor executor = work_.get_executor();
+    asio::post(executor, [handler = std::move(handler_), own_work = std::move(own_work_), work = std::move(work_),
+                          outcome = std::move(outcome)]() mutable {
+      if (auto slot = asio::get_associated_cancellation_slot(handler); slot.is_connected()) slot.clear();
+      std::exception_ptr error = error_of(outcome);
+      if constexpr (std::is_void_v<R>) {
+        if (!error) error = read(outcome);
+        own_work.reset();
+        std::move(handler)(std::move(error));
+      } else {
+        R result{};
+        if (!error) error = read(outcome, result);
+        own_work.reset();
+        std::move(handler)(std::move(error), std::move(result));
+      }
+    });
+  }
+
+ private:
+  static std::exception_ptr error_of(const AsyncOutcome& outcome) {
+    const bool is_aborted =
+        outcome.unsent || (outcome.cancelled && !outcome.error && came_to_nothing<Tag>(wire::Reader(outcome.result.view())));
+    if (!is_aborted) return outcome.error;
+    return std::make_exception_ptr(asio::system_error(asio::error::make_error_code(asio::error::operation_aborted)));
+  }
+  /// Gives what reading it comes to, if that is an error.
+  template <class... Into>
+  static std::exception_ptr read(AsyncOutcome& outcome, Into&... result) {
+    Decoder from{wire::Reader(outcome.result.view()), std::exchange(outcome.connection, nullptr)};
+    try {
+      if constexpr (sizeof...(Into) == 0) decode_result<Tag, void>(from);
+      else ((result = decode_result<Tag, Into>(from)), ...);
+    } catch (...) {
+      return std::current_exception();
+    }
+    return nullptr;
+  }
+
+  Handler handler_;
+  asio::executor_work_guard<asio::any_io_executor> own_work_;
+  asio::executor_work_guard<Executor> work_;
+};
+
+}  // namespace client
+
+/// A handle; copies share a channel of the manager's session, and an owner of locks. Any thread may use it.
+///
+/// What is acquired through an Async (a Lock, an RLock, a Condition's lock) belongs to it, not to a thread: it has to be
+/// released through it, or a copy. Two coroutines that are to exclude each other each take an owner of their own, by
+/// with_owner(); with one, the second waits for what its own owner holds, which is DeadlockError.
+///
+/// Handlers run on their associated executor, or else on the Async's. Options::call_timeout does not apply; a lost manager
+/// or session completes everything with ConnectionError or SessionLost, and all that is called later. A forked child has
+/// no part in it: what is under way is the parent's, and what the child calls completes with ConnectionError.
+class Async {
+ public:
+  /// Throws what the manager's other calls throw. Two threads of the library serve it: one receives, one sends what finds
+  /// no room at once. No call ever blocks for the manager.
+  Async(const Manager& manager, asio::any_io_executor executor)
+      : session_(std::make_shared<client::AsyncSession>(manager.connection())),
+        executor_(std::move(executor)),
+        actor_(client::new_actor_number()) {}
+  /// The same channel, and another owner of locks.
+  Async with_owner() const {
+    Async other = *this;
+    other.actor_ = client::new_actor_number();
+    return other;
+  }
+
+  using executor_type = asio::any_io_executor;
+  executor_type get_executor() const noexcept { return executor_; }
+
+  /// Starts the operation, see above. Arguments are read at once. All errors come by completion, also those of the
+  /// arguments: ValueError (an empty proxy, an object of another manager), TypeError, ResourceExhausted.
+  template <class Op, class R = client::Natural, class P, class... A>
+    requires((client::is_proxy<P> || std::same_as<P, Manager>) && sizeof...(A) >= 1)
+  auto call(const P& proxy, A&&... arguments_and_token) const {
+    static_assert(client::is_operation_of<Op, P>, "another type's operation");
+    constexpr std::size_t count = sizeof...(A) - 1;
+    auto all = std::forward_as_tuple(std::forward<A>(arguments_and_token)...);
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+      return start<Op, client::ResultAs<Op, R>>(prepared<Op>(proxy, std::get<I>(all)...),
+                                                std::get<count>(std::move(all)));
+    }(std::make_index_sequence<count>());
+  }
+
+  /// Ends all waits as a cancellation does, waits (a second or two at most, if the manager does not answer) until
+  /// everything under way is answered, and completes what is left, and all that is called later, with an error. What the
+  /// last copy does when it goes. To be called before the executor's context goes where handlers hold copies.
+  void close() const noexcept { session_->close(); }
+
+ private:
+  template <class Op, class P, class... A>
+  std::shared_ptr<const client::AsyncRequest> prepared(const P& proxy, const A&... arguments) const {
+    auto request = std::make_shared<client::AsyncRequest>();
+    request->op = &Op::description;
+    try {
+      client::Encoder to = client::begin_async_request(*session_->channel(), remote_of(proxy), *request);
+      to.writer.array(sizeof...(A));
+      client::encode_arguments<Op>(to, arguments...);
+    } catch (...) {
+      request->error = std::current_exception();
+    }
+    return request;
+  }
+
+  template <class P>
+  static std::shared_ptr<client::RemoteObject> remote_of(const P& proxy) {
+    if constexpr (client::is_proxy<P>) return proxy.remote();
+    else
+      return std::make_shared<client::RemoteObject>(
+          proxy.connection(), wire::Reference{ops::Manager::number, ops::Manager::id}, false);
+  }
+
+  template <class Op, class R, class Token>
+  auto start(std::shared_ptr<const client::AsyncRequest> request, Token&& token) const {
+    static_assert(std::is_void_v<R> || std::is_default_constructible_v<R>,
+                  "with an error comes a default-constructed result");
+    return asio::async_initiate<Token, typename client::AsyncSignatureOf<R>::type>(
+        [](auto&& handler, const std::shared_ptr<client::AsyncChannel>& channel, const asio::any_io_executor& executor,
+           std::uint32_t actor, std::shared_ptr<const client::AsyncRequest> its) {
+          using Handler = std::decay_t<decltype(handler)>;
+          using Operation = client::AsyncOperation<typename Op::Result, R, Handler>;
+          const std::uint64_t ticket = client::next_async_ticket(*channel);
+          if (auto slot = asio::get_associated_cancellation_slot(handler); slot.is_connected())
+            slot.assign([weak = std::weak_ptr(channel), ticket](asio::cancellation_type type) {
+              if (type == asio::cancellation_type::none) return;
+              if (auto locked = weak.lock()) client::cancel_async(*locked, ticket);
+            });
+          client::start_async(*channel, ticket, std::move(its), actor,
+                              std::make_unique<Operation>(std::forward<decltype(handler)>(handler), executor));
+        },
+        token, session_->channel(), executor_, actor_, std::move(request));
+  }
+
+  std::shared_ptr<client::AsyncSession> session_;
+  asio::any_io_executor executor_;
+  std::uint32_t actor_;
+};
+
+}  // namespace tandem
