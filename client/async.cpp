@@ -24,7 +24,9 @@ std::exception_ptr error_of(Code code, const std::string& text) {
   }
 }
 
-std::string name_of(const AsyncRequest& request) { return name_of_call(*request.object, *request.op); }
+std::string name_of(const AsyncRequest& request) {
+  return name_of_call(*request.object, *request.op);
+}
 
 void complete_with(std::unique_ptr<AsyncHandler>& handler, std::exception_ptr error) {
   if (!handler) return;
@@ -56,7 +58,9 @@ AsyncChannel::AsyncChannel(ConnectionPtr connection)
   listen_to_forks(*this);
 }
 
-AsyncChannel::~AsyncChannel() { ignore_forks(*this); }
+AsyncChannel::~AsyncChannel() {
+  ignore_forks(*this);
+}
 
 /// Each thread has a share of the channel, so in a forked child, where they are not, that stays for ever, with mutexes
 /// and condition variables that nobody there may touch.
@@ -140,13 +144,13 @@ std::uint64_t AsyncChannel::unused_ticket() {
   return last_ticket_;
 }
 
-void AsyncChannel::start(std::uint64_t ticket, std::shared_ptr<const AsyncRequest> request, std::uint32_t actor,
-                         std::unique_ptr<AsyncHandler> handler) {
+void AsyncChannel::start(std::uint64_t ticket, std::shared_ptr<const AsyncRequest> request,
+                         std::uint32_t actor, std::unique_ptr<AsyncHandler> handler) {
   if (request->error) return complete_with(handler, request->error);
   if (request->arguments.size() > channel_.message_bytes_max())
     return complete_with(handler, error_of(Code::resource_exhausted,
-                                           "message_bytes_max: the arguments of " + name_of(*request) + " have " +
-                                               std::to_string(request->arguments.size()) +
+                                           "message_bytes_max: the arguments of " + name_of(*request) +
+                                               " have " + std::to_string(request->arguments.size()) +
                                                " bytes, and the manager takes at most " +
                                                std::to_string(channel_.message_bytes_max())));
   std::string why;
@@ -217,7 +221,8 @@ void AsyncChannel::send_held_back() {
     while (!held_back.empty() && may_send(waits)) {
       const auto found = operations_.find(held_back.front());
       held_back.pop_front();
-      if (found != operations_.end() && !found->second.is_sent && found->second.waits() == waits) send(found->second);
+      if (found != operations_.end() && !found->second.is_sent && found->second.waits() == waits)
+        send(found->second);
     }
   }
 }
@@ -365,13 +370,17 @@ void AsyncChannel::fail_all(Code code, const std::string& why) {
 
 // ---- what async.hpp has ----------------------------------------------------------------------------------------
 
-AsyncSession::AsyncSession(const ConnectionPtr& connection) : channel_(std::make_shared<AsyncChannel>(connection)) {
+AsyncSession::AsyncSession(const ConnectionPtr& connection)
+    : channel_(std::make_shared<AsyncChannel>(connection)) {
   channel_->open();
 }
 
-void AsyncSession::close() noexcept { channel_->close(); }
+void AsyncSession::close() noexcept {
+  channel_->close();
+}
 
-Encoder begin_async_request(AsyncChannel& channel, const std::shared_ptr<RemoteObject>& object, AsyncRequest& request) {
+Encoder begin_async_request(AsyncChannel& channel, const std::shared_ptr<RemoteObject>& object,
+                            AsyncRequest& request) {
   if (object == nullptr) throw ValueError("an empty proxy has no object to call");
   if (!belongs_to(*object, channel.connection().get()))
     throw ValueError("an Async leads to one manager, and this proxy's " +
@@ -380,13 +389,17 @@ Encoder begin_async_request(AsyncChannel& channel, const std::shared_ptr<RemoteO
   return {wire::Writer(request.arguments), channel.connection().get(), nullptr, &request.kept};
 }
 
-std::uint64_t next_async_ticket(AsyncChannel& channel) { return channel.next_ticket(); }
+std::uint64_t next_async_ticket(AsyncChannel& channel) {
+  return channel.next_ticket();
+}
 
 void start_async(AsyncChannel& channel, std::uint64_t ticket, std::shared_ptr<const AsyncRequest> request,
                  std::uint32_t actor, std::unique_ptr<AsyncHandler> handler) {
   channel.start(ticket, std::move(request), actor, std::move(handler));
 }
 
-void cancel_async(AsyncChannel& channel, std::uint64_t ticket) { channel.cancel(ticket); }
+void cancel_async(AsyncChannel& channel, std::uint64_t ticket) {
+  channel.cancel(ticket);
+}
 
 }  // namespace tandem::client

@@ -78,9 +78,9 @@ class AsyncChannel final : public std::enable_shared_from_this<AsyncChannel>, pr
   std::string ended_why_;
   std::uint64_t last_ticket_ = 0;
   std::unordered_map<std::uint32_t, Operation> operations_;  // by request: the low half of the ticket
-  std::size_t waits_sent_ = 0;   // of operations_
-  std::size_t others_sent_ = 0;  // likewise
-  std::deque<std::uint32_t> held_back_waits_;   // of operations_, not sent yet; some may be gone
+  std::size_t waits_sent_ = 0;                               // of operations_
+  std::size_t others_sent_ = 0;                              // likewise
+  std::deque<std::uint32_t> held_back_waits_;                // of operations_, not sent yet; some may be gone
   std::deque<std::uint32_t> held_back_others_;
   wire::Buffer frames_;  // of one request
   wire::Buffer queue_;   // for the sender

@@ -26,12 +26,14 @@ std::exception_ptr error_of(Code code, const std::string& text) {
 }  // namespace
 
 PipelineScript::PipelineScript(ConnectionPtr connection)
-    : connection_(std::move(connection)), allowance_(connection_->allowance()), channel_(&connection_->take_channel()) {}
+    : connection_(std::move(connection)),
+      allowance_(connection_->allowance()),
+      channel_(&connection_->take_channel()) {}
 
 // ---- putting operations in ------------------------------------------------------------------------------
 
-void PipelineScript::call(const RemoteObject& object, const ops::OpDescription& op, wire::Bytes arguments, bool wanted,
-                          wire::Buffer&) {
+void PipelineScript::call(const RemoteObject& object, const ops::OpDescription& op, wire::Bytes arguments,
+                          bool wanted, wire::Buffer&) {
   auto kept = std::exchange(kept_, {});
   if (wanted)
     throw TypeError(name_of_call(object, op) +
@@ -67,7 +69,8 @@ void PipelineScript::take_back() noexcept {
 }
 
 void PipelineScript::end(std::shared_ptr<const RemoteObject> object, const ops::OpDescription& op,
-                         std::shared_ptr<Awaited> result, std::vector<std::shared_ptr<const RemoteObject>> kept) {
+                         std::shared_ptr<Awaited> result,
+                         std::vector<std::shared_ptr<const RemoteObject>> kept) {
   composing_ = false;
   const std::size_t bytes = out_.size() - begun_at_ - wire::request_header_bytes;
   if (bytes > channel_->message_bytes_max()) {
@@ -77,15 +80,16 @@ void PipelineScript::end(std::shared_ptr<const RemoteObject> object, const ops::
                             std::to_string(channel_->message_bytes_max()));
   }
   const std::uint32_t request = channel_->number_request();
-  channel_->finish_request(out_, begun_at_, {op.number, this_thread_number(), object->reference().id, begun_token_},
-                           request);
+  channel_->finish_request(out_, begun_at_,
+                           {op.number, this_thread_number(), object->reference().id, begun_token_}, request);
   if (entries_.empty()) first_request_ = request;
   if (result) {
     result->pipeline = this;
     result->request = request;
   }
   const bool waits = op.effect == ops::Effect::waits;
-  entries_.push_back({std::move(object), &op, std::move(result), std::move(kept), sent_total_ + out_.size() - sent_});
+  entries_.push_back(
+      {std::move(object), &op, std::move(result), std::move(kept), sent_total_ + out_.size() - sent_});
   ++requests_count_;
   ++under_way_;
   if (waits) ++waits_under_way_;
@@ -146,8 +150,8 @@ void PipelineScript::send_all() {
       if (sent == 0) make_room(deadline);
     }
   } catch (const StreamTimeout&) {
-    return end_with(Code::timeout, "the manager took no requests within " + std::to_string(deadline.limit().count()) +
-                                       " ms (call_timeout)");
+    return end_with(Code::timeout, "the manager took no requests within " +
+                                       std::to_string(deadline.limit().count()) + " ms (call_timeout)");
   } catch (const StreamClosed& closed) {
     if (channel_->broken()) throw;
     channel_->throw_reason(closed, [this](const NumberedReply& reply) { settle(reply); });
@@ -201,8 +205,8 @@ void PipelineScript::wait_for_reply(const Awaited* of) {
   try {
     receive(timeout);
   } catch (const StreamTimeout&) {
-    throw Timeout((entry != nullptr ? name_of_call(*entry->object, *entry->op) : std::string("a pipeline")) + " at " +
-                  connection_->address() + ": no answer within " + std::to_string(timeout.count()) +
+    throw Timeout((entry != nullptr ? name_of_call(*entry->object, *entry->op) : std::string("a pipeline")) +
+                  " at " + connection_->address() + ": no answer within " + std::to_string(timeout.count()) +
                   " ms (call_timeout); it may have been done, or may be done yet");
   }
 }
@@ -287,7 +291,8 @@ void PipelineScript::raise_errors() {
   try {
     std::rethrow_exception(errors.first);
   } catch (const Error& error) {
-    const std::string more = errors.count == 1 ? "" : " (and " + std::to_string(errors.count - 1) + " more failed)";
+    const std::string more =
+        errors.count == 1 ? "" : " (and " + std::to_string(errors.count - 1) + " more failed)";
     const std::string where = errors.where.empty() ? "" : errors.where + ": ";
     throw_error(error.code(), where + error.what() + more);
   }
@@ -408,10 +413,16 @@ Pipeline& Pipeline::operator=(Pipeline&& other) noexcept {
   return *this;
 }
 
-void Pipeline::flush() { script_->flush(); }
+void Pipeline::flush() {
+  script_->flush();
+}
 
-void Pipeline::wait() { script_->wait(); }
+void Pipeline::wait() {
+  script_->wait();
+}
 
-std::size_t Pipeline::under_way() const { return script_->under_way(); }
+std::size_t Pipeline::under_way() const {
+  return script_->under_way();
+}
 
 }  // namespace tandem

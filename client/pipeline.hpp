@@ -26,8 +26,8 @@ class PipelineScript final : public Script {
 
   /// Where to append the arguments. Then either of the two that follow.
   wire::Buffer& begin(const RemoteObject* object);
-  void end(std::shared_ptr<const RemoteObject> object, const ops::OpDescription& op, std::shared_ptr<Awaited> result,
-           std::vector<std::shared_ptr<const RemoteObject>> kept);
+  void end(std::shared_ptr<const RemoteObject> object, const ops::OpDescription& op,
+           std::shared_ptr<Awaited> result, std::vector<std::shared_ptr<const RemoteObject>> kept);
   void take_back() noexcept;
 
   void flush();
@@ -82,18 +82,18 @@ class PipelineScript final : public Script {
   Code ended_code_ = Code::value_error;
   std::string ended_why_ = "the pipeline has gone";
 
-  wire::Buffer out_;              // requests; the first sent_ bytes are gone
+  wire::Buffer out_;  // requests; the first sent_ bytes are gone
   std::size_t sent_ = 0;
   std::uint64_t sent_total_ = 0;  // of all bytes there ever were
   std::size_t begun_at_ = 0;      // in out_: the request that is being put together
   std::uint64_t begun_token_ = 0;
-  bool composing_ = false;        // a user's code may be running
-  bool taking_ = false;           // the same, with the channel's buffers in use
+  bool composing_ = false;  // a user's code may be running
+  bool taking_ = false;     // the same, with the channel's buffers in use
 
   std::deque<Entry> entries_;  // in the order of their requests
   std::uint32_t first_request_ = 0;
   std::size_t under_way_ = 0;
-  std::size_t waits_under_way_ = 0;  // of them
+  std::size_t waits_under_way_ = 0;   // of them
   std::uint64_t requests_count_ = 0;  // of those behind entries_ too
   Errors errors_;
 };

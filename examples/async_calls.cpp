@@ -11,8 +11,8 @@
 namespace ops = tandem::ops;
 using asio::use_awaitable;
 
-asio::awaitable<void> worker(const tandem::Async& async, tandem::Queue<int> jobs, tandem::Dict<int, int> squares,
-                             int& idle) {
+asio::awaitable<void> worker(const tandem::Async& async, tandem::Queue<int> jobs,
+                             tandem::Dict<int, int> squares, int& idle) {
   try {
     auto job = co_await async.call<ops::Queue::Get, std::optional<int>>(jobs, use_awaitable);
     co_await async.call<ops::Dict::Set>(squares, *job, *job * *job, use_awaitable);

@@ -72,12 +72,14 @@ bool came_to_nothing(wire::Reader result) {
   std::uint32_t count = 0;
   std::int64_t number = 0;
   bool yes = false;
-  if constexpr (std::is_same_v<Tag, ops::Bool>) return result.boolean(yes) && !yes;
+  if constexpr (std::is_same_v<Tag, ops::Bool>)
+    return result.boolean(yes) && !yes;
   else if constexpr (std::is_same_v<Tag, ops::Maybe> || std::is_same_v<Tag, ops::Items>)
     return result.array(count) && count == 0;
   else if constexpr (std::is_same_v<Tag, ops::Tuple<ops::Int, ops::Bool>>)  // a grant's token
     return result.array(count) && count == 2 && result.int64(number) && number == 0;
-  else return false;
+  else
+    return false;
 }
 
 template <class R>
@@ -100,8 +102,8 @@ class AsyncOperation final : public AsyncHandler {
 
   void complete(AsyncOutcome outcome) override {
     const Executor executor = work_.get_executor();
-    asio::post(executor, [handler = std::move(handler_), own_work = std::move(own_work_), work = std::move(work_),
-                          outcome = std::move(outcome)]() mutable {
+    asio::post(executor, [handler = std::move(handler_), own_work = std::move(own_work_),
+                          work = std::move(work_), outcome = std::move(outcome)]() mutable {
       if (auto slot = asio::get_associated_cancellation_slot(handler); slot.is_connected()) slot.clear();
       std::exception_ptr error = error_of(outcome);
       if constexpr (std::is_void_v<R>) {
@@ -119,18 +121,21 @@ class AsyncOperation final : public AsyncHandler {
 
  private:
   static std::exception_ptr error_of(const AsyncOutcome& outcome) {
-    const bool is_aborted =
-        outcome.unsent || (outcome.cancelled && !outcome.error && came_to_nothing<Tag>(wire::Reader(outcome.result.view())));
+    const bool is_aborted = outcome.unsent || (outcome.cancelled && !outcome.error &&
+                                               came_to_nothing<Tag>(wire::Reader(outcome.result.view())));
     if (!is_aborted) return outcome.error;
-    return std::make_exception_ptr(asio::system_error(asio::error::make_error_code(asio::error::operation_aborted)));
+    return std::make_exception_ptr(
+        asio::system_error(asio::error::make_error_code(asio::error::operation_aborted)));
   }
   /// Gives what reading it comes to, if that is an error.
   template <class... Into>
   static std::exception_ptr read(AsyncOutcome& outcome, Into&... result) {
     Decoder from{wire::Reader(outcome.result.view()), std::exchange(outcome.connection, nullptr)};
     try {
-      if constexpr (sizeof...(Into) == 0) decode_result<Tag, void>(from);
-      else ((result = decode_result<Tag, Into>(from)), ...);
+      if constexpr (sizeof...(Into) == 0)
+        decode_result<Tag, void>(from);
+      else
+        ((result = decode_result<Tag, Into>(from)), ...);
     } catch (...) {
       return std::current_exception();
     }
@@ -174,15 +179,16 @@ class Async {
   /// Starts the operation, see above. Arguments are read at once. All errors come by completion, also those of the
   /// arguments: ValueError (an empty proxy, an object of another manager), TypeError, ResourceExhausted.
   template <class Op, class R = client::Natural, class P, class... A>
-    requires((client::is_proxy<P> || std::same_as<P, Manager>) && sizeof...(A) >= 1)
-  auto call(const P& proxy, A&&... arguments_and_token) const {
+  requires((client::is_proxy<P> || std::same_as<P, Manager>)&&sizeof...(A) >=
+           1) auto call(const P& proxy, A&&... arguments_and_token) const {
     static_assert(client::is_operation_of<Op, P>, "another type's operation");
     constexpr std::size_t count = sizeof...(A) - 1;
     auto all = std::forward_as_tuple(std::forward<A>(arguments_and_token)...);
     return [&]<std::size_t... I>(std::index_sequence<I...>) {
       return start<Op, client::ResultAs<Op, R>>(prepared<Op>(proxy, std::get<I>(all)...),
                                                 std::get<count>(std::move(all)));
-    }(std::make_index_sequence<count>());
+    }
+    (std::make_index_sequence<count>());
   }
 
   /// Ends all waits as a cancellation does, waits (a second or two at most, if the manager does not answer) until
@@ -207,7 +213,8 @@ class Async {
 
   template <class P>
   static std::shared_ptr<client::RemoteObject> remote_of(const P& proxy) {
-    if constexpr (client::is_proxy<P>) return proxy.remote();
+    if constexpr (client::is_proxy<P>)
+      return proxy.remote();
     else
       return std::make_shared<client::RemoteObject>(
           proxy.connection(), wire::Reference{ops::Manager::number, ops::Manager::id}, false);
@@ -218,8 +225,9 @@ class Async {
     static_assert(std::is_void_v<R> || std::is_default_constructible_v<R>,
                   "with an error comes a default-constructed result");
     return asio::async_initiate<Token, typename client::AsyncSignatureOf<R>::type>(
-        [](auto&& handler, const std::shared_ptr<client::AsyncChannel>& channel, const asio::any_io_executor& executor,
-           std::uint32_t actor, std::shared_ptr<const client::AsyncRequest> its) {
+        [](auto&& handler, const std::shared_ptr<client::AsyncChannel>& channel,
+           const asio::any_io_executor& executor, std::uint32_t actor,
+           std::shared_ptr<const client::AsyncRequest> its) {
           using Handler = std::decay_t<decltype(handler)>;
           using Operation = client::AsyncOperation<typename Op::Result, R, Handler>;
           const std::uint64_t ticket = client::next_async_ticket(*channel);
@@ -228,8 +236,9 @@ class Async {
               if (type == asio::cancellation_type::none) return;
               if (auto locked = weak.lock()) client::cancel_async(*locked, ticket);
             });
-          client::start_async(*channel, ticket, std::move(its), actor,
-                              std::make_unique<Operation>(std::forward<decltype(handler)>(handler), executor));
+          client::start_async(
+              *channel, ticket, std::move(its), actor,
+              std::make_unique<Operation>(std::forward<decltype(handler)>(handler), executor));
         },
         token, session_->channel(), executor_, actor_, std::move(request));
   }

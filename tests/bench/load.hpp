@@ -108,6 +108,17 @@ constexpr std::array<Workload<Client>, 7> object_workloads = {{
     {"large_get", &Client::large_get, &Client::large_fill, &Client::large_missing, Leaves::nothing},
 }};
 
+// The same where each call is a burst: so many requests, sent without waiting, and then all their replies. One after the
+// other, bursts keep so many requests under way.
+constexpr int pipeline_depth = 16;
+template <class Client>
+constexpr std::array<Workload<Client>, 2> pipelined_workloads = {{
+    {"dict_set_pipelined", &Client::dict_set_pipelined, &Client::dict_set, &Client::dict_size, Leaves::keys, false,
+     pipeline_depth},
+    {"dict_get_pipelined", &Client::dict_get_pipelined, &Client::dict_set, &Client::dict_size, Leaves::keys, false,
+     pipeline_depth},
+}};
+
 inline std::int64_t now_ns() {
   timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -123,6 +134,22 @@ inline std::vector<std::string> make_keys() {
   }
   return keys;
 }
+
+// The keys of one burst, from this one on.
+class BurstKeys {
+ public:
+  template <class F>
+  void for_each_from(const std::string& key, F&& use) const {
+    std::size_t at = std::stoul(key.substr(key.find(':') + 1));
+    for (int i = 0; i < pipeline_depth; ++i) {
+      use(keys_[at]);
+      if (++at == keys_.size()) at = 0;
+    }
+  }
+
+ private:
+  const std::vector<std::string> keys_ = make_keys();
+};
 
 // One of the keys of large values: the keys' last digits.
 inline std::string large_key(const std::string& key) { return key.substr(key.size() - 1); }
@@ -204,11 +231,13 @@ void run_client(const Cell& cell, const Workload<Client>& workload, Line& parent
   if (workload.fill)
     for (int i = cell.index; i < key_count; i += cell.clients) (client.*workload.fill)(keys[i]);
 
-  // Clients walk over all keys, each from its own place.
+  // Clients walk over all keys, each from its own place; where a call is a burst, over those it has.
+  const std::size_t step = workload.batch == pipeline_depth ? pipeline_depth : 1;
   std::size_t next = static_cast<std::size_t>(cell.index) * key_count / cell.clients;
   const auto operate = [&] {
     (client.*workload.operation)(keys[next]);
-    if (++next == keys.size()) next = 0;
+    next += step;
+    if (next >= keys.size()) next -= keys.size();
   };
 
   parent.send(1);

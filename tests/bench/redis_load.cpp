@@ -24,15 +24,9 @@ class RedisConnection {
 
   // Any reply but an error.
   Reply call(std::initializer_list<std::string_view> words) {
-    std::array<const char*, 8> pointers;
-    std::array<std::size_t, 8> lengths;
-    int count = 0;
-    for (const std::string_view word : words) {
-      pointers.at(count) = word.data();
-      lengths.at(count++) = word.size();
-    }
-    Reply reply(
-        static_cast<redisReply*>(redisCommandArgv(context_.get(), count, pointers.data(), lengths.data())));
+    const Command command(words);
+    Reply reply(static_cast<redisReply*>(
+        redisCommandArgv(context_.get(), command.count, command.pointers.data(), command.lengths.data())));
     if (!reply) throw std::runtime_error(context_->errstr);
     if (reply->type == REDIS_REPLY_ERROR)
       throw std::runtime_error(std::string(*words.begin()) + ": " + reply->str);
@@ -45,14 +39,40 @@ class RedisConnection {
     return reply;
   }
 
+  // Puts a command into the buffer of those to be sent; the first call of next_reply() sends them.
+  void append(std::initializer_list<std::string_view> words) {
+    const Command command(words);
+    if (redisAppendCommandArgv(context_.get(), command.count, command.pointers.data(), command.lengths.data()) != REDIS_OK)
+      throw std::runtime_error(context_->errstr);
+  }
+  Reply next_reply(int expected_type) {
+    void* reply = nullptr;
+    if (redisGetReply(context_.get(), &reply) != REDIS_OK) throw std::runtime_error(context_->errstr);
+    Reply taken(static_cast<redisReply*>(reply));
+    if (taken->type != expected_type) throw std::runtime_error("a reply of another type");
+    return taken;
+  }
+
  private:
+  struct Command {
+    explicit Command(std::initializer_list<std::string_view> words) {
+      for (const std::string_view word : words) {
+        pointers.at(count) = word.data();
+        lengths.at(count++) = word.size();
+      }
+    }
+    std::array<const char*, 8> pointers;
+    std::array<std::size_t, 8> lengths;
+    int count = 0;
+  };
+
   struct FreeContext {
     void operator()(redisContext* context) const { redisFree(context); }
   };
   std::unique_ptr<redisContext, FreeContext> context_;
 };
 
-class RedisClient : private RedisConnection {
+class RedisClient : protected RedisConnection {
  public:
   static auto workloads() { return bench::object_workloads<RedisClient>; }
 
@@ -102,11 +122,33 @@ class RedisClient : private RedisConnection {
 
   void remove() { call({"DEL", object_}, REDIS_REPLY_INTEGER); }
 
- private:
+ protected:
   std::string object_;
   std::string value_;
+
+ private:
   const std::string large_value_ = std::string(bench::large_bytes, 'v');
   std::int64_t created_ = 0;
+};
+
+class RedisPipeline : public RedisClient {
+ public:
+  static auto workloads() { return bench::pipelined_workloads<RedisPipeline>; }
+  using RedisClient::RedisClient;
+
+  void dict_set_pipelined(const std::string& key) {
+    keys_.for_each_from(key, [this](const std::string& one) { append({"HSET", object_, one, value_}); });
+    for (int i = 0; i < bench::pipeline_depth; ++i) next_reply(REDIS_REPLY_INTEGER);
+  }
+  void dict_get_pipelined(const std::string& key) {
+    keys_.for_each_from(key, [this](const std::string& one) { append({"HGET", object_, one}); });
+    for (int i = 0; i < bench::pipeline_depth; ++i)
+      if (next_reply(REDIS_REPLY_STRING)->len != bench::value_bytes)
+        throw std::runtime_error("HGET returned another value");
+  }
+
+ private:
+  const bench::BurstKeys keys_;
 };
 
 // Locks, semaphores and queues are what users of Redis make of its keys and lists.
@@ -198,5 +240,5 @@ class RedisWaits : private RedisConnection {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return bench::bench_main<RedisClient, RedisWaits>(argc, argv);
+  return bench::bench_main<RedisClient, RedisPipeline, RedisWaits>(argc, argv);
 }

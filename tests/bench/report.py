@@ -19,6 +19,8 @@ boost-interprocess: a boost::unordered_map in managed shared memory under an int
   one may have that gives up everything a manager is there for.
 raw-unix, raw-ring: requests and replies as long as tandem's, and nothing done with them; over a unix socket with
   blocking calls, and over a ring in shared memory with a short spin. The limits of this machine.
+dict_set_pipelined, dict_get_pipelined: in bursts of 16, sent without waiting, and then all their replies read; tandem
+  by a Pipeline, Redis by redisAppendCommandArgv and redisGetReply. p50 and p99 are those of a whole burst.
 counter_add: tandem and Redis add in one atomic operation. CPython's d[k] = d.get(k, 0) + 1 is two operations and
   loses updates under concurrency; made correct with a manager's Lock it would cost twice as much.
 create_drop: Redis has no unnamed objects; measured is HSET of a fresh key and DEL of it.

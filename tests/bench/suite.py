@@ -31,6 +31,7 @@ from systems import PYTHON, SYSTEMS, TANDEM
 SERVERS = TANDEM + ("cpython-manager", "redis-unix")
 WAITS = TANDEM + ("cpython-manager", "cpython-native", "redis-unix")
 WITHOUT_REDIS = TANDEM + ("cpython-manager", "cpython-native")  # which has neither conditions nor pools
+PIPELINES = TANDEM + ("redis-unix",)
 LIMITS = ("boost-interprocess", "raw-unix", "raw-ring")
 CURVE = ("tandem-ring", "tandem-unix", "redis-unix", "boost-interprocess")
 MIB = 1 << 20
@@ -41,6 +42,8 @@ Workload = collections.namedtuple("Workload", "systems_by_clients depth bytes", 
 WORKLOADS = {
     "dict_set": Workload({1: SERVERS + LIMITS, 8: SERVERS + LIMITS[:1]}),
     "dict_get": Workload({1: SERVERS + LIMITS, 2: CURVE, 4: CURVE, 8: SERVERS + LIMITS[:1], 16: CURVE}),
+    "dict_set_pipelined": Workload({1: PIPELINES, 8: PIPELINES}, depth=16),
+    "dict_get_pipelined": Workload({1: PIPELINES, 8: PIPELINES}, depth=16),
     "list_push_back": Workload({1: SERVERS, 8: SERVERS}),
     "counter_add": Workload({1: SERVERS, 8: SERVERS}),
     "create_drop": Workload({1: SERVERS, 8: SERVERS}),

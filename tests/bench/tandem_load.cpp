@@ -1,5 +1,6 @@
 // tandem through its client library, as a user would write it.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
@@ -71,19 +72,46 @@ class TandemClient {
     for (const char* kind : {"-dict", "-list", "-counters", "-large"}) manager_.remove(object_ + kind);
   }
 
- private:
+ protected:
   tandem::Manager manager_;
   std::string object_;
   std::string value_;
   tandem::Dict<std::string, std::string> dict_;
+
+ private:
   tandem::List<std::string> list_;
   tandem::Dict<std::string, std::int64_t> counters_;
   tandem::Dict<std::string, Bytes> large_;
   const Bytes large_value_ = Bytes(bench::large_bytes, std::byte{'v'});
 };
 
+class TandemPipeline : public TandemClient {
+ public:
+  static auto workloads() { return bench::pipelined_workloads<TandemPipeline>; }
+
+  explicit TandemPipeline(const bench::Cell& cell) : TandemClient(cell), pipeline_(manager_.pipeline()) {}
+
+  void dict_set_pipelined(const std::string& key) {
+    keys_.for_each_from(key, [this](const std::string& one) { pipeline_.send<tandem::ops::Dict::Set>(dict_, one, value_); });
+    pipeline_.wait();
+  }
+  void dict_get_pipelined(const std::string& key) {
+    std::array<tandem::Future<std::string>, bench::pipeline_depth> found;
+    std::size_t next = 0;
+    keys_.for_each_from(key, [&](const std::string& one) {
+      found[next++] = pipeline_.call<tandem::ops::Dict::At, std::string>(dict_, one);
+    });
+    for (const auto& value : found)
+      if (value.get().size() != bench::value_bytes) throw std::runtime_error("at() returned another value");
+  }
+
+ private:
+  const bench::BurstKeys keys_;
+  tandem::Pipeline pipeline_;
+};
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  return bench::bench_main<TandemClient, TandemWaits>(argc, argv);
+  return bench::bench_main<TandemClient, TandemPipeline, TandemWaits>(argc, argv);
 }

@@ -109,11 +109,12 @@ TEST_P(Asyncs, WithAnyToken) {
   auto nothing = async.call<ops::List::Append>(list, 3, use_future);
   auto failing = async.call<ops::List::At, int>(list, 9, use_future);
   int called = 0;
-  async.call<ops::List::Size>(list, [&called, owned = std::make_unique<int>(3)](std::exception_ptr error, std::int64_t size) {
-    EXPECT_EQ(error, nullptr);
-    EXPECT_EQ(size, *owned);
-    ++called;
-  });
+  async.call<ops::List::Size>(
+      list, [&called, owned = std::make_unique<int>(3)](std::exception_ptr error, std::int64_t size) {
+        EXPECT_EQ(error, nullptr);
+        EXPECT_EQ(size, *owned);
+        ++called;
+      });
   async.call<ops::List::Clear>(list, [&called](std::exception_ptr error) { called += error ? 10 : 1; });
   auto deferred = async.call<ops::List::Size>(list, asio::experimental::deferred);
   EXPECT_EQ(called, 0) << "nothing completes before the executor runs it";
@@ -134,9 +135,10 @@ TEST_P(Asyncs, HandlersRunOnTheirExecutor) {
   auto async = make();
   asio::thread_pool pool(1);
   std::promise<bool> elsewhere;
-  async.call<ops::List::Size>(list, asio::bind_executor(pool.get_executor(), [&](std::exception_ptr, std::int64_t) {
-    elsewhere.set_value(pool.get_executor().running_in_this_thread());
-  }));
+  async.call<ops::List::Size>(list,
+                              asio::bind_executor(pool.get_executor(), [&](std::exception_ptr, std::int64_t) {
+                                elsewhere.set_value(pool.get_executor().running_in_this_thread());
+                              }));
   EXPECT_TRUE(elsewhere.get_future().get());
   pool.join();
   asio::thread_pool several(3);
@@ -144,7 +146,8 @@ TEST_P(Asyncs, HandlersRunOnTheirExecutor) {
   auto strand = asio::make_strand(several);
   int count = 0;
   for (int i = 0; i < 300; ++i)
-    own.call<ops::List::Append>(list, i, asio::bind_executor(strand, [&count](std::exception_ptr) { ++count; }));
+    own.call<ops::List::Append>(list, i,
+                                asio::bind_executor(strand, [&count](std::exception_ptr) { ++count; }));
   several.join();
   EXPECT_EQ(count, 300);
   EXPECT_EQ(list.size(), 300u);
@@ -173,7 +176,8 @@ TEST_P(Asyncs, ThreadsMayShareOne) {
     std::vector<std::jthread> callers;
     for (int i = 0; i < 4; ++i)
       callers.emplace_back([&] {
-        for (int n = 0; n < 500; ++n) async.call<ops::List::Append>(list, n, [&](std::exception_ptr) { ++completed; });
+        for (int n = 0; n < 500; ++n)
+          async.call<ops::List::Append>(list, n, [&](std::exception_ptr) { ++completed; });
       });
     callers.clear();
     work.reset();
@@ -215,9 +219,12 @@ TEST_P(Asyncs, ThousandsOfWaitsOnOneChannel) {
     async.call<ops::Queue::Get, std::optional<int>>(
         jobs, asio::bind_cancellation_slot(signals[static_cast<std::size_t>(i)].slot(),
                                            [&, i](std::exception_ptr error, std::optional<int> item) {
-                                             if (item) got[static_cast<std::size_t>(i)] = *item;
-                                             else if (is_aborted(error)) ++aborted;
-                                             else ADD_FAILURE() << text_of(error);
+                                             if (item)
+                                               got[static_cast<std::size_t>(i)] = *item;
+                                             else if (is_aborted(error))
+                                               ++aborted;
+                                             else
+                                               ADD_FAILURE() << text_of(error);
                                            }));
   wait_for_waiters(count);
   EXPECT_EQ(jobs.remote()->connection()->channels_count(), channels);
@@ -227,7 +234,8 @@ TEST_P(Asyncs, ThousandsOfWaitsOnOneChannel) {
   for (auto& signal : signals) signal.emit(asio::cancellation_type::all);
   io_.run();
   EXPECT_EQ(aborted, count / 2);
-  for (int i = 0; i < count / 2; ++i) ASSERT_EQ(got[static_cast<std::size_t>(i)], i) << "served in the order of calls";
+  for (int i = 0; i < count / 2; ++i)
+    ASSERT_EQ(got[static_cast<std::size_t>(i)], i) << "served in the order of calls";
 }
 
 /// Items are put while waits are cancelled: each item goes to one waiter, or stays.
@@ -240,10 +248,14 @@ TEST_P(Asyncs, WhatIsGrantedIsNeverLost) {
   int aborted = 0;
   for (auto& signal : signals)
     async.call<ops::Queue::Get, std::optional<int>>(
-        jobs, asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr error, std::optional<int> item) {
-          if (item) ++got[*item];
-          else if (is_aborted(error)) ++aborted;
-          else ADD_FAILURE() << text_of(error);
+        jobs,
+        asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr error, std::optional<int> item) {
+          if (item)
+            ++got[*item];
+          else if (is_aborted(error))
+            ++aborted;
+          else
+            ADD_FAILURE() << text_of(error);
         }));
   std::jthread putter([&] {
     for (int i = 0; i < count; ++i) jobs.put(i);
@@ -269,14 +281,17 @@ TEST_P(Asyncs, CancellationBySort) {
   auto async = make();
   asio::cancellation_signal signal[9];
   int aborted = 0;
-  auto expect_aborted = [&](std::exception_ptr error, auto&&...) { is_aborted(error) ? void(++aborted) : void(ADD_FAILURE() << text_of(error)); };
+  auto expect_aborted = [&](std::exception_ptr error, auto&&...) {
+    is_aborted(error) ? void(++aborted) : void(ADD_FAILURE() << text_of(error));
+  };
   async.call<ops::Queue::Put>(full, 1, asio::bind_cancellation_slot(signal[0].slot(), expect_aborted));
   async.call<ops::Queue::GetMany>(jobs, 5, asio::bind_cancellation_slot(signal[1].slot(), expect_aborted));
   async.call<ops::Lock::Acquire, Grant>(lock, asio::bind_cancellation_slot(signal[2].slot(), expect_aborted));
   async.call<ops::Event::Wait>(event, asio::bind_cancellation_slot(signal[3].slot(), expect_aborted));
-  async.call<ops::Barrier::Wait>(barrier, asio::bind_cancellation_slot(signal[4].slot(), [&](std::exception_ptr error, std::int64_t) {
-    EXPECT_TRUE(is<BrokenBarrierError>(error)) << text_of(error);
-  }));
+  async.call<ops::Barrier::Wait>(
+      barrier, asio::bind_cancellation_slot(signal[4].slot(), [&](std::exception_ptr error, std::int64_t) {
+        EXPECT_TRUE(is<BrokenBarrierError>(error)) << text_of(error);
+      }));
   std::tuple<bool, std::uint64_t, bool> awoken;
   async.call<ops::RLock::Acquire, Grant>(rlock, asio::detached);
   async.call<ops::Condition::Wait, std::tuple<bool, std::uint64_t, bool>>(
@@ -285,7 +300,10 @@ TEST_P(Asyncs, CancellationBySort) {
         awoken = result;
       }));
   std::int64_t put = -1;
-  async.call<ops::Queue::PutMany>(full, std::vector<int>{1, 2}, asio::bind_cancellation_slot(signal[6].slot(), [&](std::exception_ptr, std::int64_t count) { put = count; }));
+  async.call<ops::Queue::PutMany>(
+      full, std::vector<int>{1, 2},
+      asio::bind_cancellation_slot(signal[6].slot(),
+                                   [&](std::exception_ptr, std::int64_t count) { put = count; }));
   wait_for_waiters(7);
   for (auto& one : signal) one.emit(asio::cancellation_type::partial);
   io_.run();
@@ -310,7 +328,8 @@ TEST_P(Asyncs, TheFirstOfSeveralEndsTheOthers) {
                            async.call<ops::Queue::Get, std::optional<std::string>>(second, use_awaitable));
     EXPECT_EQ(std::get<0>(found), 7);
     auto timer = asio::steady_timer(co_await asio::this_coro::executor, std::chrono::milliseconds(5));
-    auto ended = co_await (async.call<ops::Event::Wait>(event, use_awaitable) || timer.async_wait(use_awaitable));
+    auto ended =
+        co_await (async.call<ops::Event::Wait>(event, use_awaitable) || timer.async_wait(use_awaitable));
     EXPECT_EQ(ended.index(), 1u);
     event.set();
     EXPECT_TRUE(co_await async.call<ops::Event::Wait>(event, use_awaitable));
@@ -324,8 +343,8 @@ TEST_P(Asyncs, TheManagersOwnOperations) {
   auto async = make();
   std::int64_t changed = -1;
   const auto seen = static_cast<std::int64_t>(list.version());
-  async.call<ops::Manager::WaitForChange>(manager(), list, seen,
-                                          [&](std::exception_ptr, std::int64_t version) { changed = version; });
+  async.call<ops::Manager::WaitForChange>(
+      manager(), list, seen, [&](std::exception_ptr, std::int64_t version) { changed = version; });
   auto found = async.call<ops::Manager::Get, List<int>>(manager(), "none", use_future);
   wait_for_waiters(1);
   list.push_back(1);
@@ -382,7 +401,8 @@ TEST_P(Asyncs, LargeValuesInBothDirections) {
   auto async = make();
   int good = 0;
   for (int i = 0; i < 15; ++i) {
-    async.call<ops::List::Append>(list, large + std::to_string(i), [&](std::exception_ptr error) { good += !error; });
+    async.call<ops::List::Append>(list, large + std::to_string(i),
+                                  [&](std::exception_ptr error) { good += !error; });
     async.call<ops::List::At, std::string>(list, i, [&, i](std::exception_ptr, const std::string& text) {
       good += text == large + std::to_string(i);
     });
@@ -412,10 +432,14 @@ TEST_P(FewAsyncRequests, WhatExceedsTheLimitWaitsItsTurn) {
   int aborted = 0;
   for (auto& signal : signals)
     async.call<ops::Queue::Get, std::optional<int>>(
-        jobs, asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr error, std::optional<int> item) {
-          if (item) ++served;
-          else if (is_aborted(error)) ++aborted;
-          else ADD_FAILURE() << text_of(error);
+        jobs,
+        asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr error, std::optional<int> item) {
+          if (item)
+            ++served;
+          else if (is_aborted(error))
+            ++aborted;
+          else
+            ADD_FAILURE() << text_of(error);
         }));
   wait_for_waiters(12);
   auto size = async.call<ops::Queue::Size>(jobs, use_future);
@@ -559,7 +583,8 @@ TEST(AsyncEnds, AKilledManager) {
   asio::io_context io;
   Async async(manager, io.get_executor());
   std::vector<std::future<std::optional<int>>> waiting;
-  for (int i = 0; i < 100; ++i) waiting.push_back(async.call<ops::Queue::Get, std::optional<int>>(jobs, use_future));
+  for (int i = 0; i < 100; ++i)
+    waiting.push_back(async.call<ops::Queue::Get, std::optional<int>>(jobs, use_future));
   while (manager.information().at("waiters") != 100) std::this_thread::yield();
   EXPECT_EQ(::kill(manager.information().at("pid").get<pid_t>(), SIGKILL), 0);
   io.run();
@@ -591,9 +616,9 @@ TEST(AsyncEnds, AChildHasNoPartInIt) {
       }
       own.restart();
       std::exception_ptr told;
-      async->call<ops::Queue::Size>(jobs, asio::bind_executor(own.get_executor(), [&](std::exception_ptr error, std::int64_t) {
-        told = error;
-      }));
+      async->call<ops::Queue::Size>(
+          jobs, asio::bind_executor(own.get_executor(),
+                                    [&](std::exception_ptr error, std::int64_t) { told = error; }));
       own.run();
       EXPECT_THAT(text_of(told), HasSubstr("forked"));
       async.reset();
@@ -623,7 +648,8 @@ TEST(AsyncEnds, ForksAmongCalls) {
 /// Answers nothing, and closes the channel with this fault when it is told to.
 TEST(AsyncEnds, ALostSession) {
   FakeManager manager([](FakeChannel& channel, const SeenRequest& request) {
-    if (request.header.op == ops::Manager::Information::description.number && request.header.object == ops::Manager::id) {
+    if (request.header.op == ops::Manager::Information::description.number &&
+        request.header.object == ops::Manager::id) {
       wire::Buffer told;
       wire::Writer out(told);
       out.map(1);
@@ -638,7 +664,8 @@ TEST(AsyncEnds, ALostSession) {
   auto connection = client::Connection::open(manager.connector(), {});
   std::string told;
   connection->on_session_lost([&](const SessionLost& lost) { told = lost.what(); });
-  const Queue<int> jobs(std::make_shared<client::RemoteObject>(connection, wire::Reference{ops::Queue::number, 17}, false));
+  const Queue<int> jobs(
+      std::make_shared<client::RemoteObject>(connection, wire::Reference{ops::Queue::number, 17}, false));
   asio::io_context io;
   const Async async(Manager(connection), io.get_executor());
   auto waiting = async.call<ops::Queue::Get>(jobs, use_future);

@@ -22,7 +22,9 @@ using Scores = Dict<std::string, int>;
 
 class Pipelines : public ContractTest {
  protected:
-  static std::size_t channels_of(const Proxy& proxy) { return proxy.remote()->connection()->channels_count(); }
+  static std::size_t channels_of(const Proxy& proxy) {
+    return proxy.remote()->connection()->channels_count();
+  }
 };
 TANDEM_CHANNEL_SUITE(Pipelines);
 
@@ -237,7 +239,8 @@ TEST_P(Pipelines, LargeValuesWhileOnlyWaitsAreUnderWay) {
   auto jobs = manager().queue<std::string>();
   auto pipeline = manager().pipeline();
   std::vector<Future<std::optional<std::string>>> found;
-  for (int i = 0; i < 10; ++i) found.push_back(pipeline.call<ops::Queue::Get, std::optional<std::string>>(jobs));
+  for (int i = 0; i < 10; ++i)
+    found.push_back(pipeline.call<ops::Queue::Get, std::optional<std::string>>(jobs));
   for (int i = 0; i < 10; ++i) pipeline.send<ops::Queue::Put>(jobs, large + std::to_string(i));
   for (std::size_t i = 0; i < found.size(); ++i) ASSERT_EQ(found[i].get(), large + std::to_string(i));
 }
@@ -350,7 +353,8 @@ TEST_P(Pipelines, WhatItCannotDoIsRefused) {
   Manager other = elsewhere->connect();
   auto others = other.dict<std::string, int>();
   EXPECT_THAT(error_of<ValueError>([&] { pipeline(others); }), HasSubstr("lives in another"));
-  EXPECT_THAT(error_of<ValueError>([&] { pipeline.send<ops::Dict::Clear>(others); }), HasSubstr("lives in another"));
+  EXPECT_THAT(error_of<ValueError>([&] { pipeline.send<ops::Dict::Clear>(others); }),
+              HasSubstr("lives in another"));
   EXPECT_THROW(pipeline.send<ops::Dict::Update>(dict, others), ValueError);
   EXPECT_EQ(pipeline.under_way(), 0u);
   auto size = pipeline.call<ops::Dict::Size>(dict);
@@ -389,7 +393,9 @@ void to_json(nlohmann::json& to, const Calling&) {
   to = 1;
   Calling::calls();
 }
-void from_json(const nlohmann::json&, Calling&) { Calling::calls(); }
+void from_json(const nlohmann::json&, Calling&) {
+  Calling::calls();
+}
 
 TEST_P(Pipelines, CodeThatIsRunForAnOperationCannotUseThePipeline) {
   auto list = manager().list<int>({1});
@@ -421,7 +427,8 @@ TEST(PipelineEnds, AKilledManager) {
   EXPECT_THAT(error_of<ConnectionError>([&] { job.get(); }),
               AllOf(HasSubstr("queue.get on object"), HasSubstr("closed the connection")));
   EXPECT_EQ(size.get(), 0);
-  EXPECT_THAT(error_of<ConnectionError>([&] { pipeline(list).push_back(1); }), HasSubstr("the pipeline has ended"));
+  EXPECT_THAT(error_of<ConnectionError>([&] { pipeline(list).push_back(1); }),
+              HasSubstr("the pipeline has ended"));
   pipeline.wait();
 }
 
@@ -471,7 +478,8 @@ class SeenPipelines : public ::testing::Test {
   /// After it has told its limits, the manager answers as `behaviour` has it.
   void connect(FakeManager::Behaviour behaviour) {
     manager_.emplace([behaviour](FakeChannel& channel, const SeenRequest& request) {
-      if (request.header.op != ops::Manager::Information::description.number) return behaviour(channel, request);
+      if (request.header.op != ops::Manager::Information::description.number)
+        return behaviour(channel, request);
       wire::Buffer told;
       wire::Writer out(told);
       out.map(1);
@@ -482,7 +490,8 @@ class SeenPipelines : public ::testing::Test {
       channel.reply(request, told.view());
     });
     connection_ = client::Connection::open(manager_->connector(), options_);
-    list_ = List<int>(std::make_shared<client::RemoteObject>(connection_, wire::Reference{ops::List::number, 17}, false));
+    list_ = List<int>(
+        std::make_shared<client::RemoteObject>(connection_, wire::Reference{ops::List::number, 17}, false));
   }
 
   client::ConnectionOptions options_;
@@ -511,14 +520,18 @@ TEST_F(SeenPipelines, RepliesMayComeInAnyOrder) {
     if (seen.size() != 3) return;
     wire::Buffer whole;
     wire::Writer(whole).text("abcdef");
-    channel.say_frame(wire::FrameKind::reply, Code::ok, wire::flag_more, seen[2].header.request, whole.view().first(3));
-    channel.say_frame(wire::FrameKind::reply, Code::ok, wire::flag_more, seen[0].header.request, whole.view().first(1));
+    channel.say_frame(wire::FrameKind::reply, Code::ok, wire::flag_more, seen[2].header.request,
+                      whole.view().first(3));
+    channel.say_frame(wire::FrameKind::reply, Code::ok, wire::flag_more, seen[0].header.request,
+                      whole.view().first(1));
     channel.say_frame(wire::FrameKind::reply, Code::ok, 0, 123'456, whole.view());
-    channel.say_frame(wire::FrameKind::reply_part, Code::ok, 0, seen[2].header.request, whole.view().subspan(3));
+    channel.say_frame(wire::FrameKind::reply_part, Code::ok, 0, seen[2].header.request,
+                      whole.view().subspan(3));
     channel.reply_integer(seen[1], 5);
     channel.say_frame(wire::FrameKind::reply_part, Code::ok, wire::flag_more, seen[0].header.request,
                       whole.view().subspan(1, 2));
-    channel.say_frame(wire::FrameKind::reply_part, Code::ok, 0, seen[0].header.request, whole.view().subspan(3));
+    channel.say_frame(wire::FrameKind::reply_part, Code::ok, 0, seen[0].header.request,
+                      whole.view().subspan(3));
   });
   Pipeline pipeline(connection_);
   auto first = pipeline.call<ops::List::At, std::string>(list_, 0);
@@ -562,7 +575,9 @@ TEST_F(SeenPipelines, ATimeLimitForRoom) {
 }
 
 TEST_F(SeenPipelines, ALostSessionIsToldToAll) {
-  connect([](FakeChannel& channel, const SeenRequest&) { channel.fault(Code::session_lost, "it held the lock 'a'"); });
+  connect([](FakeChannel& channel, const SeenRequest&) {
+    channel.fault(Code::session_lost, "it held the lock 'a'");
+  });
   Pipeline pipeline(connection_);
   std::string told;
   connection_->on_session_lost([&](const SessionLost& lost) { told = lost.what(); });

@@ -62,7 +62,8 @@ class AsyncSession {
 
 std::uint32_t new_actor_number() noexcept;
 /// ValueError: an empty proxy, or one of another manager.
-Encoder begin_async_request(AsyncChannel& channel, const std::shared_ptr<RemoteObject>& object, AsyncRequest& request);
+Encoder begin_async_request(AsyncChannel& channel, const std::shared_ptr<RemoteObject>& object,
+                            AsyncRequest& request);
 /// Tells operations apart.
 std::uint64_t next_async_ticket(AsyncChannel& channel);
 void start_async(AsyncChannel& channel, std::uint64_t ticket, std::shared_ptr<const AsyncRequest> request,

@@ -56,8 +56,8 @@ struct Asked {
 /// In the place of a type: nothing else is asked for.
 struct Natural {};
 template <class Op, class R>
-using ResultAs = typename std::conditional_t<std::is_same_v<R, Natural>, PlainResult<typename Op::Result>,
-                                             Asked<R>>::Type;
+using ResultAs =
+    typename std::conditional_t<std::is_same_v<R, Natural>, PlainResult<typename Op::Result>, Asked<R>>::Type;
 
 template <class Op, class List>
 inline constexpr bool is_listed = false;
