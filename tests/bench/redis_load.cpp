@@ -24,7 +24,7 @@ class RedisConnection {
 
   // Any reply but an error.
   Reply call(std::initializer_list<std::string_view> words) {
-    const Command command(words);
+    Command command(words);
     Reply reply(static_cast<redisReply*>(
         redisCommandArgv(context_.get(), command.count, command.pointers.data(), command.lengths.data())));
     if (!reply) throw std::runtime_error(context_->errstr);
@@ -41,8 +41,9 @@ class RedisConnection {
 
   // Puts a command into the buffer of those to be sent; the first call of next_reply() sends them.
   void append(std::initializer_list<std::string_view> words) {
-    const Command command(words);
-    if (redisAppendCommandArgv(context_.get(), command.count, command.pointers.data(), command.lengths.data()) != REDIS_OK)
+    Command command(words);
+    if (redisAppendCommandArgv(context_.get(), command.count, command.pointers.data(),
+                               command.lengths.data()) != REDIS_OK)
       throw std::runtime_error(context_->errstr);
   }
   Reply next_reply(int expected_type) {

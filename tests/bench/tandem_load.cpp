@@ -92,7 +92,8 @@ class TandemPipeline : public TandemClient {
   explicit TandemPipeline(const bench::Cell& cell) : TandemClient(cell), pipeline_(manager_.pipeline()) {}
 
   void dict_set_pipelined(const std::string& key) {
-    keys_.for_each_from(key, [this](const std::string& one) { pipeline_.send<tandem::ops::Dict::Set>(dict_, one, value_); });
+    keys_.for_each_from(
+        key, [this](const std::string& one) { pipeline_.send<tandem::ops::Dict::Set>(dict_, one, value_); });
     pipeline_.wait();
   }
   void dict_get_pipelined(const std::string& key) {

@@ -90,10 +90,11 @@ inline constexpr const char* operations_called = "operations_called";
       [](const auto& info) { return std::string(::tandem::test::name_of(info.param)); })
 
 /// The same without the engine itself: for what is about channels.
-#define TANDEM_CHANNEL_SUITE(Suite)                                                                                \
-  INSTANTIATE_TEST_SUITE_P(                                                                                        \
-      , Suite,                                                                                                     \
-      ::testing::Values(::tandem::test::Reach::in_process, ::tandem::test::Reach::unix_socket, ::tandem::test::Reach::tcp), \
+#define TANDEM_CHANNEL_SUITE(Suite)                                                       \
+  INSTANTIATE_TEST_SUITE_P(                                                               \
+      , Suite,                                                                            \
+      ::testing::Values(::tandem::test::Reach::in_process, ::tandem::test::Reach::ring,   \
+                        ::tandem::test::Reach::unix_socket, ::tandem::test::Reach::tcp),  \
       [](const auto& info) { return std::string(::tandem::test::name_of(info.param)); })
 
 }  // namespace tandem::test
