@@ -12,7 +12,7 @@ import sys
 
 from targets import describe, outcomes
 
-COLOURS = {"tandem": "#2563c9", "tandem-ring": "#1746a0", "tandem-unix": "#2563c9", "tandem-tcp": "#7aa7ee",
+COLOURS = {"tandem": "#2563c9", "tandem-engine": "#5b3fa8", "tandem-ring": "#1746a0", "tandem-unix": "#2563c9", "tandem-tcp": "#7aa7ee",
            "cpython-manager": "#b7791f", "cpython-native": "#e0b354", "redis-unix": "#c0392b",
            "boost-interprocess": "#2e8b57", "raw-unix": "#9aa0a6", "raw-ring": "#6b7075"}
 OTHER_COLOUR = "#8e44ad"
@@ -38,6 +38,8 @@ td.number { text-align: right; }
 
 # Of charts: all, the systems' names, the figures behind bars, one system.
 WIDTH, LABEL, VALUE, ROW = 560, 130, 90, 24
+CURVES = (("p50_us", "us, median"), ("max_us", "us, longest of all"), ("bytes_per_s", "bytes/s"),
+          ("bytes_per_entry", "bytes per entry"))  # what is drawn of rows that have it
 SPAN_MAX = 30  # how many times the least the most may be, for bars that begin at 0
 POINTS_NAMED_MAX = 8  # of a curve
 
@@ -214,14 +216,11 @@ def curve_sections(rates, points):
                                      "ops/s"))
     growing = []
     for (workload, axis), rows in grouped(points, "workload", "axis").items():
-        for key, unit in (("p50_us", "us, median"), ("ops_per_s", "ops/s"), ("bytes_per_s", "bytes/s"),
-                          ("bytes_per_entry", "bytes per entry")):
-            having = [row for row in rows if row.get(key)]
-            if having:
+        for key, unit in CURVES:
+            if having := [row for row in rows if row.get(key)]:
                 series = {system: [(row["at"], row[key]) for row in its]
                           for (system,), its in grouped(having, "system").items()}
-                growing.append(curves(workload, series, axis, unit))
-                break
+                growing.append(curves(f"{workload}: {unit}", series, axis, unit))
     return (section("More clients", "Throughput of all together; clients and servers share the machine's CPUs.",
                     by_clients) +
             section("More work", "What one operation takes as what is held grows.", growing))

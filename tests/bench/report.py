@@ -71,14 +71,14 @@ def print_memory(rows):
 
 
 def print_curves(rows):
-    keys = ("ops_per_s", "p50_us", "p99_us", "bytes_per_entry")
+    keys = ("ops_per_s", "p50_us", "p99_us", "max_us", "bytes_per_entry")
     lines = [[row["workload"], row["system"], row["axis"], f"{row['at']:,}",
               *(f"{row[key]:,.1f}" if key in row else "-" for key in keys)]
              for row in rows if "axis" in row]
     if lines:
         print("As the work grows")
-        print_columns(["workload", "system", "what grows", "to", "ops/s", "p50 us", "p99 us", "bytes per entry"],
-                      lines)
+        print_columns(["workload", "system", "what grows", "to", "ops/s", "p50 us", "p99 us", "max us",
+                       "bytes per entry"], lines)
 
 
 def print_ratios(rows):

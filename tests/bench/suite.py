@@ -7,6 +7,7 @@ What comes out is rows, one for each workload, system, number of clients and dep
   bytes_per_s                         besides, of workloads with large values
   bytes_per_entry                     instead, of what is held in memory
   axis at                             besides, of one point of a curve: what grows ("entries"), and how much it is there
+  max_us                              besides, of points where the longest of all operations matters
 """
 
 import argparse
