@@ -19,6 +19,8 @@ namespace {
 
 // Looks, each a few tens of nanoseconds, before a waiter first lets others have its processor.
 constexpr int looks_alone = 256;
+// The same where others may want it: long enough for an answer that the manager is at work on.
+constexpr int looks_crowded = 64;
 // Looks between two readings of the clock.
 constexpr int looks_per_reading = 16;
 // Answers that come without any wait worth the name, after which others get a turn.
@@ -112,7 +114,7 @@ bool RingStream::crowded() const {
 /// A few looks on a processor that nobody else wants: most answers come within them.
 template <class Ready>
 bool RingStream::look_briefly(const Ready& ready) const {
-  for (int looks = looks_alone; looks > 0; --looks) {
+  for (int looks = crowded() ? looks_crowded : looks_alone; looks > 0; --looks) {
     if (ready()) return true;
     wire::relax();
   }
