@@ -145,6 +145,34 @@ POOL_CASES = [
 ]
 
 
+# Calls by an operation's name.
+CALLS_PROGRAM = """
+#include "tandem/async.hpp"
+void use(const tandem::Manager& manager, const tandem::Async& async, const tandem::Dict<int, int>& dict) {
+  using namespace tandem::ops;
+  auto pipeline = manager.pipeline();
+  tandem::Future<int> one = pipeline.call<Dict::At, int>(dict, 1);
+  auto batch = manager.batch();
+  auto two = batch.call<Dict::Size>(dict);
+  struct Value { int of = 0; };
+  async.call<Dict::Contains>(dict, 1, [](std::exception_ptr, bool) {});
+}
+"""
+
+CALLS_CASES = [
+    ("a pipeline calls another type's operation", "<Dict::At, int>(dict, 1)", "<List::At, int>(dict, 1)",
+     "another type's operation"),
+    ("a batch calls another type's operation", "<Dict::Size>", "<List::Size>", "another type's operation"),
+    ("an asynchronous call of another type's operation", "<Dict::Contains>", "<List::Contains>", "another type's operation"),
+    ("a batch waits", "batch.call<Dict::Size>(dict)", "batch.call<Event::Wait>(dict)", "nothing waits in a batch"),
+    ("an asynchronous call forgets an argument", "(dict, 1, [", "(dict, [", "one argument for each parameter"),
+    ("a completion token is missing", "(dict, 1, [](std::exception_ptr, bool) {})", "(dict)", "no matching"),
+    ("a result without a default", "async.call<Dict::Contains>(dict, 1, [](std::exception_ptr, bool) {})",
+     "async.call<Dict::At, Value>(dict, 1, [](std::exception_ptr, Value) {})", "a default-constructed result",
+     ("int of = 0;", "explicit Value(int) {}")),
+]
+
+
 class Compiler:
     """Compiles variants of one program, whose headers are compiled once."""
 
@@ -203,6 +231,7 @@ def main():
     failures = failures_of(command, root, PROGRAM % {"show": show_declaration(root)}, CASES)
     failures += failures_of(command, root, HOSTED_PROGRAM, HOSTED_CASES)
     failures += failures_of(command, root, POOL_PROGRAM, POOL_CASES)
+    failures += failures_of(command, root, CALLS_PROGRAM, CALLS_CASES)
     if failures:
         sys.exit("\n".join(failures))
 
