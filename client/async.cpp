@@ -375,7 +375,7 @@ AsyncSession::AsyncSession(const ConnectionPtr& connection)
   channel_->open();
 }
 
-void AsyncSession::close() noexcept {
+AsyncSession::~AsyncSession() {
   channel_->close();
 }
 
@@ -400,6 +400,10 @@ void start_async(AsyncChannel& channel, std::uint64_t ticket, std::shared_ptr<co
 
 void cancel_async(AsyncChannel& channel, std::uint64_t ticket) {
   channel.cancel(ticket);
+}
+
+void close_async(AsyncChannel& channel) noexcept {
+  channel.close();
 }
 
 }  // namespace tandem::client

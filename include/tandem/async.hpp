@@ -45,17 +45,22 @@
 #include <asio/associated_executor.hpp>
 #include <asio/async_result.hpp>
 #include <asio/error.hpp>
+#include <asio/execution/context.hpp>
+#include <asio/execution_context.hpp>
 #include <asio/executor_work_guard.hpp>
 #include <asio/post.hpp>
+#include <asio/query.hpp>
 #include <asio/system_error.hpp>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <mutex>
 #include <tuple>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "tandem/codec/parameter.hpp"
 #include "tandem/manager.hpp"
@@ -81,6 +86,30 @@ bool came_to_nothing(wire::Reader result) {
   else
     return false;
 }
+
+/// An executor's context goes: handlers that have not run go with it, and so does what they own, as copies of an Async in
+/// a coroutine. They would otherwise keep each other for ever.
+class AsyncService final : public asio::execution_context::service {
+ public:
+  using key_type = AsyncService;
+  static inline asio::execution_context::id id;
+
+  explicit AsyncService(asio::execution_context& context) : asio::execution_context::service(context) {}
+  void add(const std::shared_ptr<AsyncChannel>& channel) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(channels_, [](const auto& each) { return each.expired(); });
+    channels_.push_back(channel);
+  }
+
+ private:
+  void shutdown() override {
+    for (const auto& each : channels_)
+      if (const auto channel = each.lock()) close_async(*channel);
+  }
+
+  std::mutex mutex_;
+  std::vector<std::weak_ptr<AsyncChannel>> channels_;
+};
 
 template <class R>
 struct AsyncSignatureOf {
@@ -165,7 +194,10 @@ class Async {
   Async(const Manager& manager, asio::any_io_executor executor)
       : session_(std::make_shared<client::AsyncSession>(manager.connection())),
         executor_(std::move(executor)),
-        actor_(client::new_actor_number()) {}
+        actor_(client::new_actor_number()) {
+    asio::use_service<client::AsyncService>(asio::query(executor_, asio::execution::context))
+        .add(session_->channel());
+  }
   /// The same channel, and another owner of locks.
   Async with_owner() const {
     Async other = *this;
@@ -193,8 +225,8 @@ class Async {
 
   /// Ends all waits as a cancellation does, waits (a second or two at most, if the manager does not answer) until
   /// everything under way is answered, and completes what is left, and all that is called later, with an error. What the
-  /// last copy does when it goes. To be called before the executor's context goes where handlers hold copies.
-  void close() const noexcept { session_->close(); }
+  /// last copy does when it goes, and the executor's context if that goes first: then handlers go without being called.
+  void close() const noexcept { client::close_async(*session_->channel()); }
 
  private:
   template <class Op, class P, class... A>

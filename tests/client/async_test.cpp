@@ -18,6 +18,7 @@
 #include <asio/use_awaitable.hpp>
 #include <asio/use_future.hpp>
 #include <atomic>
+#include <future>
 #include <map>
 #include <thread>
 
@@ -63,6 +64,22 @@ bool is_aborted(const std::exception_ptr& error) {
   } catch (...) {
   }
   return false;
+}
+
+/// Of a made manager: answers what an Async asks at first.
+bool tell_limits(FakeChannel& channel, const SeenRequest& request) {
+  if (request.header.object != ops::Manager::id ||
+      request.header.op != ops::Manager::Information::description.number)
+    return false;
+  wire::Buffer told;
+  wire::Writer out(told);
+  out.map(1);
+  out.text("limits");
+  out.map(1);
+  out.text("requests_under_way_max");
+  out.integer(1000);
+  channel.reply(request, told.view());
+  return true;
 }
 
 class Asyncs : public ContractTest {
@@ -577,6 +594,44 @@ TEST_P(Asyncs, CloseEndsIt) {
               AllOf(HasSubstr("queue.size on object"), HasSubstr("has been closed")));
 }
 
+/// Coroutines that hold the Async which holds them.
+TEST_P(Asyncs, TheContextMayGoFirst) {
+  auto jobs = manager().queue<int>();
+  auto alive = std::make_shared<int>(0);
+  {
+    asio::io_context short_lived;
+    const Async async(manager(), short_lived.get_executor());
+    auto wait = [&jobs](Async its, std::shared_ptr<int> held) -> awaitable<void> {
+      co_await its.call<ops::Queue::Get, std::optional<int>>(jobs, use_awaitable);
+      ADD_FAILURE() << "nobody runs this " << *held;
+    };
+    for (int i = 0; i < 5; ++i) asio::co_spawn(short_lived, wait(async, alive), asio::detached);
+    short_lived.poll();
+    wait_for_waiters(5);
+  }
+  EXPECT_EQ(alive.use_count(), 1);
+  EXPECT_EQ(manager().information().at("waiters"), 0);
+}
+
+TEST(AsyncEnds, AManagerThatDoesNotAnswer) {
+  std::promise<void> may_end;
+  FakeManager manager([end = may_end.get_future().share()](FakeChannel& channel, const SeenRequest& request) {
+    if (!tell_limits(channel, request)) end.wait();
+  });
+  auto connection = client::Connection::open(manager.connector(), {});
+  const List<int> list(
+      std::make_shared<client::RemoteObject>(connection, wire::Reference{ops::List::number, 17}, false));
+  asio::io_context io;
+  std::exception_ptr told;
+  {
+    const Async async(Manager(connection), io.get_executor());
+    async.call<ops::List::Size>(list, [&](std::exception_ptr error, std::int64_t) { told = error; });
+  }
+  io.run();
+  EXPECT_TRUE(is<ConnectionError>(told)) << text_of(told);
+  may_end.set_value();
+}
+
 TEST(AsyncEnds, AKilledManager) {
   Manager manager;
   auto jobs = manager.queue<int>();
@@ -645,21 +700,9 @@ TEST(AsyncEnds, ForksAmongCalls) {
   pool.join();
 }
 
-/// Answers nothing, and closes the channel with this fault when it is told to.
 TEST(AsyncEnds, ALostSession) {
   FakeManager manager([](FakeChannel& channel, const SeenRequest& request) {
-    if (request.header.op == ops::Manager::Information::description.number &&
-        request.header.object == ops::Manager::id) {
-      wire::Buffer told;
-      wire::Writer out(told);
-      out.map(1);
-      out.text("limits");
-      out.map(1);
-      out.text("requests_under_way_max");
-      out.integer(1000);
-      return channel.reply(request, told.view());
-    }
-    channel.fault(Code::session_lost, "it held the lock 'a'");
+    if (!tell_limits(channel, request)) channel.fault(Code::session_lost, "it held the lock 'a'");
   });
   auto connection = client::Connection::open(manager.connector(), {});
   std::string told;

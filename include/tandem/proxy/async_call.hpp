@@ -49,12 +49,11 @@ class AsyncHandler {
 class AsyncSession {
  public:
   explicit AsyncSession(const ConnectionPtr& connection);
-  ~AsyncSession() { close(); }
+  ~AsyncSession();
   AsyncSession(const AsyncSession&) = delete;
   AsyncSession& operator=(const AsyncSession&) = delete;
 
   const std::shared_ptr<AsyncChannel>& channel() const { return channel_; }
-  void close() noexcept;
 
  private:
   std::shared_ptr<AsyncChannel> channel_;
@@ -69,5 +68,7 @@ std::uint64_t next_async_ticket(AsyncChannel& channel);
 void start_async(AsyncChannel& channel, std::uint64_t ticket, std::shared_ptr<const AsyncRequest> request,
                  std::uint32_t actor, std::unique_ptr<AsyncHandler> handler);
 void cancel_async(AsyncChannel& channel, std::uint64_t ticket);
+/// As Async::close().
+void close_async(AsyncChannel& channel) noexcept;
 
 }  // namespace tandem::client
