@@ -71,10 +71,13 @@ RemoteObject::~RemoteObject() {
 }
 
 /// A call that goes to a script: it is put together here.
-struct Call::Scripted {
-  wire::Buffer arguments;
-  std::vector<std::shared_ptr<const RemoteObject>> kept;
-  wire::Buffer result;
+struct Call::Scripted : CallBuffers {
+  explicit Scripted(std::shared_ptr<Script> its) : CallBuffers(its->lend_buffers()), script(std::move(its)) {}
+  ~Scripted() { script->take_back(std::move(*this)); }
+  Scripted(const Scripted&) = delete;
+  Scripted& operator=(const Scripted&) = delete;
+
+  std::shared_ptr<Script> script;
 };
 
 Call::Call(const RemoteObject& object, const ops::OpDescription& op, std::size_t argument_count,
@@ -82,7 +85,7 @@ Call::Call(const RemoteObject& object, const ops::OpDescription& op, std::size_t
     : object_(object),
       op_(op),
       type_name_(type_name),
-      scripted_(object.script() ? std::make_unique<Scripted>() : nullptr),
+      scripted_(object.script() ? std::make_unique<Scripted>(object.script()) : nullptr),
       channel_(scripted_ ? nullptr : &acquire(object, type_name, op)),
       encoder_{wire::Writer(scripted_ ? scripted_->arguments : channel_->begin_request()), object.connection().get(), nullptr,
                scripted_ ? &scripted_->kept : nullptr} {

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t flush_bytes = std::size_t{16} << 10;
 constexpr std::size_t kept_bytes_max = std::size_t{1} << 20;  // of the buffer, when it is empty
+constexpr std::size_t reference_bytes = 12;                   // of an encoded reference
 // For the rare case that a send finds no room while only waits are under way, whose replies may come or not: first it
 // waits for room, then it looks for replies.
 constexpr std::chrono::milliseconds room_wait{2};
@@ -34,14 +35,18 @@ PipelineScript::PipelineScript(ConnectionPtr connection)
 
 void PipelineScript::call(const RemoteObject& object, const ops::OpDescription& op, wire::Bytes arguments,
                           bool wanted, wire::Buffer&) {
-  auto kept = std::exchange(kept_, {});
+  // The last is the object itself, and mostly there is no other.
+  std::shared_ptr<const RemoteObject> holder = std::move(kept_.back());
+  kept_.pop_back();
+  std::vector<std::shared_ptr<const RemoteObject>> kept;
+  if (!kept_.empty()) kept.swap(kept_);
   if (wanted)
     throw TypeError(name_of_call(object, op) +
                     ": it gives a result, which is not there yet; put it in by pipeline.call<…>(), or by "
                     "pipeline.send<…>() if nobody wants it");
   wire::Buffer& out = begin(&object);
   out.append(arguments);
-  end(object.holder(), op, nullptr, std::move(kept));
+  end(std::move(holder), op, nullptr, std::move(kept));
 }
 
 wire::Buffer& PipelineScript::begin(const RemoteObject* object) {
@@ -216,7 +221,7 @@ void PipelineScript::wait_for_reply(const Awaited* of) {
 void PipelineScript::settle(const NumberedReply& reply) {
   const std::uint32_t place = reply.request - first_request_;
   if (place >= entries_.size() || entries_[place].done) return release_references(connection_, reply.payload);
-  Entry entry = std::move(entries_[place]);
+  Entry& entry = entries_[place];
   std::exception_ptr error = taken(entry, reply);
   if (error && entry.result.use_count() <= 1 && errors_.count++ == 0) {
     errors_.first = error;
@@ -224,8 +229,6 @@ void PipelineScript::settle(const NumberedReply& reply) {
                     name_of_call(*entry.object, *entry.op);
   }
   done(entry, std::move(error));
-  entries_[place].op = entry.op;
-  entries_[place].done = true;
   while (!entries_.empty() && entries_.front().done) {
     entries_.pop_front();
     ++first_request_;
@@ -239,17 +242,19 @@ std::exception_ptr PipelineScript::taken(const Entry& entry, const NumberedReply
     wire::Reader(reply.payload).text(text);
     return error_of(reply.code, std::string(text));
   }
+  if (entry.result.use_count() <= 1) {
+    if (reply.payload.size() >= reference_bytes) release_references(connection_, reply.payload);
+    return nullptr;
+  }
   Decoder from{wire::Reader(reply.payload), connection_};
   std::exception_ptr error;
-  if (entry.result.use_count() > 1) {
-    taking_ = true;
-    try {
-      entry.result->take(from);
-    } catch (...) {
-      error = std::current_exception();
-    }
-    taking_ = false;
+  taking_ = true;
+  try {
+    entry.result->take(from);
+  } catch (...) {
+    error = std::current_exception();
   }
+  taking_ = false;
   if (!from.reader.at_end()) release_references(connection_, from.reader.rest());
   return error;
 }
@@ -258,17 +263,22 @@ void PipelineScript::done(Entry& entry, std::exception_ptr error) {
   --under_way_;
   if (entry.waits()) --waits_under_way_;
   allowance_->give(entry.waits());
-  if (!entry.result) return;
-  entry.result->pipeline = nullptr;
-  entry.result->error = std::move(error);
-  entry.result->ready = true;
+  if (entry.result) {
+    entry.result->pipeline = nullptr;
+    entry.result->error = std::move(error);
+    entry.result->ready = true;
+  }
+  entry.done = true;
+  entry.object.reset();
+  entry.result.reset();
+  entry.kept = {};
 }
 
 /// The channel is of no use any more. Whoever waits may have been given something without our knowing.
 void PipelineScript::end_with(Code code, const std::string& why, Whose whose) noexcept {
   ended_code_ = code;
   ended_why_ = "the pipeline has ended: " + why;
-  std::deque<Entry> entries = std::exchange(entries_, {});
+  Line<Entry> entries = std::exchange(entries_, {});
   const std::string at = " at " + connection_->address() + ": ";
   bool is_in_doubt = false;
   for (Entry& entry : entries) {

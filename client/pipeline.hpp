@@ -4,13 +4,47 @@
 // The two sides must not wait for each other: the manager reads no further requests while its replies lie unread. So
 // where a send finds no room, replies are read first, if any is certain to come; see make_room().
 
-#include <deque>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "client/script.hpp"
 #include "tandem/pipeline.hpp"
 
 namespace tandem::client {
+
+/// What came first goes first. Its memory stays, so that in the steady state it takes none.
+template <class T>
+class Line {
+ public:
+  bool empty() const { return first_ == all_.size(); }
+  std::size_t size() const { return all_.size() - first_; }
+  T& operator[](std::size_t i) { return all_[first_ + i]; }
+  T& front() { return all_[first_]; }
+  auto begin() const { return all_.begin() + static_cast<std::ptrdiff_t>(first_); }
+  auto end() const { return all_.end(); }
+  auto begin() { return all_.begin() + static_cast<std::ptrdiff_t>(first_); }
+  auto end() { return all_.end(); }
+
+  void push_back(T item) {
+    if (first_ > all_.size() / 2) {
+      all_.erase(all_.begin(), begin());
+      first_ = 0;
+    }
+    all_.push_back(std::move(item));
+  }
+  void pop_front() {
+    ++first_;
+    if (empty()) {
+      all_.clear();
+      first_ = 0;
+    }
+  }
+
+ private:
+  std::vector<T> all_;
+  std::size_t first_ = 0;  // those before it have been popped
+};
 
 class PipelineScript final : public Script {
  public:
@@ -90,7 +124,7 @@ class PipelineScript final : public Script {
   bool composing_ = false;  // a user's code may be running
   bool taking_ = false;     // the same, with the channel's buffers in use
 
-  std::deque<Entry> entries_;  // in the order of their requests
+  Line<Entry> entries_;  // in the order of their requests
   std::uint32_t first_request_ = 0;
   std::size_t under_way_ = 0;
   std::size_t waits_under_way_ = 0;   // of them

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "client/connection.hpp"
@@ -11,10 +12,27 @@
 
 namespace tandem::client {
 
+/// Where a call is put together that goes to a script.
+struct CallBuffers {
+  wire::Buffer arguments;
+  std::vector<std::shared_ptr<const RemoteObject>> kept;
+  wire::Buffer result;
+};
+
 /// Where the calls of bound proxies go.
 class Script {
  public:
   virtual ~Script() = default;
+  /// Empty, but with the memory of a call before, if there is any.
+  CallBuffers lend_buffers() { return std::exchange(buffers_, {}); }
+  void take_back(CallBuffers buffers) noexcept {
+    buffers.arguments.clear();
+    buffers.arguments.shrink(buffer_bytes_kept);
+    buffers.kept.clear();
+    buffers.result.clear();
+    buffers.result.shrink(buffer_bytes_kept);
+    buffers_ = std::move(buffers);
+  }
   virtual const ConnectionPtr& connection() const = 0;
   /// Objects that a call is of, or tells of, which must not go before it is made.
   void keep(const std::vector<std::shared_ptr<const RemoteObject>>& objects) {
@@ -22,11 +40,15 @@ class Script {
   }
   /// Takes one call, whose arguments are a MessagePack array. If its result is wanted, that is appended to `result`;
   /// throws what the manager answered otherwise.
-  virtual void call(const RemoteObject& object, const ops::OpDescription& op, wire::Bytes arguments, bool wanted,
-                    wire::Buffer& result) = 0;
+  virtual void call(const RemoteObject& object, const ops::OpDescription& op, wire::Bytes arguments,
+                    bool wanted, wire::Buffer& result) = 0;
 
  protected:
   std::vector<std::shared_ptr<const RemoteObject>> kept_;
+
+ private:
+  static constexpr std::size_t buffer_bytes_kept = std::size_t{64} << 10;
+  CallBuffers buffers_;
 };
 
 /// The steps of ops::Manager::Run, encoded.
@@ -60,7 +82,8 @@ class Steps {
     begin(object, op, arguments).bytes(result);
     end(object);
   }
-  void add_expecting(const RemoteObject& object, const ops::OpDescription& op, wire::Bytes arguments, Code failure) {
+  void add_expecting(const RemoteObject& object, const ops::OpDescription& op, wire::Bytes arguments,
+                     Code failure) {
     begin(object, op, arguments).integer(static_cast<std::int64_t>(failure));
     end(object);
   }
@@ -84,7 +107,8 @@ class Steps {
       good = answers.reader.array(two) && two == 2 && answers.reader.int64(code);
       if (good) take(i, static_cast<Code>(code), answers);
     }
-    if (!good) throw ProtocolError("the manager's answers to " + std::to_string(count_) + " steps make no sense");
+    if (!good)
+      throw ProtocolError("the manager's answers to " + std::to_string(count_) + " steps make no sense");
   }
 
  private:

@@ -63,6 +63,7 @@ class DirectStream final : public client::Stream, public server::Link {
   }
   std::size_t send_now(wire::Bytes bytes) override { return bytes.empty() ? 0 : send(bytes, {}); }
   std::size_t receive(std::uint8_t* at, std::size_t room, std::chrono::milliseconds) override {
+    while (channel_->unsent().empty() && channel_->wants_turn()) channel_->resume();
     const wire::Bytes unsent = channel_->unsent();
     if (unsent.empty()) throw client::StreamClosed("nobody is there who could answer later");
     const std::size_t count = std::min(unsent.size(), room);

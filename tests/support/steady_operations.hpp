@@ -2,7 +2,9 @@
 // Operations that leave a manager as they found it, so that they can be repeated for ever: what is measured of one is
 // what it costs in the steady state.
 
+#include <array>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,6 +31,9 @@ inline std::vector<SteadyOperation> steady_operations(const Manager& manager) {
   auto lock = manager.lock();
   auto queue = manager.queue<std::int64_t>();
   auto semaphore = manager.semaphore(3);
+  auto pipeline = std::make_shared<Pipeline>(manager.pipeline());
+  auto sent = (*pipeline)(numbers);
+  constexpr int burst = 16;  // that many operations are one, of those in a pipeline
   return {
       {"ping", [=]() mutable { manager.ping(); }},
       {"dict_set", [=, i = std::int64_t{0}]() mutable { numbers.insert_or_assign(++i % 1000, i); }},
@@ -41,6 +46,19 @@ inline std::vector<SteadyOperation> steady_operations(const Manager& manager) {
       {"lock_unlock", [=]() mutable { lock.lock(); lock.unlock(); }},
       {"semaphore", [=]() mutable { semaphore.acquire(); semaphore.release(); }},
       {"queue_put_get", [=]() mutable { queue.put(1); queue.get(); }},
+      {"pipelined_set", [=, i = std::int64_t{0}]() mutable {
+         for (int n = 0; n < burst; ++n, ++i) pipeline->send<ops::Dict::Set>(numbers, i % 1000, i);
+         pipeline->wait();
+       }},
+      {"pipelined_bound", [=, i = std::int64_t{0}]() mutable {
+         for (int n = 0; n < burst; ++n, ++i) sent.update(std::array{std::pair(i % 1000, i)});
+         pipeline->wait();
+       }},
+      {"pipelined_get", [=, i = std::int64_t{0}]() mutable {
+         std::array<Future<std::int64_t>, burst> found;
+         for (auto& one : found) one = pipeline->call<ops::Dict::At, std::int64_t>(numbers, ++i % 1000);
+         for (auto& one : found) one.get();
+       }},
   };
 }
 
