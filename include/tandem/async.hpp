@@ -190,7 +190,7 @@ class AsyncOperation final : public AsyncHandler {
 class Async {
  public:
   /// Throws what the manager's other calls throw. Two threads of the library serve it: one receives, one sends what finds
-  /// no room at once. No call ever blocks for the manager.
+  /// no room at once. No call ever blocks for the manager; what cannot be sent yet waits in this process's memory.
   Async(const Manager& manager, asio::any_io_executor executor)
       : session_(std::make_shared<client::AsyncSession>(manager.connection())),
         executor_(std::move(executor)),
@@ -211,16 +211,15 @@ class Async {
   /// Starts the operation, see above. Arguments are read at once. All errors come by completion, also those of the
   /// arguments: ValueError (an empty proxy, an object of another manager), TypeError, ResourceExhausted.
   template <class Op, class R = client::Natural, class P, class... A>
-  requires((client::is_proxy<P> || std::same_as<P, Manager>)&&sizeof...(A) >=
-           1) auto call(const P& proxy, A&&... arguments_and_token) const {
+    requires((client::is_proxy<P> || std::same_as<P, Manager>) && sizeof...(A) >= 1)
+  auto call(const P& proxy, A&&... arguments_and_token) const {
     static_assert(client::is_operation_of<Op, P>, "another type's operation");
     constexpr std::size_t count = sizeof...(A) - 1;
     auto all = std::forward_as_tuple(std::forward<A>(arguments_and_token)...);
     return [&]<std::size_t... I>(std::index_sequence<I...>) {
       return start<Op, client::ResultAs<Op, R>>(prepared<Op>(proxy, std::get<I>(all)...),
                                                 std::get<count>(std::move(all)));
-    }
-    (std::make_index_sequence<count>());
+    }(std::make_index_sequence<count>());
   }
 
   /// Ends all waits as a cancellation does, waits (a second or two at most, if the manager does not answer) until
