@@ -1,7 +1,9 @@
 #pragma once
 // A hash table from ids to small things: open addressing, linear probing, no allocation per entry. 0 is nobody's id: it
-// is never found, and nothing may be stored under it.
+// is never found, and nothing may be stored under it. A large one is 256 tables, each of which grows by itself, so that
+// growing takes no more than a 256th of it.
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -14,6 +16,7 @@ template <class T>
 class IdTable {
  public:
   T* find(std::uint64_t id) {
+    if (!parts_.empty()) [[unlikely]] return part_of(id).find(id);
     std::size_t i = position(id);
     return i == nowhere ? nullptr : &slots_[i].value;
   }
@@ -23,7 +26,14 @@ class IdTable {
   T& operator[](std::uint64_t id) {
     TANDEM_ASSERT(id != 0);
     if (T* found = find(id)) return *found;
-    if ((count_ + 1) * 4 > slots_.size() * 3) resize(slots_.empty() ? 8 : slots_.size() * 2);
+    if (parts_.empty() && (count_ + 1) * 4 > slots_.size() * 3) {
+      if (slots_.size() >= slots_together_max && !is_part_) divide();
+      else resize(slots_.empty() ? 8 : slots_.size() * 2);
+    }
+    if (!parts_.empty()) [[unlikely]] {
+      ++count_;
+      return part_of(id)[id];
+    }
     ++count_;
     std::size_t i = home(id);
     while (slots_[i].id != 0) i = (i + 1) & mask();
@@ -33,6 +43,7 @@ class IdTable {
 
   /// What find() gave before is no longer good.
   bool erase(std::uint64_t id) {
+    if (!parts_.empty()) [[unlikely]] return erase_in_part(id);
     std::size_t hole = position(id);
     if (hole == nowhere) return false;
     --count_;
@@ -52,6 +63,19 @@ class IdTable {
   void each(F&& f) const {
     for (const Slot& slot : slots_)
       if (slot.id != 0) f(slot.id, slot.value);
+    for (const IdTable& part : parts_) part.each(f);
+  }
+  /// Places, taken or not.
+  std::size_t slots() const {
+    std::size_t all = slots_.size();
+    for (const IdTable& part : parts_) all += part.slots_.size();
+    return all;
+  }
+  /// The most places that one call may move values between.
+  std::size_t largest_part() const {
+    std::size_t largest = slots_.size();  // 0 in a divided one
+    for (const IdTable& part : parts_) largest = std::max(largest, part.slots_.size());
+    return largest;
   }
 
  private:
@@ -61,6 +85,9 @@ class IdTable {
   };
   static constexpr std::size_t nowhere = ~std::size_t{0};
   static constexpr std::size_t slots_kept_max = 64;  // a table that small keeps its memory
+  static constexpr std::size_t slots_together_max = 8'192;
+  static constexpr std::size_t count_divided_min = 1'024;
+  static constexpr int part_bits = 8;
 
   std::size_t position(std::uint64_t id) const {
     if (slots_.empty() || id == 0) return nowhere;
@@ -82,7 +109,29 @@ class IdTable {
     }
   }
 
+  IdTable& part_of(std::uint64_t id) { return parts_[(id * 0x9e3779b97f4a7c15) >> (64 - part_bits)]; }
+  void divide() {
+    parts_.resize(std::size_t{1} << part_bits);
+    for (IdTable& part : parts_) part.is_part_ = true;
+    for (Slot& slot : slots_)
+      if (slot.id != 0) part_of(slot.id)[slot.id] = std::move(slot.value);
+    std::vector<Slot>().swap(slots_);
+  }
+  bool erase_in_part(std::uint64_t id) {
+    if (!part_of(id).erase(id)) return false;
+    if (--count_ >= count_divided_min) return true;
+    std::vector<IdTable> parts;
+    parts.swap(parts_);
+    count_ = 0;
+    for (IdTable& part : parts)
+      for (Slot& slot : part.slots_)
+        if (slot.id != 0) (*this)[slot.id] = std::move(slot.value);
+    return true;
+  }
+
   std::vector<Slot> slots_;
+  std::vector<IdTable> parts_;  // instead of slots_
+  bool is_part_ = false;
   std::size_t count_ = 0;
 };
 

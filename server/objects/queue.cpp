@@ -17,7 +17,8 @@ Failure is_closed() { return {Code::closed, "the queue is closed"}; }
 
 }  // namespace
 
-Result<void> QueueObject::on(Ops::Create, Turn&, std::optional<std::int64_t> maxsize) {
+Result<void> QueueObject::on(Ops::Create, Turn& turn, std::optional<std::int64_t> maxsize) {
+  graveyard_ = &turn.registry().graveyard();
   maxsize_ = static_cast<std::uint64_t>(std::max<std::int64_t>(maxsize.value_or(0), 0));
   return {};
 }

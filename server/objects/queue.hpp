@@ -2,8 +2,10 @@
 // The hosted queues: in the order of arrival, the newest first, the least first.
 
 #include <deque>
+#include <iterator>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "server/engine/dispatch.hpp"
 #include "tandem/ops/queue.hpp"
@@ -75,6 +77,27 @@ class QueueObject : public Object {
   /// Memory for one item's place.
   virtual std::uint64_t place_bytes() const = 0;
 
+  /// Items that are let go of, for the graveyard. `Items`: a container.
+  template <class Items>
+  struct Dropped {
+    std::uint64_t size() const { return items.size(); }
+    std::uint64_t memory_bytes() const { return items.size() * place_bytes; }
+    std::uint64_t release_some(std::uint64_t most) {
+      std::uint64_t released = 0;
+      for (; released < most && !items.empty(); ++released) items.erase(std::prev(items.end()));
+      return released;
+    }
+    Items items;
+    std::uint64_t place_bytes;  // with an item's share of what they have on the heap
+  };
+  /// Empties a container of items, all that there are.
+  template <class Items>
+  void drop(Items& items, std::uint64_t item_bytes) {
+    if (graveyard_ == nullptr || !Graveyard::is_large(items.size())) return items.clear();
+    const std::uint64_t heap_bytes_each = heap_bytes_ / items.size();
+    graveyard_->bury(Dropped<Items>{std::exchange(items, Items()), item_bytes + heap_bytes_each});
+  }
+
  private:
   enum Kind : std::uint32_t { put_one, put_several, get_one, get_several, get_leased };  // of waiters
   struct Lease {
@@ -114,6 +137,7 @@ class QueueObject : public Object {
   std::uint64_t lease_bytes_ = 0;   // of the leased ones
   std::uint64_t parked_bytes_ = 0;  // of those whose putters wait
   Leases leases_;
+  Graveyard* graveyard_ = nullptr;
   Line getters_;
   Line putters_;
   Line joiners_;
@@ -123,20 +147,24 @@ class QueueObject : public Object {
 class Queue : public QueueObject {
  public:
   using Ops = ops::Queue;
+  ~Queue() override { Queue::drop_all(); }
   const Type& type() const override;
 
  protected:
-  std::uint64_t count() const final { return items_.size(); }
-  const QueueItem& first() const override { return items_.front(); }
+  std::uint64_t count() const final { return items_.size() + returned_.size(); }
+  const QueueItem& first() const override;
   QueueItem take_first() override;
   Result<void> enter(QueueItem item) final;
   void reenter(QueueItem item) final;
   void withdraw(std::uint64_t sequence) final;
-  void drop_all() final { items_.clear(); }
+  void drop_all() final;
   void each_from(std::uint64_t begin, const OnItem& f) const override;
   std::uint64_t place_bytes() const final { return sizeof(QueueItem); }
 
-  std::deque<QueueItem> items_;  // in the order of their sequence numbers
+  // Both in the order of their sequence numbers. Given back, an item has its place between any others: it is not put into
+  // a long row's middle.
+  std::deque<QueueItem> items_;
+  std::map<std::uint64_t, QueueItem> returned_;
 };
 
 /// The newest first.
@@ -146,7 +174,7 @@ class LifoQueue final : public Queue {
   const Type& type() const override;
 
  protected:
-  const QueueItem& first() const override { return items_.back(); }
+  const QueueItem& first() const override;
   QueueItem take_first() override;
   void each_from(std::uint64_t begin, const OnItem& f) const override;
 };
@@ -155,6 +183,7 @@ class LifoQueue final : public Queue {
 class PriorityQueue final : public QueueObject {
  public:
   using Ops = ops::PriorityQueue;
+  ~PriorityQueue() override { PriorityQueue::drop_all(); }
   const Type& type() const override;
 
  protected:
@@ -164,7 +193,7 @@ class PriorityQueue final : public QueueObject {
   Result<void> enter(QueueItem item) override;
   void reenter(QueueItem item) override { items_.insert(std::move(item)); }
   void withdraw(std::uint64_t sequence) override;
-  void drop_all() override { items_.clear(); }
+  void drop_all() override { drop(items_, PriorityQueue::place_bytes()); }
   void each_from(std::uint64_t begin, const OnItem& f) const override;
   std::uint64_t place_bytes() const override { return sizeof(QueueItem) + tree_node_bytes; }
 

@@ -1,6 +1,7 @@
 // Which item of a queue is the next.
 
 #include <algorithm>
+#include <functional>
 
 #include "server/objects/queue.hpp"
 
@@ -11,13 +12,27 @@ namespace tandem::server {
 const Type& Queue::type() const { return type_of<Queue>(); }
 const Type& LifoQueue::type() const { return type_of<LifoQueue>(); }
 
+const QueueItem& Queue::first() const {
+  const bool returned = !returned_.empty() && (items_.empty() || returned_.begin()->first < items_.front().sequence);
+  return returned ? returned_.begin()->second : items_.front();
+}
+
 QueueItem Queue::take_first() {
+  if (&Queue::first() != (items_.empty() ? nullptr : &items_.front()))
+    return std::move(returned_.extract(returned_.begin()).mapped());
   QueueItem item = std::move(items_.front());
   items_.pop_front();
   return item;
 }
 
+const QueueItem& LifoQueue::first() const {
+  const bool returned = !returned_.empty() && (items_.empty() || returned_.rbegin()->first > items_.back().sequence);
+  return returned ? returned_.rbegin()->second : items_.back();
+}
+
 QueueItem LifoQueue::take_first() {
+  if (&LifoQueue::first() != (items_.empty() ? nullptr : &items_.back()))
+    return std::move(returned_.extract(std::prev(returned_.end())).mapped());
   QueueItem item = std::move(items_.back());
   items_.pop_back();
   return item;
@@ -29,22 +44,47 @@ Result<void> Queue::enter(QueueItem item) {
 }
 
 void Queue::reenter(QueueItem item) {
-  auto before = [](std::uint64_t sequence, const QueueItem& other) { return sequence < other.sequence; };
-  items_.insert(std::upper_bound(items_.begin(), items_.end(), item.sequence, before), std::move(item));
+  if (items_.empty() || item.sequence < items_.front().sequence) return items_.push_front(std::move(item));
+  if (item.sequence > items_.back().sequence) return items_.push_back(std::move(item));
+  const std::uint64_t sequence = item.sequence;
+  returned_.emplace(sequence, std::move(item));
 }
 
 void Queue::withdraw(std::uint64_t sequence) {
   while (!items_.empty() && items_.back().sequence >= sequence) items_.pop_back();
 }
 
+void Queue::drop_all() {
+  returned_.clear();
+  if (!items_.empty()) drop(items_, sizeof(QueueItem));
+}
+
+namespace {
+
+/// Calls `f` for what two rows have, in the order of `comes_before`, without the first `begin`.
+template <class Row, class Returned, class Before>
+void each_of_both(Row row, Row row_end, Returned returned, Returned returned_end, std::uint64_t begin, Before comes_before,
+                  const std::function<bool(const QueueItem&)>& f) {
+  if (returned == returned_end) row += static_cast<std::ptrdiff_t>(std::exchange(begin, 0));
+  while (row != row_end || returned != returned_end) {
+    const bool from_row =
+        returned == returned_end || (row != row_end && comes_before(row->sequence, returned->first));
+    const QueueItem& item = from_row ? *row++ : returned++->second;
+    if (begin != 0) --begin;
+    else if (!f(item)) return;
+  }
+}
+
+}  // namespace
+
 void Queue::each_from(std::uint64_t begin, const OnItem& f) const {
-  for (std::uint64_t i = begin; i < items_.size(); ++i)
-    if (!f(items_[i])) return;
+  if (begin < count())
+    each_of_both(items_.begin(), items_.end(), returned_.begin(), returned_.end(), begin, std::less<>(), f);
 }
 
 void LifoQueue::each_from(std::uint64_t begin, const OnItem& f) const {
-  for (std::uint64_t i = begin; i < items_.size(); ++i)
-    if (!f(items_[items_.size() - 1 - i])) return;
+  if (begin < count())
+    each_of_both(items_.rbegin(), items_.rend(), returned_.rbegin(), returned_.rend(), begin, std::greater<>(), f);
 }
 
 // ---- the least --------------------------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ TEST(IdTable, ANewEntryHasTheDefault) {
 }
 
 TEST(IdTable, RandomUseAgreesWithAnUnorderedMap) {
-  for (std::uint64_t ids : {8u, 40u, 5'000u}) {  // few ids: much erasing of what others were pushed past
+  for (std::uint64_t ids : {8u, 40u, 5'000u, 30'000u}) {  // few ids: much erasing of what others were pushed past
     std::mt19937_64 random(ids);
     Table table;
     Model model;
@@ -58,6 +58,26 @@ TEST(IdTable, RandomUseAgreesWithAnUnorderedMap) {
     }
     expect_same(table, model);
   }
+}
+
+TEST(IdTable, ALargeOneGrowsInSmallParts) {
+  Table table;
+  Model model;
+  for (std::uint64_t id = 1; id <= 300'000; ++id) table[id] = model[id] = id * 3;
+  EXPECT_LE(table.largest_part(), 2'048u);
+  EXPECT_LE(table.slots(), 1'000'000u);
+  expect_same(table, model);
+  const Table copy = table;
+  for (std::uint64_t id = 1; id <= 300'000; ++id) {
+    if (id % 1'000 == 0) continue;
+    ASSERT_TRUE(table.erase(id));
+    model.erase(id);
+  }
+  expect_same(table, model);
+  EXPECT_EQ(copy.size(), 300'000u);
+  EXPECT_LE(table.slots(), 4'096u);
+  for (std::uint64_t id = 300'000; id <= 310'000; ++id) table[id] = model[id] = id;
+  expect_same(table, model);
 }
 
 TEST(IdTable, IdsThatMeetInOnePlaceStayApart) {

@@ -126,6 +126,47 @@ TEST_F(QueueTest, NothingComesBackToAQueueThatWasClosedAtOnce) {
   EXPECT_EQ(host.as(1).call<Do::Size>(queue), gives(0));
 }
 
+/// Items given back one by one between thousands of others, in an order that is none.
+TEST_F(QueueTest, ItemsGivenBackStandWhereTheyStood) {
+  constexpr int count = 20'000;
+  for (const bool newest_first : {false, true}) {
+    const ObjectId queue = newest_first ? host.make<ops::LifoQueue>() : host.make<ops::Queue>();
+    for (int i = 0; i < count; ++i) host.call<Do::Put>(queue, i);
+    std::vector<int> leases;
+    while (host.call<Do::Size>(queue) != gives(0)) {
+      const Reply reply = host.call<Do::GetLeased>(queue, 10'000);
+      for (const auto& lease : nlohmann::json::from_msgpack(reply.value.encoded)) leases.push_back(lease[0]);
+    }
+    ASSERT_EQ(leases.size(), count);
+    for (int i = 0; i < count; ++i)  // 7919 has no divisor in common with their number
+      EXPECT_EQ((host.call<Do::GiveBack>(queue, list(leases[static_cast<std::size_t>(i) * 7'919 % count]))),
+                gives_nothing());
+    const Reply page = host.call<Do::Page>(queue, 5'000, 3);
+    EXPECT_EQ(page, newest_first ? gives(list(5'003, list(count - 5'001, count - 5'002, count - 5'003)))
+                                 : gives(list(5'003, list(5'000, 5'001, 5'002))));
+    for (int i = 0; i < count; ++i)
+      ASSERT_EQ((host.call<Do::Get>(queue)), gives(list(newest_first ? count - 1 - i : i)));
+    host.release(queue);
+  }
+}
+
+TEST_F(QueueTest, ALargeOneGoesPieceByPiece) {
+  const ObjectId value = host.make<ops::Value>(0);
+  for (const int kind : {0, 1, 2}) {
+    const std::uint64_t before = host.memory_bytes();
+    const ObjectId queue = kind == 2 ? host.make<ops::PriorityQueue>() : host.make<ops::Queue>();
+    for (int i = 0; i < 20'000; ++i)
+      host.call<Do::Put>(queue, kind == 2 ? list(i, std::string(30, 'x')) : reference(ops::Value::number, value));
+    if (kind == 1) host.call<Do::Close>(queue, true);
+    host.release(queue);
+    int steps = 0;
+    for (; !host.engine().registry().is_clean(); ++steps) host.engine().step(server::Tick{});
+    EXPECT_GE(steps, 3);
+    EXPECT_EQ(host.memory_bytes(), before);
+    EXPECT_EQ(host.references(value), 1u);
+  }
+}
+
 TEST_F(QueueTest, ReferencesAreHeldByTheQueueTheLeaseAndThePutterWhoWaits) {
   const ObjectId queue = host.make_named<ops::Queue>("queue", 1);
   const ObjectId value = host.as(2).make<ops::Value>(0);
