@@ -12,10 +12,15 @@
 // longest of all operations. Those that are called growing and going are timed by what the thread used of a CPU: neither
 // growth nor removal is to hold up anybody, whatever else the machine does.
 
+#include <malloc.h>
+
 #include "scale.hpp"
 
 int main(int argc, char** argv) {
   const bench::ScaleOptions options = bench::parse_scale_options(argc, argv);
+#ifdef __GLIBC__
+  ::mallopt(M_MXFAST, 0);  // as tandemd does
+#endif
   try {
     bench::measure_memory(options);
     bench::measure_pauses(options);
