@@ -58,7 +58,7 @@ void Engine::end_step() {
   do {
     if (!world_.marked.empty()) serve_marked();
     if (!world_.moved.empty()) look_for_circles();
-    world_.registry.clean_up(cleaning_left);
+    if (!world_.registry.is_clean()) world_.registry.clean_up(cleaning_left);
   } while (!world_.marked.empty() || !world_.moved.empty());
 }
 

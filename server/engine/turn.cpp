@@ -10,12 +10,14 @@ Result<void> Turn::room_for(std::uint64_t bytes) const {
   const std::uint64_t most = limits().memory_bytes_max;
   Registry& registry = world_.registry;
   auto held_bytes = [&] { return registry.memory_bytes() + (undo_ == nullptr ? 0 : undo_->bytes()); };
-  auto fits = [&] { return most == 0 || (bytes <= most && held_bytes() <= most - bytes); };
+  std::uint64_t held = held_bytes();
+  auto fits = [&] { return most == 0 || (bytes <= most && held <= most - bytes); };
+  if (fits()) [[likely]] return {};
   // What only waits to be freed is in nobody's way.
-  while (!fits() && registry.graveyard().release(Registry::cleaning_per_step_max) != 0) {
+  while (registry.graveyard().release(Registry::cleaning_per_step_max) != 0) {
+    held = held_bytes();
+    if (fits()) return {};
   }
-  if (fits()) return {};
-  const std::uint64_t held = held_bytes();
   return Failure{Code::resource_exhausted, "memory_bytes_max (" + std::to_string(most) + ") would be exceeded: " +
                                                std::to_string(held) + " bytes are held, " +
                                                std::to_string(bytes) + " more were asked for"};

@@ -92,7 +92,7 @@ Value ValueRope::take_cell(Chunk& chunk, std::uint32_t i) {
   return taken;
 }
 
-void ValueRope::put_cell(Chunk& chunk, std::uint32_t i, Value value) {
+void ValueRope::put_cell(Chunk& chunk, std::uint32_t i, Value&& value) {
   std::uint8_t* cell = chunk.cell(i);
   if (chunk.width == sizeof(Value)) {
     new (cell) Value(std::move(value));
@@ -182,6 +182,10 @@ void ValueRope::forget_from(std::size_t group) const {
 
 ValueRope::Place ValueRope::place_of(std::uint64_t position) const {
   TANDEM_ASSERT(position < size());
+  const std::vector<Chunk>& last_chunks = groups_.back().chunks;
+  const std::uint64_t before_last = size() - last_chunks.back().count;
+  if (position >= before_last)
+    return {groups_.size() - 1, last_chunks.size() - 1, static_cast<std::uint32_t>(position - before_last)};
   before_group_.resize(groups_.size());
   if (counted_ == 0) before_group_[counted_++] = 0;
   while (counted_ < groups_.size()) {
@@ -312,7 +316,20 @@ bool ValueRope::make_room(const Place& place, std::uint64_t position) {
   return false;
 }
 
+/// The commonest of all, where nothing has to move.
+bool ValueRope::push_into_last(Value& value) {
+  if (groups_.empty()) return false;
+  Group& group = groups_.back();
+  Chunk& chunk = group.chunks.back();
+  const Sums sums = sums_of(value);
+  if (chunk.begin + chunk.count >= chunk.capacity || sums.cell_bytes > chunk.width) return false;
+  put_cell(chunk, chunk.count++, std::move(value));
+  for (Sums* changed : {&chunk.sums, &group.sums, &sums_}) changed->add(sums);
+  return true;
+}
+
 void ValueRope::insert(std::uint64_t position, Value value) {
+  if (position == size() && push_into_last(value)) return;
   const Sums sums = sums_of(value);
   const auto width = static_cast<std::uint32_t>(sums.cell_bytes);
   if (groups_.empty()) {
@@ -344,7 +361,12 @@ Value ValueRope::take(std::uint64_t position) {
   Value taken = take_cell(chunk, place.item);
   const Sums sums = sums_of(taken);
   for (Sums* changed : {&chunk.sums, &group.sums, &sums_}) changed->subtract(sums);
-  close_gap(chunk, place.item);
+  if (place.item + 1u == chunk.count) {
+    --chunk.count;
+    if (position == size() && chunk.count % 16 != 0) return taken;  // the last of all
+  } else {
+    close_gap(chunk, place.item);
+  }
   forget_from(place.group + 1);
   tidy(place.group, place.chunk);
   return taken;

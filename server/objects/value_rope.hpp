@@ -111,7 +111,7 @@ class ValueRope {
   static Chunk make_chunk(std::uint32_t capacity, std::uint32_t width, std::uint32_t begin);
   static void destroy(Chunk& chunk);
   static Value take_cell(Chunk& chunk, std::uint32_t i);
-  static void put_cell(Chunk& chunk, std::uint32_t i, Value value);
+  static void put_cell(Chunk& chunk, std::uint32_t i, Value&& value);
   void rebuild(Chunk& chunk, std::uint32_t capacity, std::uint32_t width);
   void open_gap(Chunk& chunk, std::uint32_t i);
   void close_gap(Chunk& chunk, std::uint32_t i);
@@ -121,6 +121,7 @@ class ValueRope {
   void swap(ValueRope& other) noexcept;
   void look_for(std::uint64_t position) const;
   Place place_of(std::uint64_t position) const;
+  bool push_into_last(Value& value);
   void forget_from(std::size_t group) const;
   bool make_room(const Place& place, std::uint64_t position);
   void split_chunk(const Place& place);
