@@ -23,8 +23,8 @@ constexpr int looks_alone = 256;
 constexpr int looks_crowded = 64;
 // Looks between two readings of the clock.
 constexpr int looks_per_reading = 16;
-// Answers that come without any wait worth the name, after which others get a turn.
-constexpr int answers_in_turn_max = 64;
+// Requests without any wait worth the name between them, after which others get a turn.
+constexpr int sent_in_turn_max = 64;
 // A writer that awaits room looks after the manager so often: no bell tells it of the manager's end.
 constexpr std::chrono::milliseconds room_look{100};
 
@@ -144,6 +144,7 @@ std::size_t RingStream::send_now(wire::Bytes bytes) {
   if (count == wire::ring_broken) [[unlikely]]
     throw_broken();
   if (count != 0 && wire::sleeps(out_.shared().reader_sleeps)) ring_bell();
+  if (++sent_in_turn_ >= sent_in_turn_max) give_way();
   return count;
 }
 
@@ -179,7 +180,7 @@ bool RingStream::manager_is_gone() const noexcept {
 
 /// Others may want this processor for requests of their own, and would get it only after a whole slice of its time.
 void RingStream::give_way() {
-  answers_in_turn_ = 0;
+  sent_in_turn_ = 0;
   if (crowded()) ::sched_yield();
 }
 
@@ -200,11 +201,8 @@ std::size_t RingStream::receive(std::uint8_t* at, std::size_t room, std::chrono:
 void RingStream::await_bytes(std::chrono::milliseconds timeout) {
   const auto ready = [this] { return in_.available() != 0; };
   const bool busily = busy_poll_.worthwhile();
-  if (busily && look_briefly(ready)) {
-    if (++answers_in_turn_ >= answers_in_turn_max) give_way();
-    return busy_poll_.waited(wire::BusyPoll::Clock::duration{0});
-  }
-  answers_in_turn_ = 0;
+  if (busily && look_briefly(ready)) return busy_poll_.waited(wire::BusyPoll::Clock::duration{0});
+  sent_in_turn_ = 0;
   const wire::BusyPoll::Clock::time_point since = wire::BusyPoll::Clock::now();
   if (!busily || !look_longer(ready)) {
     const Deadline deadline(timeout);

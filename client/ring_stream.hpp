@@ -49,7 +49,7 @@ class RingStream final : public Stream {
   wire::RingWriter out_;
   wire::RingReader in_;
   wire::BusyPoll busy_poll_;
-  int answers_in_turn_ = 0;
+  int sent_in_turn_ = 0;
   std::atomic<bool> shut_down_{false};
   bool ended_ = false;  // the manager has closed the socket: what is in the ring is the last of it
 };

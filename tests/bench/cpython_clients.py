@@ -216,7 +216,8 @@ class NativeClient(Waits):
     """multiprocessing's own locks, queues and pools, which only processes of one family can share."""
 
     MAKERS = {"lock_unlock": [multiprocessing.Lock], "semaphore": [lambda: multiprocessing.Semaphore(PERMITS)],
-              "queue_handover": [multiprocessing.Queue], "queue_pingpong": [multiprocessing.Queue] * 2,
+              "queue_handover": [multiprocessing.Queue],
+              "queue_handover_pipelined": [multiprocessing.Queue], "queue_pingpong": [multiprocessing.Queue] * 2,
               "condition_pingpong": [multiprocessing.Condition], "pool_map": []}
 
     @classmethod
@@ -253,6 +254,7 @@ def waits_workloads(client):
         "lock_unlock": Workload(client.lock_unlock, None, client.count, "operations"),
         "semaphore": Workload(client.semaphore, None, client.permits_missing, "nothing"),
         "queue_handover": Workload(client.queue_handover, None, client.count, "operations", is_paired=True),
+        "queue_handover_pipelined": Workload(client.queue_handover, None, client.count, "operations", is_paired=True),
         "queue_pingpong": Workload(client.queue_pingpong, None, client.count, "operations", is_paired=True),
         "condition_pingpong": Workload(client.condition_pingpong, None, client.count, "operations", is_paired=True),
         "pool_map": Workload(client.pool_map, None, client.count, "operations", batch=TASKS),

@@ -33,6 +33,7 @@ lock_unlock: Redis gets SET NX PX, asked again at once until it succeeds, and a 
 semaphore: of two permits. Redis gets a list of two permits: BLPOP and RPUSH.
 queue_handover: an operation is one item that one process puts and the other gets, each as fast as it can; p50
   and p99 are those of the single put or get. Redis: RPUSH and BLPOP.
+queue_handover_pipelined: the same, where who puts does not wait for an answer, as CPython's Queue never does.
 queue_pingpong, condition_pingpong: an operation is there and back; p50 and p99 are those of either side.
 pool_map: an operation is one task of a map of 10,000, on as many workers as there are CPUs; p50 and p99 are those
   of a whole map.

@@ -10,7 +10,7 @@
 #                   redis-unix,boost-interprocess,raw-unix,raw-ring
 #   --only LIST     only these workloads, separated by commas: dict_set,dict_get,dict_set_pipelined,dict_get_pipelined,
 #                   list_push_back,counter_add,create_drop,large_get,large_put,lock_unlock,semaphore,queue_handover,
-#                   queue_pingpong,condition_pingpong,pool_map,killed_holder_handover,scale
+#                   queue_handover_pipelined,queue_pingpong,condition_pingpong,pool_map,killed_holder_handover,scale
 #
 # Installs the Debian packages that are missing, so it wants root or sudo the first time. Redis' system service is not
 # started: the suite runs servers of its own on temporary sockets and stops them at its end.

@@ -53,6 +53,7 @@ WORKLOADS = {
     "lock_unlock": Workload({1: WAITS, 4: WAITS}),
     "semaphore": Workload({1: WAITS, 4: WAITS}),
     "queue_handover": Workload({2: WAITS}),
+    "queue_handover_pipelined": Workload({2: TANDEM + ("cpython-native",)}),
     "queue_pingpong": Workload({2: WAITS}),
     "condition_pingpong": Workload({2: WITHOUT_REDIS}),
     "pool_map": Workload({1: WITHOUT_REDIS}),

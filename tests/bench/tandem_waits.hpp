@@ -19,6 +19,8 @@ class TandemWaits {
         {"semaphore", &TandemWaits::semaphore, nullptr, &TandemWaits::permits_missing, Leaves::nothing},
         {"queue_handover", &TandemWaits::queue_handover, nullptr, &TandemWaits::count, Leaves::operations,
          true},
+        {"queue_handover_pipelined", &TandemWaits::queue_handover_pipelined, nullptr, &TandemWaits::count,
+         Leaves::operations, true},
         {"queue_pingpong", &TandemWaits::queue_pingpong, nullptr, &TandemWaits::count, Leaves::operations,
          true},
         {"condition_pingpong", &TandemWaits::condition_pingpong, nullptr, &TandemWaits::count,
@@ -35,7 +37,9 @@ class TandemWaits {
         shared_(*cell.shared) {
     if (cell.workload == "lock_unlock") lock_ = manager_.lock(object_);
     if (cell.workload == "semaphore") semaphore_ = manager_.semaphore(object_, bench::permits);
-    if (cell.workload == "queue_handover" || cell.workload == "queue_pingpong")
+    if (cell.workload == "queue_handover_pipelined") pipeline_.emplace(manager_.pipeline());
+    if (cell.workload == "queue_handover" || cell.workload == "queue_handover_pipelined" ||
+        cell.workload == "queue_pingpong")
       there_ = manager_.queue<std::string>(object_);
     if (cell.workload == "queue_pingpong") back_ = manager_.queue<std::string>(object_ + "-back");
     if (cell.workload == "condition_pingpong") condition_ = manager_.condition(object_);
@@ -65,6 +69,16 @@ class TandemWaits {
   void queue_handover(const std::string&) {
     if (is_first()) {
       there_.put(value_);
+    } else {
+      there_.get();
+      shared_.add(1);
+    }
+  }
+
+  void queue_handover_pipelined(const std::string&) {
+    if (is_first()) {
+      pipeline_->send<tandem::ops::Queue::Put>(there_, value_);
+      pipeline_->flush();
     } else {
       there_.get();
       shared_.add(1);
@@ -111,6 +125,7 @@ class TandemWaits {
   tandem::Lock lock_;
   tandem::Semaphore semaphore_;
   tandem::Queue<std::string> there_, back_;
+  std::optional<tandem::Pipeline> pipeline_;
   tandem::Condition condition_;
   std::optional<tandem::Pool> pool_;
   std::vector<int> numbers_;

@@ -19,7 +19,7 @@ TARGETS = [
     *(Target(workload, 8, system, REDIS, bound, 16) for workload in ("dict_get_pipelined", "dict_set_pipelined")
       for system, bound in ((UNIX, 1.3), (RING, 2))),
     *(Target(workload, 1, RING, REDIS, 3) for workload in ("large_get", "large_put")),
-    Target("queue_handover", 2, RING, NATIVE, 5),
+    *(Target(workload, 2, RING, NATIVE, 5) for workload in ("queue_handover", "queue_handover_pipelined")),
     Target("lock_unlock", 1, RING, MANAGER, 50),
     Target("memory_dict_int", 1, "tandem", REDIS, 1),
     Target("memory_list_int", 1, "tandem", 16, 1),
