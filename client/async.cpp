@@ -363,9 +363,9 @@ void AsyncChannel::fail_all(Code code, const std::string& why) {
     queue_.clear();
   }
   if (is_in_doubt && code != Code::session_lost) connection_->give_up_session();
-  const std::string at = " at " + connection_->address() + ": ";
+  const std::string at_and_why = " at " + connection_->address() + ": " + why;
   for (auto& [request, operation] : operations)
-    complete_with(operation.handler, error_of(code, name_of(*operation.request) + at + why));
+    complete_with(operation.handler, error_of(code, name_of(*operation.request) + at_and_why));
 }
 
 // ---- what async.hpp has ----------------------------------------------------------------------------------------

@@ -279,12 +279,12 @@ void PipelineScript::end_with(Code code, const std::string& why, Whose whose) no
   ended_code_ = code;
   ended_why_ = "the pipeline has ended: " + why;
   Line<Entry> entries = std::exchange(entries_, {});
-  const std::string at = " at " + connection_->address() + ": ";
+  const std::string at_and_why = " at " + connection_->address() + ": " + why;
   bool is_in_doubt = false;
   for (Entry& entry : entries) {
     if (entry.done) continue;
     is_in_doubt = is_in_doubt || entry.waits();
-    std::exception_ptr error = error_of(code, name_of_call(*entry.object, *entry.op) + at + why);
+    std::exception_ptr error = error_of(code, name_of_call(*entry.object, *entry.op) + at_and_why);
     if (entry.result.use_count() <= 1 && errors_.count++ == 0) errors_ = {error, {}, 1};
     done(entry, std::move(error));
   }
