@@ -144,7 +144,9 @@ std::size_t RingStream::send_now(wire::Bytes bytes) {
   if (count == wire::ring_broken) [[unlikely]]
     throw_broken();
   if (count != 0 && wire::sleeps(out_.shared().reader_sleeps)) ring_bell();
-  if (++sent_in_turn_ >= sent_in_turn_max) give_way();
+  const int sent = sent_in_turn_.load(std::memory_order_relaxed) + 1;
+  sent_in_turn_.store(sent, std::memory_order_relaxed);
+  if (sent >= sent_in_turn_max) give_way();
   return count;
 }
 
@@ -180,7 +182,7 @@ bool RingStream::manager_is_gone() const noexcept {
 
 /// Others may want this processor for requests of their own, and would get it only after a whole slice of its time.
 void RingStream::give_way() {
-  sent_in_turn_ = 0;
+  sent_in_turn_.store(0, std::memory_order_relaxed);
   if (crowded()) ::sched_yield();
 }
 
@@ -202,7 +204,7 @@ void RingStream::await_bytes(std::chrono::milliseconds timeout) {
   const auto ready = [this] { return in_.available() != 0; };
   const bool busily = busy_poll_.worthwhile();
   if (busily && look_briefly(ready)) return busy_poll_.waited(wire::BusyPoll::Clock::duration{0});
-  sent_in_turn_ = 0;
+  sent_in_turn_.store(0, std::memory_order_relaxed);
   const wire::BusyPoll::Clock::time_point since = wire::BusyPoll::Clock::now();
   if (!busily || !look_longer(ready)) {
     const Deadline deadline(timeout);

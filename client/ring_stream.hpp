@@ -49,7 +49,7 @@ class RingStream final : public Stream {
   wire::RingWriter out_;
   wire::RingReader in_;
   wire::BusyPoll busy_poll_;
-  int sent_in_turn_ = 0;
+  std::atomic<int> sent_in_turn_{0};  // roughly: one thread may send while another receives
   std::atomic<bool> shut_down_{false};
   bool ended_ = false;  // the manager has closed the socket: what is in the ring is the last of it
 };
