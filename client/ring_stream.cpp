@@ -25,6 +25,8 @@ constexpr int looks_crowded = 64;
 constexpr int looks_per_reading = 16;
 // Requests without any wait worth the name between them, after which others get a turn.
 constexpr int sent_in_turn_max = 64;
+// Of a turn that others take meanwhile, this much counts as time waited: what it costs to give it to them.
+constexpr std::chrono::microseconds turn_counted_max{1};
 // A writer that awaits room looks after the manager so often: no bell tells it of the manager's end.
 constexpr std::chrono::milliseconds room_look{100};
 
@@ -122,17 +124,21 @@ bool RingStream::look_briefly(const Ready& ready) const {
 }
 
 /// Looks for as long as the limit of busy waits allows, and gives way between looks: to the manager, or to clients whose
-/// requests it could be at work on.
+/// requests it could be at work on. The time that those take is no waiting of ours: `waited` gets what is left.
 template <class Ready>
-bool RingStream::look_longer(const Ready& ready) const {
-  const wire::BusyPoll::Clock::time_point until = wire::BusyPoll::Clock::now() + busy_poll_.limit();
-  do {
+bool RingStream::look_longer(const Ready& ready, wire::BusyPoll::Clock::duration& waited) const {
+  using Clock = wire::BusyPoll::Clock;
+  for (Clock::time_point since = Clock::now(); waited < busy_poll_.limit();) {
     ::sched_yield();
+    const Clock::time_point back = Clock::now();
+    waited += std::min<Clock::duration>(back - since, turn_counted_max);
     for (int looks = crowded() ? 1 : looks_per_reading; looks > 0; --looks) {
       if (ready()) return true;
       wire::relax();
     }
-  } while (wire::BusyPoll::Clock::now() < until);
+    since = Clock::now();
+    waited += since - back;
+  }
   return false;
 }
 
@@ -157,7 +163,8 @@ std::size_t RingStream::send(wire::Bytes bytes, std::chrono::milliseconds timeou
   const Deadline deadline(timeout);
   while (true) {
     const auto ready = [this] { return out_.room() != 0; };
-    if (!look_briefly(ready) && !look_longer(ready)) sleep_for_room(deadline);
+    wire::BusyPoll::Clock::duration waited{0};
+    if (!look_briefly(ready) && !look_longer(ready, waited)) sleep_for_room(deadline);
     count = send_now(bytes);
     if (count != 0) return count;
   }
@@ -205,12 +212,14 @@ void RingStream::await_bytes(std::chrono::milliseconds timeout) {
   const bool busily = busy_poll_.worthwhile();
   if (busily && look_briefly(ready)) return busy_poll_.waited(wire::BusyPoll::Clock::duration{0});
   sent_in_turn_.store(0, std::memory_order_relaxed);
-  const wire::BusyPoll::Clock::time_point since = wire::BusyPoll::Clock::now();
-  if (!busily || !look_longer(ready)) {
+  wire::BusyPoll::Clock::duration waited{0};
+  if (!busily || !look_longer(ready, waited)) {
+    const wire::BusyPoll::Clock::time_point since = wire::BusyPoll::Clock::now();
     const Deadline deadline(timeout);
     while (!ready()) sleep_for_bytes(deadline);
+    waited += wire::BusyPoll::Clock::now() - since;
   }
-  busy_poll_.waited(wire::BusyPoll::Clock::now() - since);
+  busy_poll_.waited(waited);
 }
 
 /// Returns when there may be bytes.

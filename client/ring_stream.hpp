@@ -36,7 +36,7 @@ class RingStream final : public Stream {
   template <class Ready>
   bool look_briefly(const Ready& ready) const;
   template <class Ready>
-  bool look_longer(const Ready& ready) const;
+  bool look_longer(const Ready& ready, wire::BusyPoll::Clock::duration& waited) const;
   void give_way();
   void await_bytes(std::chrono::milliseconds timeout);
   void sleep_for_bytes(const Deadline& deadline);

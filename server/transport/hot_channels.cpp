@@ -1,8 +1,14 @@
 #include "server/transport/hot_channels.hpp"
 
 #include "server/transport/ring_channel.hpp"
+#include "tandem/wire/spin.hpp"
 
 namespace tandem::server {
+namespace {
+
+constexpr std::size_t turns_max = 64;
+
+}  // namespace
 
 void HotChannels::add(std::shared_ptr<RingChannel> channel) { channels_.push_back(std::move(channel)); }
 
@@ -17,8 +23,10 @@ bool HotChannels::look() {
 }
 
 void HotChannels::cool(Clock::time_point now) {
+  const bool crowded = channels_.size() > wire::processors_count();
+  const auto limit = crowded ? limit_ * static_cast<int>(std::min(channels_.size(), turns_max)) : limit_;
   for (std::size_t i = channels_.size(); i-- > 0;) {
-    if (!channels_[i]->cools(now, limit_)) continue;
+    if (!channels_[i]->cools(now, limit, crowded)) continue;
     channels_[i]->hot = false;
     if (i + 1 != channels_.size()) std::swap(channels_[i], channels_.back());
     // Its end may end a channel, whose end may want to know how many are hot.

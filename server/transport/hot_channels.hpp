@@ -28,7 +28,8 @@ class HotChannels {
   std::chrono::nanoseconds limit() const { return limit_; }
   /// Looks once at each and lets it do what there is to be done. Gives whether there was anything.
   bool look();
-  /// Lets those get cold that have not been of use for the limit.
+  /// Lets those get cold that have not been of use for the limit: that of one, as often as there are channels more than
+  /// processors, since their clients then take turns.
   void cool(Clock::time_point now);
 
  private:

@@ -132,10 +132,10 @@ bool RingChannel::look() {
   return any;
 }
 
-bool RingChannel::cools(HotChannels::Clock::time_point now, std::chrono::nanoseconds limit) {
+bool RingChannel::cools(HotChannels::Clock::time_point now, std::chrono::nanoseconds limit, bool crowded) {
   if (closed()) return true;
   if (std::exchange(used_, false)) last_use_ = now;
-  if (turn_due_ || (advice_.worthwhile() && now - last_use_ < limit)) return false;
+  if (turn_due_ || ((crowded || advice_.worthwhile()) && now - last_use_ < limit)) return false;
   // In this order: wire/ring.hpp.
   std::atomic<std::uint32_t>& reader = ring_->in.shared().reader_sleeps;
   std::atomic<std::uint32_t>& writer = ring_->out.shared().writer_sleeps;

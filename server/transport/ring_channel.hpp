@@ -22,8 +22,10 @@ class RingChannel final : public SocketChannel {
   // For HotChannels.
   /// Does what there is to be done now; gives whether there was anything.
   bool look();
-  /// Whether it has been without use for so long that it is cold now. Not if something came just then.
-  bool cools(HotChannels::Clock::time_point now, std::chrono::nanoseconds limit);
+  /// Whether it has been without use for so long that it is cold now; outside of a crowd, for less if staying hot has not
+  /// been paying lately.
+  /// Not if something came just then.
+  bool cools(HotChannels::Clock::time_point now, std::chrono::nanoseconds limit, bool crowded);
   bool hot = false;
 
  private:

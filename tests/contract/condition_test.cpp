@@ -115,11 +115,12 @@ TEST_P(ConditionContract, AWaitThatRunsOutReturnsOnlyWithTheLock) {
   std::jthread waiter([&] {
     const std::lock_guard held(condition);
     locked = true;
+    wait_for_waiters(1);  // for the lock, which this gives up by waiting
     EXPECT_FALSE(condition.wait_for(1ms));
     returned = true;
   });
   while (!locked) std::this_thread::yield();
-  condition.lock();  // which the waiter gives up by waiting
+  condition.lock();
   // Whether its limit ran out before or after, it is the lock that it waits for then.
   std::jthread next_in_line([&] { const std::lock_guard held(condition); });
   wait_for_waiters(2);
