@@ -57,6 +57,7 @@ class NoTransport : public Link {
  public:
   void wake() override {}
   void close() override { closed = true; }
+  std::string_view path() const override { return "none"; }
   bool closed = false;
 };
 
