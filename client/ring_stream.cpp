@@ -38,7 +38,7 @@ timespec to_timespec(std::chrono::milliseconds time) {
   throw StreamClosed("the manager broke the shared memory: its counts of bytes cannot be");
 }
 
-/// False after the deadline; errno other than EINTR and EAGAIN is thrown.
+/// Throws StreamTimeout after the deadline, StreamClosed where nothing can be waited for any more.
 void poll_readable(int socket, const Deadline& deadline) {
   pollfd wanted{socket, POLLIN, 0};
   while (true) {

@@ -20,10 +20,20 @@ std::string text_of(const char* call, int error) {
   return std::string(call) + ": " + std::generic_category().message(error);
 }
 
-/// Room for the one descriptor that travels along.
-union Control {
-  cmsghdr header;
-  char bytes[CMSG_SPACE(sizeof(int))];
+/// A message of one byte with room for one descriptor.
+struct Envelope {
+  explicit Envelope(std::uint8_t& byte) : part{&byte, 1} {
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = bytes;
+    message.msg_controllen = CMSG_LEN(sizeof(int));  // no room for more than was agreed
+  }
+  Envelope(const Envelope&) = delete;
+  Envelope& operator=(const Envelope&) = delete;
+
+  iovec part;
+  alignas(cmsghdr) char bytes[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message{};
 };
 
 }  // namespace
@@ -77,36 +87,24 @@ void SharedMemory::close_descriptor() noexcept {
 }
 
 bool send_descriptor(int socket, std::uint8_t byte, int descriptor) {
-  iovec part{&byte, 1};
-  Control control{};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.bytes;
-  message.msg_controllen = sizeof control.bytes;
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  Envelope envelope(byte);
+  cmsghdr* header = CMSG_FIRSTHDR(&envelope.message);
   header->cmsg_level = SOL_SOCKET;
   header->cmsg_type = SCM_RIGHTS;
   header->cmsg_len = CMSG_LEN(sizeof descriptor);
   std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
-  return ::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
+  return ::sendmsg(socket, &envelope.message, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
 }
 
 bool receive_descriptor(int socket, std::uint8_t& byte, int& descriptor) {
-  iovec part{&byte, 1};
-  Control control{};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.bytes;
-  message.msg_controllen = CMSG_LEN(sizeof descriptor);  // no room for more than was agreed
+  Envelope envelope(byte);
   descriptor = -1;
-  const ssize_t count = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  const ssize_t count = ::recvmsg(socket, &envelope.message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
   if (count <= 0) {
     if (count == 0) errno = 0;
     return false;
   }
-  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  const cmsghdr* header = CMSG_FIRSTHDR(&envelope.message);
   if (header != nullptr && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
       header->cmsg_len == CMSG_LEN(sizeof descriptor))
     std::memcpy(&descriptor, CMSG_DATA(header), sizeof descriptor);
