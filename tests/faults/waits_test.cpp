@@ -15,6 +15,7 @@
 #include "tandem/tandem.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/program.hpp"
+#include "tests/support/reach.hpp"
 
 namespace tandem {
 namespace {
@@ -208,20 +209,15 @@ TEST(Waits, TheTableHasEveryOperationThatWaits) {
   EXPECT_EQ(tested, waiting);
 }
 
-enum class Way { ring, unix_socket, tcp };
+using test::Reach;
 
-std::string name_of(Way way) {
-  return way == Way::ring ? "ring" : way == Way::tcp ? "tcp" : "unix";
-}
-
-
-class EndOfWait : public testing::TestWithParam<std::tuple<Way, std::size_t>> {
+class EndOfWait : public testing::TestWithParam<std::tuple<Reach, std::size_t>> {
  protected:
   EndOfWait()
       : tandemd_({test::beside_the_test("tandemd"), "--listen", "unix:" + folder_.path("socket"), "--listen",
                   "tcp://127.0.0.1:0", "--authkey-file", folder_.write("key", "secret"), "--log-level", "off"}) {
     const std::string ready = tandemd_.read_line();
-    const std::size_t address = ready.find(std::get<Way>(GetParam()) == Way::tcp ? "tcp://" : "unix:");
+    const std::size_t address = ready.find(std::get<Reach>(GetParam()) == Reach::tcp ? "tcp://" : "unix:");
     address_ = ready.substr(address, ready.find(' ', address) - address);
     manager_.emplace(connect());
     wait().prepare(*manager_);
@@ -229,7 +225,7 @@ class EndOfWait : public testing::TestWithParam<std::tuple<Way, std::size_t>> {
 
   static const Wait& wait() { return all_waits().at(std::get<std::size_t>(GetParam())); }
   Manager connect() const {
-    return Manager(address_, {.authkey = "secret", .ring = std::get<Way>(GetParam()) == Way::ring});
+    return Manager(address_, {.authkey = "secret", .ring = std::get<Reach>(GetParam()) == Reach::ring});
   }
   const Manager& manager() const { return *manager_; }
 
@@ -270,11 +266,11 @@ class EndOfWait : public testing::TestWithParam<std::tuple<Way, std::size_t>> {
 };
 
 INSTANTIATE_TEST_SUITE_P(, EndOfWait,
-                         testing::Combine(testing::Values(Way::ring, Way::unix_socket, Way::tcp),
+                         testing::Combine(testing::ValuesIn(test::reaches(test::Between::kernel)),
                                           testing::Range(std::size_t{0}, all_waits().size())),
                          [](const auto& info) {
                            return all_waits().at(std::get<std::size_t>(info.param)).label + "_" +
-                                  name_of(std::get<Way>(info.param));
+                                  std::string(name_of(std::get<Reach>(info.param)));
                          });
 
 TEST_P(EndOfWait, Served) {

@@ -67,17 +67,6 @@ std::string join(const std::set<std::string>& names) {
 
 }  // namespace
 
-std::string_view name_of(Reach reach) {
-  switch (reach) {
-    case Reach::engine: return "engine";
-    case Reach::in_process: return "in_process";
-    case Reach::ring: return "ring";
-    case Reach::unix_socket: return "unix";
-    case Reach::tcp: return "tcp";
-  }
-  return "?";
-}
-
 std::unique_ptr<Host> make_host(Reach reach, const Limits& limits, const std::vector<HostedType>& types) {
   switch (reach) {
     case Reach::engine: return std::make_unique<DirectHost>(limits, types);

@@ -20,15 +20,11 @@
 #include "tandem/limits.hpp"
 #include "tandem/manager.hpp"
 #include "tests/support/error_of.hpp"
+#include "tests/support/reach.hpp"
 
 namespace tandem::test {
 
 class EngineHost;
-
-enum class Reach { engine, in_process, ring, unix_socket, tcp };
-
-std::string_view name_of(Reach reach);
-inline void PrintTo(Reach reach, std::ostream* out) { *out << name_of(reach); }
 
 /// A manager in this process, and the way to it.
 class Host {
@@ -81,20 +77,13 @@ std::string printed(const T& value) {
 /// For a test's property that says which operations it called (see main.cpp).
 inline constexpr const char* operations_called = "operations_called";
 
-#define TANDEM_CONTRACT_SUITE(Suite)                                                      \
-  INSTANTIATE_TEST_SUITE_P(                                                               \
-      , Suite,                                                                            \
-      ::testing::Values(::tandem::test::Reach::engine, ::tandem::test::Reach::in_process, \
-                        ::tandem::test::Reach::ring, ::tandem::test::Reach::unix_socket,  \
-                        ::tandem::test::Reach::tcp),                                      \
-      [](const auto& info) { return std::string(::tandem::test::name_of(info.param)); })
+#define TANDEM_SUITE_OVER(Suite, least)                                                        \
+  INSTANTIATE_TEST_SUITE_P(, Suite, ::testing::ValuesIn(::tandem::test::reaches(least)),       \
+                           [](const auto& info) { return std::string(::tandem::test::name_of(info.param)); })
+
+#define TANDEM_CONTRACT_SUITE(Suite) TANDEM_SUITE_OVER(Suite, ::tandem::test::Between::none)
 
 /// The same without the engine itself: for what is about channels.
-#define TANDEM_CHANNEL_SUITE(Suite)                                                       \
-  INSTANTIATE_TEST_SUITE_P(                                                               \
-      , Suite,                                                                            \
-      ::testing::Values(::tandem::test::Reach::in_process, ::tandem::test::Reach::ring,   \
-                        ::tandem::test::Reach::unix_socket, ::tandem::test::Reach::tcp),  \
-      [](const auto& info) { return std::string(::tandem::test::name_of(info.param)); })
+#define TANDEM_CHANNEL_SUITE(Suite) TANDEM_SUITE_OVER(Suite, ::tandem::test::Between::channel)
 
 }  // namespace tandem::test
