@@ -18,8 +18,9 @@ class BatchScript final : public Script {
   void call(const RemoteObject& object, const ops::OpDescription& op, wire::Bytes arguments, bool wanted,
             wire::Buffer&) override {
     if (wanted)
-      throw TypeError(name_of_call(object, op) +
-                      ": it gives a result, which is not there before the batch is run; put it in by batch.call<…>()");
+      throw TypeError(
+          name_of_call(object, op) +
+          ": it gives a result, which is not there before the batch is run; put it in by batch.call<…>()");
     std::shared_ptr<Awaited> result = std::exchange(next_, nullptr);
     if (result) steps_.add_wanted(object, op, arguments);
     else steps_.add_unwanted(object, op, arguments);
@@ -56,7 +57,8 @@ class BatchScript final : public Script {
       if (entries[i].result.use_count() > 1) return;
       if (count_++ != 0) return;
       first_ = std::move(error);
-      where_ = "operation " + std::to_string(i + 1) + " of " + std::to_string(entries.size()) + ", " + entries[i].name;
+      where_ = "operation " + std::to_string(i + 1) + " of " + std::to_string(entries.size()) + ", " +
+               entries[i].name;
     }
     void raise() const {
       if (count_ == 0) return;
@@ -118,7 +120,9 @@ std::shared_ptr<RemoteObject> bound(const std::shared_ptr<RemoteObject>& object,
   return bound(object, script, "batch");
 }
 
-void await_next(BatchScript& script, std::shared_ptr<Awaited> result) { script.await_next(std::move(result)); }
+void await_next(BatchScript& script, std::shared_ptr<Awaited> result) {
+  script.await_next(std::move(result));
+}
 
 }  // namespace tandem::client
 
@@ -127,7 +131,9 @@ namespace tandem {
 Batch::Batch(client::ConnectionPtr connection)
     : script_(std::make_shared<client::BatchScript>(std::move(connection))) {}
 
-std::size_t Batch::size() const { return script_->size(); }
+std::size_t Batch::size() const {
+  return script_->size();
+}
 
 void Batch::run(Together together) {
   script_->run(together == all_or_nothing ? ops::RunMode::all_or_nothing : ops::RunMode::each);

@@ -87,8 +87,8 @@ Call::Call(const RemoteObject& object, const ops::OpDescription& op, std::size_t
       type_name_(type_name),
       scripted_(object.script() ? std::make_unique<Scripted>(object.script()) : nullptr),
       channel_(scripted_ ? nullptr : &acquire(object, type_name, op)),
-      encoder_{wire::Writer(scripted_ ? scripted_->arguments : channel_->begin_request()), object.connection().get(), nullptr,
-               scripted_ ? &scripted_->kept : nullptr} {
+      encoder_{wire::Writer(scripted_ ? scripted_->arguments : channel_->begin_request()),
+               object.connection().get(), nullptr, scripted_ ? &scripted_->kept : nullptr} {
   if (object.token() != 0 && !scripted_) {
     std::uint8_t token[wire::token_bytes];
     wire::store_little(token, object.token());
@@ -114,28 +114,31 @@ Decoder& Call::send(bool wanted) {
 
 Decoder& Call::wait(std::optional<std::chrono::microseconds> limit, const std::stop_token& stop) {
   if (scripted_)
-    throw TypeError(describe(object_, type_name_, op_) +
-                    ": nothing waits in a batch, a transaction or a pipeline's proxy (pipeline.call<…>() may)");
+    throw TypeError(
+        describe(object_, type_name_, op_) +
+        ": nothing waits in a batch, a transaction or a pipeline's proxy (pipeline.call<…>() may)");
   std::chrono::milliseconds timeout = object_.connection()->call_timeout();
   // Without an end of its own the wait has none here either; the path's end shows when the manager goes.
   if (timeout.count() > 0)
-    timeout = limit ? timeout + std::chrono::ceil<std::chrono::milliseconds>(*limit) : std::chrono::milliseconds{0};
+    timeout =
+        limit ? timeout + std::chrono::ceil<std::chrono::milliseconds>(*limit) : std::chrono::milliseconds{0};
   return exchange(timeout, stop);
 }
 
 Decoder& Call::exchange(std::chrono::milliseconds timeout, const std::stop_token& stop) {
   if (channel_->arguments_bytes() > channel_->message_bytes_max())
-    throw ResourceExhausted("message_bytes_max: the arguments of " + describe(object_, type_name_, op_) + " have " +
-                            std::to_string(channel_->arguments_bytes()) +
+    throw ResourceExhausted("message_bytes_max: the arguments of " + describe(object_, type_name_, op_) +
+                            " have " + std::to_string(channel_->arguments_bytes()) +
                             " bytes, and the manager takes at most " +
                             std::to_string(channel_->message_bytes_max()));
   Reply reply;
   try {
-    reply = channel_->exchange({op_.number, this_thread_number(), object_.reference().id, object_.token()}, timeout,
-                               stop);
+    reply = channel_->exchange({op_.number, this_thread_number(), object_.reference().id, object_.token()},
+                               timeout, stop);
   } catch (const StreamTimeout&) {
     if (op_.effect == ops::Effect::waits) object_.connection()->give_up_session();
-    throw Timeout(describe(object_, type_name_, op_) + ": no answer within " + std::to_string(timeout.count()) +
+    throw Timeout(describe(object_, type_name_, op_) + ": no answer within " +
+                  std::to_string(timeout.count()) +
                   " ms (call_timeout); it may have been done, or may be done yet");
   } catch (const StreamClosed& closed) {
     if (closed.code == Code::session_lost) {

@@ -197,10 +197,10 @@ void Channel::finish_request(wire::Buffer& out, std::size_t at, const RequestTar
                              std::uint32_t request) const {
   const std::size_t size = out.size() - at;
   const std::size_t first = std::min<std::size_t>(size, frame_bytes_max_);
-  wire::store_request_header(
-      out.data() + at, first,
-      {static_cast<std::uint8_t>((size == first ? 0 : wire::flag_more) | (target.token == 0 ? 0 : wire::flag_fenced)),
-       target.op, request, target.actor, target.object});
+  wire::store_request_header(out.data() + at, first,
+                             {static_cast<std::uint8_t>((size == first ? 0 : wire::flag_more) |
+                                                        (target.token == 0 ? 0 : wire::flag_fenced)),
+                              target.op, request, target.actor, target.object});
   if (size == first) [[likely]]
     return;
   // The parts move apart, the last one first, to make room for their headers.
@@ -220,8 +220,8 @@ void Channel::finish_request(wire::Buffer& out, std::size_t at, const RequestTar
 }
 
 void Channel::append_cancel(wire::Buffer& out, std::uint32_t request) {
-  wire::store_short_header(out.extend(wire::short_header_bytes), wire::short_header_bytes, wire::FrameKind::cancel, 0, 0,
-                           request);
+  wire::store_short_header(out.extend(wire::short_header_bytes), wire::short_header_bytes,
+                           wire::FrameKind::cancel, 0, 0, request);
 }
 
 bool Channel::next_reply(NumberedReply& reply) {

@@ -59,7 +59,8 @@ class Channel {
 
   std::uint32_t number_request() noexcept { return ++last_request_; }
   /// Makes frames of the request that stands in `out` from `at` on, as begin_request() has it.
-  void finish_request(wire::Buffer& out, std::size_t at, const RequestTarget& target, std::uint32_t request) const;
+  void finish_request(wire::Buffer& out, std::size_t at, const RequestTarget& target,
+                      std::uint32_t request) const;
   static void append_cancel(wire::Buffer& out, std::uint32_t request);
   /// Where to send; one thread may do so while another waits in receive_some().
   Stream& stream() { return *stream_; }
@@ -127,7 +128,8 @@ class Channel {
     Code code = Code::ok;
     wire::Buffer payload;
   };
-  std::unordered_map<std::uint32_t, Assembling> assembling_;  // replies that come in parts, where many are under way
+  std::unordered_map<std::uint32_t, Assembling>
+      assembling_;  // replies that come in parts, where many are under way
 };
 
 template <class F>

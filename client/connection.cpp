@@ -139,7 +139,8 @@ std::shared_ptr<Allowance> Connection::allowance() {
     Call call(manager, ops::Manager::Information::description, 0);
     const nlohmann::json information = decode_result<ops::Map, nlohmann::json>(call.send());
     const nlohmann::json::json_pointer limit("/limits/requests_under_way_max");
-    if (!information.contains(limit)) throw ProtocolError(address() + ": the manager does not tell its limits");
+    if (!information.contains(limit))
+      throw ProtocolError(address() + ": the manager does not tell its limits");
     allowance->know(information.at(limit).get<std::uint64_t>());
   }
   return allowance;
@@ -150,8 +151,7 @@ void Connection::release(Channel& channel) noexcept {
   channel.busy = false;
   if (channel.broken()) [[unlikely]]
     retire(channel);
-  else if (!channel.of_thread) [[unlikely]]
-    put_aside(channel);
+  else if (!channel.of_thread) [[unlikely]] put_aside(channel);
 }
 
 void Connection::take_back(const ThreadChannel& channel) noexcept {
@@ -326,8 +326,8 @@ void hold(Channel& channel, std::span<const wire::Reference> references, std::ch
   writer.array(1);
   writer.array(references.size());
   for (wire::Reference reference : references) writer.reference(reference);
-  Reply reply =
-      channel.exchange({ops::Manager::Hold::description.number, this_thread_number(), ops::Manager::id}, timeout);
+  Reply reply = channel.exchange(
+      {ops::Manager::Hold::description.number, this_thread_number(), ops::Manager::id}, timeout);
   if (reply.code == Code::ok) return;
   std::string_view text = "the manager gave no reason";
   wire::Reader(reply.payload).text(text);
@@ -336,7 +336,8 @@ void hold(Channel& channel, std::span<const wire::Reference> references, std::ch
 
 }  // namespace
 
-OfferedSession Connection::offer_session(std::span<const wire::Reference> references, std::atomic<int>& descriptor) {
+OfferedSession Connection::offer_session(std::span<const wire::Reference> references,
+                                         std::atomic<int>& descriptor) {
   std::optional<Reach> reach = connector_->reach();
   if (!reach) throw ConnectionError(address() + ": no other process can reach this manager");
   InsideGate inside(opening_channels_);
@@ -358,10 +359,10 @@ OfferedSession Connection::offer_session(std::span<const wire::Reference> refere
 ConnectionPtr Connection::adopt(const OfferedSession& offered, int descriptor) {
   auto stream = std::make_unique<SocketStream>(descriptor);
   stream->set_busy_poll(offered.reach.stream.busy_poll);
-  ConnectionPtr connection(new Connection(
-      std::make_unique<SocketConnector>(Address::parse(offered.reach.address), offered.reach.authkey,
-                                        offered.reach.stream),
-      offered.options));
+  ConnectionPtr connection(
+      new Connection(std::make_unique<SocketConnector>(Address::parse(offered.reach.address),
+                                                       offered.reach.authkey, offered.reach.stream),
+                     offered.options));
   connection->incarnation_ = offered.incarnation;
   connection->welcome_ = offered.welcome;
   connection->put_aside(

@@ -152,8 +152,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   wire::Incarnation incarnation_{};
   wire::Welcome welcome_;  // session 0: not opened yet
   std::vector<std::unique_ptr<Channel>> channels_;
-  std::vector<Channel*> idle_;            // of channels_, last used last
-  std::vector<std::uint64_t> postponed_;  // objects of references that no channel could give back yet
+  std::vector<Channel*> idle_;             // of channels_, last used last
+  std::vector<std::uint64_t> postponed_;   // objects of references that no channel could give back yet
   std::unique_ptr<KeepAlive> keep_alive_;  // while the session has a lease
   std::function<void(const SessionLost&)> callback_;
   std::optional<SessionLost> lost_;

@@ -9,8 +9,9 @@ namespace tandem::client {
 namespace {
 
 /// Null: this process cannot have the ring.
-std::unique_ptr<Stream> go_on_by_ring(SocketStream& socket, std::uint64_t ring_bytes, const StreamOptions& options,
-                                      const std::string& address, const Deadline& deadline) {
+std::unique_ptr<Stream> go_on_by_ring(SocketStream& socket, std::uint64_t ring_bytes,
+                                      const StreamOptions& options, const std::string& address,
+                                      const Deadline& deadline) {
   try {
     return RingStream::receive_from(socket, ring_bytes, options.busy_poll, deadline);
   } catch (const StreamTimeout&) {
@@ -31,7 +32,8 @@ Opened SocketConnector::open(const OpenRequest& request, std::chrono::millisecon
 }
 
 /// None: there is a ring, and this process cannot have it.
-std::optional<Opened> SocketConnector::try_open(const OpenRequest& request, bool wants_ring, const Deadline& deadline) {
+std::optional<Opened> SocketConnector::try_open(const OpenRequest& request, bool wants_ring,
+                                                const Deadline& deadline) {
   auto socket = connect_socket(address_, deadline);
   socket->set_busy_poll(stream_.busy_poll);
   const Admission admission =
@@ -40,7 +42,8 @@ std::optional<Opened> SocketConnector::try_open(const OpenRequest& request, bool
   if (admission.welcome.ring_bytes == 0) {
     opened.stream = std::move(socket);
   } else {
-    opened.stream = go_on_by_ring(*socket, admission.welcome.ring_bytes, stream_, address_.to_string(), deadline);
+    opened.stream =
+        go_on_by_ring(*socket, admission.welcome.ring_bytes, stream_, address_.to_string(), deadline);
     if (opened.stream == nullptr) return std::nullopt;
   }
   return opened;

@@ -44,7 +44,8 @@ std::optional<std::uint64_t> Container::wait_within(std::uint64_t since, client:
   std::optional<std::int64_t> limit_us;
   if (limit) limit_us = limit->count();
   client::Call call(manager, Wait::description, 3);
-  client::encode_arguments<Wait>(call.arguments(), TheObject(object), static_cast<std::int64_t>(since), limit_us);
+  client::encode_arguments<Wait>(call.arguments(), TheObject(object), static_cast<std::int64_t>(since),
+                                 limit_us);
   const auto version = client::decode_result<Wait::Result, std::uint64_t>(call.wait(limit, stop));
   if (version == since) return std::nullopt;
   return version;

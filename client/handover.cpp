@@ -230,10 +230,8 @@ int Takeover::take_descriptor(std::size_t index) {
 // ---- an argument's manager --------------------------------------------------------------------------------
 
 void encode_with_manager(Encoder& to, Encoder& argument, wire::Bytes value) {
-  if (argument.connection == nullptr)
-    to.writer.nil();
-  else
-    to.writer.unsigned_integer(to.handover->index_of(*argument.connection));
+  if (argument.connection == nullptr) to.writer.nil();
+  else to.writer.unsigned_integer(to.handover->index_of(*argument.connection));
   to.writer.raw(value);
 }
 

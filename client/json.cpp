@@ -25,7 +25,9 @@ constexpr std::uint64_t depth_max() {
   return 0;
 }
 
-[[noreturn]] void malformed() { throw ProtocolError("a value is not well-formed MessagePack"); }
+[[noreturn]] void malformed() {
+  throw ProtocolError("a value is not well-formed MessagePack");
+}
 void require(bool well_formed) {
   if (!well_formed) malformed();
 }
@@ -243,9 +245,7 @@ class ToValue {
       case json::value_t::number_float: return writer_.floating(value.get<double>());
       case json::value_t::string: return writer_.text(value.get_ref<const std::string&>());
       case json::value_t::binary: return writer_.bytes(value.get_binary());
-      case json::value_t::array:
-        writer_.array(value.size());
-        return elements(value, depth);
+      case json::value_t::array: writer_.array(value.size()); return elements(value, depth);
       case json::value_t::object: return object(value, depth);
     }
   }
@@ -364,12 +364,20 @@ class ToValue {
 
 }  // namespace
 
-json to_plain_json(wire::Bytes value) { return whole(value, false); }
+json to_plain_json(wire::Bytes value) {
+  return whole(value, false);
+}
 
-json to_display_json(wire::Bytes value) { return whole(value, true); }
+json to_display_json(wire::Bytes value) {
+  return whole(value, true);
+}
 
-void write_json(wire::Writer& writer, const json& value) { ToValue(writer).one(value, 0); }
+void write_json(wire::Writer& writer, const json& value) {
+  ToValue(writer).one(value, 0);
+}
 
-std::string_view hosted_type_name(std::uint8_t number) { return type_name_of(number); }
+std::string_view hosted_type_name(std::uint8_t number) {
+  return type_name_of(number);
+}
 
 }  // namespace tandem

@@ -38,7 +38,8 @@ KeepAlive::KeepAlive(std::weak_ptr<Connection> connection, std::chrono::millisec
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are for the program's own threads
-  thread_ = std::thread([stop = stop_, connection = std::move(connection), pause] { run(stop, connection, pause); });
+  thread_ = std::thread(
+      [stop = stop_, connection = std::move(connection), pause] { run(stop, connection, pause); });
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 

@@ -233,10 +233,8 @@ std::string PrivateManager::reap() {
 
 void PrivateManager::kill() noexcept {
   if (pid_ < 0) return;
-  if (pidfd_ >= 0)
-    syscall(SYS_pidfd_send_signal, pidfd_, SIGKILL, nullptr, 0);
-  else
-    ::kill(pid_, SIGKILL);
+  if (pidfd_ >= 0) syscall(SYS_pidfd_send_signal, pidfd_, SIGKILL, nullptr, 0);
+  else ::kill(pid_, SIGKILL);
   reap();
 }
 
@@ -246,10 +244,8 @@ void PrivateManager::stop() noexcept {
   if (pid_ < 0) return;
   [[maybe_unused]] ssize_t sent = send(lifeline_, "stop\n", 5, MSG_NOSIGNAL | MSG_DONTWAIT);
   shutdown(lifeline_, SHUT_WR);
-  if (exits_within(stop_wait))
-    reap();
-  else
-    kill();
+  if (exits_within(stop_wait)) reap();
+  else kill();
   close_descriptors();
 }
 

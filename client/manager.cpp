@@ -27,7 +27,9 @@ std::unique_ptr<client::PrivateManager> launch(const Options& options) {
   return std::make_unique<client::PrivateManager>(client::find_tandemd(), options.start_timeout);
 }
 
-client::StreamOptions stream_options(const Options& options) { return {options.busy_poll, options.ring}; }
+client::StreamOptions stream_options(const Options& options) {
+  return {options.busy_poll, options.ring};
+}
 
 }  // namespace
 
@@ -44,7 +46,8 @@ Manager::Manager() : Manager(Options{}) {}
 
 Manager::Manager(const Options& options) {
   auto own = launch(options);
-  auto connector = std::make_unique<client::SocketConnector>(own->address(), own->authkey(), stream_options(options));
+  auto connector =
+      std::make_unique<client::SocketConnector>(own->address(), own->authkey(), stream_options(options));
   state_ = std::make_shared<State>(connect(std::move(connector), options), std::move(own));
 }
 
@@ -56,7 +59,8 @@ Manager::Manager(std::string_view address, const Options& options)
 Manager::Manager(std::unique_ptr<client::Connector> connector, const Options& options)
     : state_(std::make_shared<State>(connect(std::move(connector), options), nullptr)) {}
 
-Manager::Manager(client::ConnectionPtr connection) : state_(std::make_shared<State>(std::move(connection), nullptr)) {}
+Manager::Manager(client::ConnectionPtr connection)
+    : state_(std::make_shared<State>(std::move(connection), nullptr)) {}
 
 Manager Manager::from_environment(Options options) {
   const char* address = std::getenv("TANDEM_ADDRESS");
@@ -85,7 +89,9 @@ void Manager::on_session_lost(std::function<void(const SessionLost&)> callback) 
 
 namespace {
 
-std::string text_or_empty(const nlohmann::json& text) { return text.is_null() ? std::string() : text.get<std::string>(); }
+std::string text_or_empty(const nlohmann::json& text) {
+  return text.is_null() ? std::string() : text.get<std::string>();
+}
 
 /// Calls `page(after)`, which gives the cursor to go on from and the descriptions, to the end; `read` reads one.
 template <class Info, class Page, class Read>
@@ -107,9 +113,16 @@ std::vector<WaitInfo> Manager::waits() const {
   return read_pages<WaitInfo>(
       [this](std::int64_t after) { return call<ops::Manager::Waits, DescriptionsPage>(after); },
       [](const nlohmann::json& each) {
-        WaitInfo info{each.at("ticket"),    each.at("object"),  each.at("type"), text_or_empty(each.at("name")),
-                      each.at("operation"), each.at("session"), each.at("pid"),  each.at("actor"),
-                      {},                   {}};
+        WaitInfo info{each.at("ticket"),
+                      each.at("object"),
+                      each.at("type"),
+                      text_or_empty(each.at("name")),
+                      each.at("operation"),
+                      each.at("session"),
+                      each.at("pid"),
+                      each.at("actor"),
+                      {},
+                      {}};
         info.waited = std::chrono::microseconds(each.at("waited_us").get<std::int64_t>());
         if (const auto& left = each.at("left_us"); !left.is_null())
           info.left = std::chrono::microseconds(left.get<std::int64_t>());
@@ -149,7 +162,8 @@ std::vector<ObjectInfo> Manager::objects(std::optional<std::string_view> type) c
 // ---- as an argument ---------------------------------------------------------------------------------------
 
 void Codec<Manager>::encode(Encoder& to, const Manager& manager) {
-  if (to.handover == nullptr) throw TypeError("a Manager can be passed to a process that is spawned, and nowhere else");
+  if (to.handover == nullptr)
+    throw TypeError("a Manager can be passed to a process that is spawned, and nowhere else");
   to.handover->note_manager(manager.connection(), to.connection);
   to.writer.nil();
 }

@@ -74,10 +74,8 @@ std::exception_ptr of_tandem(Code code, const std::string& text) {
 }  // namespace
 
 void write_folded(wire::Writer& to, wire::Bytes value, bool has_proxies) {
-  if (has_proxies)
-    to.raw(value);
-  else
-    to.bytes(value);
+  if (has_proxies) to.raw(value);
+  else to.bytes(value);
 }
 
 wire::Reader unfolded(wire::Reader from) {

@@ -123,12 +123,9 @@ std::size_t receive_all(int descriptor, std::uint8_t* at, std::size_t wanted) {
     const ssize_t count = recv(descriptor, at + received, wanted - received, 0);
     // The other end was closed before it had received all that we sent.
     if (count == 0 || (count < 0 && errno == ECONNRESET)) break;
-    if (count > 0)
-      received += static_cast<std::size_t>(count);
-    else if (errno == EAGAIN)
-      wait_for(descriptor, POLLIN);
-    else if (errno != EINTR)
-      throw ConnectionError("the pipe broke (" + text_of(errno) + ")");
+    if (count > 0) received += static_cast<std::size_t>(count);
+    else if (errno == EAGAIN) wait_for(descriptor, POLLIN);
+    else if (errno != EINTR) throw ConnectionError("the pipe broke (" + text_of(errno) + ")");
   }
   return received;
 }

@@ -156,10 +156,8 @@ void Process::start() {
   if (!task_ && typeid(*this) == typeid(Process))
     throw ValueError("a Process without a callable has nothing to run");
   Family::of_this_process().name(*state_);
-  if (task_ && task_->function())
-    client::spawn(state_, *task_);
-  else
-    fork_child();
+  if (task_ && task_->function()) client::spawn(state_, *task_);
+  else fork_child();
   task_.reset();
 }
 

@@ -22,8 +22,7 @@ bool is_terminal(const std::ostream& stream) {
 std::string minutes(std::chrono::milliseconds time) {
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(time).count();
   char text[48];
-  if (seconds < 3600)
-    std::snprintf(text, sizeof text, "%lld:%02lld", seconds / 60LL, seconds % 60LL);
+  if (seconds < 3600) std::snprintf(text, sizeof text, "%lld:%02lld", seconds / 60LL, seconds % 60LL);
   else
     std::snprintf(text, sizeof text, "%lld:%02lld:%02lld", seconds / 3600LL, seconds / 60 % 60LL,
                   seconds % 60LL);

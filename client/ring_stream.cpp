@@ -43,7 +43,8 @@ void poll_readable(int socket, const Deadline& deadline) {
   pollfd wanted{socket, POLLIN, 0};
   while (true) {
     const auto left = deadline.remaining().count();
-    const int ready = ::poll(&wanted, 1, left == 0 ? -1 : static_cast<int>(std::min<long long>(left, INT_MAX)));
+    const int ready =
+        ::poll(&wanted, 1, left == 0 ? -1 : static_cast<int>(std::min<long long>(left, INT_MAX)));
     if (ready > 0) return;
     if (ready < 0 && errno != EINTR)
       throw StreamClosed("the connection broke (" + std::generic_category().message(errno) + ")");
@@ -53,7 +54,8 @@ void poll_readable(int socket, const Deadline& deadline) {
 }  // namespace
 
 std::unique_ptr<RingStream> RingStream::receive_from(SocketStream& socket, std::size_t ring_bytes,
-                                                     std::chrono::microseconds busy_poll, const Deadline& deadline) {
+                                                     std::chrono::microseconds busy_poll,
+                                                     const Deadline& deadline) {
   std::uint8_t byte = 0;
   int descriptor = -1;
   while (!wire::receive_descriptor(socket.descriptor(), byte, descriptor)) {
@@ -67,10 +69,12 @@ std::unique_ptr<RingStream> RingStream::receive_from(SocketStream& socket, std::
   std::string unused;
   auto memory = wire::SharedMemory::map(descriptor, wire::ring_file_bytes(ring_bytes), unused);
   if (!memory) return nullptr;
-  return std::unique_ptr<RingStream>(new RingStream(socket.detach(), *std::move(memory), ring_bytes, busy_poll));
+  return std::unique_ptr<RingStream>(
+      new RingStream(socket.detach(), *std::move(memory), ring_bytes, busy_poll));
 }
 
-RingStream::RingStream(int socket, wire::SharedMemory memory, std::size_t ring_bytes, std::chrono::microseconds busy_poll)
+RingStream::RingStream(int socket, wire::SharedMemory memory, std::size_t ring_bytes,
+                       std::chrono::microseconds busy_poll)
     : socket_(socket),
       memory_(std::move(memory)),
       directions_(*reinterpret_cast<wire::RingDirections*>(memory_.data())),

@@ -18,7 +18,8 @@ class RingStream final : public Stream {
   /// takes the socket over. Null where this process cannot have it, for want of descriptors or memory, say: then the
   /// socket is of no use any more. Throws StreamClosed, StreamTimeout.
   static std::unique_ptr<RingStream> receive_from(SocketStream& socket, std::size_t ring_bytes,
-                                                  std::chrono::microseconds busy_poll, const Deadline& deadline);
+                                                  std::chrono::microseconds busy_poll,
+                                                  const Deadline& deadline);
   ~RingStream() override;
 
   std::size_t send(wire::Bytes bytes, std::chrono::milliseconds timeout) override;
@@ -28,7 +29,8 @@ class RingStream final : public Stream {
   void abandon() noexcept override;
 
  private:
-  RingStream(int socket, wire::SharedMemory memory, std::size_t ring_bytes, std::chrono::microseconds busy_poll);
+  RingStream(int socket, wire::SharedMemory memory, std::size_t ring_bytes,
+             std::chrono::microseconds busy_poll);
 
   void check_open() const;
   void ring_bell() noexcept;

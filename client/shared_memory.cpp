@@ -43,7 +43,8 @@ std::optional<SharedMemory> SharedMemory::make(std::size_t bytes, std::string& e
   if (made.descriptor_ < 0) return error = text_of("memfd_create", errno), std::nullopt;
   if (::ftruncate(made.descriptor_, static_cast<off_t>(bytes)) != 0)
     return error = text_of("ftruncate", errno), std::nullopt;
-  if (::fcntl(made.descriptor_, F_ADD_SEALS, seals) != 0) return error = text_of("F_ADD_SEALS", errno), std::nullopt;
+  if (::fcntl(made.descriptor_, F_ADD_SEALS, seals) != 0)
+    return error = text_of("F_ADD_SEALS", errno), std::nullopt;
   void* at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, made.descriptor_, 0);
   if (at == MAP_FAILED) return error = text_of("mmap", errno), std::nullopt;
   made.data_ = static_cast<std::uint8_t*>(at);

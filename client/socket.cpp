@@ -83,7 +83,8 @@ std::size_t SocketStream::send_now(wire::Bytes bytes) {
 }
 
 /// What recv() gives without sleeping; -1 with EAGAIN when nothing came in time.
-ssize_t SocketStream::receive_busily(std::uint8_t* at, std::size_t room, wire::BusyPoll::Clock::time_point since) {
+ssize_t SocketStream::receive_busily(std::uint8_t* at, std::size_t room,
+                                     wire::BusyPoll::Clock::time_point since) {
   constexpr int asked_between_yields = 4;
   while (true) {
     for (int asked = 0; asked < asked_between_yields; ++asked) {

@@ -49,7 +49,8 @@ class TransactionScript final : public Script {
             wire::Buffer& result) override {
     if (ended_)
       throw ValueError(name_of_call(object, op) + ": the transaction that this proxy is part of has ended");
-    if (!conflict_.empty()) throw Conflict(conflict_);  // whoever caught the first is not to go on with what is wrong
+    if (!conflict_.empty())
+      throw Conflict(conflict_);  // whoever caught the first is not to go on with what is wrong
     const bool reads = op.effect == ops::Effect::reads;
     if (!reads) written_.insert(object.reference().id);
     if (!wanted) return steps_.add_unwanted(object, op, arguments);
@@ -85,7 +86,8 @@ class TransactionScript final : public Script {
   }
 
   /// As any call; the error's text is the result where there is an error.
-  Code read(const RemoteObject& object, const ops::OpDescription& op, wire::Bytes arguments, wire::Buffer& result) {
+  Code read(const RemoteObject& object, const ops::OpDescription& op, wire::Bytes arguments,
+            wire::Buffer& result) {
     Steps one;
     one.add_wanted(object, op, arguments);
     return last_of(one, ops::RunMode::each, result);
@@ -130,8 +132,8 @@ class TransactionScript final : public Script {
 
   const ConnectionPtr connection_;
   Steps steps_;
-  std::size_t results_ = 0;                     // steps that expect one
-  std::unordered_set<std::uint64_t> written_;   // objects
+  std::size_t results_ = 0;                    // steps that expect one
+  std::unordered_set<std::uint64_t> written_;  // objects
   std::string conflict_;
   bool ended_ = false;
 };
@@ -163,7 +165,8 @@ struct Attempts::State {
 Attempts::Attempts(ConnectionPtr connection, const TransactionOptions& options) {
   if (options.attempts_max == 0) throw ValueError("a transaction with attempts_max 0 cannot be made");
   if (in_transaction)
-    throw ValueError("a transaction cannot be made within another: use the Transaction that is there already");
+    throw ValueError(
+        "a transaction cannot be made within another: use the Transaction that is there already");
   state_ = std::make_unique<State>(State{std::move(connection), options});
   in_transaction = true;
 }
@@ -179,7 +182,9 @@ std::shared_ptr<TransactionScript> Attempts::begin() {
   return state_->script = std::make_shared<TransactionScript>(state_->connection);
 }
 
-bool Attempts::commit() { return state_->script->commit(); }
+bool Attempts::commit() {
+  return state_->script->commit();
+}
 
 bool Attempts::is_stale() noexcept {
   try {
@@ -197,7 +202,8 @@ void Attempts::pause() {
   if (!state.random) state.random.emplace(std::random_device{}());
   // The first time at once: most often one other has been quicker, and is through.
   if (state.made == 1) return;
-  const auto longest = std::min(state.options.pause_max, first_pause * (1 << std::min<std::size_t>(state.made, 20)));
+  const auto longest =
+      std::min(state.options.pause_max, first_pause * (1 << std::min<std::size_t>(state.made, 20)));
   if (longest.count() <= 0) return;
   std::uniform_int_distribution<std::int64_t> length(0, longest.count());
   std::this_thread::sleep_for(std::chrono::microseconds(length(*state.random)));

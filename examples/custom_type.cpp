@@ -46,12 +46,14 @@ struct TallyProxy : tandem::ProxyOf<TallyOps> {  // what clients hold
 };
 
 int main() try {
-  tandem::Server server({.listen = {"unix:@tally-" + std::to_string(getpid())}, .types = {tandem::hosted<Tally>()}});
+  tandem::Server server(
+      {.listen = {"unix:@tally-" + std::to_string(getpid())}, .types = {tandem::hosted<Tally>()}});
   server.start();
   tandem::Manager manager(server.addresses().front());
   auto mayor = manager.create<TallyProxy>("mayor", std::vector<std::string>{"Ada", "Bob"});
   std::vector<tandem::Process> voters;
-  for (int n = 0; n < 5; ++n) voters.emplace_back([=]() mutable { mayor.vote(n % 2 == 0 ? "Ada" : "Bob", 10); });
+  for (int n = 0; n < 5; ++n)
+    voters.emplace_back([=]() mutable { mayor.vote(n % 2 == 0 ? "Ada" : "Bob", 10); });
   for (tandem::Process& voter : voters) voter.join();
   std::cout << mayor.leader() << " leads with " << mayor.vote(mayor.leader(), 0) << " votes\n";
   mayor.vote("Eve");

@@ -4,13 +4,13 @@
 #include <vector>
 
 int main() {
-  tandem::Manager manager;                        // a private manager process; gone when this scope ends
-  auto results = manager.dict();                  // keys and values of any type
+  tandem::Manager manager;        // a private manager process; gone when this scope ends
+  auto results = manager.dict();  // keys and values of any type
   auto numbers = manager.list<int>({0, 1, 2, 3, 4});
 
   std::vector<tandem::Process> workers;
   for (int n = 0; n < 10; ++n)
-    workers.emplace_back([=]() mutable {          // proxies are copied into workers like any handle
+    workers.emplace_back([=]() mutable {  // proxies are copied into workers like any handle
       results[n] = "1";
       results["2"] = 2;
       results[0.25] = nullptr;

@@ -7,10 +7,8 @@
 void count_words(int part, const std::string& text, tandem::Dict<std::string, int> counts) {
   std::string word;
   for (char c : text + " ") {
-    if (c != ' ')
-      word += c;
-    else if (!word.empty())
-      counts[std::exchange(word, "")] += 1;
+    if (c != ' ') word += c;
+    else if (!word.empty()) counts[std::exchange(word, "")] += 1;
   }
   std::cout << "part " + std::to_string(part) + " is counted\n" << std::flush;
 }

@@ -10,8 +10,8 @@ using Accounts = tandem::Dict<std::string, int>;
 const std::vector<std::string> names{"alice", "bob", "carol", "dave"};
 
 /// Gives whether there was enough.
-bool transfer(const tandem::Manager& manager, const Accounts& from, const Accounts& to, const std::string& payer,
-              const std::string& payee, int amount) {
+bool transfer(const tandem::Manager& manager, const Accounts& from, const Accounts& to,
+              const std::string& payer, const std::string& payee, int amount) {
   return manager.atomically([&](tandem::Transaction& tx) {
     auto source = tx(from);
     auto target = tx(to);
@@ -44,7 +44,8 @@ int main() {
       for (int i = 0; i < 50; ++i) {
         const auto& payer = names[random() % names.size()];
         const auto& payee = names[random() % names.size()];
-        if (n % 2 == 0) transfer(manager, savings, current, payer, payee, 1 + static_cast<int>(random() % 100));
+        if (n % 2 == 0)
+          transfer(manager, savings, current, payer, payee, 1 + static_cast<int>(random() % 100));
         else transfer(manager, current, savings, payer, payee, 1 + static_cast<int>(random() % 100));
         if (sum_of(manager, savings, current) != 8000) std::cout << "money was lost or made\n";
       }

@@ -3,7 +3,9 @@
 #include <string>
 #include <tandem/process.hpp>
 
-void greet(const std::string& name) { std::cout << "Hello, " << name << "!" << std::endl; }
+void greet(const std::string& name) {
+  std::cout << "Hello, " << name << "!" << std::endl;
+}
 
 int main() {
   tandem::Process worker(greet, "Alice");

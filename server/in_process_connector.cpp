@@ -69,10 +69,12 @@ class InProcessStream final : public client::Stream {
 
 }  // namespace
 
-client::Opened InProcessConnector::open(const client::OpenRequest& request, std::chrono::milliseconds timeout) {
+client::Opened InProcessConnector::open(const client::OpenRequest& request,
+                                        std::chrono::milliseconds timeout) {
   if (::getpid() != pid_)
-    throw ConnectionError("in-process: this manager runs in threads of process " + std::to_string(pid_) +
-                          ", which a forked child has no part in; let it listen on an address and attach to that");
+    throw ConnectionError(
+        "in-process: this manager runs in threads of process " + std::to_string(pid_) +
+        ", which a forked child has no part in; let it listen on an address and attach to that");
   client::Deadline deadline(timeout);
   std::shared_ptr<InProcessPath> path = connect_();
   if (path == nullptr) throw ConnectionError("in-process: the manager has stopped");

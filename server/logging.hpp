@@ -9,6 +9,7 @@
 
 namespace tandem::server {
 
-std::unique_ptr<spdlog::logger> make_logger(LogLevel level, std::function<void(LogLevel, std::string_view)> log);
+std::unique_ptr<spdlog::logger> make_logger(LogLevel level,
+                                            std::function<void(LogLevel, std::string_view)> log);
 
 }  // namespace tandem::server

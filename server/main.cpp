@@ -61,7 +61,8 @@ int main(int argc, char** argv) {
   server::ProgramOptions options;
   if (std::optional<int> status = server::read_options(argc, argv, options)) return *status;
   try {
-    if (options.private_descriptor) return server::run_private(std::move(options.server), *options.private_descriptor);
+    if (options.private_descriptor)
+      return server::run_private(std::move(options.server), *options.private_descriptor);
     return run(options.server);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "tandemd: %s\n", error.what());

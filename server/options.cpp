@@ -22,7 +22,9 @@ std::string flag_of(std::string_view limit) {
 }
 
 /// Without its own words in --help, where they would drown ours.
-CLI::Validator quiet(CLI::Validator validator) { return validator.description(""); }
+CLI::Validator quiet(CLI::Validator validator) {
+  return validator.description("");
+}
 
 void add_limits(CLI::App& app, Limits& limits) {
   for (const LimitDescription& limit : limit_descriptions) {
@@ -38,7 +40,9 @@ void add_limits(CLI::App& app, Limits& limits) {
 }  // namespace
 
 std::optional<int> read_options(int argc, char** argv, ProgramOptions& options) {
-  CLI::App app{"tandemd hosts dicts, lists, sets and values that processes share. Clients attach with tandem::Manager."};
+  CLI::App app{
+      "tandemd hosts dicts, lists, sets and values that processes share. Clients attach with "
+      "tandem::Manager."};
   ServerOptions& server = options.server;
   server.log_level = LogLevel::info;
   const std::map<std::string, LogLevel> levels{{"debug", LogLevel::debug},
@@ -58,7 +62,8 @@ std::optional<int> read_options(int argc, char** argv, ProgramOptions& options) 
   app.add_flag("--insecure-tcp", server.insecure_tcp,
                "listen on TCP addresses that other machines can reach, though nothing is encrypted");
   app.add_option_function<std::uint32_t>(
-         "--busy-poll-us", [&](std::uint32_t microseconds) { server.busy_poll = std::chrono::microseconds(microseconds); },
+         "--busy-poll-us",
+         [&](std::uint32_t microseconds) { server.busy_poll = std::chrono::microseconds(microseconds); },
          "how long to look for the next request without sleeping, while that pays; 0: not at all (" +
              std::to_string(server.busy_poll.count()) + ")")
       ->type_name("NUMBER");
@@ -68,14 +73,16 @@ std::optional<int> read_options(int argc, char** argv, ProgramOptions& options) 
   app.add_option("--debug", server.debug, "address of the debug endpoint (HTTP, JSON), as host:port")
       ->type_name("ADDRESS");
   app.add_option("--debug-token-file", server.debug_token_file,
-                 "file with the token that the debug endpoint's clients must send; needed where other machines can reach it")
+                 "file with the token that the debug endpoint's clients must send; needed where other "
+                 "machines can reach it")
       ->type_name("FILE");
   app.add_option_function<std::string>(
          "--on-deadlock",
          [&](const std::string& what) {
            server.on_deadlock = what == "raise" ? OnDeadlock::raise : OnDeadlock::report;
          },
-         "what becomes of a wait that closes a circle of lock owners: raise refuses it, report only logs it (raise)")
+         "what becomes of a wait that closes a circle of lock owners: raise refuses it, report only logs it "
+         "(raise)")
       ->check(quiet(CLI::IsMember({"raise", "report"})))
       ->type_name("WHAT");
   CLI::Option* level =

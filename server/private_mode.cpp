@@ -69,13 +69,14 @@ Lifeline::Lifeline(int descriptor) : socket_(descriptor), signals_(take_signals(
   ::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
   client_process_ = Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, client.pid, 0)));
   // Asked after the process is held: if it is our parent now, it is the one that made the socket pair.
-  if (!client_process_ || ::getppid() != client.pid) refuse("the process that made the socket is not our parent, or is gone");
+  if (!client_process_ || ::getppid() != client.pid)
+    refuse("the process that made the socket is not our parent, or is gone");
 }
 
 Event Lifeline::wait() {
   for (;;) {
-    std::array<pollfd, 3> watched{{{socket_.get(), POLLIN, 0}, {client_process_.get(), POLLIN, 0},
-                                   {signals_.get(), POLLIN, 0}}};
+    std::array<pollfd, 3> watched{
+        {{socket_.get(), POLLIN, 0}, {client_process_.get(), POLLIN, 0}, {signals_.get(), POLLIN, 0}}};
     if (::poll(watched.data(), watched.size(), -1) < 0) {
       if (errno == EINTR) continue;
       throw std::system_error(errno, std::system_category(), "poll");

@@ -17,12 +17,12 @@
 #include "client/authkey.hpp"
 #include "client/crypto.hpp"
 #include "server/debug/endpoint.hpp"
+#include "server/event_loop.hpp"
 #include "server/in_process_connector.hpp"
 #include "server/logging.hpp"
 #include "server/objects/custom.hpp"
 #include "server/service_view.hpp"
 #include "server/session/service.hpp"
-#include "server/event_loop.hpp"
 #include "server/transport/listener.hpp"
 #include "tandem/address.hpp"
 #include "tandem/error.hpp"
@@ -36,8 +36,9 @@ Limits checked(Limits limits) {
   for (const LimitDescription& limit : limit_descriptions) {
     std::uint64_t value = limits.*limit.member;
     if (value < limit.least || value > limit.most)
-      throw ValueError("limit " + std::string(limit.name) + " is " + std::to_string(value) + ", and goes from " +
-                       std::to_string(limit.least) + " to " + std::to_string(limit.most));
+      throw ValueError("limit " + std::string(limit.name) + " is " + std::to_string(value) +
+                       ", and goes from " + std::to_string(limit.least) + " to " +
+                       std::to_string(limit.most));
   }
   if (limits.memory_bytes_max == 0) {
     auto pages = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES));
@@ -47,7 +48,8 @@ Limits checked(Limits limits) {
 }
 
 /// A secret that is given as it is or in a file.
-std::string secret_of(std::string_view what, const std::string& given, const std::string& path, spdlog::logger& log) {
+std::string secret_of(std::string_view what, const std::string& given, const std::string& path,
+                      spdlog::logger& log) {
   if (path.empty()) return given;
   if (!given.empty()) throw ValueError("both the " + std::string(what) + " and a file with it are given");
   std::string secret = client::read_authkey_file(path);
@@ -106,7 +108,8 @@ struct Server::Parts {
         alarm(io) {
     ListenPolicy policy{credentials.has_authkey, options.insecure_tcp};
     for (const std::string& text : options.listen) {
-      listeners.push_back(std::make_unique<Listener>(io, service, options.ring ? &hot : nullptr, listen_on(Address::parse(text), policy)));
+      listeners.push_back(std::make_unique<Listener>(io, service, options.ring ? &hot : nullptr,
+                                                     listen_on(Address::parse(text), policy)));
       addresses.push_back(listeners.back()->address().to_string());
     }
     service.on_channel_gone = [this] { channel_gone(); };
@@ -181,7 +184,8 @@ void Server::Parts::run() {
   for (auto& listener : listeners) listener->start();
   std::string where;
   for (const std::string& address : addresses) where += " " + address;
-  log->info("tandem {} runs as process {}, listening on{}", TANDEM_VERSION, pid, where.empty() ? " nothing" : where);
+  log->info("tandem {} runs as process {}, listening on{}", TANDEM_VERSION, pid,
+            where.empty() ? " nothing" : where);
   if (debug) debug->start();
   run_event_loop(io, hot, busy_poll);
   if (debug) debug->stop();
@@ -252,7 +256,8 @@ void Server::Parts::channel_gone() {
   else if (stop_limit_once_unused) begin_stop(*stop_limit_once_unused);
 }
 
-void Server::Parts::stop_when_unused(std::chrono::milliseconds unused_limit, std::chrono::milliseconds limit) {
+void Server::Parts::stop_when_unused(std::chrono::milliseconds unused_limit,
+                                     std::chrono::milliseconds limit) {
   if (service.shutting_down()) return;
   if (service.channels().empty() || unused_limit.count() <= 0) return begin_stop(limit);
   stop_limit_once_unused = limit;
@@ -302,7 +307,9 @@ void Server::run() {
   parts_->run();
 }
 
-void Server::stop(std::chrono::milliseconds limit) { stop_when_unused(std::chrono::milliseconds(0), limit); }
+void Server::stop(std::chrono::milliseconds limit) {
+  stop_when_unused(std::chrono::milliseconds(0), limit);
+}
 
 void Server::stop_when_unused(std::chrono::milliseconds unused_limit, std::chrono::milliseconds limit) {
   {
@@ -312,7 +319,8 @@ void Server::stop_when_unused(std::chrono::milliseconds unused_limit, std::chron
       parts_->phase = Parts::Phase::finished;
     }
   }
-  asio::post(parts_->io, [parts = parts_.get(), unused_limit, limit] { parts->stop_when_unused(unused_limit, limit); });
+  asio::post(parts_->io,
+             [parts = parts_.get(), unused_limit, limit] { parts->stop_when_unused(unused_limit, limit); });
   parts_->wait_until_finished();
 }
 
@@ -324,8 +332,12 @@ Manager Server::connect(const Options& options) {
   return Manager(std::make_unique<InProcessConnector>(connect, parts_->authkey, parts_->pid), options);
 }
 
-const std::string& Server::debug_address() const { return parts_->debug_address; }
+const std::string& Server::debug_address() const {
+  return parts_->debug_address;
+}
 
-const std::vector<std::string>& Server::addresses() const { return parts_->addresses; }
+const std::vector<std::string>& Server::addresses() const {
+  return parts_->addresses;
+}
 
 }  // namespace tandem

@@ -50,7 +50,9 @@ OperationCounts ServiceView::operation(std::size_t index) const {
   return counts_of(service_.statistics().operations.at(index));
 }
 
-OperationCounts ServiceView::unresolved() const { return counts_of(service_.statistics().unresolved); }
+OperationCounts ServiceView::unresolved() const {
+  return counts_of(service_.statistics().unresolved);
+}
 
 std::vector<Metric> ServiceView::metrics() const {
   std::vector<Metric> all;
@@ -65,9 +67,12 @@ std::vector<Metric> ServiceView::metrics() const {
       service_.messages_bytes());
   add("connections_accepted", "Connections accepted.", counter, counted.connections_accepted);
   add("sessions_opened", "Sessions opened.", counter, counted.sessions_opened);
-  add("sessions_lost", "Sessions ended because nothing was heard of their clients.", counter, counted.sessions_lost);
-  add("waiters", "Requests that wait for a lock, an item, an event.", gauge, service_.engine().waits().size());
-  add("protocol_errors", "Channels closed because the client broke the protocol.", counter, counted.protocol_errors);
+  add("sessions_lost", "Sessions ended because nothing was heard of their clients.", counter,
+      counted.sessions_lost);
+  add("waiters", "Requests that wait for a lock, an item, an event.", gauge,
+      service_.engine().waits().size());
+  add("protocol_errors", "Channels closed because the client broke the protocol.", counter,
+      counted.protocol_errors);
   add("deadlocks_found", "Circles of waits for locks, refused or not.", counter, counted.circles_found);
   add("requests_refused", "Requests refused by a limit before they were carried out.", counter,
       counted.requests_refused);

@@ -95,7 +95,9 @@ std::string refusal(const auto& value) {
   return "nothing was thrown";
 }
 
-std::string text_of(const auto& value) { return to_text(encoded(value).view()); }
+std::string text_of(const auto& value) {
+  return to_text(encoded(value).view());
+}
 
 template <class T>
 void expect_comes_back(const T& value, std::string_view text) {
@@ -333,7 +335,10 @@ TEST(Codec, SequencesAreTakenFromArraysTuplesAndSets) {
 }
 
 TEST(Codec, BytesThatAreNoValueAreAProtocolError) {
-  for (const std::string_view bytes : {"", "\xc1", "\xa5""ab", "\x92\x01", "\xcd\x01"}) {
+  for (const std::string_view bytes : {"", "\xc1",
+                                       "\xa5"
+                                       "ab",
+                                       "\x92\x01", "\xcd\x01"}) {
     EXPECT_THROW(decoded<std::string>(wire::as_bytes(bytes)), ProtocolError)
         << to_text(wire::as_bytes(bytes));
     EXPECT_THROW(decoded<json>(wire::as_bytes(bytes)), ProtocolError);
@@ -403,9 +408,9 @@ TEST(Parameters, ItemsAndEntriesTakeAnyRange) {
 }
 
 TEST(Parameters, OfACreatedObjectStandInOneArray) {
-  EXPECT_EQ(arguments_of_call<ops::Manager::Create>("list", std::optional<std::string_view>("name"),
-                                                    client::arguments_of<ops::List::Create>(
-                                                        client::items_of<int>(std::vector{1, 2}))),
+  EXPECT_EQ(arguments_of_call<ops::Manager::Create>(
+                "list", std::optional<std::string_view>("name"),
+                client::arguments_of<ops::List::Create>(client::items_of<int>(std::vector{1, 2}))),
             R"(["list", ["name"], [[1, 2]]])");
 }
 

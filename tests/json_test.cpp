@@ -34,7 +34,9 @@ std::string written(const json& value) {
   return written([&](Writer& w) { write_json(w, value); });
 }
 
-json binary(std::string_view bytes) { return json::binary({bytes.begin(), bytes.end()}); }
+json binary(std::string_view bytes) {
+  return json::binary({bytes.begin(), bytes.end()});
+}
 
 struct Form {
   std::string_view name;
@@ -43,7 +45,9 @@ struct Form {
   json display;
   std::string_view text;
 };
-void PrintTo(const Form& form, std::ostream* out) { *out << form.name; }
+void PrintTo(const Form& form, std::ostream* out) {
+  *out << form.name;
+}
 
 void timestamp(Writer& writer, std::int64_t seconds, std::uint32_t nanoseconds) {
   client::write_timestamp(writer, {seconds, nanoseconds});
@@ -90,7 +94,8 @@ std::vector<Form> forms() {
       same(
           "map with text first and then another key",
           [](Writer& w) { w.map(3), w.text("b"), w.nil(), w.text("a"), w.nil(), w.nil(), w.nil(); },
-          R"({"$map": [["b", null], ["a", null], [null, null]]})"_json, R"({"b": null, "a": null, null: null})"),
+          R"({"$map": [["b", null], ["a", null], [null, null]]})"_json,
+          R"({"b": null, "a": null, null: null})"),
       same(
           "map with a key twice",
           [](Writer& w) { w.map(2), w.text("a"), w.nil(), w.text("a"), w.boolean(true); },
@@ -331,7 +336,9 @@ TEST(WriteJson, DecimalIntegersOfEveryLengthComeBack) {
 // ---------------------------------------------------------------------------------------
 
 TEST(JsonDepth, AThousandLevelsGoThereAndBack) {
-  for (const char* level : {"\x91", "\x81\xa1""a"}) {
+  for (const char* level : {"\x91",
+                            "\x81\xa1"
+                            "a"}) {
     std::string bytes;
     for (int i = 0; i < 1000; ++i) bytes += level;
     bytes += '\xc0';
@@ -357,7 +364,10 @@ TEST(JsonDepth, MoreIsRefusedBothWays) {
 }
 
 TEST(JsonDamage, BytesThatAreNotOneValueAreRefused) {
-  for (const std::string_view bytes : {"", "\xc1", "\x01\x02", "\xa5""ab", "\x92\x01", "\xd4\x02\xa5"})
+  for (const std::string_view bytes : {"", "\xc1", "\x01\x02",
+                                       "\xa5"
+                                       "ab",
+                                       "\x92\x01", "\xd4\x02\xa5"})
     EXPECT_THROW(to_plain_json(as_bytes(bytes)), ProtocolError) << to_text(as_bytes(bytes));
 }
 

@@ -102,10 +102,8 @@ void list_objects(const Manager& manager, const ListRequest& request, bool json)
 void get(const Manager& manager, const GetRequest& request, bool json) {
   const FoundObject object = find(manager, request);
   if (request.key) return print(shown(read_element(object, *request.key), json) + "\n");
-  if (json)
-    print_json_contents(object);
-  else
-    print_contents(object);
+  if (json) print_json_contents(object);
+  else print_contents(object);
 }
 
 namespace {
@@ -113,7 +111,9 @@ namespace {
 std::string shown_object(const std::string& type, const std::string& name, std::uint64_t id) {
   return type + ' ' + (name.empty() ? std::to_string(id) : shown_name(name));
 }
-double seconds(std::chrono::microseconds time) { return std::chrono::duration<double>(time).count(); }
+double seconds(std::chrono::microseconds time) {
+  return std::chrono::duration<double>(time).count();
+}
 
 Json json_of(const WaitInfo& wait) {
   return {{"ticket", wait.ticket},
@@ -151,7 +151,8 @@ void print_line(const HoldingInfo& holding) {
                     holding.key.empty() ? "" : "key " + holding.key + " of ",
                     holding.count == 1 ? "" : fmt::format("{} × ", holding.count),
                     shown_object(holding.type, holding.name, holding.object), holding.how,
-                    holding.token == 0 ? "" : fmt::format(", token {},", holding.token), seconds(holding.held)));
+                    holding.token == 0 ? "" : fmt::format(", token {},", holding.token),
+                    seconds(holding.held)));
 }
 
 }  // namespace
@@ -163,9 +164,11 @@ void show_waits(const Manager& manager, bool json) {
     Json waiters = Json::array(), owned = Json::array();
     for (const WaitInfo& wait : waits) waiters.push_back(json_of(wait));
     for (const HoldingInfo& holding : holdings) owned.push_back(json_of(holding));
-    return print(dump({{"waiters", std::move(waiters)},
-                       {"holdings", std::move(owned)},
-                       {"circles", manager.circles()}}, 2) + "\n");
+    return print(
+        dump(
+            {{"waiters", std::move(waiters)}, {"holdings", std::move(owned)}, {"circles", manager.circles()}},
+            2) +
+        "\n");
   }
   for (const WaitInfo& wait : waits) print_line(wait);
   for (const HoldingInfo& holding : holdings) print_line(holding);
@@ -193,10 +196,8 @@ void ping(const Manager& manager, bool json) {
   const auto before = std::chrono::steady_clock::now();
   manager.ping();
   const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - before;
-  if (json)
-    print(dump({{"address", manager.address()}, {"round_trip_us", took.count()}}) + "\n");
-  else
-    print(fmt::format("{} answers in {:.1f} us\n", manager.address(), took.count()));
+  if (json) print(dump({{"address", manager.address()}, {"round_trip_us", took.count()}}) + "\n");
+  else print(fmt::format("{} answers in {:.1f} us\n", manager.address(), took.count()));
 }
 
 }  // namespace tandem::client

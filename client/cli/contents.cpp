@@ -31,10 +31,8 @@ RawValue written(F&& write) {
 
 RawValue key_value(const ElementKey& key) {
   return written([&](wire::Writer& out) {
-    if (key.json)
-      write_json(out, nlohmann::json::parse(key.text));
-    else
-      out.text(key.text);
+    if (key.json) write_json(out, nlohmann::json::parse(key.text));
+    else out.text(key.text);
   });
 }
 
@@ -79,14 +77,10 @@ RawValue array_element(const std::uint8_t* at) {
   T element;
   std::memcpy(&element, at, sizeof element);
   return written([&](wire::Writer& out) {
-    if constexpr (std::is_same_v<T, float>)
-      out.floating32(element);
-    else if constexpr (std::is_same_v<T, double>)
-      out.floating(element);
-    else if constexpr (std::is_signed_v<T>)
-      out.integer(std::int64_t{element});
-    else
-      out.unsigned_integer(std::uint64_t{element});
+    if constexpr (std::is_same_v<T, float>) out.floating32(element);
+    else if constexpr (std::is_same_v<T, double>) out.floating(element);
+    else if constexpr (std::is_signed_v<T>) out.integer(std::int64_t{element});
+    else out.unsigned_integer(std::uint64_t{element});
   });
 }
 

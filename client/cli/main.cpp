@@ -54,8 +54,7 @@ void add_common(CLI::App& app, CommandLine& line) {
 
 CLI::App* add_list(CLI::App& app, CommandLine& line) {
   CLI::App* list = app.add_subcommand("ls", "list the hosted objects");
-  list->add_option("--type", line.list.type,
-                   "only those of one type: dict, list, queue, lock …")
+  list->add_option("--type", line.list.type, "only those of one type: dict, list, queue, lock …")
       ->type_name("TYPE");
   return list;
 }

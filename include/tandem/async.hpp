@@ -77,14 +77,12 @@ bool came_to_nothing(wire::Reader result) {
   std::uint32_t count = 0;
   std::int64_t number = 0;
   bool yes = false;
-  if constexpr (std::is_same_v<Tag, ops::Bool>)
-    return result.boolean(yes) && !yes;
+  if constexpr (std::is_same_v<Tag, ops::Bool>) return result.boolean(yes) && !yes;
   else if constexpr (std::is_same_v<Tag, ops::Maybe> || std::is_same_v<Tag, ops::Items>)
     return result.array(count) && count == 0;
   else if constexpr (std::is_same_v<Tag, ops::Tuple<ops::Int, ops::Bool>>)  // a grant's token
     return result.array(count) && count == 2 && result.int64(number) && number == 0;
-  else
-    return false;
+  else return false;
 }
 
 /// An executor's context goes: handlers that have not run go with it, and so does what they own, as copies of an Async in
@@ -161,10 +159,8 @@ class AsyncOperation final : public AsyncHandler {
   static std::exception_ptr read(AsyncOutcome& outcome, Into&... result) {
     Decoder from{wire::Reader(outcome.result.view()), std::exchange(outcome.connection, nullptr)};
     try {
-      if constexpr (sizeof...(Into) == 0)
-        decode_result<Tag, void>(from);
-      else
-        ((result = decode_result<Tag, Into>(from)), ...);
+      if constexpr (sizeof...(Into) == 0) decode_result<Tag, void>(from);
+      else ((result = decode_result<Tag, Into>(from)), ...);
     } catch (...) {
       return std::current_exception();
     }
@@ -211,15 +207,16 @@ class Async {
   /// Starts the operation, see above. Arguments are read at once. All errors come by completion, also those of the
   /// arguments: ValueError (an empty proxy, an object of another manager), TypeError, ResourceExhausted.
   template <class Op, class R = client::Natural, class P, class... A>
-    requires((client::is_proxy<P> || std::same_as<P, Manager>) && sizeof...(A) >= 1)
-  auto call(const P& proxy, A&&... arguments_and_token) const {
+  requires((client::is_proxy<P> || std::same_as<P, Manager>)&&sizeof...(A) >=
+           1) auto call(const P& proxy, A&&... arguments_and_token) const {
     static_assert(client::is_operation_of<Op, P>, "another type's operation");
     constexpr std::size_t count = sizeof...(A) - 1;
     auto all = std::forward_as_tuple(std::forward<A>(arguments_and_token)...);
     return [&]<std::size_t... I>(std::index_sequence<I...>) {
       return start<Op, client::ResultAs<Op, R>>(prepared<Op>(proxy, std::get<I>(all)...),
                                                 std::get<count>(std::move(all)));
-    }(std::make_index_sequence<count>());
+    }
+    (std::make_index_sequence<count>());
   }
 
   /// Ends all waits as a cancellation does, waits (a second or two at most, if the manager does not answer) until
@@ -244,8 +241,7 @@ class Async {
 
   template <class P>
   static std::shared_ptr<client::RemoteObject> remote_of(const P& proxy) {
-    if constexpr (client::is_proxy<P>)
-      return proxy.remote();
+    if constexpr (client::is_proxy<P>) return proxy.remote();
     else
       return std::make_shared<client::RemoteObject>(
           proxy.connection(), wire::Reference{ops::Manager::number, ops::Manager::id}, false);

@@ -158,8 +158,7 @@ class StreamedCalls final : public Job {
     std::lock_guard lock(mutex_);
     if constexpr (std::is_same_v<std::decay_t<T>, std::exception_ptr>)
       results_[index].template emplace<1>(result);
-    else
-      results_[index].template emplace<2>(std::forward<T>(result));
+    else results_[index].template emplace<2>(std::forward<T>(result));
     if (!ordered_) order_.push_back(index);
     changed_.notify_all();
   }
@@ -178,10 +177,8 @@ std::optional<Held<R>> StreamedCalls<R>::next(WaitLimit limit) {
   std::unique_lock lock(mutex_);
   if (ended()) return std::nullopt;
   auto there = [this] { return has_next(); };
-  if (!limit)
-    changed_.wait(lock, there);
-  else if (!changed_.wait_for(lock, *limit, there))
-    throw_not_there(limit);
+  if (!limit) changed_.wait(lock, there);
+  else if (!changed_.wait_for(lock, *limit, there)) throw_not_there(limit);
   std::size_t index = taken_++;
   if (!ordered_) {
     index = order_.front();
@@ -247,10 +244,8 @@ class AsyncResult {
   AsyncResult& on_result(F callback) & {
     job().add_callback([job = job_.get(), callback = std::move(callback)]() mutable {
       if (job->error() != nullptr) return;
-      if constexpr (std::is_void_v<R>)
-        callback();
-      else
-        callback(std::as_const(job->value()));
+      if constexpr (std::is_void_v<R>) callback();
+      else callback(std::as_const(job->value()));
     });
     return *this;
   }
@@ -286,16 +281,12 @@ class AsyncResult {
   }
   std::conditional_t<std::is_void_v<R>, void, std::add_lvalue_reference_t<const client::Held<R>>> result(
       client::WaitLimit limit) const {
-    if constexpr (std::is_void_v<R>)
-      finished(limit);
-    else
-      return finished(limit);
+    if constexpr (std::is_void_v<R>) finished(limit);
+    else return finished(limit);
   }
   R taken(client::WaitLimit limit) {
-    if constexpr (std::is_void_v<R>)
-      finished(limit);
-    else
-      return std::move(finished(limit));
+    if constexpr (std::is_void_v<R>) finished(limit);
+    else return std::move(finished(limit));
   }
 
   std::shared_ptr<client::ValueJob<R>> job_;

@@ -68,8 +68,7 @@ class Batch {
   /// A proxy of the same object whose operations go into the batch, if they give nothing; the others throw TypeError, and
   /// so do those that would wait. ValueError: an empty proxy, or an object of another manager.
   template <class P>
-    requires client::is_proxy<P>
-  P operator()(const P& proxy) const {
+  requires client::is_proxy<P> P operator()(const P& proxy) const {
     return P(client::bound(proxy.remote(), script_));
   }
 
@@ -77,7 +76,7 @@ class Batch {
   /// include/tandem/ops, their arguments what the proxies take. `R`: the type to read the result as; left out, it is bool,
   /// std::int64_t, std::string, Bytes, a tuple or nothing where the operation says so, else JSON.
   template <class Op, class R = client::Natural, class P, class... A>
-    requires client::is_proxy<P>
+  requires client::is_proxy<P>
   auto call(const P& proxy, const A&... arguments) const {
     static_assert(Op::description.effect != ops::Effect::waits, "nothing waits in a batch");
     static_assert(client::is_operation_of<Op, P>, "another type's operation");

@@ -14,30 +14,31 @@ namespace tandem {
 
 enum class Code : std::uint8_t {
   ok = 0,
-  key_error = 1,            // a key or element that is not there
-  index_error = 2,          // an index outside the sequence
-  type_error = 3,           // a value of another type than asked for, or one the operation cannot use
-  value_error = 4,          // the right type, a value that cannot be
-  overflow = 5,             // an arithmetic result that does not fit 64 bits
-  object_gone = 6,          // the object was removed, or never was
-  not_found = 7,            // no object has this name
-  resource_exhausted = 8,   // a limit of the manager, named in the text
-  protocol_error = 9,       // bytes or a request that break the protocol
+  key_error = 1,              // a key or element that is not there
+  index_error = 2,            // an index outside the sequence
+  type_error = 3,             // a value of another type than asked for, or one the operation cannot use
+  value_error = 4,            // the right type, a value that cannot be
+  overflow = 5,               // an arithmetic result that does not fit 64 bits
+  object_gone = 6,            // the object was removed, or never was
+  not_found = 7,              // no object has this name
+  resource_exhausted = 8,     // a limit of the manager, named in the text
+  protocol_error = 9,         // bytes or a request that break the protocol
   authentication_error = 10,  // the peer does not hold the same authkey, or may not connect
-  version_error = 11,       // the peer speaks another version of the protocol
-  timeout = 12,             // a time limit ran out
-  connection_error = 13,    // the manager cannot be reached, or went away (made by the client only)
-  shutting_down = 14,       // the manager is stopping and takes no new requests
-  not_owner = 15,           // a lock that the calling thread does not hold
-  deadlock = 16,            // a wait that would close a circle of owners waiting for each other
-  session_lost = 17,        // this process's session ended while it lived; the text names the locks it held
-  stale_token = 18,         // the lock's grant that the operation was to be covered by is over
-  broken_barrier = 19,      // a barrier was broken or reset while it was waited at
-  closed = 20,              // a queue is closed
-  conflict = 21,            // what a transaction read has changed
-  remote_error = 22,        // a task or a hosted type of the user's failed with an exception that is not brought here as it is
-  worker_died = 23,         // the process that did a task ended before it was done
-  end_of_file = 24,         // the other end of a pipe is closed (made by the client only)
+  version_error = 11,         // the peer speaks another version of the protocol
+  timeout = 12,               // a time limit ran out
+  connection_error = 13,      // the manager cannot be reached, or went away (made by the client only)
+  shutting_down = 14,         // the manager is stopping and takes no new requests
+  not_owner = 15,             // a lock that the calling thread does not hold
+  deadlock = 16,              // a wait that would close a circle of owners waiting for each other
+  session_lost = 17,          // this process's session ended while it lived; the text names the locks it held
+  stale_token = 18,           // the lock's grant that the operation was to be covered by is over
+  broken_barrier = 19,        // a barrier was broken or reset while it was waited at
+  closed = 20,                // a queue is closed
+  conflict = 21,              // what a transaction read has changed
+  remote_error =
+      22,  // a task or a hosted type of the user's failed with an exception that is not brought here as it is
+  worker_died = 23,  // the process that did a task ended before it was done
+  end_of_file = 24,  // the other end of a pipe is closed (made by the client only)
 };
 
 /// Name of a code as logs, metrics and the debug endpoint show it, e.g. "key_error".
@@ -128,30 +129,30 @@ class ErrorOf<Code::worker_died> : public Error {
   std::optional<int> exit_code_;
 };
 
-using KeyError = ErrorOf<Code::key_error>;                      // Python's KeyError
-using IndexError = ErrorOf<Code::index_error>;                  // Python's IndexError
-using TypeError = ErrorOf<Code::type_error>;                    // Python's TypeError
-using ValueError = ErrorOf<Code::value_error>;                  // Python's ValueError
-using OverflowError = ErrorOf<Code::overflow>;                  // Python's OverflowError
-using ObjectGone = ErrorOf<Code::object_gone>;                  // the proxy's object was removed
-using NotFound = ErrorOf<Code::not_found>;                      // no object of that name
-using ResourceExhausted = ErrorOf<Code::resource_exhausted>;    // the text names the limit and its value
-using ProtocolError = ErrorOf<Code::protocol_error>;            // a bug, or a peer that is not tandem
+using KeyError = ErrorOf<Code::key_error>;                    // Python's KeyError
+using IndexError = ErrorOf<Code::index_error>;                // Python's IndexError
+using TypeError = ErrorOf<Code::type_error>;                  // Python's TypeError
+using ValueError = ErrorOf<Code::value_error>;                // Python's ValueError
+using OverflowError = ErrorOf<Code::overflow>;                // Python's OverflowError
+using ObjectGone = ErrorOf<Code::object_gone>;                // the proxy's object was removed
+using NotFound = ErrorOf<Code::not_found>;                    // no object of that name
+using ResourceExhausted = ErrorOf<Code::resource_exhausted>;  // the text names the limit and its value
+using ProtocolError = ErrorOf<Code::protocol_error>;          // a bug, or a peer that is not tandem
 using AuthenticationError = ErrorOf<Code::authentication_error>;
 using VersionError = ErrorOf<Code::version_error>;
-using Timeout = ErrorOf<Code::timeout>;                         // Options::call_timeout or connect_timeout
-using ConnectionError = ErrorOf<Code::connection_error>;        // says which address, what was under way
+using Timeout = ErrorOf<Code::timeout>;                   // Options::call_timeout or connect_timeout
+using ConnectionError = ErrorOf<Code::connection_error>;  // says which address, what was under way
 using ShuttingDown = ErrorOf<Code::shutting_down>;
 using NotOwner = ErrorOf<Code::not_owner>;
-using DeadlockError = ErrorOf<Code::deadlock>;                  // the text names every link of the circle
+using DeadlockError = ErrorOf<Code::deadlock>;  // the text names every link of the circle
 using SessionLost = ErrorOf<Code::session_lost>;
 using StaleToken = ErrorOf<Code::stale_token>;
-using BrokenBarrierError = ErrorOf<Code::broken_barrier>;       // Python's threading.BrokenBarrierError
-using Closed = ErrorOf<Code::closed>;                           // Python's queue.ShutDown
+using BrokenBarrierError = ErrorOf<Code::broken_barrier>;  // Python's threading.BrokenBarrierError
+using Closed = ErrorOf<Code::closed>;                      // Python's queue.ShutDown
 using Conflict = ErrorOf<Code::conflict>;
-using RemoteError = ErrorOf<Code::remote_error>;                // multiprocessing.pool.RemoteTraceback
+using RemoteError = ErrorOf<Code::remote_error>;  // multiprocessing.pool.RemoteTraceback
 using WorkerDied = ErrorOf<Code::worker_died>;
-using EndOfFile = ErrorOf<Code::end_of_file>;                   // Python's EOFError
+using EndOfFile = ErrorOf<Code::end_of_file>;  // Python's EOFError
 
 /// Throws the exception class that belongs to `code`.
 [[noreturn]] void throw_error(Code code, const std::string& text);

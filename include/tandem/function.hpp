@@ -43,7 +43,9 @@ struct FunctionTraits<R (*)(A...) noexcept> : FunctionTraits<R (*)(A...)> {};
 
 /// Functions and captureless lambdas without template parameters.
 template <class F>
-concept PlainFunction = requires(F function) { typename FunctionTraits<decltype(+function)>::Result; };
+concept PlainFunction = requires(F function) {
+  typename FunctionTraits<decltype(+function)>::Result;
+};
 
 template <PlainFunction F>
 using ResultOfFunction = typename FunctionTraits<decltype(+std::declval<F>())>::Result;
@@ -79,7 +81,7 @@ inline constexpr bool can_call = []<class... P>(std::type_identity<std::tuple<P.
 
 /// Writes the arguments of a call of F as Function::call() reads them, each as its parameter's type.
 template <PlainFunction F, class... A>
-  requires can_call<F, A...>
+requires can_call<F, A...>
 void encode_call(Encoder& to, const A&... arguments) {
   to.writer.array(sizeof...(A));
   [&]<class... P>(std::type_identity<std::tuple<P...>>) {

@@ -75,7 +75,9 @@ namespace tandem {
 namespace hosting {
 
 template <class T>
-concept HasShow = requires(const T& object) { object.show(); };
+concept HasShow = requires(const T& object) {
+  object.show();
+};
 
 template <class T>
 concept HasSize = requires(const T& object) {
@@ -122,7 +124,8 @@ class InstanceOf final : public Instance {
 constexpr bool is_type_name(std::string_view name) {
   bool good = !name.empty() && name.size() <= 64;
   for (const char c : name)
-    good = good && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.');
+    good = good && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+                    c == '.');
   return good;
 }
 
@@ -142,13 +145,15 @@ template <class T>
 struct TypeOf {
   using Ops = typename T::Ops;
   using Create = typename Ops::Create;
-  static_assert(std::is_default_constructible_v<T>, "a hosted class is default-constructible: its Create fills it");
+  static_assert(std::is_default_constructible_v<T>,
+                "a hosted class is default-constructible: its Create fills it");
   static_assert(Ops::number >= type_number_min, "type numbers below 128 are tandem's own");
   static_assert(shown_by<T>() == Shown::nothing || shown_by<T>() == Shown::value || HasSize<T>,
                 "a class that shows elements has a size()");
   static_assert(is_type_name(Ops::type), "a type's name is made of letters, digits, '_' and '.'");
   static_assert(Create::description.number == 0 && Create::description.effect == ops::Effect::writes &&
-                    std::is_void_v<typename Create::Result> && Handlers<T, typename Ops::All>::table[0].op != nullptr,
+                    std::is_void_v<typename Create::Result> &&
+                    Handlers<T, typename Ops::All>::table[0].op != nullptr,
                 "operation 0 is Create, in the list with the others; it writes and gives nothing");
 
   static constexpr Type type{Ops::type, Ops::number, shown_by<T>(), Handlers<T, typename Ops::All>::table,

@@ -43,14 +43,17 @@ inline constexpr std::array<LimitDescription, 13> limit_descriptions{{
     {"requests_under_way_max", &Limits::requests_under_way_max, 1, std::uint64_t{1} << 32,
      "requests of one session whose replies its client has not read yet"},
     {"sessions_max", &Limits::sessions_max, 1, std::uint64_t{1} << 32, "client processes at once"},
-    {"channels_max", &Limits::channels_max, 1, std::uint64_t{1} << 32, "open channels at once, all sessions together"},
+    {"channels_max", &Limits::channels_max, 1, std::uint64_t{1} << 32,
+     "open channels at once, all sessions together"},
     {"objects_max", &Limits::objects_max, 1, std::uint64_t{1} << 40, "hosted objects at once"},
     {"name_bytes_max", &Limits::name_bytes_max, 1, std::uint64_t{1} << 20, "longest name of an object"},
     {"memory_bytes_max", &Limits::memory_bytes_max, 0, std::uint64_t{1} << 50,
      "memory held by objects and messages; 0: three quarters of the machine's"},
-    {"handshake_ms_max", &Limits::handshake_ms_max, 1, 600'000, "time from accepting a channel to a finished handshake"},
+    {"handshake_ms_max", &Limits::handshake_ms_max, 1, 600'000,
+     "time from accepting a channel to a finished handshake"},
     {"session_lease_ms", &Limits::session_lease_ms, 0, 86'400'000,
-     "silence after which the session of a client on another machine ends (its library sends something in time by "
+     "silence after which the session of a client on another machine ends (its library sends something in "
+     "time by "
      "itself); 0: never"},
     {"ring_bytes", &Limits::ring_bytes, 4096, std::uint64_t{1} << 30,
      "shared memory of a channel, each way; rounded up to a power of two"},

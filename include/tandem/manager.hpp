@@ -313,7 +313,9 @@ class Manager {
   Condition condition(const Lock& lock) const { return create<Condition>(std::nullopt, lock); }
   Condition condition(const RLock& lock) const { return create<Condition>(std::nullopt, lock); }
   Condition condition(std::string_view name, const Lock& lock) const { return create<Condition>(name, lock); }
-  Condition condition(std::string_view name, const RLock& lock) const { return create<Condition>(name, lock); }
+  Condition condition(std::string_view name, const RLock& lock) const {
+    return create<Condition>(name, lock);
+  }
 
   Event event() const { return create<Event>(std::nullopt); }
   Event event(std::string_view name) const { return create<Event>(name); }
@@ -323,7 +325,9 @@ class Manager {
   Semaphore semaphore(std::int64_t permits, Ownerless) const {
     return create<Semaphore>(std::nullopt, permits, false, true);
   }
-  Semaphore semaphore(std::string_view name, std::int64_t permits = 1) const { return create<Semaphore>(name, permits); }
+  Semaphore semaphore(std::string_view name, std::int64_t permits = 1) const {
+    return create<Semaphore>(name, permits);
+  }
   Semaphore semaphore(std::string_view name, std::int64_t permits, Ownerless) const {
     return create<Semaphore>(name, permits, false, true);
   }
@@ -416,7 +420,8 @@ class Manager {
   /// Runs the function as one transaction (transaction.hpp) and gives what it returns. The function may run several
   /// times. Whatever it throws comes out of here, with nothing written; Conflict after options.attempts_max runs.
   template <std::invocable<Transaction&> F>
-  std::invoke_result_t<F&, Transaction&> atomically(F&& function, const TransactionOptions& options = {}) const {
+  std::invoke_result_t<F&, Transaction&> atomically(F&& function,
+                                                    const TransactionOptions& options = {}) const {
     return client::atomically(connection(), function, options);
   }
   /// Many operations in one request (batch.hpp).

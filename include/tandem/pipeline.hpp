@@ -123,8 +123,7 @@ class Pipeline {
   /// A proxy of the same object whose operations go into the pipeline, if they give nothing; the others throw TypeError,
   /// and so do those that would wait. ValueError: an empty proxy, or an object of another manager.
   template <class P>
-    requires client::is_proxy<P>
-  P operator()(const P& proxy) const {
+  requires client::is_proxy<P> P operator()(const P& proxy) const {
     return P(client::bound(proxy.remote(), script_));
   }
 
@@ -133,7 +132,7 @@ class Pipeline {
   /// std::int64_t, std::string, Bytes, a tuple or nothing where the operation says so, else JSON. ResourceExhausted: arguments over
   /// message_bytes_max.
   template <class Op, class R = client::Natural, class P, class... A>
-    requires client::is_proxy<P>
+  requires client::is_proxy<P>
   auto call(const P& proxy, const A&... arguments) const {
     using Result = client::ResultAs<Op, R>;
     auto awaited = std::make_shared<client::AwaitedResult<typename Op::Result, Result>>();
@@ -142,7 +141,7 @@ class Pipeline {
   }
   /// The same where nobody wants the result.
   template <class Op, class P, class... A>
-    requires client::is_proxy<P>
+  requires client::is_proxy<P>
   void send(const P& proxy, const A&... arguments) const { put<Op>(proxy, nullptr, arguments...); }
 
   /// Sends what is in the buffer. Throws the first error that was read of operations whose future nobody keeps; its text

@@ -145,10 +145,8 @@ inline constexpr bool is_tuple_like = requires {
 
 template <class R>
 constexpr bool can_be_result() {
-  if constexpr (std::is_void_v<R>)
-    return true;
-  else
-    return Encodable<R> && Decodable<R>;
+  if constexpr (std::is_void_v<R>) return true;
+  else return Encodable<R> && Decodable<R>;
 }
 
 template <class F, class... A>

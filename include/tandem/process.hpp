@@ -79,7 +79,8 @@ class CallableTask : public Task {
   explicit CallableTask(std::in_place_t, From&&... from) : parts_(std::forward<From>(from)...) {}
   void run() override {
     std::apply(
-        [](F& function, A&... arguments) { std::invoke(std::move(function), std::move(arguments)...); }, parts_);
+        [](F& function, A&... arguments) { std::invoke(std::move(function), std::move(arguments)...); },
+        parts_);
   }
   std::vector<int> pipe_ends() const override {
     std::vector<int> ends;
@@ -168,13 +169,13 @@ class Process : public ProcessHandle {
   /// ends of pipes as arguments has those and no copies of its parent's others; else it has copies of all.
   /// Throws as start().
   template <class F, class... A>
-    requires(!std::derived_from<std::decay_t<F>, ProcessHandle> && !std::same_as<std::decay_t<F>, Options> &&
-             std::invocable<std::decay_t<F>, std::decay_t<A>...>)
-  explicit Process(F&& function, A&&... arguments)
+  requires(!std::derived_from<std::decay_t<F>, ProcessHandle> && !std::same_as<std::decay_t<F>, Options> &&
+           std::invocable<std::decay_t<F>, std::decay_t<A>...>) explicit Process(F&& function,
+                                                                                 A&&... arguments)
       : Process(Options{}, std::forward<F>(function), std::forward<A>(arguments)...) {}
   template <class F, class... A>
-    requires std::invocable<std::decay_t<F>, std::decay_t<A>...>
-  Process(const Options& options, F&& function, A&&... arguments)
+  requires std::invocable<std::decay_t<F>, std::decay_t<A>...> Process(const Options& options, F&& function,
+                                                                       A&&... arguments)
       : Process(options, std::make_unique<client::CallableTask<std::decay_t<F>, std::decay_t<A>...>>(
                              std::in_place, std::forward<F>(function), std::forward<A>(arguments)...)) {}
 
@@ -182,12 +183,12 @@ class Process : public ProcessHandle {
   /// lambda, whose parameters' types have a Codec. Throws as start(); ValueError when main() does not begin with
   /// run_spawned().
   template <client::PlainFunction F, class... A>
-    requires client::can_call<F, std::decay_t<A>...>
+  requires client::can_call<F, std::decay_t<A>...>
   static Process spawn(F function, A&&... arguments) {
     return spawn(Options{}, function, std::forward<A>(arguments)...);
   }
   template <client::PlainFunction F, class... A>
-    requires client::can_call<F, std::decay_t<A>...>
+  requires client::can_call<F, std::decay_t<A>...>
   static Process spawn(const Options& options, F function, A&&... arguments) {
     return {options, std::make_unique<client::FunctionTask<F, std::decay_t<A>...>>(
                          std::in_place, function, std::forward<A>(arguments)...)};

@@ -63,8 +63,7 @@ class Transaction {
   /// An error of an operation that gives something is thrown where it is made, and is a result like any other. That of
   /// one that gives nothing comes out of atomically(), with nothing written, or out of a later operation.
   template <class P>
-    requires client::is_proxy<P>
-  P operator()(const P& proxy) const {
+  requires client::is_proxy<P> P operator()(const P& proxy) const {
     return P(client::bound(proxy.remote(), script_));
   }
 
@@ -72,7 +71,7 @@ class Transaction {
   /// the sum, which others may change; this does not:
   ///     tx.call<tandem::ops::Dict::Add>(a, "x", 1, std::nullopt);
   template <class Op, class P, class... A>
-    requires client::is_proxy<P>
+  requires client::is_proxy<P>
   void call(const P& proxy, const A&... arguments) const {
     static_assert(Op::description.effect != ops::Effect::waits, "nothing waits in a transaction");
     const std::shared_ptr<client::RemoteObject> object = client::bound(proxy.remote(), script_);
@@ -126,7 +125,8 @@ std::invoke_result_t<F&, Transaction&> atomically(const ConnectionPtr& connectio
       }
       if (attempts.commit()) return;
     } else {
-      std::optional<std::conditional_t<std::is_reference_v<R>, std::reference_wrapper<std::remove_reference_t<R>>, R>>
+      std::optional<
+          std::conditional_t<std::is_reference_v<R>, std::reference_wrapper<std::remove_reference_t<R>>, R>>
           result;
       try {
         result.emplace(std::invoke(function, transaction));

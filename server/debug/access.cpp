@@ -56,8 +56,9 @@ void Access::check_host(const Request& request) const {
   if (request.hosts.size() != 1) throw Refused{400, "a request has one Host header"};
   std::string host = host_without_port(request.hosts[0]);
   if (std::find(hosts_.begin(), hosts_.end(), host) == hosts_.end() || host.empty())
-    throw Refused{421, "the Host header must name this machine: localhost, 127.0.0.1, [::1], or the "
-                       "endpoint's own address"};
+    throw Refused{421,
+                  "the Host header must name this machine: localhost, 127.0.0.1, [::1], or the "
+                  "endpoint's own address"};
 }
 
 std::string host_without_port(std::string_view host) {

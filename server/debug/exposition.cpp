@@ -44,12 +44,9 @@ class Exposition {
   static std::string escaped(std::string_view text, bool quoted) {
     std::string out;
     for (char c : text) {
-      if (c == '\n')
-        out += "\\n";
-      else if (c == '\\' || (c == '"' && quoted))
-        out.append("\\") += c;
-      else
-        out += c;
+      if (c == '\n') out += "\\n";
+      else if (c == '\\' || (c == '"' && quoted)) out.append("\\") += c;
+      else out += c;
     }
     return out;
   }

@@ -56,12 +56,9 @@ Head read_head(int socket, std::size_t bytes_max, Clock::time_point deadline, st
 void send_all(int socket, std::string_view bytes, Clock::time_point deadline) {
   while (!bytes.empty()) {
     ssize_t count = ::send(socket, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (count >= 0)
-      bytes.remove_prefix(static_cast<std::size_t>(count));
-    else if (errno == EAGAIN && wait_for(socket, POLLOUT, deadline))
-      continue;
-    else if (errno != EINTR)
-      return;
+    if (count >= 0) bytes.remove_prefix(static_cast<std::size_t>(count));
+    else if (errno == EAGAIN && wait_for(socket, POLLOUT, deadline)) continue;
+    else if (errno != EINTR) return;
   }
 }
 
@@ -72,12 +69,9 @@ void linger(int socket) {
   char part[4096];
   for (std::size_t bytes = 0; bytes < linger_bytes_max;) {
     ssize_t count = ::recv(socket, part, sizeof part, MSG_DONTWAIT);
-    if (count > 0)
-      bytes += static_cast<std::size_t>(count);
-    else if (count == 0 || (errno != EAGAIN && errno != EINTR))
-      return;
-    else if (errno == EAGAIN && !wait_for(socket, POLLIN, deadline))
-      return;
+    if (count > 0) bytes += static_cast<std::size_t>(count);
+    else if (count == 0 || (errno != EAGAIN && errno != EINTR)) return;
+    else if (errno == EAGAIN && !wait_for(socket, POLLIN, deadline)) return;
   }
 }
 

@@ -158,10 +158,8 @@ Answer answer_objects(const Target& target, Ask& ask) {
   std::vector<ObjectInfo> found;
   ObjectId next = 0;
   std::string literal;
-  if (filter.name && is_literal_glob(*filter.name, literal))
-    look_up(ask, literal, filter, after, found);
-  else
-    next = search(ask, filter, after, limit, found);
+  if (filter.name && is_literal_glob(*filter.name, literal)) look_up(ask, literal, filter, after, found);
+  else next = search(ask, filter, after, limit, found);
 
   Json objects = Json::array();
   for (const ObjectInfo& info : found) {

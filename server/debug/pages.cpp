@@ -215,7 +215,8 @@ constexpr Route routes[] = {
      [](const Target& target, const Background&, Ask& ask) { return answer_object(target, ask); }},
     {"/sessions", "limit, cursor", "client processes in the order of their ids", answer_sessions},
     {"/waits", "limit, cursor, holdings_cursor",
-     "requests that wait, oldest first; circles of owners who wait for each other; and what sessions own: locks with their "
+     "requests that wait, oldest first; circles of owners who wait for each other; and what sessions own: "
+     "locks with their "
      "fencing tokens, permits, leased items",
      answer_waits},
     {"/ops", "type", "every operation: what it is, how often it was called, how long it took",

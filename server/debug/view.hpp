@@ -22,7 +22,8 @@ struct ClientInfo {
   std::optional<std::uint32_t> uid;  // told by the kernel; only for clients on this machine
   std::string peer;
   std::uint64_t channels = 0;
-  std::map<std::string, std::uint64_t> paths{};  // how many channels go by "ring", "unix", "tcp", "in-process"
+  std::map<std::string, std::uint64_t>
+      paths{};                           // how many channels go by "ring", "unix", "tcp", "in-process"
   std::uint64_t threads = 0;             // of the client, as seen on its channels
   std::uint64_t requests_under_way = 0;  // not wholly received, or with a reply that is not wholly sent
   std::uint64_t references = 0;          // to hosted objects

@@ -27,7 +27,8 @@ Circle circle_back_from(const std::vector<Found>& found, Found last) {
 }  // namespace
 
 bool Circle::for_ever() const {
-  return std::all_of(links.begin(), links.end(), [](const Link& l) { return l.waiter->deadline_ns == never_ns; });
+  return std::all_of(links.begin(), links.end(),
+                     [](const Link& l) { return l.waiter->deadline_ns == never_ns; });
 }
 
 /// Breadth first, so that the shortest one is found. Each thread is looked at once, whatever many wait for it.
@@ -37,7 +38,8 @@ std::optional<Circle> find_circle(const Waits& waits, const Waiter& waiter, bool
   std::set<Owner> seen;
   std::optional<Circle> circle;
   auto look_at = [&](const Waiter& request, std::size_t before) {
-    if (circle || (for_ever && request.deadline_ns != never_ns) || request.object->is_watched_by(request)) return;
+    if (circle || (for_ever && request.deadline_ns != never_ns) || request.object->is_watched_by(request))
+      return;
     request.object->each_blocker(request, [&](const Blocker& blocker) {
       if (circle) return;
       if (blocker.who == waiter.who) circle = circle_back_from(found, {before, &request, blocker});
@@ -64,15 +66,18 @@ std::vector<Circle> find_circles(const Waits& waits) {
 }
 
 std::string describe(const Object& object) {
-  return std::string(object.type().name) + " " + (object.named() ? quote(object.name()) : std::to_string(object.id()));
+  return std::string(object.type().name) + " " +
+         (object.named() ? quote(object.name()) : std::to_string(object.id()));
 }
 
-std::string Object::describe_wait(const Waiter&) const { return describe(*this); }
+std::string Object::describe_wait(const Waiter&) const {
+  return describe(*this);
+}
 
 std::string describe(Owner who, const std::function<std::uint32_t(SessionId)>& pid_of) {
   const std::uint32_t pid = pid_of(who.session);
-  return "session " + std::to_string(who.session) + (pid == 0 ? "" : " (process " + std::to_string(pid) + ")") +
-         " thread " + std::to_string(who.actor);
+  return "session " + std::to_string(who.session) +
+         (pid == 0 ? "" : " (process " + std::to_string(pid) + ")") + " thread " + std::to_string(who.actor);
 }
 
 std::string describe(const Circle& circle, const std::function<std::uint32_t(SessionId)>& pid_of) {

@@ -37,8 +37,8 @@ namespace detail {
 
 inline Failure wrong_argument(const ops::OpDescription& op, std::size_t position, std::string_view wanted,
                               ValueView found) {
-  return {Code::type_error, std::string(op.signature) + ": argument " + std::to_string(position + 1) + " must be " +
-                                std::string(wanted) + ", not '" + type_name(found) + "'"};
+  return {Code::type_error, std::string(op.signature) + ": argument " + std::to_string(position + 1) +
+                                " must be " + std::string(wanted) + ", not '" + type_name(found) + "'"};
 }
 
 template <class Tag>
@@ -196,8 +196,9 @@ Result<void> invoke(Object& object, Turn& turn, wire::Reader& reader, [[maybe_un
   if (!reader.at_end()) return Failure{Code::protocol_error, "bytes follow the last argument"};
   auto result = static_cast<T&>(object).on(O{}, turn, std::move(*std::get<I>(arguments))...);
   if (!result) return std::move(result.failure());
-  static_assert(O::description.effect != ops::Effect::waits || std::is_same_v<decltype(result), Result<Written>>,
-                "the handler of an operation that waits gives Written");
+  static_assert(
+      O::description.effect != ops::Effect::waits || std::is_same_v<decltype(result), Result<Written>>,
+      "the handler of an operation that waits gives Written");
   if constexpr (std::is_same_v<decltype(result), Result<Written>>) return {};
   else if constexpr (std::is_void_v<typename O::Result>) turn.out().nil();
   else Encoding<typename O::Result>::put(turn, *result);
@@ -228,8 +229,11 @@ struct Rows<T, ops::OpList<O...>> {
 /// The run-time description of hosted type T, which has `T::Ops`, the struct of its operations.
 template <class T>
 const Type& type_of() {
-  constexpr bool can_undo = requires { requires T::can_undo; };
-  static constexpr Type type{T::Ops::type, T::Ops::number, detail::Rows<T, typename T::Ops::All>::table, can_undo,
+  constexpr bool can_undo = requires {
+    requires T::can_undo;
+  };
+  static constexpr Type type{T::Ops::type, T::Ops::number, detail::Rows<T, typename T::Ops::All>::table,
+                             can_undo,
                              [](const Type&) -> std::unique_ptr<Object> { return std::make_unique<T>(); }};
   return type;
 }

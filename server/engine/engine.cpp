@@ -14,7 +14,8 @@ Engine::Engine(const Limits& limits, Facts facts, std::span<const Type* const> t
     if (first_operation_.size() <= type->number) first_operation_.resize(type->number + std::size_t{1});
     first_operation_[type->number] = static_cast<std::uint16_t>(operation_index_.size());
     for (const OpRow& row : type->rows) {
-      operation_index_.push_back(row.op == nullptr ? operation_none : static_cast<std::uint16_t>(world_.operations.size()));
+      operation_index_.push_back(row.op == nullptr ? operation_none
+                                                   : static_cast<std::uint16_t>(world_.operations.size()));
       if (row.op != nullptr) world_.operations.push_back({type, row.op});
     }
   }
@@ -88,7 +89,9 @@ bool Engine::refuse_circle_through(const Waiter& waiter) {
         refused = link.waiter;
     if (!waiter.object->must_be_served(waiter)) refused = &waiter;
   }
-  world_.circles_found.push_back((refused != nullptr ? "refused: " : for_ever ? "not refused: " : "has a time limit: ") +
+  world_.circles_found.push_back((refused != nullptr ? "refused: "
+                                  : for_ever         ? "not refused: "
+                                                     : "has a time limit: ") +
                                  text);
   if (refused == nullptr) return false;
   refuse_wait(*world_.waits.find(refused->ticket), text);
@@ -115,7 +118,8 @@ void Engine::serve_marked() {
     object->serve(turn);
     // Whoever watches began to at the version of that time, the same for all.
     while (!object->watchers_.empty() && object->watchers_.front()->amount != object->version_)
-      turn.answer(*object->watchers_.front(), [&](Turn& its) { its.out().unsigned_integer(object->version_); });
+      turn.answer(*object->watchers_.front(),
+                  [&](Turn& its) { its.out().unsigned_integer(object->version_); });
     world_.registry.account(*object);
   }
   world_.marked.clear();
@@ -147,9 +151,9 @@ void Engine::let_go(Object& object) {
     if (waiter.object == &object) tickets.push_back(waiter.ticket);
   });
   for (Ticket ticket : tickets)
-    turn.refuse(*world_.waits.find(ticket),
-                {Code::object_gone, "object " + std::to_string(object.id()) + ", a " +
-                                        std::string(object.type().name) + ", was removed while it was waited for"});
+    turn.refuse(*world_.waits.find(ticket), {Code::object_gone, "object " + std::to_string(object.id()) +
+                                                                    ", a " + std::string(object.type().name) +
+                                                                    ", was removed while it was waited for"});
 }
 
 void Engine::step(const Cancel& input) {
@@ -165,7 +169,8 @@ void Engine::step(const Tick& input) {
   end_step();
 }
 
-Outcome Engine::refuse(const Failure& failure, std::uint16_t operation, std::size_t mark, wire::Buffer& reply) {
+Outcome Engine::refuse(const Failure& failure, std::uint16_t operation, std::size_t mark,
+                       wire::Buffer& reply) {
   reply.truncate(mark);
   wire::Writer(reply).text(failure.text);
   return {failure.code, operation};
@@ -178,7 +183,9 @@ void Engine::step(const SessionOpened& input) {
   world_.pids[input.session] = input.pid;
 }
 
-void Engine::step(const SessionIdentified& input) { world_.pids[input.session] = input.pid; }
+void Engine::step(const SessionIdentified& input) {
+  world_.pids[input.session] = input.pid;
+}
 
 void Engine::step(const SessionClosed& input) {
   while (Waiter* waiter = world_.waits.first_of(input.session)) leave(*waiter, Leaving::session_ended);
@@ -203,8 +210,8 @@ void Engine::save(wire::Writer& out) const {
   out.array(world_.waits.size());
   world_.waits.each([&](const Waiter& waiter) {
     out.array(6);
-    for (std::uint64_t number : {waiter.ticket, waiter.who.session, std::uint64_t{waiter.who.actor}, waiter.object->id(),
-                                 std::uint64_t{waiter.operation}, waiter.deadline_ns})
+    for (std::uint64_t number : {waiter.ticket, waiter.who.session, std::uint64_t{waiter.who.actor},
+                                 waiter.object->id(), std::uint64_t{waiter.operation}, waiter.deadline_ns})
       out.unsigned_integer(number);
   });
   out.unsigned_integer(world_.registry.next_id());

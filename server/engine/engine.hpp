@@ -127,7 +127,8 @@ class Engine {
   Outcome refuse(const Failure& failure, std::uint16_t operation, std::size_t mark, wire::Buffer& reply);
 
   World world_;
-  std::vector<std::uint16_t> first_operation_;  // by type number: where the type's operations begin, by op number
+  std::vector<std::uint16_t>
+      first_operation_;  // by type number: where the type's operations begin, by op number
   std::vector<std::uint16_t> operation_index_;
 };
 

@@ -42,7 +42,9 @@ class HashIndex {
 
   bool empty() const { return directory_.empty(); }
   std::uint64_t size() const { return count_; }
-  std::uint64_t capacity_bytes() const { return slots_ * sizeof(Slot) + directory_.capacity() * sizeof(Segment*); }
+  std::uint64_t capacity_bytes() const {
+    return slots_ * sizeof(Slot) + directory_.capacity() * sizeof(Segment*);
+  }
   /// Slots that were put in another place, since the beginning.
   std::uint64_t moved() const { return moved_; }
 
@@ -122,7 +124,8 @@ class HashIndex {
   using Slot = std::uint32_t;
   static constexpr std::uint32_t segment_slots_min = 16;
   static constexpr std::uint32_t reference_bits_min = 16;
-  static constexpr std::uint32_t slot_hash_bits = 9;  // the lowest ones say where in a segment, and are in no tag
+  static constexpr std::uint32_t slot_hash_bits =
+      9;  // the lowest ones say where in a segment, and are in no tag
 
   struct Segment {
     std::uint32_t slots_count;
@@ -140,7 +143,9 @@ class HashIndex {
     Slot slot_of(std::uint32_t hash, Reference reference) const {
       return static_cast<Slot>(tag(hash) << reference_bits | reference);
     }
-    Reference reference_in(std::uint32_t i) const { return static_cast<Reference>(slots()[i] & reference_mask()); }
+    Reference reference_in(std::uint32_t i) const {
+      return static_cast<Reference>(slots()[i] & reference_mask());
+    }
     std::uint32_t slot_with(std::uint32_t hash, Reference reference) const {
       const Slot wanted = slot_of(hash, reference);
       std::uint32_t i = hash & mask();
@@ -160,13 +165,16 @@ class HashIndex {
       while (reference > reference_mask()) ++reference_bits;
       for (std::uint32_t i = 0; i < slots_count; ++i) {
         const std::uint64_t slot = slots()[i];
-        slots()[i] = static_cast<Slot>((slot >> bits_before & tag_mask()) << reference_bits | (slot & mask_before));
+        slots()[i] =
+            static_cast<Slot>((slot >> bits_before & tag_mask()) << reference_bits | (slot & mask_before));
       }
       moved += slots_count;
     }
   };
 
-  std::size_t place_of(std::uint32_t hash) const { return static_cast<std::size_t>(std::uint64_t{hash} >> (32 - depth_)); }
+  std::size_t place_of(std::uint32_t hash) const {
+    return static_cast<std::size_t>(std::uint64_t{hash} >> (32 - depth_));
+  }
 
   Segment* make(std::uint32_t slots, std::uint32_t depth, std::uint32_t reference_bits) {
     auto* made = static_cast<Segment*>(std::calloc(1, sizeof(Segment) + slots * sizeof(Slot)));

@@ -16,7 +16,8 @@ template <class T>
 class IdTable {
  public:
   T* find(std::uint64_t id) {
-    if (!parts_.empty()) [[unlikely]] return part_of(id).find(id);
+    if (!parts_.empty()) [[unlikely]]
+      return part_of(id).find(id);
     std::size_t i = position(id);
     return i == nowhere ? nullptr : &slots_[i].value;
   }
@@ -43,7 +44,8 @@ class IdTable {
 
   /// What find() gave before is no longer good.
   bool erase(std::uint64_t id) {
-    if (!parts_.empty()) [[unlikely]] return erase_in_part(id);
+    if (!parts_.empty()) [[unlikely]]
+      return erase_in_part(id);
     std::size_t hole = position(id);
     if (hole == nowhere) return false;
     --count_;
@@ -97,7 +99,9 @@ class IdTable {
     }
   }
   std::size_t mask() const { return slots_.size() - 1; }
-  std::size_t home(std::uint64_t id) const { return static_cast<std::size_t>((id * 0x9e3779b97f4a7c15) >> 20) & mask(); }
+  std::size_t home(std::uint64_t id) const {
+    return static_cast<std::size_t>((id * 0x9e3779b97f4a7c15) >> 20) & mask();
+  }
   void resize(std::size_t slots) {
     std::vector<Slot> old(slots);
     old.swap(slots_);

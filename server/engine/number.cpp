@@ -63,16 +63,21 @@ Exact exact_of(const Number& n) {
 }
 
 std::strong_ordering compare(const Exact& a, const Exact& b) {
-  if (a.negative != b.negative) return a.negative ? std::strong_ordering::less : std::strong_ordering::greater;
+  if (a.negative != b.negative)
+    return a.negative ? std::strong_ordering::less : std::strong_ordering::greater;
   auto order = a.magnitude.size() <=> b.magnitude.size();
   if (order == 0 && !a.magnitude.empty())
     order = std::memcmp(a.magnitude.data(), b.magnitude.data(), a.magnitude.size()) <=> 0;
   return a.negative ? 0 <=> order : order;
 }
 
-bool integral(double v) { return std::isfinite(v) && v == std::trunc(v); }
+bool integral(double v) {
+  return std::isfinite(v) && v == std::trunc(v);
+}
 
-Failure too_large() { return {Code::overflow, "the result does not fit 64 bits"}; }
+Failure too_large() {
+  return {Code::overflow, "the result does not fit 64 bits"};
+}
 
 }  // namespace
 
@@ -105,7 +110,8 @@ Number Number::read(wire::Reader& reader) {
 
 Result<double> Number::to_double() const {
   switch (form) {
-    case Form::word: return word.negative ? static_cast<double>(word.as_int64()) : static_cast<double>(word.bits);
+    case Form::word:
+      return word.negative ? static_cast<double>(word.as_int64()) : static_cast<double>(word.bits);
     case Form::floating: return floating;
     case Form::big: break;
   }
@@ -113,7 +119,8 @@ Result<double> Number::to_double() const {
   std::uint64_t top = 0;
   for (std::size_t i = 0; i < sizeof top; ++i) top = top << 8 | e.magnitude[i];
   // At least 57 bits; the last of them standing for all that follow is enough to round as those would have it.
-  if (std::any_of(e.magnitude.begin() + sizeof top, e.magnitude.end(), [](std::uint8_t b) { return b != 0; })) top |= 1;
+  if (std::any_of(e.magnitude.begin() + sizeof top, e.magnitude.end(), [](std::uint8_t b) { return b != 0; }))
+    top |= 1;
   const std::size_t shift = std::min<std::size_t>(8 * (e.magnitude.size() - sizeof top), 2048);
   double rounded = std::ldexp(static_cast<double>(top), static_cast<int>(shift));
   if (std::isinf(rounded)) return Failure{Code::overflow, to_string() + " is too large for a float"};
@@ -124,7 +131,8 @@ std::size_t Number::canonical(std::uint8_t* out) const {
   if (form == Form::word || (form == Form::floating && integral(floating) && std::fabs(floating) < 0x1p62)) {
     // The commonest case by far, and the one that all small equal numbers share.
     std::int64_t small = form == Form::word ? word.as_int64() : static_cast<std::int64_t>(floating);
-    if (form == Form::floating || (word.fits_int64() && small < (std::int64_t{1} << 62) && small > -(std::int64_t{1} << 62))) {
+    if (form == Form::floating ||
+        (word.fits_int64() && small < (std::int64_t{1} << 62) && small > -(std::int64_t{1} << 62))) {
       std::memcpy(out, &small, sizeof small);
       return sizeof small;
     }
@@ -222,7 +230,11 @@ Result<void> sum(const Number& a, const Number& b, bool minus, wire::Buffer& out
 
 }  // namespace
 
-Result<void> add(const Number& a, const Number& b, wire::Buffer& out) { return sum(a, b, false, out); }
-Result<void> subtract(const Number& a, const Number& b, wire::Buffer& out) { return sum(a, b, true, out); }
+Result<void> add(const Number& a, const Number& b, wire::Buffer& out) {
+  return sum(a, b, false, out);
+}
+Result<void> subtract(const Number& a, const Number& b, wire::Buffer& out) {
+  return sum(a, b, true, out);
+}
 
 }  // namespace tandem::server

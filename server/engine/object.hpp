@@ -20,7 +20,8 @@ class Turn;
 struct Type;
 
 /// Decodes the arguments, runs the handler, encodes the result into the turn's reply.
-using Invoke = Result<void> (*)(Object& object, Turn& turn, wire::Reader& arguments, std::uint32_t argument_count);
+using Invoke = Result<void> (*)(Object& object, Turn& turn, wire::Reader& arguments,
+                                std::uint32_t argument_count);
 
 /// One operation of a hosted type, as the engine calls it. `invoke` is null for a number nobody has.
 struct OpRow {
@@ -32,18 +33,18 @@ struct OpRow {
 struct Type {
   std::string_view name;
   std::uint8_t number = 0;
-  std::span<const OpRow> rows;                   // by operation number
-  bool can_undo = false;                         // it takes part in transactions
+  std::span<const OpRow> rows;                                  // by operation number
+  bool can_undo = false;                                        // it takes part in transactions
   std::unique_ptr<Object> (*make)(const Type& type) = nullptr;  // operation 0 fills it
 };
 
 /// A part of an object that one thread of a session owns: a lock, permits, leased items.
 struct Holding {
   Owner who;
-  std::string_view how;         // "exclusive", "shared", "permits", "leased"
-  ValueView key;                // of a keyed lock; empty: none
-  std::uint64_t count = 1;      // depth of a re-entrant lock, permits, items
-  std::uint64_t token = 0;      // 0: none
+  std::string_view how;     // "exclusive", "shared", "permits", "leased"
+  ValueView key;            // of a keyed lock; empty: none
+  std::uint64_t count = 1;  // depth of a re-entrant lock, permits, items
+  std::uint64_t token = 0;  // 0: none
   std::uint64_t since_ns = 0;
 };
 
@@ -132,7 +133,7 @@ class Object {
   std::uint64_t references_ = 0;
   std::uint64_t waiters_ = 0;
   std::uint64_t version_ = 0;
-  Line watchers_;  // who waits for the version to be another than it is
+  Line watchers_;                      // who waits for the version to be another than it is
   std::uint64_t accounted_bytes_ = 0;  // what the registry's total has for this object
 };
 

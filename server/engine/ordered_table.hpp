@@ -48,7 +48,8 @@ class OrderedTable {
     return *this;
   }
   ~OrderedTable() {
-    if (Graveyard* graveyard = std::exchange(graveyard_, nullptr); graveyard != nullptr && Graveyard::is_large(live_))
+    if (Graveyard* graveyard = std::exchange(graveyard_, nullptr);
+        graveyard != nullptr && Graveyard::is_large(live_))
       graveyard->bury(std::move(*this));
   }
 
@@ -91,7 +92,8 @@ class OrderedTable {
     Chunk& chunk = room_at_end();
     const std::uint32_t offset =
         chunk.ordinals ? chunk.end : static_cast<std::uint32_t>(next_ordinal_ - chunk.first_ordinal);
-    if (chunk.ordinals) chunk.ordinals[offset] = static_cast<std::uint32_t>(next_ordinal_ - chunk.first_ordinal);
+    if (chunk.ordinals)
+      chunk.ordinals[offset] = static_cast<std::uint32_t>(next_ordinal_ - chunk.first_ordinal);
     ++next_ordinal_;
     if (undo != nullptr) undo->add(0, [this] { drop_last(); });
     return fill(chunk, offset, std::move(key), hash, std::move(mapped));
@@ -132,15 +134,20 @@ class OrderedTable {
     for (std::uint32_t number : order_) {
       Chunk& chunk = chunks_[number];
       for (std::uint32_t i = chunk.begin, end = chunk.end; i < end; ++i)
-        if (!chunk.entries[i].key.absent() && wanted(std::as_const(chunk.entries[i]))) unlink({number, i}, undo);
+        if (!chunk.entries[i].key.absent() && wanted(std::as_const(chunk.entries[i])))
+          unlink({number, i}, undo);
     }
     for (std::size_t i = order_.size(); i != 0; --i)
       if (i <= order_.size()) tidy(order_[i - 1], true);
   }
 
   /// The oldest and the newest entry; null when empty.
-  Entry* front() { return live_ == 0 ? nullptr : &chunks_[order_.front()].entries[chunks_[order_.front()].begin]; }
-  Entry* back() { return live_ == 0 ? nullptr : &chunks_[order_.back()].entries[chunks_[order_.back()].end - 1]; }
+  Entry* front() {
+    return live_ == 0 ? nullptr : &chunks_[order_.front()].entries[chunks_[order_.front()].begin];
+  }
+  Entry* back() {
+    return live_ == 0 ? nullptr : &chunks_[order_.back()].entries[chunks_[order_.back()].end - 1];
+  }
 
   /// Empties the table, and gives what was there. Cursors go on counting from where they were.
   OrderedTable take_all() {
@@ -226,7 +233,8 @@ class OrderedTable {
   using Reference = HashIndex::Reference;
   static constexpr std::uint32_t offset_bits = 8;
   static constexpr std::uint32_t chunk_entries_max = 1u << offset_bits;
-  static constexpr std::uint32_t chunk_entries_min = 8;  // of a table with so few, the only chunk has no index
+  static constexpr std::uint32_t chunk_entries_min =
+      8;  // of a table with so few, the only chunk has no index
   static constexpr std::uint32_t capacity_kept_max = 64;  // a table that small keeps its memory
   static constexpr std::size_t chunks_max = (std::size_t{1} << (32 - offset_bits)) - 1;
   static constexpr std::uint64_t ordinals_span_max = 0xffffffff;
@@ -249,8 +257,8 @@ class OrderedTable {
       if (ordinal <= first_ordinal) return begin;
       const std::uint64_t behind = ordinal - first_ordinal;
       if (!ordinals) return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(behind, begin, end));
-      return static_cast<std::uint32_t>(std::lower_bound(ordinals.get() + begin, ordinals.get() + end, behind) -
-                                        ordinals.get());
+      return static_cast<std::uint32_t>(
+          std::lower_bound(ordinals.get() + begin, ordinals.get() + end, behind) - ordinals.get());
     }
   };
   struct Place {
@@ -294,7 +302,8 @@ class OrderedTable {
   Place place_of(const Entry& entry) {
     if (index_.empty())
       return {order_.front(), static_cast<std::uint32_t>(&entry - chunks_[order_.front()].entries.get())};
-    return place_in(index_.find(entry.hash, [&](Reference reference) { return &entry_at(reference) == &entry; }));
+    return place_in(
+        index_.find(entry.hash, [&](Reference reference) { return &entry_at(reference) == &entry; }));
   }
   std::uint64_t ordinal_of(const Entry& entry) {
     const Place place = place_of(entry);
@@ -302,9 +311,9 @@ class OrderedTable {
   }
   /// In order_, of the chunk that has or would have the ordinal.
   std::size_t position_with(std::uint64_t ordinal) const {
-    auto behind = std::upper_bound(order_.begin(), order_.end(), ordinal, [this](std::uint64_t o, std::uint32_t number) {
-      return o < chunks_[number].first_ordinal;
-    });
+    auto behind = std::upper_bound(
+        order_.begin(), order_.end(), ordinal,
+        [this](std::uint64_t o, std::uint32_t number) { return o < chunks_[number].first_ordinal; });
     return behind == order_.begin() ? 0 : static_cast<std::size_t>(behind - order_.begin()) - 1;
   }
   Entry& entry_with(std::uint64_t ordinal) {
@@ -320,14 +329,18 @@ class OrderedTable {
     entry.key = std::move(key);
     entry.mapped = std::move(mapped);
     entry.hash = hash;
-    chunk.begin = static_cast<std::uint16_t>(chunk.live == 0 ? offset : std::min<std::uint32_t>(chunk.begin, offset));
-    chunk.end = static_cast<std::uint16_t>(chunk.live == 0 ? offset + 1 : std::max<std::uint32_t>(chunk.end, offset + 1));
+    chunk.begin =
+        static_cast<std::uint16_t>(chunk.live == 0 ? offset : std::min<std::uint32_t>(chunk.begin, offset));
+    chunk.end = static_cast<std::uint16_t>(chunk.live == 0 ? offset + 1
+                                                           : std::max<std::uint32_t>(chunk.end, offset + 1));
     ++chunk.live;
     ++live_;
     if (!index_.empty()) index_.insert(hash, reference_to({number_of(chunk), offset}), hash_of());
     return entry;
   }
-  std::uint32_t number_of(const Chunk& chunk) const { return static_cast<std::uint32_t>(&chunk - chunks_.data()); }
+  std::uint32_t number_of(const Chunk& chunk) const {
+    return static_cast<std::uint32_t>(&chunk - chunks_.data());
+  }
 
   /// Makes a gap of an entry.
   std::pair<Value, Mapped> unlink(Place place) {
@@ -363,7 +376,8 @@ class OrderedTable {
   void put_back(std::uint64_t ordinal, Value key, std::uint32_t hash, Mapped mapped) {
     Place place = gap_for(ordinal);
     Chunk& chunk = chunks_[place.chunk];
-    if (chunk.ordinals) chunk.ordinals[place.offset] = static_cast<std::uint32_t>(ordinal - chunk.first_ordinal);
+    if (chunk.ordinals)
+      chunk.ordinals[place.offset] = static_cast<std::uint32_t>(ordinal - chunk.first_ordinal);
     fill(chunk, place.offset, std::move(key), hash, std::move(mapped));
   }
   /// A gap where an entry with this ordinal has its place; its own if that is still there.
@@ -397,7 +411,8 @@ class OrderedTable {
   /// In a chunk that has room, or can have: behind all entries with lower ordinals.
   Place make_gap(std::size_t position, std::uint64_t ordinal) {
     const Chunk& full = chunks_[order_[position]];
-    gather(position, 1, full.live < full.capacity ? full.capacity : std::min(full.capacity * 2u, chunk_entries_max));
+    gather(position, 1,
+           full.live < full.capacity ? full.capacity : std::min(full.capacity * 2u, chunk_entries_max));
     const std::uint32_t number = order_[position];
     Chunk& chunk = chunks_[number];
     make_explicit(chunk);
@@ -428,10 +443,12 @@ class OrderedTable {
         return chunk;
       }
       const std::uint64_t span = next_ordinal_ - chunk.first_ordinal;
-      if (chunk.ordinals ? chunk.end < chunk.capacity && span <= ordinals_span_max : span < chunk.capacity) return chunk;
+      if (chunk.ordinals ? chunk.end < chunk.capacity && span <= ordinals_span_max : span < chunk.capacity)
+        return chunk;
       const bool spans = next_ordinal_ - chunk.ordinal_at(chunk.begin) <= ordinals_span_max;
       if (spans && chunk.live * 4u <= chunk.capacity * 3u) gather(order_.size() - 1, 1, chunk.capacity);
-      else if (spans && chunk.capacity < chunk_entries_max) gather(order_.size() - 1, 1, std::min(chunk.capacity * 2u, chunk_entries_max));
+      else if (spans && chunk.capacity < chunk_entries_max)
+        gather(order_.size() - 1, 1, std::min(chunk.capacity * 2u, chunk_entries_max));
       else return add_chunk(order_.size(), chunk_entries_max, next_ordinal_);
     }
   }
@@ -545,7 +562,8 @@ class OrderedTable {
     const std::uint32_t to = order_[position + 1];
     make_explicit(chunks_[to]);
     for (std::uint32_t i = kept; i < chunks_[from].end; ++i) {
-      chunks_[to].ordinals[i - kept] = static_cast<std::uint32_t>(chunks_[from].ordinal_at(i) - first_ordinal);
+      chunks_[to].ordinals[i - kept] =
+          static_cast<std::uint32_t>(chunks_[from].ordinal_at(i) - first_ordinal);
       relocate({from, i}, {to, i - kept});
     }
     Chunk& upper = chunks_[to];
@@ -557,7 +575,8 @@ class OrderedTable {
     const std::uint32_t number = order_.front();
     const Chunk& chunk = chunks_[number];
     for (std::uint32_t i = chunk.begin; i < chunk.end; ++i)
-      if (!chunk.entries[i].key.absent()) index_.insert(chunk.entries[i].hash, reference_to({number, i}), hash_of());
+      if (!chunk.entries[i].key.absent())
+        index_.insert(chunk.entries[i].hash, reference_to({number, i}), hash_of());
   }
 
   std::vector<Chunk> chunks_;         // by number, which references to entries have in them

@@ -6,7 +6,9 @@
 namespace tandem::server {
 namespace {
 
-ObjectLabel label_of(const Object& object) { return {object.id(), std::string(object.type().name), object.name()}; }
+ObjectLabel label_of(const Object& object) {
+  return {object.id(), std::string(object.type().name), object.name()};
+}
 
 HoldingInfo info_of(const World& world, const Object& object, const Holding& holding) {
   HoldingInfo info;

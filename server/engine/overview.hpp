@@ -23,7 +23,7 @@ struct HoldingInfo {
   std::string how;        // "exclusive", "shared", "permits", …
   std::string key;        // as text; empty: none
   std::uint64_t count = 1;
-  std::uint64_t token = 0;    // 0: none
+  std::uint64_t token = 0;  // 0: none
   std::uint64_t held_ns = 0;
 };
 /// `key "doc-42" of locks "documents" (token 7)`.

@@ -9,7 +9,8 @@ namespace tandem::server {
 /// `object` is null where there is none with this id.
 inline Result<const OpRow*> find_operation(const Object* object, ObjectId id, std::uint16_t op) {
   if (object == nullptr)
-    return Failure{Code::object_gone, "object " + std::to_string(id) + " is gone: it was removed, or never was"};
+    return Failure{Code::object_gone,
+                   "object " + std::to_string(id) + " is gone: it was removed, or never was"};
   const Type& type = object->type();
   if (op >= type.rows.size() || type.rows[op].op == nullptr)
     return Failure{Code::protocol_error, "object " + std::to_string(id) + ", a " + std::string(type.name) +
@@ -19,18 +20,20 @@ inline Result<const OpRow*> find_operation(const Object* object, ObjectId id, st
 
 /// Whether the operation may be called with these arguments and under this token. `arguments` stands before the first
 /// one afterwards; gives how many there are.
-inline Result<std::uint32_t> check_call(const ops::OpDescription& op, wire::Reader& arguments, std::uint64_t token,
-                                        const Tokens& tokens) {
+inline Result<std::uint32_t> check_call(const ops::OpDescription& op, wire::Reader& arguments,
+                                        std::uint64_t token, const Tokens& tokens) {
   std::uint32_t count = 0;
   if (!arguments.array(count))
-    return Failure{Code::protocol_error, std::string(op.signature) + ": the arguments are not a MessagePack array"};
+    return Failure{Code::protocol_error,
+                   std::string(op.signature) + ": the arguments are not a MessagePack array"};
   if (op.number == 0) return Failure{Code::type_error, "objects are created through the manager"};
   if (count < op.parameters_min || count > op.parameters_max)
-    return Failure{Code::type_error, std::string(op.signature) + ": " + std::to_string(count) + " arguments given"};
+    return Failure{Code::type_error,
+                   std::string(op.signature) + ": " + std::to_string(count) + " arguments given"};
   if (token != 0 && !tokens.lives(token)) [[unlikely]]
-    return Failure{Code::stale_token, std::string(op.signature) + ": the lock's grant with token " +
-                                          std::to_string(token) +
-                                          " is over (it was unlocked, or passed on when its owner's session ended)"};
+    return Failure{Code::stale_token,
+                   std::string(op.signature) + ": the lock's grant with token " + std::to_string(token) +
+                       " is over (it was unlocked, or passed on when its owner's session ended)"};
   return count;
 }
 

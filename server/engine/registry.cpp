@@ -4,7 +4,8 @@
 
 namespace tandem::server {
 
-Registry::Registry(const Limits& limits, std::span<const Type* const> types) : limits_(limits), types_(types) {}
+Registry::Registry(const Limits& limits, std::span<const Type* const> types)
+    : limits_(limits), types_(types) {}
 
 Registry::~Registry() {
   // Values count their references back here as they go; with nothing in by_id_ that has no effect any more.
@@ -55,7 +56,8 @@ void Registry::destroy(Object& object) {
   memory_bytes_ -= object.accounted_bytes_ + object_overhead_bytes;
   if (object.named_) by_name_.erase(object.name_);
   by_id_.erase(object.id_);
-  auto node = objects_.extract(object.id_);  // out of the table first: its values count back into it as they go
+  auto node =
+      objects_.extract(object.id_);  // out of the table first: its values count back into it as they go
 }
 
 void Registry::clean_up(std::int64_t& elements_left) {
@@ -128,7 +130,9 @@ void Registry::retain(ObjectId id) {
   if (Object* object = find(id)) ++object->references_;
 }
 
-void Registry::release(ObjectId id) { drop(id, 1); }
+void Registry::release(ObjectId id) {
+  drop(id, 1);
+}
 
 void Registry::Lasting::retain(std::uint64_t id) {
   if (registry != nullptr) registry->retain(id);
@@ -149,10 +153,12 @@ void Registry::drop(ObjectId id, std::uint64_t count) {
 Result<void> Registry::check(wire::Reference reference) const {
   const Object* object = reference.id == 0 ? nullptr : find(reference.id);
   if (object == nullptr)
-    return Failure{Code::object_gone, "object " + std::to_string(reference.id) + " is gone: it cannot be referred to"};
+    return Failure{Code::object_gone,
+                   "object " + std::to_string(reference.id) + " is gone: it cannot be referred to"};
   if (object->type().number != reference.type)
     return Failure{Code::type_error, "object " + std::to_string(reference.id) + " is a " +
-                                         std::string(object->type().name) + ", which the reference to it denies"};
+                                         std::string(object->type().name) +
+                                         ", which the reference to it denies"};
   return {};
 }
 

@@ -112,11 +112,11 @@ class Registry final : public ReferenceCounter, public ReferenceCheck {
   const Limits& limits_;
   std::span<const Type* const> types_;
 
-  IdTable<Object*> by_id_;                                  // the quick way to what objects_ owns
+  IdTable<Object*> by_id_;  // the quick way to what objects_ owns
   std::map<ObjectId, std::unique_ptr<Object>> objects_;
   std::map<std::string, Object*, std::less<>> by_name_;
   ObjectId next_id_ = 1;
-  std::vector<ObjectId> unheld_;                            // maybe: held again, or gone, when looked at
+  std::vector<ObjectId> unheld_;  // maybe: held again, or gone, when looked at
 
   struct Held {
     IdTable<std::uint64_t> counts;  // by object

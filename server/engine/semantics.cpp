@@ -16,7 +16,19 @@ using wire::Kind;
 using wire::Reader;
 
 // What Python tells apart; several MessagePack kinds are one family.
-enum class Family : std::uint8_t { none, number, text, bytes, list, tuple, set, dict, reference, timestamp, foreign };
+enum class Family : std::uint8_t {
+  none,
+  number,
+  text,
+  bytes,
+  list,
+  tuple,
+  set,
+  dict,
+  reference,
+  timestamp,
+  foreign
+};
 
 struct Parsed {
   Family family = Family::none;
@@ -141,7 +153,8 @@ class Index {
       if (dict) (void)elements.next(mapped);
       entries_.push_back({hash_of(key), at});
     }
-    std::stable_sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) { return a.hash < b.hash; });
+    std::stable_sort(entries_.begin(), entries_.end(),
+                     [](const Entry& a, const Entry& b) { return a.hash < b.hash; });
     remove_repeated();
   }
 
@@ -293,8 +306,8 @@ Result<bool> less_sequences(const Parsed& a, const Parsed& b) {
 }
 
 Failure bad_operands(const char* sign, ValueView a, ValueView b) {
-  return {Code::type_error, "unsupported operand types for " + std::string(sign) + ": '" + type_name(a) + "' and '" +
-                                type_name(b) + "'"};
+  return {Code::type_error, "unsupported operand types for " + std::string(sign) + ": '" + type_name(a) +
+                                "' and '" + type_name(b) + "'"};
 }
 
 Result<void> concatenate(const Parsed& a, const Parsed& b, wire::Buffer& out) {
@@ -365,9 +378,10 @@ Result<bool> is_less(ValueView a, ValueView b) {
 Result<void> add(ValueView a, ValueView b, wire::Buffer& out) {
   Parsed left = parse(a);
   Parsed right = parse(b);
-  bool joinable = left.family == Family::text || left.family == Family::bytes || left.family == Family::list ||
-                  left.family == Family::tuple;
-  if (left.family != right.family || (!joinable && left.family != Family::number)) return bad_operands("+", a, b);
+  bool joinable = left.family == Family::text || left.family == Family::bytes ||
+                  left.family == Family::list || left.family == Family::tuple;
+  if (left.family != right.family || (!joinable && left.family != Family::number))
+    return bad_operands("+", a, b);
   if (joinable) return concatenate(left, right, out);
   return add(left.number, right.number, out);
 }
@@ -406,8 +420,9 @@ std::optional<Number> number_of(ValueView value) {
 }
 
 Failure unhashable(std::string_view type_name) {
-  return {Code::type_error, "unhashable type: '" + std::string(type_name) +
-                                "' (keys and set elements are numbers, text, bytes, nil, references or tuples of these)"};
+  return {Code::type_error,
+          "unhashable type: '" + std::string(type_name) +
+              "' (keys and set elements are numbers, text, bytes, nil, references or tuples of these)"};
 }
 
 std::string type_name(ValueView value) {

@@ -27,7 +27,8 @@ bool read_step(ValueView item, Step& step) {
   std::uint32_t count = 0;
   std::uint64_t op = 0;
   if (!reader.array(count) || count < 3 || count > 5) return false;
-  if (!reader.uint64(step.object) || !reader.uint64(op) || op > 0xffff || !reader.bytes(step.arguments)) return false;
+  if (!reader.uint64(step.object) || !reader.uint64(op) || op > 0xffff || !reader.bytes(step.arguments))
+    return false;
   step.op = static_cast<std::uint16_t>(op);
   if (count > 3 && !reader.nil()) {
     wire::Bytes expected;
@@ -95,7 +96,8 @@ class Run {
       }
       if (!done) {
         take_back(undo);
-        return Failure{done.failure().code, name_of_step() + ": " + done.failure().text + " (nothing was changed)"};
+        return Failure{done.failure().code,
+                       name_of_step() + ": " + done.failure().text + " (nothing was changed)"};
       }
       end_answer();
     }
@@ -155,7 +157,8 @@ class Run {
   Result<void> compared(Result<void> done) {
     bool same = true;
     if (step_.expected) same = done && std::ranges::equal(buffer().view_from(result_at_), *step_.expected);
-    else if (step_.expected_code) same = !done && static_cast<std::uint64_t>(done.failure().code) == *step_.expected_code;
+    else if (step_.expected_code)
+      same = !done && static_cast<std::uint64_t>(done.failure().code) == *step_.expected_code;
     else return done;
     if (same) return {};
     return Failure{Code::conflict, done ? "its result is not the expected one"
@@ -171,8 +174,10 @@ class Run {
     std::string text = "step " + std::to_string(number_) + " of " + std::to_string(count_);
     const Object* object = turn_.registry().find(step_.object);
     if (!find_operation(object, step_.object, step_.op)) return text;
-    text += ", " + std::string(object->type().name) + "." + std::string(object->type().rows[step_.op].op->name);
-    return text + " on " + (object->named() ? quote(object->name()) : "object " + std::to_string(object->id()));
+    text +=
+        ", " + std::string(object->type().name) + "." + std::string(object->type().rows[step_.op].op->name);
+    return text + " on " +
+           (object->named() ? quote(object->name()) : "object " + std::to_string(object->id()));
   }
 
   Turn& turn_;

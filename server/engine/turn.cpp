@@ -4,7 +4,9 @@
 
 namespace tandem::server {
 
-Result<std::uint32_t> Turn::hash_of(ValueView key) const { return hash_key(key, facts().hash_seed); }
+Result<std::uint32_t> Turn::hash_of(ValueView key) const {
+  return hash_key(key, facts().hash_seed);
+}
 
 Result<void> Turn::room_for(std::uint64_t bytes) const {
   const std::uint64_t most = limits().memory_bytes_max;
@@ -12,30 +14,34 @@ Result<void> Turn::room_for(std::uint64_t bytes) const {
   auto held_bytes = [&] { return registry.memory_bytes() + (undo_ == nullptr ? 0 : undo_->bytes()); };
   std::uint64_t held = held_bytes();
   auto fits = [&] { return most == 0 || (bytes <= most && held <= most - bytes); };
-  if (fits()) [[likely]] return {};
+  if (fits()) [[likely]]
+    return {};
   // What only waits to be freed is in nobody's way.
   while (registry.graveyard().release(Registry::cleaning_per_step_max) != 0) {
     held = held_bytes();
     if (fits()) return {};
   }
-  return Failure{Code::resource_exhausted, "memory_bytes_max (" + std::to_string(most) + ") would be exceeded: " +
-                                               std::to_string(held) + " bytes are held, " +
-                                               std::to_string(bytes) + " more were asked for"};
+  return Failure{Code::resource_exhausted, "memory_bytes_max (" + std::to_string(most) +
+                                               ") would be exceeded: " + std::to_string(held) +
+                                               " bytes are held, " + std::to_string(bytes) +
+                                               " more were asked for"};
 }
 
 Result<void> Turn::reply_fits(std::uint64_t bytes) const {
   const std::uint64_t most = limits().outbox_bytes_max;
   bytes += reply_bytes_before_;
   if (bytes <= most) return {};
-  return Failure{Code::resource_exhausted, "a reply of " + std::to_string(bytes) + " bytes is over outbox_bytes_max (" +
-                                               std::to_string(most) + "); ask for parts of it, by slices or pages"};
+  return Failure{Code::resource_exhausted, "a reply of " + std::to_string(bytes) +
+                                               " bytes is over outbox_bytes_max (" + std::to_string(most) +
+                                               "); ask for parts of it, by slices or pages"};
 }
 
 Result<void> Turn::add(ValueView a, ValueView b, wire::Buffer& out) const {
   const std::uint64_t most = limits().message_bytes_max;
   if (a.bytes.size() + b.bytes.size() > most)
     return Failure{Code::resource_exhausted, "a value of " + std::to_string(a.bytes.size() + b.bytes.size()) +
-                                                 " bytes would be over message_bytes_max (" + std::to_string(most) + ")"};
+                                                 " bytes would be over message_bytes_max (" +
+                                                 std::to_string(most) + ")"};
   return server::add(a, b, out);
 }
 
@@ -44,7 +50,8 @@ Result<const Object*> Turn::operand_object(ValueView operand) const {
   wire::Reader reader = operand.reader();
   if (!reader.reference(reference))
     return Failure{Code::type_error, "'" + type_name(operand) + "' object is not iterable"};
-  return static_cast<const Object*>(world_.registry.find(reference.id));  // there: validated with the arguments
+  return static_cast<const Object*>(
+      world_.registry.find(reference.id));  // there: validated with the arguments
 }
 
 Waiter& Turn::park(Line& line, Object& object, std::optional<std::int64_t> limit_us) {
@@ -61,7 +68,8 @@ Waiter& Turn::park(Line& line, Object& object, std::optional<std::int64_t> limit
 
 void Turn::end_answer(Waiter& waiter, const Turn& its, std::size_t begin) {
   Deliveries& deliveries = world_.deliveries;
-  if (its.references_written()) world_.registry.hold(waiter.who.session, deliveries.buffer().view_from(begin));
+  if (its.references_written())
+    world_.registry.hold(waiter.who.session, deliveries.buffer().view_from(begin));
   deliveries.add(waiter, Code::ok, begin);
   world_.waits.remove(waiter);
 }
@@ -100,7 +108,8 @@ Result<EntriesView> Turn::entries_of(ValueView operand) {
   if (reader.map(count)) return EntriesView(reader, count, operand.references);
   Result<const Object*> object = operand_object(operand);
   if (!object)
-    return Failure{Code::type_error, "a dict's entries are a map or a dict, not '" + type_name(operand) + "'"};
+    return Failure{Code::type_error,
+                   "a dict's entries are a map or a dict, not '" + type_name(operand) + "'"};
   std::uint64_t entries = 0;
   wire::Buffer& copy = copies_.emplace_back();
   wire::Writer writer(copy);

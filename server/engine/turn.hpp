@@ -22,7 +22,8 @@ struct Facts {
 /// The elements of an Items operand, one after the other.
 class ItemsView {
  public:
-  ItemsView(wire::Reader at, std::uint64_t count, bool references) : at_(at), left_(count), references_(references) {}
+  ItemsView(wire::Reader at, std::uint64_t count, bool references)
+      : at_(at), left_(count), references_(references) {}
   std::uint64_t count() const { return left_; }
   std::size_t bytes() const { return at_.rest().size(); }
   /// Stands before the elements that are left.
@@ -76,11 +77,11 @@ struct World {
   Tokens tokens;
   Deliveries deliveries;
   std::map<SessionId, std::uint32_t> pids;  // of the clients, for people to read
-  std::vector<Operation> operations;  // of all types
-  std::vector<ObjectId> marked;  // to be served at the end of the step
-  std::vector<Ticket> moved;     // who wait for something since then, to be looked at for circles
-  std::vector<std::string> circles_found;  // since they were last taken, for people to read
-  std::uint64_t now_ns = 0;      // as of the last input that told the time
+  std::vector<Operation> operations;        // of all types
+  std::vector<ObjectId> marked;             // to be served at the end of the step
+  std::vector<Ticket> moved;                // who wait for something since then, to be looked at for circles
+  std::vector<std::string> circles_found;   // since they were last taken, for people to read
+  std::uint64_t now_ns = 0;                 // as of the last input that told the time
 };
 
 class Turn {
@@ -142,7 +143,9 @@ class Turn {
   // given later, by answer() or refuse(). Time limits are in microseconds; none: for ever.
 
   /// Whether a request with this time limit may wait at all: not with 0, nor within a batch or a transaction.
-  bool may_wait(std::optional<std::int64_t> limit_us) const { return may_park_ && (!limit_us || *limit_us > 0); }
+  bool may_wait(std::optional<std::int64_t> limit_us) const {
+    return may_park_ && (!limit_us || *limit_us > 0);
+  }
   /// Parks this request at the end of `line`, which is the object's. What the handler gives afterwards is not looked at.
   Waiter& park(Line& line, Object& object, std::optional<std::int64_t> limit_us);
   /// What became of park(), null before it.

@@ -24,7 +24,8 @@ class Validator {
         std::string_view text;
         if (!reader.text(text)) return malformed();
         return is_utf8(wire::as_bytes(text)) ||
-               fail(Code::value_error, "a text is not valid UTF-8; send binary data as bytes (tandem::Bytes)");
+               fail(Code::value_error,
+                    "a text is not valid UTF-8; send binary data as bytes (tandem::Bytes)");
       }
       case wire::Kind::array:
         if (key) return cannot_be_key("list");
@@ -66,7 +67,8 @@ class Validator {
         return !body.empty() || fail(Code::value_error, "a foreign value (extension 5) has no language tag");
       case wire::Extension::timestamp:
         return body.size() == 4 || body.size() == 8 || body.size() == 12 ||
-               fail(Code::value_error, "a timestamp has 4, 8 or 12 bytes, not " + std::to_string(body.size()));
+               fail(Code::value_error,
+                    "a timestamp has 4, 8 or 12 bytes, not " + std::to_string(body.size()));
     }
     return fail(Code::value_error, "extension type " + std::to_string(type) + " is none of tandem's");
   }
@@ -111,7 +113,8 @@ class Validator {
 
 }  // namespace
 
-Result<ValueView> validate(wire::Reader& reader, std::uint64_t value_depth_max, const ReferenceCheck& references) {
+Result<ValueView> validate(wire::Reader& reader, std::uint64_t value_depth_max,
+                           const ReferenceCheck& references) {
   Validator validator(value_depth_max, references);
   const std::uint8_t* begin = reader.position();
   if (!validator.one(reader, 0)) return validator.take_failure();

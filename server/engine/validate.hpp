@@ -19,7 +19,8 @@ class ReferenceCheck {
 
 /// Takes one value from `reader`. Fails with protocol_error (malformed), value_error (not UTF-8, unknown extension),
 /// resource_exhausted (too deep), type_error (a key that cannot be hashed), object_gone or type_error (a reference).
-Result<ValueView> validate(wire::Reader& reader, std::uint64_t value_depth_max, const ReferenceCheck& references);
+Result<ValueView> validate(wire::Reader& reader, std::uint64_t value_depth_max,
+                           const ReferenceCheck& references);
 
 /// Whether `text` is well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, at most U+10FFFF).
 bool is_utf8(wire::Bytes text);

@@ -96,7 +96,9 @@ class Value {
   /// Length of its MessagePack.
   std::size_t encoded_bytes() const { return tag() <= inline_bytes_max ? tag() : size(); }
   /// Memory beyond the Value itself.
-  std::size_t heap_bytes() const { return tag() <= inline_bytes_max ? 0 : size() + allocation_overhead_bytes; }
+  std::size_t heap_bytes() const {
+    return tag() <= inline_bytes_max ? 0 : size() + allocation_overhead_bytes;
+  }
   /// What heap_bytes() of a Value of `bytes` would be.
   static std::size_t heap_bytes_for(std::size_t bytes) {
     return bytes <= inline_bytes_max ? 0 : bytes + allocation_overhead_bytes;

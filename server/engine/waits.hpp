@@ -172,7 +172,9 @@ class Deliveries {
 /// Which objects a session owns a part of: locks held, permits, leased items. They are told when it ends.
 class Holdings {
  public:
-  void add(SessionId session, ObjectId object, std::uint64_t count = 1) { by_session_[session][object] += count; }
+  void add(SessionId session, ObjectId object, std::uint64_t count = 1) {
+    by_session_[session][object] += count;
+  }
   /// Of a session that was forgotten: nothing happens.
   void remove(SessionId session, ObjectId object, std::uint64_t count = 1);
   /// In the order of ids; maybe gone by now.

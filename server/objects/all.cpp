@@ -25,13 +25,27 @@ namespace tandem::server {
 std::span<const Type* const> hosted_types() {
   static const std::array types{
       // containers
-      &type_of<Manager>(), &type_of<Dict>(), &type_of<List>(), &type_of<Set>(), &type_of<Namespace>(),
-      &type_of<HostedValue>(), &type_of<Array>(),
+      &type_of<Manager>(),
+      &type_of<Dict>(),
+      &type_of<List>(),
+      &type_of<Set>(),
+      &type_of<Namespace>(),
+      &type_of<HostedValue>(),
+      &type_of<Array>(),
       // synchronisation
-      &type_of<Lock>(), &type_of<RLock>(), &type_of<SharedLock>(), &type_of<Locks>(), &type_of<Condition>(),
-      &type_of<Event>(), &type_of<Semaphore>(), &type_of<Barrier>(), &type_of<Latch>(),
+      &type_of<Lock>(),
+      &type_of<RLock>(),
+      &type_of<SharedLock>(),
+      &type_of<Locks>(),
+      &type_of<Condition>(),
+      &type_of<Event>(),
+      &type_of<Semaphore>(),
+      &type_of<Barrier>(),
+      &type_of<Latch>(),
       // queues
-      &type_of<Queue>(), &type_of<LifoQueue>(), &type_of<PriorityQueue>(),
+      &type_of<Queue>(),
+      &type_of<LifoQueue>(),
+      &type_of<PriorityQueue>(),
       // tasks
       &type_of<Pool>(),
   };

@@ -12,7 +12,8 @@ Result<void> Array::allocate(const Turn& turn, ElementType type, std::uint64_t l
   if (length > array_bytes_max / type.bytes())
     return Failure{Code::resource_exhausted, "an array of " + std::to_string(length) + " elements of " +
                                                  std::to_string(type.bytes()) + " bytes is over the " +
-                                                 std::to_string(array_bytes_max) + " bytes that an array can have"};
+                                                 std::to_string(array_bytes_max) +
+                                                 " bytes that an array can have"};
   const std::uint64_t bytes = length * type.bytes();
   if (Result<void> room = turn.room_for(bytes); !room) return room;
   element_ = type;
@@ -20,7 +21,8 @@ Result<void> Array::allocate(const Turn& turn, ElementType type, std::uint64_t l
   // calloc, as it need not write the zeros of a large array.
   memory_.reset(static_cast<std::uint8_t*>(std::calloc(bytes, 1)));
   if (memory_ == nullptr)
-    return Failure{Code::resource_exhausted, "the machine has no " + std::to_string(bytes) + " bytes for an array"};
+    return Failure{Code::resource_exhausted,
+                   "the machine has no " + std::to_string(bytes) + " bytes for an array"};
   bytes_ = bytes;
   return {};
 }
@@ -33,7 +35,8 @@ void Array::remember(const Turn& turn, const Slice& slice) {
   if (slice.step == 1) before.append(element(static_cast<std::uint64_t>(slice.start)), slice.count * width);
   else
     for (std::uint64_t i = 0; i < slice.count; ++i) before.append(element(slice.position(i)), width);
-  turn.undo()->add(slice.count * width, [this, slice, before = std::move(before)] { assign(slice, before.view()); });
+  turn.undo()->add(slice.count * width,
+                   [this, slice, before = std::move(before)] { assign(slice, before.view()); });
 }
 
 void Array::remember(const Turn& turn, std::uint8_t* at) {
@@ -45,7 +48,8 @@ void Array::remember(const Turn& turn, std::uint8_t* at) {
 
 void Array::assign(const Slice& slice, wire::Bytes elements) {
   const std::size_t width = element_.bytes();
-  if (slice.step == 1) std::copy(elements.begin(), elements.end(), element(static_cast<std::uint64_t>(slice.start)));
+  if (slice.step == 1)
+    std::copy(elements.begin(), elements.end(), element(static_cast<std::uint64_t>(slice.start)));
   else
     for (std::uint64_t i = 0; i < slice.count; ++i)
       std::memcpy(element(slice.position(i)), elements.data() + i * width, width);
@@ -53,8 +57,9 @@ void Array::assign(const Slice& slice, wire::Bytes elements) {
 
 Result<std::uint8_t*> Array::element_at(std::int64_t index) {
   if (auto position = position_of(index, size())) return element(*position);
-  return Failure{Code::index_error, "array index " + std::to_string(index) + " is out of range: the array has " +
-                                        std::to_string(size()) + " elements"};
+  return Failure{Code::index_error, "array index " + std::to_string(index) +
+                                        " is out of range: the array has " + std::to_string(size()) +
+                                        " elements"};
 }
 
 Result<void> Array::on(Ops::Create, Turn& turn, std::string_view typecode, ValueView contents) {
@@ -63,13 +68,16 @@ Result<void> Array::on(Ops::Create, Turn& turn, std::string_view typecode, Value
   std::int64_t length = 0;
   wire::Bytes elements;
   if (contents.reader().int64(length)) {
-    if (length < 0) return Failure{Code::value_error, "an array's length is at least 0, not " + std::to_string(length)};
+    if (length < 0)
+      return Failure{Code::value_error, "an array's length is at least 0, not " + std::to_string(length)};
     return allocate(turn, *type, static_cast<std::uint64_t>(length));
   }
   if (!contents.reader().bytes(elements))
-    return Failure{Code::type_error, "an array's contents are a length or bytes, not '" + type_name(contents) + "'"};
+    return Failure{Code::type_error,
+                   "an array's contents are a length or bytes, not '" + type_name(contents) + "'"};
   if (elements.size() % type->bytes() != 0)
-    return Failure{Code::value_error, std::to_string(elements.size()) + " bytes are no whole number of elements of " +
+    return Failure{Code::value_error, std::to_string(elements.size()) +
+                                          " bytes are no whole number of elements of " +
                                           std::to_string(type->bytes()) + " bytes"};
   if (Result<void> made = allocate(turn, *type, elements.size() / type->bytes()); !made) return made;
   std::copy(elements.begin(), elements.end(), memory_.get());
@@ -115,14 +123,15 @@ Result<Written> Array::on(Ops::Slice, Turn& turn, Index start, Index stop, Index
   return Written{};
 }
 
-Result<void> Array::on(Ops::AssignSlice, Turn& turn, wire::Bytes elements, Index start, Index stop, Index step) {
+Result<void> Array::on(Ops::AssignSlice, Turn& turn, wire::Bytes elements, Index start, Index stop,
+                       Index step) {
   Result<Slice> slice = slice_of(start, stop, step, size());
   if (!slice) return std::move(slice.failure());
   const std::size_t width = element_.bytes();
   if (elements.size() != slice->count * width)
-    return Failure{Code::value_error, "attempt to assign " + std::to_string(elements.size()) + " bytes to a slice of " +
-                                          std::to_string(slice->count) + " elements of " + std::to_string(width) +
-                                          " bytes each"};
+    return Failure{Code::value_error, "attempt to assign " + std::to_string(elements.size()) +
+                                          " bytes to a slice of " + std::to_string(slice->count) +
+                                          " elements of " + std::to_string(width) + " bytes each"};
   if (slice->count == 0) turn.unchanged();
   remember(turn, *slice);
   assign(*slice, elements);
@@ -138,9 +147,13 @@ Result<void> Array::on(Ops::Fill, Turn& turn, ValueView value) {
   return {};
 }
 
-Result<std::int64_t> Array::on(Ops::Size, Turn&) { return static_cast<std::int64_t>(size()); }
+Result<std::int64_t> Array::on(Ops::Size, Turn&) {
+  return static_cast<std::int64_t>(size());
+}
 
-Result<std::string_view> Array::on(Ops::TypeCode, Turn&) { return element_.code(); }
+Result<std::string_view> Array::on(Ops::TypeCode, Turn&) {
+  return element_.code();
+}
 
 void Array::save(wire::Writer& out) const {
   out.array(2);

@@ -10,7 +10,9 @@ OwnedLock* lock_in(Turn& turn, wire::Reference reference) {
   return is_lock ? static_cast<OwnedLock*>(found) : nullptr;
 }
 
-Failure lock_gone() { return {Code::object_gone, "the condition's lock was removed"}; }
+Failure lock_gone() {
+  return {Code::object_gone, "the condition's lock was removed"};
+}
 
 }  // namespace
 
@@ -105,16 +107,19 @@ Result<Written> Condition::on(Ops::Wait, Turn& turn, std::optional<std::int64_t>
 Result<std::int64_t> Condition::on(Ops::Notify, Turn& turn, std::optional<std::int64_t> n) {
   Result<OwnedLock*> its = lock(turn);
   if (!its) return std::move(its.failure());
-  if (Result<void> owned = (*its)->check_owner(turn, "notified with"); !owned) return std::move(owned.failure());
+  if (Result<void> owned = (*its)->check_owner(turn, "notified with"); !owned)
+    return std::move(owned.failure());
   const std::int64_t most = n.value_or(1);
-  if (most < 0) return Failure{Code::value_error, "notify: n is " + std::to_string(most) + ", and at least 0"};
+  if (most < 0)
+    return Failure{Code::value_error, "notify: n is " + std::to_string(most) + ", and at least 0"};
   return notify(turn, **its, static_cast<std::uint64_t>(most), OwnedLock::notified);
 }
 
 Result<std::int64_t> Condition::on(Ops::NotifyAll, Turn& turn) {
   Result<OwnedLock*> its = lock(turn);
   if (!its) return std::move(its.failure());
-  if (Result<void> owned = (*its)->check_owner(turn, "notified with"); !owned) return std::move(owned.failure());
+  if (Result<void> owned = (*its)->check_owner(turn, "notified with"); !owned)
+    return std::move(owned.failure());
   return notify(turn, **its, line_.size(), OwnedLock::notified_with_all);
 }
 

@@ -35,7 +35,8 @@ bool is_outcome(Code code) {
 /// Texts travel as UTF-8, which what() need not be.
 std::string readable(std::string text) {
   if (!is_utf8(wire::as_bytes(text)))
-    std::replace_if(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; }, '?');
+    std::replace_if(
+        text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; }, '?');
   return text;
 }
 
@@ -149,7 +150,8 @@ Result<void> invoke(Object& object, Turn& turn, wire::Reader& arguments, std::ui
 /// Rows hold bare functions, so there is one for each number that an operation can have (ops::OpList).
 constexpr auto invokes = []<std::size_t... Number>(std::index_sequence<Number...>) {
   return std::array<Invoke, sizeof...(Number)>{&invoke<Number>...};
-}(std::make_index_sequence<1024>());
+}
+(std::make_index_sequence<1024>());
 
 }  // namespace
 
@@ -240,7 +242,10 @@ std::optional<std::uint64_t> CustomObject::show(std::uint64_t cursor, const Look
 // ---- types --------------------------------------------------------------------------------------------
 
 CustomType::CustomType(const hosting::Type& hosted_type)
-    : Type{hosted_type.name, hosted_type.number, {}, false,
+    : Type{hosted_type.name,
+           hosted_type.number,
+           {},
+           false,
            [](const Type& type) -> std::unique_ptr<Object> {
              return std::make_unique<CustomObject>(static_cast<const CustomType&>(type));
            }},
@@ -258,19 +263,21 @@ HostedTypes::HostedTypes(std::span<const HostedType> custom) {
   std::size_t rows = 0;
   for (const Type* type : own) rows += type->rows.size();
   for (const HostedType& type : custom) {
-    const std::string told = "hosted type " + std::string(type.name()) + " (number " + std::to_string(type.number()) + ")";
+    const std::string told =
+        "hosted type " + std::string(type.name()) + " (number " + std::to_string(type.number()) + ")";
     for (const Type* there : all_) {
       if (there->number == type.number())
         throw ValueError(told + ": " + std::string(there->name) + " has this number");
       if (there->name == type.name())
-        throw ValueError(told + ": the name is taken by the type with number " + std::to_string(there->number));
+        throw ValueError(told + ": the name is taken by the type with number " +
+                         std::to_string(there->number));
     }
     all_.push_back(&custom_.emplace_back(type.type()));
     rows += type.type().handlers.size();
   }
   if (rows >= operation_none)
-    throw ValueError("all hosted types together have " + std::to_string(rows) + " operation numbers, and there are " +
-                     std::to_string(operation_none));
+    throw ValueError("all hosted types together have " + std::to_string(rows) +
+                     " operation numbers, and there are " + std::to_string(operation_none));
 }
 
 }  // namespace tandem::server
@@ -281,8 +288,8 @@ void throw_wrong_argument(const ops::OpDescription& op, std::size_t position) {
   try {
     throw;
   } catch (const Error& error) {
-    throw_error(error.code(),
-                std::string(op.signature) + ": argument " + std::to_string(position + 1) + ": " + error.what());
+    throw_error(error.code(), std::string(op.signature) + ": argument " + std::to_string(position + 1) +
+                                  ": " + error.what());
   }
 }
 

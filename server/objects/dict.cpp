@@ -5,7 +5,9 @@
 namespace tandem::server {
 namespace {
 
-Failure no_key(ValueView key) { return {Code::key_error, "no key " + describe(key)}; }
+Failure no_key(ValueView key) {
+  return {Code::key_error, "no key " + describe(key)};
+}
 
 /// Every key must be hashable before the first entry is changed: an operation is done whole or not at all.
 Result<void> check_keys(Turn& turn, EntriesView entries) {
@@ -80,7 +82,8 @@ Result<ValueView> Dict::on(Ops::GetOrInsert, Turn& turn, ValueView key, ValueVie
   return entry->mapped.view();
 }
 
-Result<ValueView> Dict::on(Ops::Add, Turn& turn, ValueView key, ValueView delta, std::optional<ValueView> initial) {
+Result<ValueView> Dict::on(Ops::Add, Turn& turn, ValueView key, ValueView delta,
+                           std::optional<ValueView> initial) {
   Result<std::uint32_t> hash = turn.hash(key);
   if (!hash) return std::move(hash.failure());
   Table::Entry* entry = table_.find(key, *hash);
@@ -125,7 +128,8 @@ Result<Value> Dict::on(Ops::Pop, Turn& turn, ValueView key) {
   Result<Table::Entry*> entry = entry_at(turn, key);
   if (!entry) return std::move(entry.failure());
   if (*entry == nullptr) return no_key(key);
-  if (Result<void> fits = turn.reply_fits((*entry)->mapped.encoded_bytes()); !fits) return std::move(fits.failure());
+  if (Result<void> fits = turn.reply_fits((*entry)->mapped.encoded_bytes()); !fits)
+    return std::move(fits.failure());
   return pop(turn, **entry);
 }
 
@@ -141,7 +145,8 @@ Result<std::optional<Value>> Dict::on(Ops::PopIfThere, Turn& turn, ValueView key
 Result<Written> Dict::on(Ops::PopItem, Turn& turn, std::optional<bool> last) {
   Table::Entry* entry = last.value_or(true) ? table_.back() : table_.front();
   if (entry == nullptr) return Failure{Code::key_error, "popitem: the dict is empty"};
-  if (Result<void> fits = turn.reply_fits(1 + entry->key.encoded_bytes() + entry->mapped.encoded_bytes()); !fits)
+  if (Result<void> fits = turn.reply_fits(1 + entry->key.encoded_bytes() + entry->mapped.encoded_bytes());
+      !fits)
     return std::move(fits.failure());
   turn.out().array(2);
   turn.write(entry->key);
@@ -156,7 +161,9 @@ Result<bool> Dict::on(Ops::Contains, Turn& turn, ValueView key) {
   return *entry != nullptr;
 }
 
-Result<std::int64_t> Dict::on(Ops::Size, Turn&) { return static_cast<std::int64_t>(table_.size()); }
+Result<std::int64_t> Dict::on(Ops::Size, Turn&) {
+  return static_cast<std::int64_t>(table_.size());
+}
 
 Result<void> Dict::on(Ops::Clear, Turn& turn) {
   if (table_.empty()) turn.unchanged();
@@ -165,7 +172,8 @@ Result<void> Dict::on(Ops::Clear, Turn& turn) {
 }
 
 Result<void> Dict::on(Ops::Update, Turn& turn, EntriesView entries) {
-  if (Result<void> room = turn.room_for(entries.bytes() + entries.count() * Table::entry_bytes); !room) return room;
+  if (Result<void> room = turn.room_for(entries.bytes() + entries.count() * Table::entry_bytes); !room)
+    return room;
   if (Result<void> good = check_keys(turn, entries); !good) return good;
   if (entries.count() == 0) turn.unchanged();
   ValueView key, value;
@@ -175,7 +183,8 @@ Result<void> Dict::on(Ops::Update, Turn& turn, EntriesView entries) {
 
 Result<void> Dict::on(Ops::Assign, Turn& turn, EntriesView entries) {
   if (Result<void> good = check_keys(turn, entries); !good) return good;
-  if (Result<void> room = turn.room_for(entries.bytes() + entries.count() * Table::entry_bytes); !room) return room;
+  if (Result<void> room = turn.room_for(entries.bytes() + entries.count() * Table::entry_bytes); !room)
+    return room;
   Table before = table_.take_all();  // kept until the end: the entries may refer to what only it holds
   ValueView key, value;
   while (entries.next(key, value)) set(turn, key, *turn.hash(key), value, nullptr);
@@ -206,11 +215,12 @@ Result<Written> Dict::on(Ops::Snapshot, Turn& turn) {
 }
 
 Result<Written> Dict::on(Ops::Page, Turn& turn, std::int64_t cursor, std::int64_t limit) {
-  return write_page(turn, table_, cursor, limit, [&](std::uint64_t count) { turn.out().map(count); },
-                    [&](const Table::Entry& entry) {
-                      turn.write(entry.key);
-                      turn.write(entry.mapped);
-                    });
+  return write_page(
+      turn, table_, cursor, limit, [&](std::uint64_t count) { turn.out().map(count); },
+      [&](const Table::Entry& entry) {
+        turn.write(entry.key);
+        turn.write(entry.mapped);
+      });
 }
 
 void Dict::save(wire::Writer& out) const {

@@ -9,7 +9,8 @@
 namespace tandem::server {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "elements are copied between memory and wire as they are");
+static_assert(std::endian::native == std::endian::little,
+              "elements are copied between memory and wire as they are");
 
 /// Calls `f` with the C++ type of a code as template argument.
 template <class F>
@@ -50,8 +51,7 @@ bool in_range(wire::Integer v) {
 template <class T>
 Result<Number> number_for(ValueView value) {
   std::optional<Number> number = number_of(value);
-  if (!number)
-    return Failure{Code::type_error, "a number is needed here, not '" + type_name(value) + "'"};
+  if (!number) return Failure{Code::type_error, "a number is needed here, not '" + type_name(value) + "'"};
   if (std::integral<T> && number->form == Number::Form::floating)
     return Failure{Code::type_error, "an integer is needed here, not 'float' (" + describe(value) + ")"};
   return *number;

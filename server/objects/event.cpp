@@ -22,8 +22,7 @@ Result<Written> Event::on(Ops::Wait, Turn& turn, std::optional<std::int64_t> lim
 }
 
 void Event::serve(Turn& turn) {
-  while (set_ && !line_.empty())
-    turn.answer(*line_.front(), [](Turn& its) { its.out().boolean(true); });
+  while (set_ && !line_.empty()) turn.answer(*line_.front(), [](Turn& its) { its.out().boolean(true); });
 }
 
 void Event::leave(Turn& turn, Waiter& waiter, Leaving why) {

@@ -11,7 +11,8 @@ Result<void> Latch::on(Ops::Create, Turn&, std::int64_t expected) {
 Result<void> Latch::on(Ops::CountDown, Turn& turn, Number count) {
   const std::int64_t down = count.value_or(1);
   if (down < 0 || down > count_)
-    return Failure{Code::value_error, "count_down: by " + std::to_string(down) + ", from " + std::to_string(count_)};
+    return Failure{Code::value_error,
+                   "count_down: by " + std::to_string(down) + ", from " + std::to_string(count_)};
   count_ -= down;
   if (count_ == 0) turn.serve_later(*this);
   return {};

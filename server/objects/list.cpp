@@ -12,7 +12,8 @@ constexpr std::uint64_t list_items_max = 0xffffffff;
 /// For operations that take in more than one item: what they need beyond the bytes that came with the call.
 Result<void> room_for_items(const Turn& turn, std::uint64_t held, std::uint64_t count, std::uint64_t bytes) {
   if (count > list_items_max || held > list_items_max - count)
-    return Failure{Code::resource_exhausted, "a list holds at most " + std::to_string(list_items_max) + " items"};
+    return Failure{Code::resource_exhausted,
+                   "a list holds at most " + std::to_string(list_items_max) + " items"};
   return turn.room_for(bytes);
 }
 
@@ -23,14 +24,17 @@ std::vector<Value> keep_all(Turn& turn, ItemsView items) {
   return kept;
 }
 
-Failure not_there(ValueView item) { return {Code::value_error, describe(item) + " is not in the list"}; }
+Failure not_there(ValueView item) {
+  return {Code::value_error, describe(item) + " is not in the list"};
+}
 
 }  // namespace
 
 Result<std::uint64_t> List::position(std::int64_t index) const {
   if (auto found = position_of(index, items_.size())) return *found;
-  return Failure{Code::index_error, "list index " + std::to_string(index) + " is out of range: the list has " +
-                                        std::to_string(items_.size()) + " items"};
+  return Failure{Code::index_error, "list index " + std::to_string(index) +
+                                        " is out of range: the list has " + std::to_string(items_.size()) +
+                                        " items"};
 }
 
 std::optional<std::uint64_t> List::find(ValueView item, std::uint64_t from, std::uint64_t to) const {
@@ -137,7 +141,8 @@ Result<void> List::on(Ops::AssignSlice, Turn& turn, ItemsView items, Index start
   if (Result<void> room = room_for_items(turn, staying, items.count(), bytes); !room) return room;
   if (items.count() == 0 && slice->count == 0) turn.unchanged();
   std::vector<Value> kept = keep_all(turn, items);
-  if (slice->step == 1) items_.splice(static_cast<std::uint64_t>(slice->start), slice->count, std::move(kept), turn.undo());
+  if (slice->step == 1)
+    items_.splice(static_cast<std::uint64_t>(slice->start), slice->count, std::move(kept), turn.undo());
   else
     for (std::uint64_t i = 0; i < slice->count; ++i)
       items_.replace(slice->position(i), std::move(kept[i]), turn.undo());
@@ -166,7 +171,9 @@ Result<std::int64_t> List::on(Ops::Count, Turn&, ValueView item) {
   return count;
 }
 
-Result<bool> List::on(Ops::Contains, Turn&, ValueView item) { return find(item, 0, items_.size()).has_value(); }
+Result<bool> List::on(Ops::Contains, Turn&, ValueView item) {
+  return find(item, 0, items_.size()).has_value();
+}
 
 Result<void> List::on(Ops::Reverse, Turn& turn) {
   if (items_.size() < 2) turn.unchanged();
@@ -182,7 +189,9 @@ Result<void> List::on(Ops::Sort, Turn& turn, std::optional<bool> descending) {
   return {};
 }
 
-Result<std::int64_t> List::on(Ops::Size, Turn&) { return static_cast<std::int64_t>(items_.size()); }
+Result<std::int64_t> List::on(Ops::Size, Turn&) {
+  return static_cast<std::int64_t>(items_.size());
+}
 
 Result<void> List::on(Ops::Clear, Turn& turn) {
   if (items_.empty()) turn.unchanged();

@@ -28,7 +28,8 @@ Result<void> OwnedLock::release(Turn& turn) {
 }
 
 Result<Written> OwnedLock::grant(Turn& turn) const {
-  if (Result<void> owned = check_owner(turn, "asked for its grant"); !owned) return std::move(owned.failure());
+  if (Result<void> owned = check_owner(turn, "asked for its grant"); !owned)
+    return std::move(owned.failure());
   ownership_.write_grant(turn.out());
   return Written{};
 }
@@ -73,9 +74,13 @@ void OwnedLock::going(Turn& turn) {
 
 // ---- for conditions ---------------------------------------------------------------------------------------------------
 
-void OwnedLock::add(const Condition& condition) { conditions_.push_back(condition.id()); }
+void OwnedLock::add(const Condition& condition) {
+  conditions_.push_back(condition.id());
+}
 
-void OwnedLock::forget(const Condition& condition) { std::erase(conditions_, condition.id()); }
+void OwnedLock::forget(const Condition& condition) {
+  std::erase(conditions_, condition.id());
+}
 
 std::uint64_t OwnedLock::release_wholly(Turn& turn) {
   const std::uint64_t depth = ownership_.depth();

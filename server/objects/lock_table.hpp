@@ -34,7 +34,9 @@ class LockTable {
            order_.capacity() * sizeof(Place);
   }
   /// What one more key of this length takes.
-  static std::uint64_t bytes_for(std::size_t key_bytes) { return lock_bytes + Value::heap_bytes_for(key_bytes); }
+  static std::uint64_t bytes_for(std::size_t key_bytes) {
+    return lock_bytes + Value::heap_bytes_for(key_bytes);
+  }
 
   /// Null when it is not there.
   KeyLock* find(ValueView key, std::uint32_t hash) const;
@@ -75,7 +77,8 @@ class LockTable {
   std::uint64_t size_ = 0;
   std::uint64_t keys_bytes_ = 0;
   std::uint64_t last_ordinal_ = 0;
-  std::vector<std::unique_ptr<KeyLock>> spare_;  // so that one key locked and unlocked again and again allocates nothing
+  std::vector<std::unique_ptr<KeyLock>>
+      spare_;  // so that one key locked and unlocked again and again allocates nothing
 };
 
 }  // namespace tandem::server

@@ -21,7 +21,8 @@ Result<Written> Locks::on(Ops::AcquireAll, Turn& turn, ItemsView keys, std::opti
   return acquire(turn, *all, limit_us);
 }
 
-Result<Written> Locks::acquire(Turn& turn, std::span<const Wanted> keys, std::optional<std::int64_t> limit_us) {
+Result<Written> Locks::acquire(Turn& turn, std::span<const Wanted> keys,
+                               std::optional<std::int64_t> limit_us) {
   const auto taken_end = std::find_if(keys.begin(), keys.end(), [&](const Wanted& w) { return !is_free(w); });
   if (taken_end != keys.end() && !turn.may_wait(limit_us)) {
     write_no_grant(turn.out());
@@ -122,7 +123,8 @@ Result<KeyLock*> Locks::owned(Turn& turn, ValueView key, std::uint32_t hash, std
   KeyLock* lock = table_.find(key, hash);
   const bool is_granted = lock != nullptr && lock->ownership.token() != 0;
   if (is_granted && lock->ownership.held_by(turn.who())) return lock;
-  return (lock == nullptr ? nobodys : lock->ownership).not_owner(turn, "the lock of key " + server::describe(key), what);
+  return (lock == nullptr ? nobodys : lock->ownership)
+      .not_owner(turn, "the lock of key " + server::describe(key), what);
 }
 
 // ---- taking and giving back -------------------------------------------------------------------------------------------
@@ -247,7 +249,8 @@ void Locks::going(Turn& turn) {
 }
 
 void Locks::each_blocker(const Waiter& waiter, const std::function<void(const Blocker&)>& show) const {
-  const KeyLock* lock = table_.find(waiter.values[waiter.position], static_cast<std::uint32_t>(waiter.amount));
+  const KeyLock* lock =
+      table_.find(waiter.values[waiter.position], static_cast<std::uint32_t>(waiter.amount));
   if (lock != nullptr && lock->ownership.held()) show({lock->ownership.owner()});
 }
 

@@ -8,18 +8,21 @@ namespace tandem::server {
 namespace {
 
 Failure wrong_type(const Object& object, std::string_view asked) {
-  return {Code::type_error,
-          quote(object.name()) + " is a " + std::string(object.type().name) + ", not a " + std::string(asked)};
+  return {Code::type_error, quote(object.name()) + " is a " + std::string(object.type().name) + ", not a " +
+                                std::string(asked)};
 }
 
-Failure no_type(std::string_view asked) { return {Code::type_error, "there is no hosted type " + quote(asked)}; }
+Failure no_type(std::string_view asked) {
+  return {Code::type_error, "there is no hosted type " + quote(asked)};
+}
 
 Result<void> check_name(const Turn& turn, std::string_view name) {
   if (name.empty()) return Failure{Code::value_error, "an object's name is not empty"};
   const std::uint64_t most = turn.limits().name_bytes_max;
   if (name.size() > most)
     return Failure{Code::resource_exhausted, "an object's name of " + std::to_string(name.size()) +
-                                                 " bytes is over name_bytes_max (" + std::to_string(most) + ")"};
+                                                 " bytes is over name_bytes_max (" + std::to_string(most) +
+                                                 ")"};
   return {};
 }
 
@@ -38,10 +41,12 @@ Written answer_created(Turn& turn, const Object& object, bool created) {
 
 }  // namespace
 
-const Type& Manager::type() const { return type_of<Manager>(); }
+const Type& Manager::type() const {
+  return type_of<Manager>();
+}
 
-Result<Written> Manager::on(Ops::Create, Turn& turn, std::string_view type_name, std::optional<ValueView> name_value,
-                            ItemsView arguments) {
+Result<Written> Manager::on(Ops::Create, Turn& turn, std::string_view type_name,
+                            std::optional<ValueView> name_value, ItemsView arguments) {
   Registry& registry = turn.registry();
   const Type* type = registry.type_named(type_name);
   if (type == nullptr || type->number == Ops::number) return no_type(type_name);
@@ -55,24 +60,26 @@ Result<Written> Manager::on(Ops::Create, Turn& turn, std::string_view type_name,
     }
   }
   if (registry.size() >= turn.limits().objects_max)
-    return Failure{Code::resource_exhausted,
-                   "objects_max (" + std::to_string(turn.limits().objects_max) + ") objects are hosted already"};
+    return Failure{Code::resource_exhausted, "objects_max (" + std::to_string(turn.limits().objects_max) +
+                                                 ") objects are hosted already"};
   const OpRow& create = type->rows[0];
   if (arguments.count() < create.op->parameters_min || arguments.count() > create.op->parameters_max)
-    return Failure{Code::type_error, std::string(type_name) + ": " + std::string(create.op->signature) + ", " +
-                                         std::to_string(arguments.count()) + " arguments given"};
+    return Failure{Code::type_error, std::string(type_name) + ": " + std::string(create.op->signature) +
+                                         ", " + std::to_string(arguments.count()) + " arguments given"};
   Object& object = registry.adopt(type->make(*type));
   wire::Buffer unused;  // create gives nothing
   Turn inner(turn, unused);
   wire::Reader at = arguments.rest();
-  if (Result<void> made = create.invoke(object, inner, at, static_cast<std::uint32_t>(arguments.count())); !made)
+  if (Result<void> made = create.invoke(object, inner, at, static_cast<std::uint32_t>(arguments.count()));
+      !made)
     return std::move(made.failure());  // nobody holds it: it goes at the end of the step
   registry.account(object);
   if (name_value) registry.give_name(object, name);
   return answer_created(turn, object, true);
 }
 
-Result<Written> Manager::on(Ops::Get, Turn& turn, std::string_view name, std::optional<std::string_view> type) {
+Result<Written> Manager::on(Ops::Get, Turn& turn, std::string_view name,
+                            std::optional<std::string_view> type) {
   const Object* object = turn.registry().find(name);
   if (object == nullptr) return Failure{Code::not_found, "no object is named " + quote(name)};
   if (type && turn.registry().type_named(*type) == nullptr) return no_type(*type);
@@ -85,15 +92,19 @@ Result<bool> Manager::on(Ops::Exists, Turn& turn, std::string_view name) {
   return turn.registry().find(name) != nullptr;
 }
 
-Result<bool> Manager::on(Ops::Remove, Turn& turn, std::string_view name) { return turn.registry().remove(name); }
+Result<bool> Manager::on(Ops::Remove, Turn& turn, std::string_view name) {
+  return turn.registry().remove(name);
+}
 
 Result<Written> Manager::on(Ops::Objects, Turn& turn, std::optional<std::int64_t> after,
                             std::optional<std::int64_t> limit, std::optional<std::string_view> type) {
   constexpr std::int64_t objects_per_page_max = 10'000;
-  constexpr std::size_t looked_at_max = 100'000;  // one page is one turn of the engine, also when few are of the type
+  constexpr std::size_t looked_at_max =
+      100'000;  // one page is one turn of the engine, also when few are of the type
   std::int64_t begin = after.value_or(0);
   std::int64_t most = limit.value_or(1000);
-  if (begin < 0 || most < 1) return Failure{Code::value_error, "objects: after is at least 0, limit at least 1"};
+  if (begin < 0 || most < 1)
+    return Failure{Code::value_error, "objects: after is at least 0, limit at least 1"};
   if (type && turn.registry().type_named(*type) == nullptr) return no_type(*type);
   most = std::min(most, objects_per_page_max);
   std::vector<const Object*> found;
@@ -132,7 +143,9 @@ Result<Written> Manager::on(Ops::Objects, Turn& turn, std::optional<std::int64_t
   return Written{};
 }
 
-Result<void> Manager::on(Ops::Ping, Turn&) { return {}; }
+Result<void> Manager::on(Ops::Ping, Turn&) {
+  return {};
+}
 
 Result<Written> Manager::on(Ops::Information, Turn& turn) {
   const Facts& facts = turn.facts();
@@ -172,7 +185,8 @@ struct PageAsked {
   std::uint64_t after = 0;
   std::size_t limit = 0;
 };
-Result<PageAsked> page_asked(std::string_view what, std::optional<std::int64_t> after, std::optional<std::int64_t> limit) {
+Result<PageAsked> page_asked(std::string_view what, std::optional<std::int64_t> after,
+                             std::optional<std::int64_t> limit) {
   constexpr std::int64_t page_max = 10'000;
   if (after.value_or(0) < 0 || limit.value_or(1) < 1)
     return Failure{Code::value_error, std::string(what) + ": after is at least 0, limit at least 1"};
@@ -263,7 +277,8 @@ Result<Written> Manager::on(Ops::Holdings, Turn& turn, std::optional<std::int64_
 }
 
 Result<void> Manager::on(Ops::Release, Turn& turn, std::int64_t id, std::int64_t count) {
-  if (id < 1 || count < 0) return Failure{Code::value_error, "release: an id is at least 1, a count at least 0"};
+  if (id < 1 || count < 0)
+    return Failure{Code::value_error, "release: an id is at least 1, a count at least 0"};
   turn.registry().give_back(turn.session(), static_cast<ObjectId>(id), static_cast<std::uint64_t>(count));
   return {};
 }
@@ -287,7 +302,8 @@ Result<Written> Manager::on(Ops::Hold, Turn& turn, ItemsView references) {
   std::vector<wire::Reference> held;
   ValueView item;
   while (references.next(item)) {
-    if (!item.reader().reference(held.emplace_back())) return Failure{Code::type_error, "hold: takes references"};
+    if (!item.reader().reference(held.emplace_back()))
+      return Failure{Code::type_error, "hold: takes references"};
   }
   turn.out().array(held.size());
   for (wire::Reference reference : held) turn.write(reference);
@@ -299,19 +315,21 @@ Result<Written> Manager::on(Ops::Contents, Turn& turn, std::int64_t id, std::opt
   Result<std::uint64_t> most = page_limit(cursor.value_or(0), limit.value_or(1000));
   if (!most) return std::move(most.failure());
   const Object* object = id < 1 ? nullptr : turn.registry().find(static_cast<ObjectId>(id));
-  if (object == nullptr) return Failure{Code::object_gone, "object " + std::to_string(id) + " is gone, or never was"};
+  if (object == nullptr)
+    return Failure{Code::object_gone, "object " + std::to_string(id) + " is gone, or never was"};
   const bool keyed = object->keyed();
   wire::Buffer page;
   wire::Writer elements(page);
   std::uint64_t count = 0;
   bool references = false;
-  const auto next = object->show(static_cast<std::uint64_t>(cursor.value_or(0)), [&](ValueView key, ValueView element) {
-    if (keyed) elements.array(2);
-    if (keyed) elements.raw(key.bytes);
-    elements.raw(element.bytes);
-    references = references || key.references || element.references;
-    return ++count < *most && page.size() < page_bytes_max;
-  });
+  const auto next =
+      object->show(static_cast<std::uint64_t>(cursor.value_or(0)), [&](ValueView key, ValueView element) {
+        if (keyed) elements.array(2);
+        if (keyed) elements.raw(key.bytes);
+        elements.raw(element.bytes);
+        references = references || key.references || element.references;
+        return ++count < *most && page.size() < page_bytes_max;
+      });
   turn.out().array(3);
   turn.out().integer(next ? static_cast<std::int64_t>(*next) : std::int64_t{-1});
   turn.out().boolean(keyed);
@@ -323,7 +341,8 @@ Result<Written> Manager::on(Ops::Contents, Turn& turn, std::int64_t id, std::opt
 Result<Written> Manager::on(Ops::Run, Turn& turn, ItemsView steps, std::int64_t mode) {
   if (mode < 0 || mode > static_cast<std::int64_t>(ops::RunMode::trial))
     return Failure{Code::value_error, "run: there is no mode " + std::to_string(mode)};
-  if (Result<void> run = run_steps(turn, steps, static_cast<ops::RunMode>(mode)); !run) return std::move(run.failure());
+  if (Result<void> run = run_steps(turn, steps, static_cast<ops::RunMode>(mode)); !run)
+    return std::move(run.failure());
   return Written{};
 }
 

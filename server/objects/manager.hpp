@@ -10,17 +10,19 @@ class Manager final : public Object {
  public:
   using Ops = ops::Manager;
 
-  Result<Written> on(Ops::Create, Turn&, std::string_view type, std::optional<ValueView> name, ItemsView arguments);
+  Result<Written> on(Ops::Create, Turn&, std::string_view type, std::optional<ValueView> name,
+                     ItemsView arguments);
   Result<Written> on(Ops::Get, Turn&, std::string_view name, std::optional<std::string_view> type);
   Result<bool> on(Ops::Exists, Turn&, std::string_view name);
   Result<bool> on(Ops::Remove, Turn&, std::string_view name);
-  Result<Written> on(Ops::Objects, Turn&, std::optional<std::int64_t> after, std::optional<std::int64_t> limit,
-                     std::optional<std::string_view> type);
+  Result<Written> on(Ops::Objects, Turn&, std::optional<std::int64_t> after,
+                     std::optional<std::int64_t> limit, std::optional<std::string_view> type);
   Result<void> on(Ops::Ping, Turn&);
   Result<Written> on(Ops::Information, Turn&);
   Result<Written> on(Ops::Waits, Turn&, std::optional<std::int64_t> after, std::optional<std::int64_t> limit);
   Result<Written> on(Ops::Circles, Turn&);
-  Result<Written> on(Ops::Holdings, Turn&, std::optional<std::int64_t> after, std::optional<std::int64_t> limit);
+  Result<Written> on(Ops::Holdings, Turn&, std::optional<std::int64_t> after,
+                     std::optional<std::int64_t> limit);
   Result<void> on(Ops::Release, Turn&, std::int64_t id, std::int64_t count);
   Result<std::int64_t> on(Ops::Version, Turn&, Object& object);
   Result<Written> on(Ops::WaitForChange, Turn&, Object& object, std::int64_t since,

@@ -27,7 +27,8 @@ Result<void> Namespace::on(Ops::Create, Turn& turn, std::optional<EntriesView> e
   for (EntriesView at = *entries; at.next(name, value);)
     if (name.kind() != wire::Kind::text)
       return Failure{Code::type_error, "a namespace's names are text, not '" + type_name(name) + "'"};
-  if (Result<void> room = turn.room_for(entries->bytes() + entries->count() * Table::entry_bytes); !room) return room;
+  if (Result<void> room = turn.room_for(entries->bytes() + entries->count() * Table::entry_bytes); !room)
+    return room;
   while (entries->next(name, value)) {
     std::string_view text;
     (void)name.reader().text(text);
@@ -38,7 +39,8 @@ Result<void> Namespace::on(Ops::Create, Turn& turn, std::optional<EntriesView> e
 
 Result<void> Namespace::on(Ops::Set, Turn& turn, std::string_view name, ValueView value) {
   Name key(turn, name);
-  if (Table::Entry* entry = table_.find(key.view(), key.hash())) table_.replace(*entry, turn.keep(value), turn.undo());
+  if (Table::Entry* entry = table_.find(key.view(), key.hash()))
+    table_.replace(*entry, turn.keep(value), turn.undo());
   else table_.insert(turn.keep(key.view()), key.hash(), turn.keep(value), turn.undo());
   return {};
 }
@@ -53,7 +55,7 @@ Result<ValueView> Namespace::on(Ops::Get, Turn& turn, std::string_view name) {
 Result<ValueView> Namespace::on(Ops::Add, Turn& turn, std::string_view name, ValueView delta) {
   Name key(turn, name);
   Table::Entry* entry = table_.find(key.view(), key.hash());
-  if (entry == nullptr) 
+  if (entry == nullptr)
     return table_.insert(turn.keep(key.view()), key.hash(), turn.keep(delta), turn.undo()).mapped.view();
   wire::Buffer sum;
   ValueView before = entry->mapped;
@@ -84,7 +86,9 @@ Result<Written> Namespace::on(Ops::Snapshot, Turn& turn) {
   return Written{};
 }
 
-Result<std::int64_t> Namespace::on(Ops::Size, Turn&) { return static_cast<std::int64_t>(table_.size()); }
+Result<std::int64_t> Namespace::on(Ops::Size, Turn&) {
+  return static_cast<std::int64_t>(table_.size());
+}
 
 void Namespace::save(wire::Writer& out) const {
   out.map(table_.size());

@@ -8,7 +8,9 @@ void write_grant(wire::Writer& out, std::uint64_t token, bool previous_owner_die
   out.boolean(previous_owner_died);
 }
 
-void write_no_grant(wire::Writer& out) { write_grant(out, 0, false); }
+void write_no_grant(wire::Writer& out) {
+  write_grant(out, 0, false);
+}
 
 void write_owners(Turn& turn, const Object& object) {
   std::uint32_t count = 0;
@@ -83,12 +85,14 @@ Failure Ownership::not_owner(const Turn& turn, std::string_view lock, std::strin
 void Ownership::save(wire::Writer& out) const {
   out.array(6);
   const Owner shown = held() ? owner_ : Owner{};
-  for (std::uint64_t number : {shown.session, std::uint64_t{shown.actor}, depth_, held() ? token_ : 0,
-                               held() ? since_ns_ : 0})
+  for (std::uint64_t number :
+       {shown.session, std::uint64_t{shown.actor}, depth_, held() ? token_ : 0, held() ? since_ns_ : 0})
     out.unsigned_integer(number);
   out.boolean(previous_owner_died_);
 }
 
-Holding Ownership::holding() const { return {owner_, holding_exclusive, {}, depth_, token_, since_ns_}; }
+Holding Ownership::holding() const {
+  return {owner_, holding_exclusive, {}, depth_, token_, since_ns_};
+}
 
 }  // namespace tandem::server

@@ -20,8 +20,8 @@ inline Result<std::uint64_t> page_limit(std::int64_t cursor, std::int64_t limit)
 
 /// Writes [cursor to go on from or -1, page]. `header(count)` begins the page's container; `element(entry)` adds one.
 template <class Mapped, class Header, class Element>
-Result<Written> write_page(Turn& turn, const OrderedTable<Mapped>& table, std::int64_t cursor, std::int64_t limit,
-                           Header&& header, Element&& element) {
+Result<Written> write_page(Turn& turn, const OrderedTable<Mapped>& table, std::int64_t cursor,
+                           std::int64_t limit, Header&& header, Element&& element) {
   Result<std::uint64_t> most = page_limit(cursor, limit);
   if (!most) return std::move(most.failure());
   std::vector<const typename OrderedTable<Mapped>::Entry*> found;

@@ -11,7 +11,9 @@ constexpr std::int64_t calls_max = std::int64_t{1} << 32;
 
 }  // namespace
 
-Failure Pool::is_closed() { return {Code::closed, "the pool is closed"}; }
+Failure Pool::is_closed() {
+  return {Code::closed, "the pool is closed"};
+}
 
 std::string Pool::how_it_ended(std::int64_t exit_code) {
   return exit_code < 0 ? "was killed by signal " + std::to_string(-exit_code)
@@ -74,8 +76,7 @@ Result<Written> Pool::on(Ops::Collect, Turn& turn, std::int64_t number, Limit li
   if (!submitter) return std::move(submitter.failure());
   if ((*submitter)->second.outcomes.empty() && turn.may_wait(limit_us))
     turn.park(collectors_, *this, limit_us).amount = static_cast<std::uint64_t>(number);
-  else
-    write_outcomes(turn, (*submitter)->second);
+  else write_outcomes(turn, (*submitter)->second);
   return Written{};
 }
 
@@ -94,16 +95,12 @@ void Pool::write_outcomes(Turn& turn, Submitter& submitter) {
     turn.out().array(outcome.code == Code::worker_died ? 5 : 3);
     turn.out().integer(outcome.tag);
     turn.out().unsigned_integer(static_cast<std::uint64_t>(outcome.code));
-    if (outcome.code == Code::ok)
-      turn.write(outcome.results);
-    else
-      turn.out().text(outcome.text);
+    if (outcome.code == Code::ok) turn.write(outcome.results);
+    else turn.out().text(outcome.text);
     if (outcome.code == Code::worker_died) {
       turn.out().integer(outcome.pid);
-      if (outcome.exit_code)
-        turn.out().integer(*outcome.exit_code);
-      else
-        turn.out().nil();
+      if (outcome.exit_code) turn.out().integer(*outcome.exit_code);
+      else turn.out().nil();
     }
     kept_bytes_ -= bytes_of(outcome);
     submitter.outcomes.pop_front();
@@ -283,10 +280,8 @@ void Pool::save(wire::Writer& out) const {
     out.raw(task.work.view().bytes);
   };
   auto write_exit_code = [&](const std::optional<std::int64_t>& exit_code) {
-    if (exit_code)
-      out.integer(*exit_code);
-    else
-      out.nil();
+    if (exit_code) out.integer(*exit_code);
+    else out.nil();
   };
   out.array(8);
   out.array(6);
@@ -322,10 +317,8 @@ void Pool::save(wire::Writer& out) const {
       out.array(6);
       out.integer(outcome.tag);
       out.unsigned_integer(static_cast<std::uint64_t>(outcome.code));
-      if (outcome.code == Code::ok)
-        out.raw(outcome.results.view().bytes);
-      else
-        out.nil();
+      if (outcome.code == Code::ok) out.raw(outcome.results.view().bytes);
+      else out.nil();
       out.text(outcome.text);
       out.integer(outcome.pid);
       write_exit_code(outcome.exit_code);
@@ -337,10 +330,8 @@ void Pool::save(wire::Writer& out) const {
     out.integer(number);
     out.unsigned_integer(supervisor.session);
     out.integer(supervisor.submitter);
-    if (supervisor.initializer.absent())
-      out.nil();
-    else
-      out.raw(supervisor.initializer.view().bytes);
+    if (supervisor.initializer.absent()) out.nil();
+    else out.raw(supervisor.initializer.view().bytes);
     out.integer(supervisor.early_deaths);
   }
   out.array(workers_.size());

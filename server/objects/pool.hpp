@@ -107,11 +107,13 @@ class Pool final : public Object {
   /// The submitter or supervisor of this number, if it is the calling session's.
   template <class Part>
   static Result<typename std::map<std::int64_t, Part>::iterator> part_of(std::map<std::int64_t, Part>& parts,
-                                                                         const Turn& turn, std::int64_t number,
+                                                                         const Turn& turn,
+                                                                         std::int64_t number,
                                                                          std::string_view what) {
     auto found = parts.find(number);
     if (found != parts.end() && found->second.session == turn.session()) return found;
-    return Failure{Code::not_owner, "this session has no " + std::string(what) + " " + std::to_string(number)};
+    return Failure{Code::not_owner,
+                   "this session has no " + std::string(what) + " " + std::to_string(number)};
   }
   Result<Task> read_task(Turn& turn, ValueView value) const;
   Result<std::vector<Done>> read_done(Turn& turn, ItemsView done) const;

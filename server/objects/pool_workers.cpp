@@ -89,10 +89,8 @@ Result<Written> Pool::on(Ops::Enlist, Turn& turn, std::optional<std::int64_t> su
     return Failure{Code::not_found, "the pool has no supervisor " + std::to_string(*supervisor)};
   workers_[turn.who()].known_as = {supervisor.value_or(0), pid.value_or(turn.pid_of(turn.session()))};
   turn.own(*this, turn.session());
-  if (supervisor && !found->second.initializer.absent())
-    turn.write(found->second.initializer);
-  else
-    turn.out().nil();
+  if (supervisor && !found->second.initializer.absent()) turn.write(found->second.initializer);
+  else turn.out().nil();
   return Written{};
 }
 
@@ -212,14 +210,10 @@ void Pool::remove_worker(Turn& turn, std::map<Owner, Worker>::iterator at) {
     running = running_.erase(running);
     running_calls_ -= task.calls;
     auto submitter = submitters_.find(task.submitter);
-    if (submitter == submitters_.end())
-      finish(std::move(task), {});
-    else if (task.retries_left > 0 && !submitter->second.failure)
-      queue_again(std::move(task));
-    else if (to_be_reaped)
-      suspended_[worker.known_as].tasks.push_back(std::move(task));
-    else
-      died(std::move(task), worker.known_as.second, worker.exit_code);
+    if (submitter == submitters_.end()) finish(std::move(task), {});
+    else if (task.retries_left > 0 && !submitter->second.failure) queue_again(std::move(task));
+    else if (to_be_reaped) suspended_[worker.known_as].tasks.push_back(std::move(task));
+    else died(std::move(task), worker.known_as.second, worker.exit_code);
   }
   turn.serve_later(*this);
 }

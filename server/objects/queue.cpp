@@ -11,9 +11,13 @@ namespace {
 constexpr std::uint64_t item_overhead_bytes = 32;
 
 /// What a value costs that waits with its putter.
-std::uint64_t parked_bytes(const Value& value) { return sizeof(Value) + value.heap_bytes(); }
+std::uint64_t parked_bytes(const Value& value) {
+  return sizeof(Value) + value.heap_bytes();
+}
 
-Failure is_closed() { return {Code::closed, "the queue is closed"}; }
+Failure is_closed() {
+  return {Code::closed, "the queue is closed"};
+}
 
 }  // namespace
 
@@ -47,7 +51,9 @@ void QueueObject::put_back(QueueItem item) {
 }
 
 /// Who called task_done for an item still in the queue has counted it already.
-void QueueObject::finish(std::uint64_t count) { unfinished_ -= std::min(count, unfinished_); }
+void QueueObject::finish(std::uint64_t count) {
+  unfinished_ -= std::min(count, unfinished_);
+}
 
 // ---- putting ----------------------------------------------------------------------------------------------------------
 
@@ -69,7 +75,8 @@ Result<Written> QueueObject::on(Ops::Put, Turn& turn, ValueView item, Limit limi
     turn.out().boolean(true);
     return Written{};
   }
-  if (Result<void> room = turn.room_for(item.bytes.size() + place_bytes()); !room) return std::move(room.failure());
+  if (Result<void> room = turn.room_for(item.bytes.size() + place_bytes()); !room)
+    return std::move(room.failure());
   if (has_room()) {
     if (Result<void> added = add(turn.keep(item)); !added) return std::move(added.failure());
     turn.changed(*this);
@@ -123,12 +130,15 @@ Result<Written> QueueObject::on(Ops::PutMany, Turn& turn, ItemsView items, Limit
 }
 
 void QueueObject::forget_values(Waiter& putter) {
-  for (std::size_t i = putter.position; i < putter.values.size(); ++i) parked_bytes_ -= parked_bytes(putter.values[i]);
+  for (std::size_t i = putter.position; i < putter.values.size(); ++i)
+    parked_bytes_ -= parked_bytes(putter.values[i]);
 }
 
 // ---- getting ----------------------------------------------------------------------------------------------------------
 
-Result<Written> QueueObject::on(Ops::Get, Turn& turn, Limit limit_us) { return get(turn, get_one, 1, limit_us); }
+Result<Written> QueueObject::on(Ops::Get, Turn& turn, Limit limit_us) {
+  return get(turn, get_one, 1, limit_us);
+}
 Result<Written> QueueObject::on(Ops::GetMany, Turn& turn, std::int64_t max, Limit limit_us) {
   return get(turn, get_several, max, limit_us);
 }
@@ -231,8 +241,9 @@ Result<std::vector<QueueObject::Leases::iterator>> QueueObject::leases_of(Sessio
       return Failure{Code::type_error, "a lease is named by an integer, not '" + type_name(value) + "'"};
     auto at = leases_.find(static_cast<std::uint64_t>(id));
     if (at == leases_.end() || at->second.who.session != session)
-      return Failure{Code::not_owner, "lease " + std::to_string(id) +
-                                          " is not this session's: it is done or given back, or was another's"};
+      return Failure{Code::not_owner,
+                     "lease " + std::to_string(id) +
+                         " is not this session's: it is done or given back, or was another's"};
     found.push_back(at);
   }
   auto older = [](Leases::iterator a, Leases::iterator b) { return a->first < b->first; };
@@ -262,7 +273,8 @@ Result<void> QueueObject::on(Ops::GiveBack, Turn& turn, ItemsView leases) {
 }
 
 void QueueObject::session_ended(Turn& turn, SessionId session) {
-  for (auto at = leases_.end(); at != leases_.begin();) {  // the newest first: each goes to the very front then
+  for (auto at = leases_.end();
+       at != leases_.begin();) {  // the newest first: each goes to the very front then
     auto lease = std::prev(at);
     if (lease->second.who.session == session) put_back(end_lease(turn, lease));
     else at = lease;
@@ -277,7 +289,8 @@ void QueueObject::going(Turn& turn) {
 void QueueObject::each_holding(const std::function<void(const Holding&)>& look) const {
   std::map<Owner, Holding> by_owner;
   for (const auto& [id, lease] : leases_) {
-    auto [at, fresh] = by_owner.try_emplace(lease.who, Holding{lease.who, "leased", {}, 0, 0, lease.since_ns});
+    auto [at, fresh] =
+        by_owner.try_emplace(lease.who, Holding{lease.who, "leased", {}, 0, 0, lease.since_ns});
     ++at->second.count;
   }
   for (const auto& [who, holding] : by_owner) look(holding);
@@ -403,14 +416,16 @@ void QueueObject::leave(Turn& turn, Waiter& waiter, Leaving why) {
 
 std::uint64_t QueueObject::memory_bytes() const {
   constexpr std::uint64_t lease_place_bytes = sizeof(Leases::value_type) + 48;  // of a tree's node
-  return count() * place_bytes() + heap_bytes_ + leases_.size() * lease_place_bytes + lease_bytes_ + parked_bytes_;
+  return count() * place_bytes() + heap_bytes_ + leases_.size() * lease_place_bytes + lease_bytes_ +
+         parked_bytes_;
 }
 
 void QueueObject::save(wire::Writer& out) const {
   out.array(9);
   out.boolean(closed_);
   out.boolean(dropping_);
-  for (std::uint64_t number : {maxsize_, unfinished_, next_sequence_, next_lease_}) out.unsigned_integer(number);
+  for (std::uint64_t number : {maxsize_, unfinished_, next_sequence_, next_lease_})
+    out.unsigned_integer(number);
   auto write = [&](const QueueItem& item) {
     out.array(3);
     out.unsigned_integer(item.sequence);
@@ -423,13 +438,15 @@ void QueueObject::save(wire::Writer& out) const {
   out.array(leases_.size());
   for (const auto& [id, lease] : leases_) {
     out.array(4);
-    for (std::uint64_t number : {id, lease.who.session, std::uint64_t{lease.who.actor}}) out.unsigned_integer(number);
+    for (std::uint64_t number : {id, lease.who.session, std::uint64_t{lease.who.actor}})
+      out.unsigned_integer(number);
     write(lease.item);
   }
   out.array(putters_.size());
   for (const Waiter* putter = putters_.front(); putter != nullptr; putter = Line::next(*putter)) {
     out.array(putter->values.size() - putter->position);
-    for (std::size_t i = putter->position; i < putter->values.size(); ++i) out.raw(putter->values[i].view().bytes);
+    for (std::size_t i = putter->position; i < putter->values.size(); ++i)
+      out.raw(putter->values[i].view().bytes);
   }
 }
 

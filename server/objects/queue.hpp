@@ -14,7 +14,7 @@ namespace tandem::server {
 
 struct QueueItem {
   Value value;
-  std::uint64_t sequence = 0;   // the place among all that were ever put; an item given back returns by it
+  std::uint64_t sequence = 0;  // the place among all that were ever put; an item given back returns by it
   std::uint64_t deliveries = 0;
 };
 

@@ -9,11 +9,16 @@ namespace tandem::server {
 
 // ---- the oldest, the newest -------------------------------------------------------------------------------------------
 
-const Type& Queue::type() const { return type_of<Queue>(); }
-const Type& LifoQueue::type() const { return type_of<LifoQueue>(); }
+const Type& Queue::type() const {
+  return type_of<Queue>();
+}
+const Type& LifoQueue::type() const {
+  return type_of<LifoQueue>();
+}
 
 const QueueItem& Queue::first() const {
-  const bool returned = !returned_.empty() && (items_.empty() || returned_.begin()->first < items_.front().sequence);
+  const bool returned =
+      !returned_.empty() && (items_.empty() || returned_.begin()->first < items_.front().sequence);
   return returned ? returned_.begin()->second : items_.front();
 }
 
@@ -26,7 +31,8 @@ QueueItem Queue::take_first() {
 }
 
 const QueueItem& LifoQueue::first() const {
-  const bool returned = !returned_.empty() && (items_.empty() || returned_.rbegin()->first > items_.back().sequence);
+  const bool returned =
+      !returned_.empty() && (items_.empty() || returned_.rbegin()->first > items_.back().sequence);
   return returned ? returned_.rbegin()->second : items_.back();
 }
 
@@ -63,8 +69,8 @@ namespace {
 
 /// Calls `f` for what two rows have, in the order of `comes_before`, without the first `begin`.
 template <class Row, class Returned, class Before>
-void each_of_both(Row row, Row row_end, Returned returned, Returned returned_end, std::uint64_t begin, Before comes_before,
-                  const std::function<bool(const QueueItem&)>& f) {
+void each_of_both(Row row, Row row_end, Returned returned, Returned returned_end, std::uint64_t begin,
+                  Before comes_before, const std::function<bool(const QueueItem&)>& f) {
   if (returned == returned_end) row += static_cast<std::ptrdiff_t>(std::exchange(begin, 0));
   while (row != row_end || returned != returned_end) {
     const bool from_row =
@@ -84,12 +90,15 @@ void Queue::each_from(std::uint64_t begin, const OnItem& f) const {
 
 void LifoQueue::each_from(std::uint64_t begin, const OnItem& f) const {
   if (begin < count())
-    each_of_both(items_.rbegin(), items_.rend(), returned_.rbegin(), returned_.rend(), begin, std::greater<>(), f);
+    each_of_both(items_.rbegin(), items_.rend(), returned_.rbegin(), returned_.rend(), begin,
+                 std::greater<>(), f);
 }
 
 // ---- the least --------------------------------------------------------------------------------------------------------
 
-const Type& PriorityQueue::type() const { return type_of<PriorityQueue>(); }
+const Type& PriorityQueue::type() const {
+  return type_of<PriorityQueue>();
+}
 
 /// What cannot be compared counts as equal: it happens to items given back alone, which are not to be lost.
 bool PriorityQueue::Before::operator()(const QueueItem& a, const QueueItem& b) const {

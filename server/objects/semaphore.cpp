@@ -18,8 +18,9 @@ Result<Written> Semaphore::on(Ops::Acquire, Turn& turn, Number permits, Number l
   const std::int64_t wanted = permits.value_or(1);
   if (wanted < 1) return Failure{Code::value_error, "acquire: at least 1 permit"};
   if (wanted > initial_ && !can_grow())
-    return Failure{Code::value_error, "acquire: " + std::to_string(wanted) + " permits, of a semaphore with " +
-                                          std::to_string(initial_) + ", would never be there"};
+    return Failure{Code::value_error, "acquire: " + std::to_string(wanted) +
+                                          " permits, of a semaphore with " + std::to_string(initial_) +
+                                          ", would never be there"};
   const bool there = wanted <= free_ && line_.empty();
   if (there) {
     take(turn, turn.who(), wanted);
@@ -60,8 +61,9 @@ Result<void> Semaphore::on(Ops::Release, Turn& turn, Number permits) {
   } else {
     const std::int64_t held = held_by(turn.session());
     if (count > held)
-      return Failure{Code::not_owner, "release: " + std::to_string(count) + " permits, of which this session holds " +
-                                          std::to_string(held) + "; anybody may release those of an ownerless one"};
+      return Failure{Code::not_owner, "release: " + std::to_string(count) +
+                                          " permits, of which this session holds " + std::to_string(held) +
+                                          "; anybody may release those of an ownerless one"};
     give_back(turn, count);
   }
   if (!line_.empty()) turn.serve_later(*this);

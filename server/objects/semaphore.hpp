@@ -13,7 +13,8 @@ class Semaphore final : public Object {
   using Ops = ops::Semaphore;
   using Number = std::optional<std::int64_t>;
 
-  Result<void> on(Ops::Create, Turn&, Number permits, std::optional<bool> bounded, std::optional<bool> ownerless);
+  Result<void> on(Ops::Create, Turn&, Number permits, std::optional<bool> bounded,
+                  std::optional<bool> ownerless);
   Result<Written> on(Ops::Acquire, Turn&, Number permits, Number limit_us);
   Result<void> on(Ops::Release, Turn&, Number permits);
   Result<std::int64_t> on(Ops::Value, Turn&) { return free_; }
@@ -36,7 +37,8 @@ class Semaphore final : public Object {
     std::int64_t count = 0;
     std::uint64_t since_ns = 0;  // the oldest of them
   };
-  static constexpr std::uint64_t holder_bytes = sizeof(std::pair<const Owner, Permits>) + 48;  // with a tree's node
+  static constexpr std::uint64_t holder_bytes =
+      sizeof(std::pair<const Owner, Permits>) + 48;  // with a tree's node
 
   bool can_grow() const { return ownerless_ && !bounded_; }
   std::int64_t held_by(SessionId session) const;

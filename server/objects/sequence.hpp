@@ -100,7 +100,8 @@ class Sequence {
     if (undo == nullptr) return;
     std::vector<std::uint32_t> back(order.size());
     for (std::uint32_t i = 0; i < order.size(); ++i) back[order[i]] = i;
-    undo->add(order.size() * sizeof(std::uint32_t), [this, back = std::move(back)] { arrange(back, nullptr); });
+    undo->add(order.size() * sizeof(std::uint32_t),
+              [this, back = std::move(back)] { arrange(back, nullptr); });
   }
 
  private:

@@ -103,7 +103,8 @@ Result<void> Set::on(Ops::Remove, Turn& turn, ValueView item) {
 Result<Value> Set::on(Ops::Pop, Turn& turn) {
   Table::Entry* entry = table_.front();
   if (entry == nullptr) return Failure{Code::key_error, "pop: the set is empty"};
-  if (Result<void> fits = turn.reply_fits(entry->key.encoded_bytes()); !fits) return std::move(fits.failure());
+  if (Result<void> fits = turn.reply_fits(entry->key.encoded_bytes()); !fits)
+    return std::move(fits.failure());
   if (turn.undo() == nullptr) return table_.erase(*entry).first;
   Value popped = turn.keep(entry->key);
   table_.erase(*entry, turn.undo());
@@ -116,7 +117,9 @@ Result<bool> Set::on(Ops::Contains, Turn& turn, ValueView item) {
   return table_.find(item, *hash) != nullptr;
 }
 
-Result<std::int64_t> Set::on(Ops::Size, Turn&) { return static_cast<std::int64_t>(table_.size()); }
+Result<std::int64_t> Set::on(Ops::Size, Turn&) {
+  return static_cast<std::int64_t>(table_.size());
+}
 
 Result<void> Set::on(Ops::Clear, Turn& turn) {
   if (table_.empty()) turn.unchanged();
@@ -127,7 +130,8 @@ Result<void> Set::on(Ops::Clear, Turn& turn) {
 Result<void> Set::on(Ops::Update, Turn& turn, ItemsView items) {
   Result<OtherSet> other = OtherSet::of(turn, items);
   if (!other) return std::move(other.failure());
-  if (Result<void> room = turn.room_for(items.bytes() + other->size() * Table::entry_bytes); !room) return room;
+  if (Result<void> room = turn.room_for(items.bytes() + other->size() * Table::entry_bytes); !room)
+    return room;
   const std::uint64_t before = table_.size();
   other->each([&](const OtherSet::Element& e) { insert(turn, e.value, e.hash); });
   if (table_.size() == before) turn.unchanged();
@@ -138,7 +142,8 @@ Result<void> Set::on(Ops::IntersectionUpdate, Turn& turn, ItemsView items) {
   Result<OtherSet> other = OtherSet::of(turn, items);
   if (!other) return std::move(other.failure());
   const std::uint64_t before = table_.size();
-  table_.erase_if([&](const Table::Entry& entry) { return !other->contains(entry.key, entry.hash); }, turn.undo());
+  table_.erase_if([&](const Table::Entry& entry) { return !other->contains(entry.key, entry.hash); },
+                  turn.undo());
   if (table_.size() == before) turn.unchanged();
   return {};
 }
@@ -157,7 +162,8 @@ Result<void> Set::on(Ops::DifferenceUpdate, Turn& turn, ItemsView items) {
 Result<void> Set::on(Ops::SymmetricDifferenceUpdate, Turn& turn, ItemsView items) {
   Result<OtherSet> other = OtherSet::of(turn, items);
   if (!other) return std::move(other.failure());
-  if (Result<void> room = turn.room_for(items.bytes() + other->size() * Table::entry_bytes); !room) return room;
+  if (Result<void> room = turn.room_for(items.bytes() + other->size() * Table::entry_bytes); !room)
+    return room;
   if (other->size() == 0) turn.unchanged();
   other->each([&](const OtherSet::Element& e) {
     if (Table::Entry* entry = table_.find(e.value, e.hash)) table_.erase(*entry, turn.undo());
@@ -241,8 +247,9 @@ Result<Written> Set::on(Ops::Snapshot, Turn& turn) {
 }
 
 Result<Written> Set::on(Ops::Page, Turn& turn, std::int64_t cursor, std::int64_t limit) {
-  return write_page(turn, table_, cursor, limit, [&](std::uint64_t count) { turn.out().array(count); },
-                    [&](const Table::Entry& entry) { turn.write(entry.key); });
+  return write_page(
+      turn, table_, cursor, limit, [&](std::uint64_t count) { turn.out().array(count); },
+      [&](const Table::Entry& entry) { turn.write(entry.key); });
 }
 
 void Set::save(wire::Writer& out) const {

@@ -39,7 +39,9 @@ class Set final : public Object {
   std::uint64_t memory_bytes() const override { return table_.memory_bytes(); }
   void save(wire::Writer& out) const override;
   std::optional<std::uint64_t> show(std::uint64_t cursor, const LookAt& look) const override;
-  std::optional<std::uint64_t> cursor_at(std::uint64_t offset) const override { return table_.cursor_at(offset); }
+  std::optional<std::uint64_t> cursor_at(std::uint64_t offset) const override {
+    return table_.cursor_at(offset);
+  }
   bool append_items(wire::Writer& out, std::uint64_t& count) const override;
 
  private:

@@ -35,7 +35,8 @@ Result<void> SharedLock::on(Ops::Release, Turn& turn) {
 Result<void> SharedLock::on(Ops::ReleaseShared, Turn& turn) {
   auto reader = find(turn.who());
   if (reader == readers_.end())
-    return Failure{Code::not_owner, "a shared_lock can be released by its readers only: the calling thread is none"};
+    return Failure{Code::not_owner,
+                   "a shared_lock can be released by its readers only: the calling thread is none"};
   if (--reader->depth != 0) return {};
   end(turn, *reader);
   readers_.erase(reader);
@@ -72,7 +73,8 @@ std::uint64_t SharedLock::admit(Turn& turn, Owner who) {
 }
 
 std::vector<SharedLock::Reader>::iterator SharedLock::find(Owner who) {
-  return std::find_if(readers_.begin(), readers_.end(), [&](const Reader& reader) { return reader.who == who; });
+  return std::find_if(readers_.begin(), readers_.end(),
+                      [&](const Reader& reader) { return reader.who == who; });
 }
 
 void SharedLock::end(Turn& turn, const Reader& reader) {
@@ -150,8 +152,8 @@ void SharedLock::save(wire::Writer& out) const {
   out.array(readers_.size());
   for (const Reader& reader : readers_) {
     out.array(5);
-    for (std::uint64_t number : {reader.who.session, std::uint64_t{reader.who.actor}, reader.depth, reader.token,
-                                 reader.since_ns})
+    for (std::uint64_t number :
+         {reader.who.session, std::uint64_t{reader.who.actor}, reader.depth, reader.token, reader.since_ns})
       out.unsigned_integer(number);
   }
 }

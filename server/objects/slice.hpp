@@ -36,7 +36,9 @@ inline Result<Slice> slice_of(std::optional<std::int64_t> start, std::optional<s
   if (by == 0) return Failure{Code::value_error, "a slice's step cannot be 0"};
   const std::int64_t lowest = by > 0 ? 0 : -1;
   const std::int64_t highest = by > 0 ? size : size - 1;
-  auto inside = [&](std::int64_t index) { return std::clamp(index < 0 ? index + size : index, lowest, highest); };
+  auto inside = [&](std::int64_t index) {
+    return std::clamp(index < 0 ? index + size : index, lowest, highest);
+  };
   const std::int64_t from = start ? inside(*start) : by > 0 ? lowest : highest;
   const std::int64_t to = stop ? inside(*stop) : by > 0 ? highest : lowest;
   const std::int64_t distance = by > 0 ? to - from : from - to;

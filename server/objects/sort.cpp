@@ -81,10 +81,12 @@ Result<std::vector<std::uint32_t>> order_by_value(const Sequence& items, bool de
 
 Result<std::vector<std::uint32_t>> sorted_order(const Sequence& items, bool descending) {
   using wire::Reader;
-  if (auto order = order_by<std::int64_t>(items, descending, [](Reader r, std::int64_t& key) { return r.int64(key); }))
+  if (auto order =
+          order_by<std::int64_t>(items, descending, [](Reader r, std::int64_t& key) { return r.int64(key); }))
     return std::move(*order);
-  if (auto order = order_by<std::string_view>(
-          items, descending, [](Reader r, std::string_view& key) { return r.text(key); }))  // bytes of UTF-8: as Python
+  if (auto order = order_by<std::string_view>(items, descending, [](Reader r, std::string_view& key) {
+        return r.text(key);
+      }))  // bytes of UTF-8: as Python
     return std::move(*order);
   if (auto order = order_by<double>(
           items, descending, [](Reader r, double& key) { return r.floating(key) && !std::isnan(key); }))

@@ -19,7 +19,8 @@ Result<Value> HostedValue::fetch(Turn& turn, Result<void> made, const wire::Buff
   return put(turn, turn.keep({result.view(), references}));
 }
 
-Result<Value> HostedValue::fetch_wrapping(Turn& turn, ValueView operand, std::string_view typecode, bool minus) {
+Result<Value> HostedValue::fetch_wrapping(Turn& turn, ValueView operand, std::string_view typecode,
+                                          bool minus) {
   Result<ElementType> type = ElementType::of(typecode);
   if (!type) return std::move(type.failure());
   ElementType::Space element{};
@@ -42,7 +43,9 @@ Result<void> HostedValue::on(Ops::Create, Turn& turn, ValueView initial) {
   return {};
 }
 
-Result<ValueView> HostedValue::on(Ops::Load, Turn&) { return value_.view(); }
+Result<ValueView> HostedValue::on(Ops::Load, Turn&) {
+  return value_.view();
+}
 
 Result<void> HostedValue::on(Ops::Store, Turn& turn, ValueView value) {
   put(turn, turn.keep(value));
@@ -56,7 +59,8 @@ Result<Value> HostedValue::on(Ops::Exchange, Turn& turn, ValueView value) {
 
 Result<Written> HostedValue::on(Ops::CompareExchange, Turn& turn, ValueView expected, ValueView desired) {
   const bool same = are_equal(value_, expected);
-  if (Result<void> fits = turn.reply_fits(2 + value_.encoded_bytes()); !fits) return std::move(fits.failure());
+  if (Result<void> fits = turn.reply_fits(2 + value_.encoded_bytes()); !fits)
+    return std::move(fits.failure());
   turn.out().array(2);
   turn.out().boolean(same);
   turn.write(value_);

@@ -28,7 +28,8 @@ ValueRope::Sums ValueRope::sums_of(const Value& value) {
 }
 
 ValueRope::~ValueRope() {
-  if (Graveyard* graveyard = std::exchange(graveyard_, nullptr); graveyard != nullptr && Graveyard::is_large(size()))
+  if (Graveyard* graveyard = std::exchange(graveyard_, nullptr);
+      graveyard != nullptr && Graveyard::is_large(size()))
     graveyard->bury(std::move(*this));
   while (release_some(~std::uint64_t{0}) != 0) {
   }
@@ -118,7 +119,8 @@ void ValueRope::rebuild(Chunk& chunk, std::uint32_t capacity, std::uint32_t widt
 }
 
 void ValueRope::slide(Chunk& chunk, std::uint32_t begin) {
-  std::memmove(chunk.cells + std::size_t{begin} * chunk.width, chunk.cell(0), std::size_t{chunk.count} * chunk.width);
+  std::memmove(chunk.cells + std::size_t{begin} * chunk.width, chunk.cell(0),
+               std::size_t{chunk.count} * chunk.width);
   chunk.begin = static_cast<std::uint16_t>(begin);
   moved_ += chunk.count;
 }
@@ -126,7 +128,9 @@ void ValueRope::slide(Chunk& chunk, std::uint32_t begin) {
 /// Of a chunk that has room at one side at least.
 void ValueRope::open_gap(Chunk& chunk, std::uint32_t i) {
   const std::uint32_t behind = chunk.count - i;
-  const auto room_behind = [&] { return static_cast<std::uint32_t>(chunk.capacity - chunk.begin - chunk.count); };
+  const auto room_behind = [&] {
+    return static_cast<std::uint32_t>(chunk.capacity - chunk.begin - chunk.count);
+  };
   bool forward = i >= behind;  // the shorter side makes way
   // At the very ends all room goes where it will be wanted again.
   if (behind == 0 && room_behind() == 0) slide(chunk, 0);
@@ -195,7 +199,8 @@ ValueRope::Place ValueRope::place_of(std::uint64_t position) const {
   }
   const auto counted_end = before_group_.begin() + static_cast<std::ptrdiff_t>(counted_);
   const auto group = static_cast<std::size_t>(std::upper_bound(before_group_.begin(), counted_end, position) -
-                                              before_group_.begin()) - 1;
+                                              before_group_.begin()) -
+                     1;
   position -= before_group_[group];
   const std::vector<Chunk>& chunks = groups_[group].chunks;
   std::size_t chunk = 0;
@@ -216,7 +221,8 @@ void ValueRope::insert_chunk(std::size_t group, std::size_t chunk, Chunk made) {
   moved_ += chunks.size() - chunk;
   chunks.insert(chunks.begin() + static_cast<std::ptrdiff_t>(chunk), made);
   forget_from(group);
-  if (chunks.size() > group_chunks_max) split_group(group, chunk == group_chunks_max ? chunk : group_chunks_max / 2);
+  if (chunks.size() > group_chunks_max)
+    split_group(group, chunk == group_chunks_max ? chunk : group_chunks_max / 2);
 }
 
 void ValueRope::remove_chunk(std::size_t group, std::size_t chunk) {
@@ -428,7 +434,8 @@ ValueRope ValueRope::cut(std::uint64_t position, std::uint64_t count) {
     taken.sums_.add(groups_[i].sums);
     taken.groups_.push_back(std::move(groups_[i]));
   }
-  groups_.erase(groups_.begin() + static_cast<std::ptrdiff_t>(begin), groups_.begin() + static_cast<std::ptrdiff_t>(end));
+  groups_.erase(groups_.begin() + static_cast<std::ptrdiff_t>(begin),
+                groups_.begin() + static_cast<std::ptrdiff_t>(end));
   forget_from(0);
   mend(begin);
   return taken;
@@ -443,7 +450,8 @@ void ValueRope::paste(std::uint64_t position, ValueRope other) {
   const std::size_t at = split_at(position);
   sums_.add(other.sums_);
   const std::size_t count = other.groups_.size();
-  groups_.insert(groups_.begin() + static_cast<std::ptrdiff_t>(at), std::make_move_iterator(other.groups_.begin()),
+  groups_.insert(groups_.begin() + static_cast<std::ptrdiff_t>(at),
+                 std::make_move_iterator(other.groups_.begin()),
                  std::make_move_iterator(other.groups_.end()));
   other.groups_.clear();
   other.sums_ = {};

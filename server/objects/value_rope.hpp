@@ -43,7 +43,9 @@ class ValueRope {
   /// Values that were moved to another place, and chunks that were in their groups, since the beginning.
   std::uint64_t moved() const { return moved_; }
   /// What a value takes in the row.
-  static std::uint64_t cell_bytes_of(ValueView value) { return value.bytes.size() <= narrow_bytes_max ? 8 : 16; }
+  static std::uint64_t cell_bytes_of(ValueView value) {
+    return value.bytes.size() <= narrow_bytes_max ? 8 : 16;
+  }
 
   /// Good until the rope changes. One after the other costs no search.
   ValueView operator[](std::uint64_t position) const {

@@ -61,7 +61,9 @@ void Channel::lose_session(std::string_view text) {
   link_.wake();
 }
 
-void Channel::start() { outbox_.append_raw(handshake_.hello()); }
+void Channel::start() {
+  outbox_.append_raw(handshake_.hello());
+}
 
 // ---- bytes in ---------------------------------------------------------------------------------------------------------
 
@@ -182,9 +184,14 @@ std::size_t Channel::greet(wire::Bytes bytes) {
   const bool ring_wanted = (handshake_.answer().wishes & wire::wish_ring) != 0;
   const Limits& limits = service_.limits();
   const std::uint64_t ring_bytes = ring_wanted ? link_.offer_ring() : 0;
-  outbox_.append_raw(handshake_.prove({session_->id, session_->secret, limits.frame_bytes_max, limits.message_bytes_max,
-                                       limits.value_depth_max, session_->remote() ? limits.session_lease_ms : 0,
-                                       ring_bytes, {}}));
+  outbox_.append_raw(handshake_.prove({session_->id,
+                                       session_->secret,
+                                       limits.frame_bytes_max,
+                                       limits.message_bytes_max,
+                                       limits.value_depth_max,
+                                       session_->remote() ? limits.session_lease_ms : 0,
+                                       ring_bytes,
+                                       {}}));
   state_ = State::open;
   begin_turn();
   if (ring_bytes != 0 && bytes.size() > wire::answer_bytes) {
@@ -254,13 +261,15 @@ void Channel::handle_request(const wire::Frame& frame) {
     return fault(Code::protocol_error,
                  "request " + std::to_string(header.request) + " begins again before its last part has come");
   if (!parked_.empty() && parked_.count(header.request) != 0) [[unlikely]]
-    return fault(Code::protocol_error, "request " + std::to_string(header.request) + " begins again while it waits");
+    return fault(Code::protocol_error,
+                 "request " + std::to_string(header.request) + " begins again while it waits");
   if ((header.flags & wire::flag_more) == 0) [[likely]]
     return run(header, frame.request_payload());
 
   if (assemblies_.size() >= service_.limits().requests_under_way_max)
-    return fault(Code::resource_exhausted, over_limit("unfinished requests on one channel", "requests_under_way_max",
-                                                      service_.limits().requests_under_way_max));
+    return fault(Code::resource_exhausted,
+                 over_limit("unfinished requests on one channel", "requests_under_way_max",
+                            service_.limits().requests_under_way_max));
   bool too_many = too_many_under_way();
   Assembly& assembly = *assemblies_.begin(header);
   if (too_many) {
@@ -330,7 +339,8 @@ void Channel::run(const wire::RequestHeader& header, wire::Bytes arguments) {
   last_actor_ = header.actor;
   std::uint64_t token = 0;
   if ((header.flags & wire::flag_fenced) != 0) {
-    if (arguments.size() < wire::token_bytes) return fault(Code::protocol_error, "a fenced request without a token");
+    if (arguments.size() < wire::token_bytes)
+      return fault(Code::protocol_error, "a fenced request without a token");
     token = wire::load_little<std::uint64_t>(arguments.data());
     arguments = arguments.subspan(wire::token_bytes);
   }
@@ -338,7 +348,8 @@ void Channel::run(const wire::RequestHeader& header, wire::Bytes arguments) {
   Outcome outcome{};
   try {
     outcome = service_.engine_.step(
-        Call{session_->id, header.actor, header.object, header.op, arguments, token, now_ns_}, outbox_.buffer());
+        Call{session_->id, header.actor, header.object, header.op, arguments, token, now_ns_},
+        outbox_.buffer());
   } catch (const std::bad_alloc&) {
     outbox_.abandon_reply(at);
     service_.log_.error("session {}: out of memory in operation {} of object {}", session_->id, header.op,
@@ -391,8 +402,8 @@ bool Channel::reply_fits(std::size_t at) const {
 void Channel::replace_reply(std::size_t at, const wire::RequestHeader& header) {
   const Limits& limits = service_.limits();
   bool outbox = others_outbox_bytes_ + outbox_.unsent_bytes() > limits.outbox_bytes_max;
-  std::string what = "the operation was carried out, but its reply of " + std::to_string(outbox_.reply_bytes(at)) +
-                     " bytes cannot be kept for the client";
+  std::string what = "the operation was carried out, but its reply of " +
+                     std::to_string(outbox_.reply_bytes(at)) + " bytes cannot be kept for the client";
   give_back_references(at, header.actor);
   outbox_.abandon_reply(at);
   ++service_.statistics_.replies_refused;
@@ -414,8 +425,8 @@ void Channel::give_back_references(std::size_t at, std::uint32_t actor) {
     writer.array(2);
     writer.unsigned_integer(object);
     writer.integer(1);
-    service_.engine_.step(Call{session_->id, actor, ops::Manager::id, ops::Manager::Release::description.number,
-                               arguments.view()},
+    service_.engine_.step(Call{session_->id, actor, ops::Manager::id,
+                               ops::Manager::Release::description.number, arguments.view()},
                           unused_reply);
   }
 }

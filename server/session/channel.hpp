@@ -82,7 +82,9 @@ class Channel {
   void take_from_inbox();
   void settle_accounts();
   std::uint64_t messages_bytes() const { return inbox_used_ + assemblies_.bytes() + outbox_.unsent_bytes(); }
-  std::uint64_t requests_under_way() const { return assemblies_.size() + parked_.size() + outbox_.unread_replies(); }
+  std::uint64_t requests_under_way() const {
+    return assemblies_.size() + parked_.size() + outbox_.unread_replies();
+  }
   std::size_t consume(wire::Bytes bytes);
   std::size_t greet(wire::Bytes bytes);
   void refuse(const Refusal& refusal);

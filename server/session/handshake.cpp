@@ -14,10 +14,12 @@ wire::Bytes Handshake::hello() {
 
 Handshake::Status Handshake::check(wire::Bytes received, Refusal& refusal) {
   std::size_t magic_seen = std::min(received.size(), wire::magic.size());
-  if (!std::equal(received.begin(), received.begin() + static_cast<std::ptrdiff_t>(magic_seen), wire::magic.begin())) {
-    refusal = {Code::protocol_error, HandshakeFailure::garbage,
-               "these are not the first bytes of a tandem client; this is a tandem manager, speaking version " +
-                   std::to_string(wire::protocol_version) + " of its protocol"};
+  if (!std::equal(received.begin(), received.begin() + static_cast<std::ptrdiff_t>(magic_seen),
+                  wire::magic.begin())) {
+    refusal = {
+        Code::protocol_error, HandshakeFailure::garbage,
+        "these are not the first bytes of a tandem client; this is a tandem manager, speaking version " +
+            std::to_string(wire::protocol_version) + " of its protocol"};
     return Status::refused;
   }
   if (received.size() < wire::magic.size() + 2) return Status::incomplete;
@@ -41,8 +43,9 @@ Handshake::Status Handshake::check(wire::Bytes received, Refusal& refusal) {
     return Status::refused;
   }
   if (answer_.purpose > wire::Purpose::inherit) {
-    refusal = {Code::protocol_error, HandshakeFailure::garbage,
-               "there is no purpose " + std::to_string(static_cast<unsigned>(answer_.purpose)) + " of a channel"};
+    refusal = {
+        Code::protocol_error, HandshakeFailure::garbage,
+        "there is no purpose " + std::to_string(static_cast<unsigned>(answer_.purpose)) + " of a channel"};
     return Status::refused;
   }
   return Status::proven;

@@ -10,7 +10,7 @@ namespace tandem::server {
 
 /// Who is at the other end, as far as the transport knows.
 struct Peer {
-  std::string address;               // for logs: "unix:/run/tandem.sock", "tcp://127.0.0.1:40123", "in-process"
+  std::string address;  // for logs: "unix:/run/tandem.sock", "tcp://127.0.0.1:40123", "in-process"
   std::optional<std::uint32_t> uid;  // told by the kernel; only for peers on this machine
 };
 

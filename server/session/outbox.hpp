@@ -49,8 +49,7 @@ class Outbox {
     sent_ += count;
     if (sent_ == buffer_.size()) [[likely]]
       reset();
-    else
-      advance();
+    else advance();
   }
 
  private:

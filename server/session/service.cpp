@@ -29,8 +29,7 @@ Session* Service::admit(Channel& channel, const wire::Answer& answer, Refusal& r
     refusal = {Code::shutting_down, HandshakeFailure::shutting_down, "the manager is stopping"};
     return nullptr;
   }
-  if (!credentials_.has_authkey && channel.peer().uid != credentials_.own_uid &&
-      channel.peer().uid != 0u) {
+  if (!credentials_.has_authkey && channel.peer().uid != credentials_.own_uid && channel.peer().uid != 0u) {
     refusal = {Code::authentication_error, HandshakeFailure::uid,
                "this manager has no authkey and takes only clients of its own user, uid " +
                    std::to_string(credentials_.own_uid)};
@@ -41,8 +40,9 @@ Session* Service::admit(Channel& channel, const wire::Answer& answer, Refusal& r
                over_limit("one more channel", "channels_max", limits_.channels_max)};
     return nullptr;
   }
-  Session* session = answer.purpose == wire::Purpose::join ? sessions_.find(answer.session, answer.secret, refusal)
-                                                           : open_session(answer, channel.peer(), refusal);
+  Session* session = answer.purpose == wire::Purpose::join
+                         ? sessions_.find(answer.session, answer.secret, refusal)
+                         : open_session(answer, channel.peer(), refusal);
   if (session == nullptr) return nullptr;
   session->channels.insert(&channel);
   session->heard_ns = channel.now_ns();
@@ -105,8 +105,9 @@ void Service::check_leases(std::uint64_t now_ns) {
 
 /// Its locks go on at once. Its channels stay to tell the client, should it come back.
 void Service::end_silent(Session& session) {
-  std::string lost = what_is_lost(session, "nothing was heard of this process for " +
-                                               std::to_string(limits_.session_lease_ms) + " ms (session_lease_ms)");
+  std::string lost =
+      what_is_lost(session, "nothing was heard of this process for " +
+                                std::to_string(limits_.session_lease_ms) + " ms (session_lease_ms)");
   log_.warn("session {} of process {} on {} ended: {}", session.id, session.pid, session.peer.address, lost);
   engine_.step(SessionClosed{session.id});
   ++statistics_.sessions_lost;
@@ -122,7 +123,8 @@ std::string Service::what_is_lost(const Session& session, std::string why) const
   constexpr std::size_t told_max = 20;
   bool more = false;
   const std::vector<HoldingInfo> held = holdings_of(engine_.world(), session.id, told_max, more);
-  std::string text = "session " + std::to_string(session.id) + " has ended: " + std::move(why) + "; it owned ";
+  std::string text =
+      "session " + std::to_string(session.id) + " has ended: " + std::move(why) + "; it owned ";
   if (held.empty()) return text + "nothing but references";
   for (std::size_t i = 0; i < held.size(); ++i) text += (i == 0 ? "" : ", ") + to_text(held[i]);
   return more ? text + ", and more" : text;
@@ -163,7 +165,8 @@ void Service::log_circles() {
   for (const std::string& circle : engine_.take_circles_found()) {
     ++statistics_.circles_found;
     // Of a refused one its client is told.
-    log_.log(circle.starts_with("refused") ? spdlog::level::info : spdlog::level::warn, "a circle of waits, {}", circle);
+    log_.log(circle.starts_with("refused") ? spdlog::level::info : spdlog::level::warn,
+             "a circle of waits, {}", circle);
   }
 }
 

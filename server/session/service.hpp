@@ -52,7 +52,8 @@ class Service {
   /// Takes the replies to requests that have waited to their channels, and sees to the alarm. After every step.
   void after_step() {
     if (!engine_.deliveries().empty()) deliver();
-    if (!engine_.circles_found().empty()) [[unlikely]] log_circles();
+    if (!engine_.circles_found().empty()) [[unlikely]]
+      log_circles();
     if (next_alarm_ns() < alarm_ns_) set_alarm();
   }
   /// The alarm rings.
@@ -108,7 +109,7 @@ class Service {
   Statistics statistics_;
   std::unordered_set<Channel*> channels_;
   std::unordered_map<Ticket, Parked> parked_;
-  Deliveries spare_;  // for its memory
+  Deliveries spare_;                         // for its memory
   std::uint64_t alarm_ns_ = never_ns;        // what on_alarm was last asked for
   std::uint64_t lease_check_ns_ = never_ns;  // when remote sessions are looked at next
   std::uint64_t channels_admitted_ = 0;

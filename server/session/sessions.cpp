@@ -17,16 +17,18 @@ Session* Sessions::find(std::uint64_t id, const wire::Secret& secret, Refusal& r
   auto found = by_id_.find(id);
   auto lost = found == by_id_.end() ? lost_.find(id) : lost_.end();
   bool was_one = found != by_id_.end() || lost != lost_.end();
-  if (was_one && !credentials_.equal(secret, found != by_id_.end() ? found->second.secret : lost->second.secret)) {
+  if (was_one &&
+      !credentials_.equal(secret, found != by_id_.end() ? found->second.secret : lost->second.secret)) {
     refusal = {Code::authentication_error, HandshakeFailure::session,
                "this is not the secret of session " + std::to_string(id)};
     return nullptr;
   }
   if (found != by_id_.end()) return &found->second;
   refusal = {Code::session_lost, HandshakeFailure::session,
-             lost != lost_.end() ? lost->second.text
-                                 : "session " + std::to_string(id) +
-                                       " is not open (a session ends with its last channel); it owned nothing"};
+             lost != lost_.end()
+                 ? lost->second.text
+                 : "session " + std::to_string(id) +
+                       " is not open (a session ends with its last channel); it owned nothing"};
   return nullptr;
 }
 

@@ -23,9 +23,10 @@ struct Session {
   std::uint32_t pid = 0;  // as the client says
   Peer peer;              // of the channel that opened it
   std::unordered_set<Channel*> channels;
-  std::uint64_t heard_ns = 0;  // when a channel of it last received anything
-  std::uint64_t outbox_bytes = 0;        // unsent, all channels together, as of their last turns
-  std::uint64_t requests_under_way = 0;  // likewise: replies not wholly sent, and requests not wholly received
+  std::uint64_t heard_ns = 0;      // when a channel of it last received anything
+  std::uint64_t outbox_bytes = 0;  // unsent, all channels together, as of their last turns
+  std::uint64_t requests_under_way =
+      0;  // likewise: replies not wholly sent, and requests not wholly received
 };
 
 /// Sessions by id. Ids come from a counter and are never reused.

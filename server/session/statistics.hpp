@@ -56,7 +56,7 @@ struct Statistics {
   explicit Statistics(std::size_t operation_count) : operations(operation_count) {}
 
   std::vector<OperationStatistics> operations;
-  OperationStatistics unresolved;  // requests for objects or operations that are not there
+  OperationStatistics unresolved;      // requests for objects or operations that are not there
   std::uint64_t requests_refused = 0;  // by a limit, before they reached the engine
   std::uint64_t replies_refused = 0;   // by a limit, after the engine had answered
 

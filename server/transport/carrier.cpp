@@ -74,7 +74,8 @@ void Carrier::send() {
 
 /// The manager is stopping: requests that are already here are answered, then the client is told.
 void Carrier::answer_what_has_come() {
-  for (int reads = 0; reads < last_reads_max && !closed_ && channel_.wants_input() && receive(); ++reads) send();
+  for (int reads = 0; reads < last_reads_max && !closed_ && channel_.wants_input() && receive(); ++reads)
+    send();
   if (closed_) return;
   input_ended_ = true;
   channel_.shut_down();
@@ -91,12 +92,10 @@ void Carrier::go_on() {
   }
   if (!channel_.unsent().empty()) [[unlikely]]
     wait_for_room();
-  else if (channel_.ending())
-    return finish();
+  else if (channel_.ending()) return finish();
   if (channel_.wants_input()) [[likely]]
     wait_for_input();
-  else if (channel_.wants_turn())
-    wake();
+  else if (channel_.wants_turn()) wake();
 }
 
 void Carrier::limit_handshake() {

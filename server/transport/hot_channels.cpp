@@ -10,7 +10,9 @@ constexpr std::size_t turns_max = 64;
 
 }  // namespace
 
-void HotChannels::add(std::shared_ptr<RingChannel> channel) { channels_.push_back(std::move(channel)); }
+void HotChannels::add(std::shared_ptr<RingChannel> channel) {
+  channels_.push_back(std::move(channel));
+}
 
 // Those that are added meanwhile are looked at too, which may be by reallocation: hence by index.
 bool HotChannels::look() {

@@ -39,7 +39,8 @@ InProcessPath::Status InProcessPath::send(wire::Bytes bytes, Deadline deadline, 
   return Status::moved;
 }
 
-InProcessPath::Status InProcessPath::receive(std::span<std::uint8_t> space, Deadline deadline, std::size_t& count) {
+InProcessPath::Status InProcessPath::receive(std::span<std::uint8_t> space, Deadline deadline,
+                                             std::size_t& count) {
   std::unique_lock lock(mutex_);
   auto bytes = [this] { return closed_by_server_ || !to_client_.empty(); };
   if (!wait(lock, deadline, bytes)) return Status::timed_out;
@@ -82,8 +83,10 @@ void InProcessPath::accept(Service& service) {
   channel_->start();
 }
 
-InProcessChannel::InProcessChannel(asio::io_context& io, Service& service, std::shared_ptr<InProcessPath> path)
-    : Carrier(io, service, Peer{"in-process", static_cast<std::uint32_t>(::geteuid())}), path_(std::move(path)) {}
+InProcessChannel::InProcessChannel(asio::io_context& io, Service& service,
+                                   std::shared_ptr<InProcessPath> path)
+    : Carrier(io, service, Peer{"in-process", static_cast<std::uint32_t>(::geteuid())}),
+      path_(std::move(path)) {}
 
 std::ptrdiff_t InProcessChannel::receive_now(std::span<std::uint8_t> space) {
   std::lock_guard lock(path_->mutex_);
@@ -111,7 +114,8 @@ void InProcessChannel::wait_for_input() {
 
 void InProcessChannel::wait_for_room() {
   std::lock_guard lock(path_->mutex_);
-  if (path_->to_client_.size() < InProcessPath::queue_bytes_max || path_->closed_by_client_) path_->post_room();
+  if (path_->to_client_.size() < InProcessPath::queue_bytes_max || path_->closed_by_client_)
+    path_->post_room();
   else path_->server_awaits_room_ = true;
 }
 

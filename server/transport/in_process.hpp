@@ -38,7 +38,7 @@ class InProcessPath : public std::enable_shared_from_this<InProcessPath> {
   template <class Ready>
   bool wait(std::unique_lock<std::mutex>& lock, Deadline deadline, Ready ready);
 
-  asio::io_context& io_;  // maybe gone once closed_by_server_ is true
+  asio::io_context& io_;                       // maybe gone once closed_by_server_ is true
   std::shared_ptr<InProcessChannel> channel_;  // the engine's thread only; until the channel is closed
 
   std::mutex mutex_;  // guards the rest
@@ -62,7 +62,8 @@ class InProcessChannel final : public Carrier {
   std::ptrdiff_t send_now(wire::Bytes bytes) override;
   void wait_for_input() override;
   void wait_for_room() override;
-  void end_sending() override {}  // bytes wait in the queue until they are read, whatever the client still sends
+  void end_sending() override {
+  }  // bytes wait in the queue until they are read, whatever the client still sends
   void close_path() override;
 
   std::shared_ptr<InProcessPath> path_;

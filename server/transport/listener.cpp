@@ -112,8 +112,7 @@ bool Listener::accept_one() {
   Peer peer = peer_of(client.get(), address(), name);
   if (hot_ != nullptr && address().is_unix())
     std::make_shared<RingChannel>(io_, service_, *hot_, std::move(client), std::move(peer))->start();
-  else
-    std::make_shared<SocketChannel>(io_, service_, std::move(client), std::move(peer))->start();
+  else std::make_shared<SocketChannel>(io_, service_, std::move(client), std::move(peer))->start();
   return true;
 }
 

@@ -27,7 +27,9 @@ constexpr std::chrono::milliseconds lock_interval{5};
 [[noreturn]] void refuse(const Address& address, const std::string& why) {
   throw ConnectionError("cannot listen on " + address.to_string() + ": " + why);
 }
-std::string text_of(int error) { return std::system_category().message(error); }
+std::string text_of(int error) {
+  return std::system_category().message(error);
+}
 
 Descriptor new_socket(int family, const Address& address) {
   Descriptor made(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -130,17 +132,20 @@ bool is_loopback(const sockaddr* name) {
 std::uint16_t port_of(int descriptor, const Address& address) {
   sockaddr_storage name{};
   socklen_t size = sizeof name;
-  if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&name), &size) != 0) refuse(address, text_of(errno));
+  if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&name), &size) != 0)
+    refuse(address, text_of(errno));
   return ntohs(name.ss_family == AF_INET ? reinterpret_cast<sockaddr_in&>(name).sin_port
                                          : reinterpret_cast<sockaddr_in6&>(name).sin6_port);
 }
 
 ListeningSocket listen_tcp(const Address& address, const ListenPolicy& policy) {
   if (!policy.has_authkey)
-    refuse(address, "TCP needs an authkey, since anybody who reaches the port could connect (--authkey-file)");
+    refuse(address,
+           "TCP needs an authkey, since anybody who reaches the port could connect (--authkey-file)");
   Resolved found = resolve(address);
   if (!is_loopback(found->ai_addr) && !policy.insecure_tcp)
-    refuse(address, "other machines can reach it and nothing is encrypted; --insecure-tcp allows it all the same");
+    refuse(address,
+           "other machines can reach it and nothing is encrypted; --insecure-tcp allows it all the same");
   ListeningSocket made{new_socket(found->ai_family, address), address};
   int descriptor = made.descriptor.get();
   int on = 1;
@@ -148,7 +153,8 @@ ListeningSocket listen_tcp(const Address& address, const ListenPolicy& policy) {
   if (found->ai_family == AF_INET6) ::setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
   if (::bind(descriptor, found->ai_addr, found->ai_addrlen) != 0) refuse(address, text_of(errno));
   start_listening(descriptor, address);
-  std::string host = address.host().find(':') == std::string::npos ? address.host() : "[" + address.host() + "]";
+  std::string host =
+      address.host().find(':') == std::string::npos ? address.host() : "[" + address.host() + "]";
   made.address = Address::parse("tcp://" + host + ":" + std::to_string(port_of(descriptor, address)));
   return made;
 }
@@ -163,7 +169,8 @@ void remove_file(const ListeningSocket& socket) {
   if (socket.address.kind() != Address::Kind::unix_path) return;
   const char* path = socket.address.host().c_str();
   struct stat file {};
-  if (::lstat(path, &file) == 0 && file.st_dev == socket.device && file.st_ino == socket.inode) ::unlink(path);
+  if (::lstat(path, &file) == 0 && file.st_dev == socket.device && file.st_ino == socket.inode)
+    ::unlink(path);
 }
 
 }  // namespace tandem::server

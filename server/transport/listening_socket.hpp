@@ -18,8 +18,8 @@ struct ListeningSocket {
 
 /// What a manager may listen on.
 struct ListenPolicy {
-  bool has_authkey = false;    // TCP only with one
-  bool insecure_tcp = false;   // TCP on other than loopback, though nothing is encrypted
+  bool has_authkey = false;   // TCP only with one
+  bool insecure_tcp = false;  // TCP on other than loopback, though nothing is encrypted
 };
 
 /// Binds and listens. A unix socket gets mode 0600; one that is there but that nobody listens on is replaced. Throws

@@ -17,7 +17,8 @@ RingChannel::Ring::Ring(wire::SharedMemory shared, std::size_t bytes)
       in(directions.to_server, memory.data() + wire::ring_header_bytes, bytes),
       out(directions.to_client, memory.data() + wire::ring_header_bytes + bytes, bytes) {}
 
-RingChannel::RingChannel(asio::io_context& io, Service& service, HotChannels& hot, Descriptor socket, Peer peer)
+RingChannel::RingChannel(asio::io_context& io, Service& service, HotChannels& hot, Descriptor socket,
+                         Peer peer)
     : SocketChannel(io, service, std::move(socket), std::move(peer)), hot_(hot), advice_(hot.limit()) {}
 
 // ---- from the socket to the ring ----------------------------------------------------------------------------------------
@@ -38,7 +39,8 @@ std::uint64_t RingChannel::offer_ring() {
 std::ptrdiff_t RingChannel::send_now(wire::Bytes bytes) {
   if (!passed_) [[unlikely]] {
     const std::ptrdiff_t count = SocketChannel::send_now(bytes);
-    return ring_ && count == static_cast<std::ptrdiff_t>(bytes.size()) && pass_ring() == ended ? ended : count;
+    return ring_ && count == static_cast<std::ptrdiff_t>(bytes.size()) && pass_ring() == ended ? ended
+                                                                                               : count;
   }
   if (socket_ended_) [[unlikely]]
     return ended;
@@ -52,7 +54,8 @@ std::ptrdiff_t RingChannel::send_now(wire::Bytes bytes) {
 
 /// The Welcome is sent.
 std::ptrdiff_t RingChannel::pass_ring() {
-  if (!wire::send_descriptor(socket().native_handle(), wire::ring_passed, ring_->memory.descriptor())) return ended;
+  if (!wire::send_descriptor(socket().native_handle(), wire::ring_passed, ring_->memory.descriptor()))
+    return ended;
   ring_->memory.close_descriptor();
   passed_ = true;
   listen_to_bell();
@@ -76,7 +79,8 @@ std::ptrdiff_t RingChannel::receive_now(std::span<std::uint8_t> space) {
 
 /// What the client shares with us makes no sense. It harms only itself.
 std::ptrdiff_t RingChannel::broken() {
-  service().log().warn("{}: a channel is closed, since the counts in its shared memory cannot be", peer().address);
+  service().log().warn("{}: a channel is closed, since the counts in its shared memory cannot be",
+                       peer().address);
   service().count_protocol_error();
   socket_ended_ = true;
   return ended;

@@ -7,7 +7,9 @@
 namespace tandem::server {
 namespace {
 
-bool is_transient(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
+bool is_transient(int error) {
+  return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+}
 
 }  // namespace
 
@@ -46,7 +48,9 @@ void SocketChannel::wait_for_room() {
                      });
 }
 
-void SocketChannel::end_sending() { ::shutdown(socket_.native_handle(), SHUT_WR); }
+void SocketChannel::end_sending() {
+  ::shutdown(socket_.native_handle(), SHUT_WR);
+}
 
 void SocketChannel::close_path() {
   asio::error_code ignored;

@@ -54,8 +54,8 @@ constexpr int key_count = 1000;
 constexpr std::size_t value_bytes = 64;
 constexpr std::size_t large_bytes = std::size_t{1} << 20;
 constexpr int large_count = 10;  // keys of large values, so that they need not fit into a cache
-constexpr int permits = 2;     // of the semaphore
-constexpr int tasks = 10'000;  // of one pool_map
+constexpr int permits = 2;       // of the semaphore
+constexpr int tasks = 10'000;    // of one pool_map
 
 // Memory that the processes of one cell have in common. What guards it is what is measured: it is read and written by
 // plain loads and stores, so that the count is short if two owned a lock at once.
@@ -113,10 +113,10 @@ constexpr std::array<Workload<Client>, 7> object_workloads = {{
 constexpr int pipeline_depth = 16;
 template <class Client>
 constexpr std::array<Workload<Client>, 2> pipelined_workloads = {{
-    {"dict_set_pipelined", &Client::dict_set_pipelined, &Client::dict_set, &Client::dict_size, Leaves::keys, false,
-     pipeline_depth},
-    {"dict_get_pipelined", &Client::dict_get_pipelined, &Client::dict_set, &Client::dict_size, Leaves::keys, false,
-     pipeline_depth},
+    {"dict_set_pipelined", &Client::dict_set_pipelined, &Client::dict_set, &Client::dict_size, Leaves::keys,
+     false, pipeline_depth},
+    {"dict_get_pipelined", &Client::dict_get_pipelined, &Client::dict_set, &Client::dict_size, Leaves::keys,
+     false, pipeline_depth},
 }};
 
 inline std::int64_t now_ns() {
@@ -152,8 +152,12 @@ class BurstKeys {
 };
 
 // One of the keys of large values: the keys' last digits.
-inline std::string large_key(const std::string& key) { return key.substr(key.size() - 1); }
-inline bool is_first_of_its_large_key(const std::string& key) { return key < "key:000010"; }
+inline std::string large_key(const std::string& key) {
+  return key.substr(key.size() - 1);
+}
+inline bool is_first_of_its_large_key(const std::string& key) {
+  return key < "key:000010";
+}
 
 class Fd {
  public:
@@ -241,10 +245,8 @@ void run_client(const Cell& cell, const Workload<Client>& workload, Line& parent
   };
 
   parent.send(1);
-  if (workload.is_paired)
-    warm_up_together(parent, operate);
-  else
-    warm_up_alone(parent, operate);
+  if (workload.is_paired) warm_up_together(parent, operate);
+  else warm_up_alone(parent, operate);
 
   std::vector<std::int64_t> samples(static_cast<std::size_t>(parent.receive()));
   parent.send(1);
@@ -386,11 +388,12 @@ void run_cell(Cell cell, const Workload<Client>& workload) {
     if (::waitpid(pid, &status, 0) != pid || status != 0) throw std::runtime_error("a client failed");
   }
   check_and_remove(cell, workload, result);
-  std::printf("{\"operations\": %lld, \"seconds\": %.6f, \"ops_per_s\": %.1f, \"p50_us\": %.2f, \"p99_us\": %.2f, "
-              "\"p999_us\": %.2f}\n",
-              static_cast<long long>(result.operations), result.seconds,
-              static_cast<double>(result.operations) / result.seconds, percentile_us(result.samples, 0.50),
-              percentile_us(result.samples, 0.99), percentile_us(result.samples, 0.999));
+  std::printf(
+      "{\"operations\": %lld, \"seconds\": %.6f, \"ops_per_s\": %.1f, \"p50_us\": %.2f, \"p99_us\": %.2f, "
+      "\"p999_us\": %.2f}\n",
+      static_cast<long long>(result.operations), result.seconds,
+      static_cast<double>(result.operations) / result.seconds, percentile_us(result.samples, 0.50),
+      percentile_us(result.samples, 0.99), percentile_us(result.samples, 0.999));
 }
 
 inline Cell parse_cell(int argc, char** argv) {

@@ -167,10 +167,8 @@ bool always_in_place(msgpack::type::object_type, std::size_t, void*) {
 bool unpack_arguments(const std::string& bytes, msgpack::zone& zone, Arguments& arguments) {
   for (std::size_t offset = 0; offset < bytes.size();) {
     const msgpack::object object = msgpack::unpack(zone, bytes.data(), bytes.size(), offset, always_in_place);
-    if (object.type == msgpack::type::STR)
-      arguments.text = {object.via.str.ptr, object.via.str.size};
-    else
-      arguments.integer = object.as<std::int64_t>();
+    if (object.type == msgpack::type::STR) arguments.text = {object.via.str.ptr, object.via.str.size};
+    else arguments.integer = object.as<std::int64_t>();
   }
   zone.clear();
   return true;

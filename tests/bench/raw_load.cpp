@@ -23,8 +23,12 @@ constexpr std::size_t message_bytes_max = 2 * bench::large_bytes;
 constexpr std::size_t request_bytes(std::size_t arguments) {
   return tandem::wire::request_header_bytes + 1 + arguments;
 }
-constexpr std::size_t reply_bytes(std::size_t result) { return tandem::wire::short_header_bytes + result; }
-constexpr std::size_t text_bytes(std::size_t length) { return length + (length < 32 ? 1 : 2); }
+constexpr std::size_t reply_bytes(std::size_t result) {
+  return tandem::wire::short_header_bytes + result;
+}
+constexpr std::size_t text_bytes(std::size_t length) {
+  return length + (length < 32 ? 1 : 2);
+}
 
 class RawClient {
  public:

@@ -212,10 +212,8 @@ class RedisWaits : private RedisConnection {
   void queue_pingpong(const std::string&) {
     if (is_first_) call({"RPUSH", there_, value_}, REDIS_REPLY_INTEGER);
     take(is_first_ ? back_ : there_);
-    if (is_first_)
-      shared_.add(1);
-    else
-      call({"RPUSH", back_, value_}, REDIS_REPLY_INTEGER);
+    if (is_first_) shared_.add(1);
+    else call({"RPUSH", back_, value_}, REDIS_REPLY_INTEGER);
   }
 
   std::int64_t count() { return shared_.count; }

@@ -68,15 +68,17 @@ class Samples {
 };
 
 /// One point of a curve. `ops_per_s` 0: as the samples have it, one after the other.
-inline void print_point(std::string_view workload, std::string_view system, std::string_view axis, std::uint64_t at,
-                        Samples& samples, double ops_per_s = 0, std::uint64_t value_bytes = 0) {
+inline void print_point(std::string_view workload, std::string_view system, std::string_view axis,
+                        std::uint64_t at, Samples& samples, double ops_per_s = 0,
+                        std::uint64_t value_bytes = 0) {
   if (ops_per_s == 0) ops_per_s = static_cast<double>(samples.count()) / samples.sum_s();
-  std::printf("{\"workload\": \"%.*s\", \"system\": \"%.*s\", \"axis\": \"%.*s\", \"at\": %llu, \"ops_per_s\": %.1f, "
-              "\"p50_us\": %.3f, \"p99_us\": %.3f, \"p999_us\": %.3f, \"max_us\": %.1f",
-              static_cast<int>(workload.size()), workload.data(), static_cast<int>(system.size()), system.data(),
-              static_cast<int>(axis.size()), axis.data(), static_cast<unsigned long long>(at), ops_per_s,
-              samples.percentile_us(0.5), samples.percentile_us(0.99), samples.percentile_us(0.999),
-              samples.percentile_us(1));
+  std::printf(
+      "{\"workload\": \"%.*s\", \"system\": \"%.*s\", \"axis\": \"%.*s\", \"at\": %llu, \"ops_per_s\": %.1f, "
+      "\"p50_us\": %.3f, \"p99_us\": %.3f, \"p999_us\": %.3f, \"max_us\": %.1f",
+      static_cast<int>(workload.size()), workload.data(), static_cast<int>(system.size()), system.data(),
+      static_cast<int>(axis.size()), axis.data(), static_cast<unsigned long long>(at), ops_per_s,
+      samples.percentile_us(0.5), samples.percentile_us(0.99), samples.percentile_us(0.999),
+      samples.percentile_us(1));
   if (value_bytes != 0) std::printf(", \"bytes_per_s\": %.0f", ops_per_s * static_cast<double>(value_bytes));
   std::printf("}\n");
   std::fflush(stdout);

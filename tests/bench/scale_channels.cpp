@@ -17,7 +17,9 @@ namespace {
 constexpr std::string_view system_name = "tandem";
 constexpr std::size_t samples_per_point = 5'000;
 
-std::string name_of(std::string_view what) { return "bench-scale-" + std::string(what); }
+std::string name_of(std::string_view what) {
+  return "bench-scale-" + std::string(what);
+}
 
 tandem::Manager connect(const ScaleOptions& options) {
   return tandem::Manager(options.address, {.authkey_file = options.authkey_file});
@@ -27,7 +29,9 @@ tandem::Manager connect(const ScaleOptions& options) {
 class Counters {
  public:
   Counters(const ScaleOptions& options, std::string_view what)
-      : manager_(connect(options)), name_(name_of(what)), dict_(manager_.dict<std::int64_t, std::int64_t>(name_)) {
+      : manager_(connect(options)),
+        name_(name_of(what)),
+        dict_(manager_.dict<std::int64_t, std::int64_t>(name_)) {
     for (std::int64_t i = 0; i < keys; ++i) dict_.insert_or_assign(i, i);
   }
   ~Counters() { manager_.remove(name_); }
@@ -90,7 +94,8 @@ void measure_value_sizes(const ScaleOptions& options) {
   tandem::Manager manager = connect(options);
   const std::string name = name_of("values");
   auto dict = manager.dict<std::string, std::vector<std::byte>>(name);
-  for (std::uint64_t bytes = 8; bytes <= options.at_most(std::uint64_t{64} << 20, std::uint64_t{1} << 20); bytes *= 8) {
+  for (std::uint64_t bytes = 8; bytes <= options.at_most(std::uint64_t{64} << 20, std::uint64_t{1} << 20);
+       bytes *= 8) {
     const std::vector<std::byte> value(bytes, std::byte{7});
     const std::size_t rounds = std::clamp<std::size_t>((std::size_t{512} << 20) / bytes, 8, 2'000);
     Samples puts, gets;
@@ -117,8 +122,12 @@ std::int64_t read_ns(clockid_t clock) {
 
 }  // namespace
 
-std::int64_t scale_now_ns() { return read_ns(CLOCK_MONOTONIC); }
-std::int64_t scale_used_ns() { return read_ns(CLOCK_THREAD_CPUTIME_ID); }
+std::int64_t scale_now_ns() {
+  return read_ns(CLOCK_MONOTONIC);
+}
+std::int64_t scale_used_ns() {
+  return read_ns(CLOCK_THREAD_CPUTIME_ID);
+}
 
 void measure_channels(const ScaleOptions& options) {
   rlimit files;
@@ -135,10 +144,10 @@ ScaleOptions parse_scale_options(int argc, char** argv) {
   ScaleOptions options;
   for (int i = 1; i < argc; ++i) {
     const std::string_view flag = argv[i];
-    std::string* into = flag == "--address" ? &options.address
+    std::string* into = flag == "--address"        ? &options.address
                         : flag == "--authkey-file" ? &options.authkey_file
-                        : flag == "--redis" ? &options.redis
-                                            : nullptr;
+                        : flag == "--redis"        ? &options.redis
+                                                   : nullptr;
     if (into != nullptr && i + 1 < argc) *into = argv[++i];
     else if (flag == "--quick") options.quick = true;
     else options.address.clear(), i = argc;

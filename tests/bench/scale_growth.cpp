@@ -33,8 +33,10 @@ void measure_entries(const ScaleOptions& options) {
   for (std::uint64_t entries = 1'000; entries <= options.at_most(10'000'000, 100'000); entries *= 10) {
     for (; held < entries; ++held) set(engine, dict, held);
     Samples gets, sets;
-    for (std::size_t i = 0; i < samples_per_point; ++i) gets.time([&] { get(engine, dict, random() % entries); });
-    for (std::size_t i = 0; i < samples_per_point; ++i) sets.time([&] { set(engine, dict, random() % entries); });
+    for (std::size_t i = 0; i < samples_per_point; ++i)
+      gets.time([&] { get(engine, dict, random() % entries); });
+    for (std::size_t i = 0; i < samples_per_point; ++i)
+      sets.time([&] { set(engine, dict, random() % entries); });
     print_point("dict_get_by_entries", system_name, "entries", entries, gets);
     print_point("dict_set_by_entries", system_name, "entries", entries, sets);
   }
@@ -50,7 +52,8 @@ void measure_objects(const ScaleOptions& options) {
       set(engine, dicts.back(), 1);
     }
     Samples gets, creations;
-    for (std::size_t i = 0; i < samples_per_point; ++i) gets.time([&] { get(engine, dicts[random() % objects], 1); });
+    for (std::size_t i = 0; i < samples_per_point; ++i)
+      gets.time([&] { get(engine, dicts[random() % objects], 1); });
     for (std::size_t i = 0; i < samples_per_point; ++i)
       creations.time([&] { engine.release(engine.make<ops::Dict>()); });
     print_point("dict_get_by_objects", system_name, "objects", objects, gets);
@@ -137,7 +140,8 @@ void measure_pauses(const ScaleOptions& options) {
   const ObjectId list = engine.make<ops::List>();
   Samples growing;
   for (std::uint64_t i = 0; i < entries; ++i)
-    growing.time_used([&] { engine.call<ops::List::Append>(list, 1, [&](Writer& to) { to.unsigned_integer(i); }); });
+    growing.time_used(
+        [&] { engine.call<ops::List::Append>(list, 1, [&](Writer& to) { to.unsigned_integer(i); }); });
   print_point("list_growing", system_name, "items", entries, growing);
   Samples going = freeing(engine, list);
   print_point("list_going", system_name, "items", entries, going);

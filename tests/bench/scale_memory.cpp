@@ -31,9 +31,10 @@ const std::string& value_text() {
 }
 
 void print_memory(std::string_view workload, std::string_view system, double bytes, std::uint64_t entries) {
-  std::printf("{\"workload\": \"%.*s\", \"system\": \"%.*s\", \"bytes_per_entry\": %.2f, \"entries\": %llu}\n",
-              static_cast<int>(workload.size()), workload.data(), static_cast<int>(system.size()), system.data(),
-              bytes / static_cast<double>(entries), static_cast<unsigned long long>(entries));
+  std::printf(
+      "{\"workload\": \"%.*s\", \"system\": \"%.*s\", \"bytes_per_entry\": %.2f, \"entries\": %llu}\n",
+      static_cast<int>(workload.size()), workload.data(), static_cast<int>(system.size()), system.data(),
+      bytes / static_cast<double>(entries), static_cast<unsigned long long>(entries));
   std::fflush(stdout);
 }
 
@@ -47,27 +48,32 @@ void measure_ours(std::string_view workload, std::uint64_t entries, Fill&& fill)
 }
 
 void measure_ours(std::uint64_t entries) {
-  measure_ours<ops::Dict>("memory_dict_int", entries, [](BareEngine& engine, server::ObjectId object, std::uint64_t i) {
-    engine.call<ops::Dict::Set>(object, 2, [&](Writer& to) {
-      to.unsigned_integer(i);
-      to.unsigned_integer(i);
-    });
-  });
-  measure_ours<ops::Dict>("memory_dict_text", entries, [](BareEngine& engine, server::ObjectId object, std::uint64_t i) {
-    engine.call<ops::Dict::Set>(object, 2, [&](Writer& to) {
-      to.text(key_text(i));
-      to.text(value_text());
-    });
-  });
-  measure_ours<ops::List>("memory_list_int", entries, [](BareEngine& engine, server::ObjectId object, std::uint64_t i) {
-    engine.call<ops::List::Append>(object, 1, [&](Writer& to) { to.unsigned_integer(i); });
-  });
-  measure_ours<ops::List>("memory_list_text", entries, [](BareEngine& engine, server::ObjectId object, std::uint64_t) {
-    engine.call<ops::List::Append>(object, 1, [&](Writer& to) { to.text(value_text()); });
-  });
-  measure_ours<ops::Set>("memory_set_int", entries, [](BareEngine& engine, server::ObjectId object, std::uint64_t i) {
-    engine.call<ops::Set::Insert>(object, 1, [&](Writer& to) { to.unsigned_integer(i); });
-  });
+  measure_ours<ops::Dict>("memory_dict_int", entries,
+                          [](BareEngine& engine, server::ObjectId object, std::uint64_t i) {
+                            engine.call<ops::Dict::Set>(object, 2, [&](Writer& to) {
+                              to.unsigned_integer(i);
+                              to.unsigned_integer(i);
+                            });
+                          });
+  measure_ours<ops::Dict>("memory_dict_text", entries,
+                          [](BareEngine& engine, server::ObjectId object, std::uint64_t i) {
+                            engine.call<ops::Dict::Set>(object, 2, [&](Writer& to) {
+                              to.text(key_text(i));
+                              to.text(value_text());
+                            });
+                          });
+  measure_ours<ops::List>(
+      "memory_list_int", entries, [](BareEngine& engine, server::ObjectId object, std::uint64_t i) {
+        engine.call<ops::List::Append>(object, 1, [&](Writer& to) { to.unsigned_integer(i); });
+      });
+  measure_ours<ops::List>(
+      "memory_list_text", entries, [](BareEngine& engine, server::ObjectId object, std::uint64_t) {
+        engine.call<ops::List::Append>(object, 1, [&](Writer& to) { to.text(value_text()); });
+      });
+  measure_ours<ops::Set>(
+      "memory_set_int", entries, [](BareEngine& engine, server::ObjectId object, std::uint64_t i) {
+        engine.call<ops::Set::Insert>(object, 1, [&](Writer& to) { to.unsigned_integer(i); });
+      });
 }
 
 class Redis {
@@ -89,7 +95,8 @@ class Redis {
     std::int64_t last = 0;
     for (; pending_ != 0; --pending_) {
       void* reply = nullptr;
-      if (redisGetReply(context_.get(), &reply) != REDIS_OK) throw std::runtime_error("Redis does not answer");
+      if (redisGetReply(context_.get(), &reply) != REDIS_OK)
+        throw std::runtime_error("Redis does not answer");
       const auto* told = static_cast<redisReply*>(reply);
       const bool failed = told->type == REDIS_REPLY_ERROR;
       last = told->integer;
@@ -115,11 +122,26 @@ void measure_redis(const std::string& path, std::uint64_t entries) {
   };
   const std::string key = "bench-memory";
   const Container containers[] = {
-      {"memory_dict_int", [&](std::uint64_t i) { return Words{"HSET", key, std::to_string(i), std::to_string(i)}; }},
-      {"memory_dict_text", [&](std::uint64_t i) { return Words{"HSET", key, key_text(i), value_text()}; }},
-      {"memory_list_int", [&](std::uint64_t i) { return Words{"RPUSH", key, std::to_string(i)}; }},
-      {"memory_list_text", [&](std::uint64_t) { return Words{"RPUSH", key, value_text()}; }},
-      {"memory_set_int", [&](std::uint64_t i) { return Words{"SADD", key, std::to_string(i)}; }},
+      {"memory_dict_int",
+       [&](std::uint64_t i) {
+         return Words{"HSET", key, std::to_string(i), std::to_string(i)};
+       }},
+      {"memory_dict_text",
+       [&](std::uint64_t i) {
+         return Words{"HSET", key, key_text(i), value_text()};
+       }},
+      {"memory_list_int",
+       [&](std::uint64_t i) {
+         return Words{"RPUSH", key, std::to_string(i)};
+       }},
+      {"memory_list_text",
+       [&](std::uint64_t) {
+         return Words{"RPUSH", key, value_text()};
+       }},
+      {"memory_set_int",
+       [&](std::uint64_t i) {
+         return Words{"SADD", key, std::to_string(i)};
+       }},
   };
   Redis redis(path);
   for (const Container& container : containers) {

@@ -25,7 +25,8 @@ class TandemWaits {
          true},
         {"condition_pingpong", &TandemWaits::condition_pingpong, nullptr, &TandemWaits::count,
          Leaves::operations, true},
-        {"pool_map", &TandemWaits::pool_map, nullptr, &TandemWaits::count, Leaves::operations, false, bench::tasks},
+        {"pool_map", &TandemWaits::pool_map, nullptr, &TandemWaits::count, Leaves::operations, false,
+         bench::tasks},
     };
   }
 

@@ -331,8 +331,13 @@ class CirclesTest : public CommandLineTest {
 
   /// With these flags besides; gives the address of its debug endpoint.
   std::string start_tandemd(std::vector<std::string> flags) {
-    std::vector<std::string> arguments = {test::beside_the_test("tandemd"), "--listen", address_, "--debug", "127.0.0.1:0",
-                                          "--log-level", "info"};
+    std::vector<std::string> arguments = {test::beside_the_test("tandemd"),
+                                          "--listen",
+                                          address_,
+                                          "--debug",
+                                          "127.0.0.1:0",
+                                          "--log-level",
+                                          "info"};
     arguments.insert(arguments.end(), flags.begin(), flags.end());
     tandemd_.emplace(arguments);
     const std::string line = tandemd_->read_line();
@@ -341,7 +346,8 @@ class CirclesTest : public CommandLineTest {
   }
   /// Both have their locks, and the first waits for the second's.
   void half_a_circle() {
-    for (Party* party : {&first_.emplace(address_, "a", "b"), &second_.emplace(address_, "b", "a")}) party->take();
+    for (Party* party : {&first_.emplace(address_, "a", "b"), &second_.emplace(address_, "b", "a")})
+      party->take();
     first_->wait();
     wait_for_waiters(1);
   }

@@ -236,12 +236,9 @@ TEST_P(Asyncs, ThousandsOfWaitsOnOneChannel) {
     async.call<ops::Queue::Get, std::optional<int>>(
         jobs, asio::bind_cancellation_slot(signals[static_cast<std::size_t>(i)].slot(),
                                            [&, i](std::exception_ptr error, std::optional<int> item) {
-                                             if (item)
-                                               got[static_cast<std::size_t>(i)] = *item;
-                                             else if (is_aborted(error))
-                                               ++aborted;
-                                             else
-                                               ADD_FAILURE() << text_of(error);
+                                             if (item) got[static_cast<std::size_t>(i)] = *item;
+                                             else if (is_aborted(error)) ++aborted;
+                                             else ADD_FAILURE() << text_of(error);
                                            }));
   wait_for_waiters(count);
   EXPECT_EQ(jobs.remote()->connection()->channels_count(), channels);
@@ -267,12 +264,9 @@ TEST_P(Asyncs, WhatIsGrantedIsNeverLost) {
     async.call<ops::Queue::Get, std::optional<int>>(
         jobs,
         asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr error, std::optional<int> item) {
-          if (item)
-            ++got[*item];
-          else if (is_aborted(error))
-            ++aborted;
-          else
-            ADD_FAILURE() << text_of(error);
+          if (item) ++got[*item];
+          else if (is_aborted(error)) ++aborted;
+          else ADD_FAILURE() << text_of(error);
         }));
   std::jthread putter([&] {
     for (int i = 0; i < count; ++i) jobs.put(i);
@@ -451,12 +445,9 @@ TEST_P(FewAsyncRequests, WhatExceedsTheLimitWaitsItsTurn) {
     async.call<ops::Queue::Get, std::optional<int>>(
         jobs,
         asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr error, std::optional<int> item) {
-          if (item)
-            ++served;
-          else if (is_aborted(error))
-            ++aborted;
-          else
-            ADD_FAILURE() << text_of(error);
+          if (item) ++served;
+          else if (is_aborted(error)) ++aborted;
+          else ADD_FAILURE() << text_of(error);
         }));
   wait_for_waiters(12);
   auto size = async.call<ops::Queue::Size>(jobs, use_future);

@@ -278,7 +278,8 @@ TEST(ForkedProxies, AChildOwnsNothingThatItsParentHolds) {
     EXPECT_FALSE(condition.try_lock());
     EXPECT_FALSE(semaphore.try_acquire());
     EXPECT_FALSE(queue.try_get());
-  }).join();
+  })
+      .join();
   EXPECT_FALSE(lock.grant().previous_owner_died);
   lock.unlock();
   rlock.unlock();

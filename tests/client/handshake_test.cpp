@@ -45,7 +45,8 @@ class Peer {
   }
   bool answer_is_proven_by(std::string_view key) {
     return hmac_sha256(key, {wire::as_bytes(wire::client_proof_label), hello_,
-                             wire::Bytes(answer_).first(wire::answer_bytes - wire::proof_bytes)}) == wire::decode_answer(answer_.data()).proof;
+                             wire::Bytes(answer_).first(wire::answer_bytes - wire::proof_bytes)}) ==
+           wire::decode_answer(answer_.data()).proof;
   }
   void say_welcome(wire::Welcome welcome, std::string_view key) {
     auto bytes = wire::encode(welcome);

@@ -201,7 +201,8 @@ TEST(Process, AnotherProcessCannotWaitForIt) {
 
 TEST(Process, DeferredItWaitsForStart) {
   Signal told;
-  Process process({.name = "later", .deferred = true}, [&](int number) { told.send_number(number); }, 5);
+  Process process(
+      {.name = "later", .deferred = true}, [&](int number) { told.send_number(number); }, 5);
   EXPECT_EQ(process.name(), "later");
   EXPECT_FALSE(process.is_alive());
   EXPECT_EQ(process.exit_code(), std::nullopt);
@@ -232,7 +233,8 @@ class Reporter : public Process {
  public:
   Reporter(Signal& told, int number) : told_(told), number_(number) {}
   void run() override {
-    if (current_process() != *this || parent_process()->is_alive() != true) throw std::logic_error("who am I?");
+    if (current_process() != *this || parent_process()->is_alive() != true)
+      throw std::logic_error("who am I?");
     told_.send_number(getpid());
     told_.send_number(pid());
     told_.send_number(parent_process()->pid());
@@ -376,10 +378,11 @@ TEST(Process, CpusAreThoseItMayUse) {
 /// A process that runs `body` and ends as programs do, by exit().
 class ProgramLike {
  public:
-  explicit ProgramLike(const std::function<void()>& body) : child_([&] {
-    body();
-    std::exit(::testing::Test::HasFailure() ? 1 : 0);
-  }) {}
+  explicit ProgramLike(const std::function<void()>& body)
+      : child_([&] {
+          body();
+          std::exit(::testing::Test::HasFailure() ? 1 : 0);
+        }) {}
   Child& child() { return child_; }
 
  private:

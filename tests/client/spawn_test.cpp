@@ -179,7 +179,8 @@ TEST(SpawnSharing, AFencedProxyStaysFenced) {
   auto over = manager.event();
   auto held = manager.lock().guard();
   Process child = Process::spawn(
-      [](std::optional<Value<int>> its, Event has_begun, Event lock_is_free) {  // NOLINT(performance-unnecessary-value-param)
+      [](std::optional<Value<int>> its, Event has_begun,
+         Event lock_is_free) {  // NOLINT(performance-unnecessary-value-param)
         *its += 1;
         has_begun.set();
         lock_is_free.wait();
@@ -460,7 +461,8 @@ TEST(SpawnedPool, WorksForAParentWithThreads) {
     base += value;
   };
   Pool pool(manager, {.workers = 2, .initializer = {begin, begun, 40}, .start_method = StartMethod::spawn});
-  EXPECT_THAT(pool.map([](int n) { return base + n; }, std::vector{1, 2, 3, 4}, 1), ::testing::ElementsAre(41, 42, 43, 44));
+  EXPECT_THAT(pool.map([](int n) { return base + n; }, std::vector{1, 2, 3, 4}, 1),
+              ::testing::ElementsAre(41, 42, 43, 44));
   EXPECT_THROW(pool.apply([] { raise(SIGKILL); }), WorkerDied);
   EXPECT_EQ(pool.apply([] { return base; }), 40);
   pool.close();

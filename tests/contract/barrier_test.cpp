@@ -77,8 +77,9 @@ TEST_P(BarrierContract, AStopRequestBreaksItForAll) {
   Barrier barrier = manager().barrier(4);
   std::string own;
   const auto texts = errors_of_two(barrier, [&] {
-    std::jthread stopped(
-        [&](const std::stop_token& stop) { own = error_of<BrokenBarrierError>([&] { barrier.wait(stop); }); });
+    std::jthread stopped([&](const std::stop_token& stop) {
+      own = error_of<BrokenBarrierError>([&] { barrier.wait(stop); });
+    });
     wait_for_waiters(3);
     stopped.request_stop();
   });

@@ -91,7 +91,8 @@ TEST_P(BatchContract, AllOrNothing) {
   batch(list).push_back(3);
   const std::uint64_t version = list.version();
   const std::string text = error_of<KeyError>([&] { batch.run(all_or_nothing); });
-  EXPECT_THAT(text, HasSubstr("step 4 of 5, dict.at on object " + std::to_string(dict.id()) + ": no key \"a\""));
+  EXPECT_THAT(text,
+              HasSubstr("step 4 of 5, dict.at on object " + std::to_string(dict.id()) + ": no key \"a\""));
   EXPECT_THAT(text, HasSubstr("nothing was changed"));
   EXPECT_EQ(error_of<KeyError>([&] { size.get(); }), text);
   EXPECT_EQ(error_of<KeyError>([&] { failing.get(); }), text);

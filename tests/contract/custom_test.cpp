@@ -41,8 +41,8 @@ struct BoxOps {
   using Floats = Op<17, "floats(bytes)", Effect::reads, ops::Bytes(ops::Bytes)>;
   using Texts = Op<18, "texts(count)", Effect::reads, ops::Text(ops::Int)>;
   using Fail = Op<20, "fail(how)", Effect::writes, void(ops::Text)>;
-  using All = ops::OpList<Create, Put, At, Take, All_, Fill, Label, Reverse, Swap, Same, Split, Facts, Not, Other, Json,
-                          Perhaps, Floats, Texts, Fail>;
+  using All = ops::OpList<Create, Put, At, Take, All_, Fill, Label, Reverse, Swap, Same, Split, Facts, Not,
+                          Other, Json, Perhaps, Floats, Texts, Fail>;
 };
 
 struct NotStandard {};
@@ -72,20 +72,27 @@ class Box {
     if (text) label_ = *text;
     return label_;
   }
-  Bytes on(Ops::Reverse, std::span<const std::byte> bytes) const { return Bytes(bytes.rbegin(), bytes.rend()); }
-  std::vector<std::pair<int, std::string>> on(Ops::Swap, const std::vector<std::pair<std::string, int>>& entries) const {
+  Bytes on(Ops::Reverse, std::span<const std::byte> bytes) const {
+    return Bytes(bytes.rbegin(), bytes.rend());
+  }
+  std::vector<std::pair<int, std::string>> on(Ops::Swap,
+                                              const std::vector<std::pair<std::string, int>>& entries) const {
     std::vector<std::pair<int, std::string>> swapped;
     for (const auto& [key, value] : entries) swapped.emplace_back(value, key);
     return swapped;
   }
   HeldValue on(Ops::Same, HeldValue object) const { return object; }
-  std::tuple<int, bool, std::set<int>> on(Ops::Split, int number) const { return {number, number < 0, {1, number}}; }
+  std::tuple<int, bool, std::set<int>> on(Ops::Split, int number) const {
+    return {number, number < 0, {1, number}};
+  }
   json on(Ops::Facts) const { return {{"items", items_.size()}, {"label", label_}}; }
   bool on(Ops::Not, bool flag) const { return !flag; }
   Colour on(Ops::Other, Colour colour) const { return colour == Colour::red ? Colour::blue : Colour::red; }
   json on(Ops::Json, const json& value) { return json_ = value; }
   std::optional<json> on(Ops::Perhaps, const std::optional<json>& value) const { return value; }
-  std::vector<double> on(Ops::Floats, const std::vector<float>& floats) const { return {floats.begin(), floats.end()}; }
+  std::vector<double> on(Ops::Floats, const std::vector<float>& floats) const {
+    return {floats.begin(), floats.end()};
+  }
   std::string on(Ops::Texts, std::uint16_t count) const { return std::string(count, '\xff'); }
   void on(Ops::Fail, const std::string& how) {
     label_ = "failed by " + how;
@@ -121,14 +128,22 @@ class Box {
 struct BoxProxy : ProxyOf<BoxOps> {
   using ProxyOf::ProxyOf;
   template <class T>
-  std::int64_t put(const T& item) { return call<BoxOps::Put>(item); }
+  std::int64_t put(const T& item) {
+    return call<BoxOps::Put>(item);
+  }
   template <class T = json>
-  T at(std::int64_t index) const { return call<BoxOps::At, T>(index); }
+  T at(std::int64_t index) const {
+    return call<BoxOps::At, T>(index);
+  }
   template <class T = json>
-  std::optional<T> take() { return call<BoxOps::Take, std::optional<T>>(); }
+  std::optional<T> take() {
+    return call<BoxOps::Take, std::optional<T>>();
+  }
   std::vector<json> all() const { return call<BoxOps::All_, std::vector<json>>(); }
   template <class R>
-  void fill(const R& items) { call<BoxOps::Fill>(items); }
+  void fill(const R& items) {
+    call<BoxOps::Fill>(items);
+  }
   std::string label() const { return call<BoxOps::Label>(); }
   std::string label(std::string_view text) { return call<BoxOps::Label>(text); }
   void fail(std::string_view how) { call<BoxOps::Fail>(how); }
@@ -187,9 +202,20 @@ TANDEM_CONTRACT_SUITE(CustomContract);
 
 TEST_P(CustomContract, KeepsValuesOfEveryKind) {
   BoxProxy b = box();
-  const json values = {nullptr, true, -3, ~std::uint64_t{0}, 0.5, "text", {1, "a"}, {{"k", 1}}, {{"$tuple", {1, 2}}},
-                       {{"$set", {1}}}, {{"$int", "18446744073709551616"}}, {{"$map", {{1, 2}}}}};
-  for (std::size_t i = 0; i < values.size(); ++i) EXPECT_EQ(b.put(values[i]), static_cast<std::int64_t>(i) + 1);
+  const json values = {nullptr,
+                       true,
+                       -3,
+                       ~std::uint64_t{0},
+                       0.5,
+                       "text",
+                       {1, "a"},
+                       {{"k", 1}},
+                       {{"$tuple", {1, 2}}},
+                       {{"$set", {1}}},
+                       {{"$int", "18446744073709551616"}},
+                       {{"$map", {{1, 2}}}}};
+  for (std::size_t i = 0; i < values.size(); ++i)
+    EXPECT_EQ(b.put(values[i]), static_cast<std::int64_t>(i) + 1);
   EXPECT_EQ(json(b.all()), values);
   EXPECT_EQ(b.at<std::string>(5), "text");
   EXPECT_EQ(b.take(), values.back());
@@ -227,9 +253,11 @@ TEST_P(CustomContract, HostedObjectsAreTakenForTheirContents) {
   b.fill(json{1, "two"});
   EXPECT_THAT(b.all(), ElementsAre(1, "two"));
   using Swapped = std::map<int, std::string>;
-  EXPECT_EQ((b.ask<BoxOps::Swap, Swapped>(manager().dict<std::string, int>({{"k", 1}}))), (Swapped{{1, "k"}}));
+  EXPECT_EQ((b.ask<BoxOps::Swap, Swapped>(manager().dict<std::string, int>({{"k", 1}}))),
+            (Swapped{{1, "k"}}));
   EXPECT_THAT(error_of<TypeError>([&] { b.fill(b); }), HasSubstr("a box has no items"));
-  EXPECT_THAT(error_of<TypeError>([&] { b.fill(manager().value<int>(1)); }), HasSubstr("fill(items): argument 1"));
+  EXPECT_THAT(error_of<TypeError>([&] { b.fill(manager().value<int>(1)); }),
+              HasSubstr("fill(items): argument 1"));
 }
 
 TEST_P(CustomContract, WrongArgumentsNameTheirPlace) {
@@ -241,13 +269,20 @@ TEST_P(CustomContract, WrongArgumentsNameTheirPlace) {
   };
   EXPECT_EQ(error_of<TypeError>([&] { raw(BoxOps::At::description, {"x"}); }),
             "at(index): argument 1: asked for int64, found text \"x\"");
-  EXPECT_THAT(error_of<TypeError>([&] { raw(BoxOps::Texts::description, {-1}); }), HasSubstr("asked for uint16"));
-  EXPECT_THAT(error_of<TypeError>([&] { raw(BoxOps::Swap::description, {json{{"a", "b"}}}); }),
+  EXPECT_THAT(error_of<TypeError>([&] { raw(BoxOps::Texts::description, {-1}); }),
+              HasSubstr("asked for uint16"));
+  EXPECT_THAT(error_of<TypeError>([&] {
+                raw(BoxOps::Swap::description, {json{{"a", "b"}}});
+              }),
               HasSubstr("swap(entries): argument 1"));
-  EXPECT_THAT(error_of<TypeError>([&] { raw(BoxOps::Same::description, {1}); }), HasSubstr("a hosted object"));
-  EXPECT_THAT(error_of<TypeError>([&] { raw(BoxOps::At::description, json::array()); }), HasSubstr("0 arguments"));
+  EXPECT_THAT(error_of<TypeError>([&] { raw(BoxOps::Same::description, {1}); }),
+              HasSubstr("a hosted object"));
+  EXPECT_THAT(error_of<TypeError>([&] { raw(BoxOps::At::description, json::array()); }),
+              HasSubstr("0 arguments"));
   EXPECT_THAT(error_of<TypeError>([&] { raw(BoxOps::At::description, {1, 2}); }), HasSubstr("2 arguments"));
-  EXPECT_THAT(error_of<ProtocolError>([&] { raw({13, "gap", "gap()", Effect::reads, 0, 0}, json::array()); }),
+  EXPECT_THAT(error_of<ProtocolError>([&] {
+                raw({13, "gap", "gap()", Effect::reads, 0, 0}, json::array());
+              }),
               HasSubstr("a box, has no operation 13"));
   EXPECT_EQ(b.put(1), 1);
 }
@@ -273,14 +308,16 @@ TEST_P(CustomContract, WhatAHandlerThrowsReachesTheClient) {
 
 TEST_P(CustomContract, ResultsThatAreNoValuesAreErrors) {
   BoxProxy b = box();
-  EXPECT_THAT(error_of<ValueError>([&] { b.ask<BoxOps::Texts>(3); }), HasSubstr("texts(count): the result: "));
+  EXPECT_THAT(error_of<ValueError>([&] { b.ask<BoxOps::Texts>(3); }),
+              HasSubstr("texts(count): the result: "));
   EXPECT_EQ(b.ask<BoxOps::Texts>(0), "");
   EXPECT_THROW(b.ask<BoxOps::Json>(json{{"$ref", 999}, {"$type", "list"}}), ObjectGone);
 }
 
 TEST_P(CustomContract, AFailedCreationLeavesNothing) {
-  EXPECT_EQ(error_of<ValueError>([&] { manager().create<BoxProxy>(std::nullopt, std::nullopt, "impossible"); }),
-            "no such box");
+  EXPECT_EQ(
+      error_of<ValueError>([&] { manager().create<BoxProxy>(std::nullopt, std::nullopt, "impossible"); }),
+      "no such box");
   EXPECT_THROW(manager().create<BoxProxy>("name", std::nullopt, "impossible"), ValueError);
   EXPECT_FALSE(manager().exists("name"));
   EXPECT_EQ(objects_count(), 0u);
@@ -299,8 +336,9 @@ TEST_P(CustomContract, NamesWorkAsForAllObjects) {
   EXPECT_EQ(connect().get<BoxProxy>("a box").at<int>(0), 1);
   EXPECT_THROW(manager().get<BoxProxy>("another"), NotFound);
   EXPECT_THAT(error_of<TypeError>([&] { manager().list<int>("a box"); }), HasSubstr("is a box, not a list"));
-  EXPECT_THAT(error_of<TypeError>([&] { manager().create<PricesProxy>("a box", std::map<std::string, double>()); }),
-              HasSubstr("is a box, not a shop.prices"));
+  EXPECT_THAT(
+      error_of<TypeError>([&] { manager().create<PricesProxy>("a box", std::map<std::string, double>()); }),
+      HasSubstr("is a box, not a shop.prices"));
   manager().remove("a box");
   EXPECT_THROW(b.label(), ObjectGone);
   EXPECT_THROW(BoxProxy().label(), ValueError);
@@ -380,8 +418,9 @@ TEST_P(CustomContract, ResultsAreHeldByWhoeverTookThem) {
 TEST_P(CustomContract, ReferencesThatNobodyWouldKeepAreRefused) {
   BoxProxy b = box();
   auto list = manager().list<int>();
-  EXPECT_THAT(error_of<TypeError>([&] { b.ask<BoxOps::Json>(list); }),
-              HasSubstr("json(value): argument 1: a reference to a hosted object is kept by HeldValue alone"));
+  EXPECT_THAT(
+      error_of<TypeError>([&] { b.ask<BoxOps::Json>(list); }),
+      HasSubstr("json(value): argument 1: a reference to a hosted object is kept by HeldValue alone"));
   EXPECT_EQ(references(list), 1u);
 }
 
@@ -431,7 +470,8 @@ TEST_P(CustomContract, ContentsOfAnyObject) {
   EXPECT_EQ(contents(b, 0, 2), Page(2, false, {1, 2}));
   EXPECT_EQ(contents(b, 2, 2), Page(-1, false, {3}));
   EXPECT_EQ(contents(b, 3), Page(-1, false, {}));
-  auto prices = manager().create<PricesProxy>(std::nullopt, std::map<std::string, double>{{"egg", 0.3}, {"ham", 2}});
+  auto prices =
+      manager().create<PricesProxy>(std::nullopt, std::map<std::string, double>{{"egg", 0.3}, {"ham", 2}});
   EXPECT_EQ(contents(prices), Page(-1, true, {{"egg", 0.3}, {"ham", 2.0}}));
   EXPECT_EQ(contents(manager().dict<std::string, int>({{"a", 1}})), Page(-1, true, {{"a", 1}}));
   EXPECT_EQ(contents(manager().value<int>(5)), Page(-1, false, {5}));

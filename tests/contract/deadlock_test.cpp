@@ -21,7 +21,8 @@ using ::testing::MatchesRegex;
 class DeadlockContract : public ContractTest {
  protected:
   /// Has another thread hold `first` and wait for `second`; gives it when it waits.
-  std::jthread holds_and_waits(std::function<void()> first, std::function<void()> second, std::function<void()> end) {
+  std::jthread holds_and_waits(std::function<void()> first, std::function<void()> second,
+                               std::function<void()> end) {
     const std::uint64_t waiting = manager().information().at("waiters");
     std::latch holds(1);
     std::jthread party([&holds, first, second, end] {
@@ -35,7 +36,8 @@ class DeadlockContract : public ContractTest {
     return party;
   }
   std::jthread holds_and_waits(Lock first, Lock second) {
-    return holds_and_waits([=] { first.lock(); }, [=] { second.lock(); }, [=] { second.unlock(), first.unlock(); });
+    return holds_and_waits([=] { first.lock(); }, [=] { second.lock(); },
+                           [=] { second.unlock(), first.unlock(); });
   }
 };
 TANDEM_CONTRACT_SUITE(DeadlockContract);
@@ -43,8 +45,9 @@ TANDEM_CONTRACT_SUITE(DeadlockContract);
 TEST_P(DeadlockContract, ALockAgainByItsOwnerIsRefused) {
   Lock lock = manager().lock("a");
   lock.lock();
-  EXPECT_THAT(error_of<DeadlockError>([&] { lock.lock(); }),
-              MatchesRegex("this wait would never end: " PARTY " waits for lock \"a\", which it holds itself"));
+  EXPECT_THAT(
+      error_of<DeadlockError>([&] { lock.lock(); }),
+      MatchesRegex("this wait would never end: " PARTY " waits for lock \"a\", which it holds itself"));
   EXPECT_FALSE(lock.try_lock());
   EXPECT_FALSE(lock.try_lock_for(5ms));  // which ends by itself
   EXPECT_TRUE(lock.locked());
@@ -76,7 +79,8 @@ TEST_P(DeadlockContract, ACircleOfThreeThroughTwoSessionsIsFound) {
   std::jthread second = holds_and_waits(b, a);
   std::jthread third = holds_and_waits(c, elsewhere.lock("b"));
   const std::string text = error_of<DeadlockError>([&] { manager().lock("c").lock(); });
-  EXPECT_THAT(text, MatchesRegex(".*waits for lock \"c\", held by " PARTY ", which waits for lock \"b\", held by " PARTY
+  EXPECT_THAT(text, MatchesRegex(".*waits for lock \"c\", held by " PARTY
+                                 ", which waits for lock \"b\", held by " PARTY
                                  ", which waits for lock \"a\", held by " PARTY));
   a.unlock();
 }
@@ -133,7 +137,8 @@ TEST_P(DeadlockContract, KeysAreNamed) {
               HasSubstr("waits for key \"doc-42\" of locks \"docs\", which it holds itself"));
   std::jthread other = holds_and_waits([=] { a.lock(); }, [=] { locks.lock("doc-42"); },
                                        [=] { locks.unlock("doc-42"), a.unlock(); });
-  EXPECT_THAT(error_of<DeadlockError>([&] { a.lock(); }), HasSubstr("waits for key \"doc-42\" of locks \"docs\""));
+  EXPECT_THAT(error_of<DeadlockError>([&] { a.lock(); }),
+              HasSubstr("waits for key \"doc-42\" of locks \"docs\""));
   held.unlock();
 }
 
@@ -172,8 +177,8 @@ TEST_P(DeadlockContract, ACircleWithATimeLimitGoesOnUntilItRunsOut) {
   Lock a = manager().lock();
   Lock b = manager().lock();
   a.lock();
-  std::jthread other = holds_and_waits([=] { b.lock(); }, [=] { EXPECT_FALSE(a.try_lock_for(300ms)); },
-                                       [=] { b.unlock(); });
+  std::jthread other =
+      holds_and_waits([=] { b.lock(); }, [=] { EXPECT_FALSE(a.try_lock_for(300ms)); }, [=] { b.unlock(); });
   b.lock();  // served when the other one gives up
   b.unlock();
   a.unlock();
@@ -197,7 +202,8 @@ TEST_P(DeadlockContract, WhoWasNotifiedAndWantsTheLockBackIsPartOfACircle) {
     text = error_of<DeadlockError>([&] { kept.lock(); });
   }
   waiter.join();
-  EXPECT_THAT(text, MatchesRegex(".* waits for lock \"kept\", held by " PARTY ", which waits for lock \"lock\", held by .*"));
+  EXPECT_THAT(text, MatchesRegex(".* waits for lock \"kept\", held by " PARTY
+                                 ", which waits for lock \"lock\", held by .*"));
 }
 
 TEST_P(DeadlockContract, ThoseWhoBackOffAllFinish) {

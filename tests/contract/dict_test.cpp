@@ -14,7 +14,9 @@ using test::error_of;
 using test::printed;
 using testing::HasSubstr;
 
-json J(const char* text) { return json::parse(text); }
+json J(const char* text) {
+  return json::parse(text);
+}
 
 /// What two values have in common when they are the same in kind too: 1 and 1.0 are not.
 std::string exact(const json& value) {
@@ -332,8 +334,8 @@ TEST_P(DictContract, CompareExchangeKnowsValuesAndAbsence) {
     Maybe after;
   };
   const Row table[] = {
-      {1, 1, 2, true, 2},        {1, 3, 2, false, 1},        {1, {}, 2, false, 1},  {1, 1, {}, true, {}},
-      {{}, {}, 2, true, 2},      {{}, 1, 2, false, {}},      {{}, {}, {}, true, {}},
+      {1, 1, 2, true, 2},   {1, 3, 2, false, 1},   {1, {}, 2, false, 1},   {1, 1, {}, true, {}},
+      {{}, {}, 2, true, 2}, {{}, 1, 2, false, {}}, {{}, {}, {}, true, {}},
   };
   for (const Row& row : table) {
     auto d = manager().dict<std::string, int>();
@@ -438,11 +440,11 @@ TEST_P(DictContract, RangeForSurvivesChanges) {
   std::map<int, int> seen;
   for (const auto& [key, value] : d) {
     ++seen[key];
-    if (key < 0) continue;  // one of those that come in between
-    d.erase(key);                                     // behind us
-    if (key % 3 == 0) d.erase(count - 1 - key);       // ahead of us, at first
-    if (key % 100 == 0) d[-1 - key] = 0;              // at the end
-    if (key % 500 == 0) d.keys();                     // another call in between
+    if (key < 0) continue;                       // one of those that come in between
+    d.erase(key);                                // behind us
+    if (key % 3 == 0) d.erase(count - 1 - key);  // ahead of us, at first
+    if (key % 100 == 0) d[-1 - key] = 0;         // at the end
+    if (key % 500 == 0) d.keys();                // another call in between
   }
   for (const auto& [key, times] : seen) EXPECT_EQ(times, 1) << key;
   for (int key = 0; key < count; ++key)

@@ -19,7 +19,9 @@ using test::printed;
 using test::SliceBounds;
 using testing::HasSubstr;
 
-json J(const char* text) { return json::parse(text); }
+json J(const char* text) {
+  return json::parse(text);
+}
 
 /// How a list with these items prints.
 std::string to_text_of(const char* items) {
@@ -192,10 +194,10 @@ TEST_P(ListContract, SlicesAreWhatPythonGives) {
     const char* wanted;
   };
   const Row table[] = {
-      {{}, {}, {}, "abcdefg"}, {1, 4, {}, "bcd"},      {-3, {}, {}, "efg"},  {{}, -3, {}, "abcd"},
-      {{}, {}, -1, "gfedcba"}, {5, 1, -2, "fd"},       {-1, 0, -3, "gd"},    {100, {}, {}, ""},
-      {{}, 100, 2, "aceg"},    {-100, 3, {}, "abc"},   {3, -100, -1, "dcba"}, {4, 2, {}, ""},
-      {2, 4, -1, ""},          {{}, {}, 100, "a"},     {{}, {}, -100, "g"},  {-1, -8, -1, "gfedcba"},
+      {{}, {}, {}, "abcdefg"}, {1, 4, {}, "bcd"},    {-3, {}, {}, "efg"},   {{}, -3, {}, "abcd"},
+      {{}, {}, -1, "gfedcba"}, {5, 1, -2, "fd"},     {-1, 0, -3, "gd"},     {100, {}, {}, ""},
+      {{}, 100, 2, "aceg"},    {-100, 3, {}, "abc"}, {3, -100, -1, "dcba"}, {4, 2, {}, ""},
+      {2, 4, -1, ""},          {{}, {}, 100, "a"},   {{}, {}, -100, "g"},   {-1, -8, -1, "gfedcba"},
   };
   const std::string_view letters = "abcdefg";
   auto l = manager().list<char>(std::vector<char>(letters.begin(), letters.end()));
@@ -258,9 +260,14 @@ TEST_P(ListContract, ASliceWithoutStepMayGrowAndShrink) {
     std::vector<int> items, wanted;  // what [0, 1, 2, 3] becomes
   };
   const Row table[] = {
-      {1, 3, {7, 8, 9}, {0, 7, 8, 9, 3}}, {1, 3, {}, {0, 3}},      {2, 2, {7}, {0, 1, 7, 2, 3}},
-      {4, {}, {7}, {0, 1, 2, 3, 7}},      {{}, {}, {7}, {7}},      {3, 1, {7}, {0, 1, 2, 7, 3}},
-      {-1, {}, {7, 8}, {0, 1, 2, 7, 8}},  {100, {}, {7}, {0, 1, 2, 3, 7}},
+      {1, 3, {7, 8, 9}, {0, 7, 8, 9, 3}},
+      {1, 3, {}, {0, 3}},
+      {2, 2, {7}, {0, 1, 7, 2, 3}},
+      {4, {}, {7}, {0, 1, 2, 3, 7}},
+      {{}, {}, {7}, {7}},
+      {3, 1, {7}, {0, 1, 2, 7, 3}},
+      {-1, {}, {7, 8}, {0, 1, 2, 7, 8}},
+      {100, {}, {7}, {0, 1, 2, 3, 7}},
   };
   for (const Row& row : table) {
     auto l = counted(4);

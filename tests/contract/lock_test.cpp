@@ -17,7 +17,9 @@ class LockContract : public ContractTest {
  protected:
   /// A client that has locked the lock of this name, and ends with its scope.
   struct Holder {
-    Holder(Manager its, std::string_view name) : manager(std::move(its)), lock(manager.lock(name)) { lock.lock(); }
+    Holder(Manager its, std::string_view name) : manager(std::move(its)), lock(manager.lock(name)) {
+      lock.lock();
+    }
     Manager manager;
     Lock lock;
   };

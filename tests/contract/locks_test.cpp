@@ -161,7 +161,9 @@ TEST_P(LocksContract, WhoGivesUpWaitingForSeveralKeepsNone) {
   // Whatever the order of taking is: each key is the one that is missing once.
   for (int key = 0; key < 4; ++key) {
     locks.lock(key);
-    std::jthread waiter([&](const std::stop_token& stop) { EXPECT_FALSE(locks.lock_all({0, 1, 2, 3}, stop)); });
+    std::jthread waiter([&](const std::stop_token& stop) {
+      EXPECT_FALSE(locks.lock_all({0, 1, 2, 3}, stop));
+    });
     wait_for_waiters(1);
     waiter.request_stop();
     waiter.join();
@@ -231,7 +233,8 @@ TEST_P(LocksContract, NothingIsKeptForFreeKeys) {
   auto locks = manager().locks<std::string>();
   const std::uint64_t before = memory_bytes(locks);
   std::vector<std::string> keys;
-  for (int i = 0; i < 20'000; ++i) keys.push_back("a key that is longer than fits into a value " + std::to_string(i));
+  for (int i = 0; i < 20'000; ++i)
+    keys.push_back("a key that is longer than fits into a value " + std::to_string(i));
   locks.lock_all(keys);
   EXPECT_EQ(locks.size(), 20'000u);
   EXPECT_GT(memory_bytes(locks), 20'000u * 50);

@@ -190,7 +190,8 @@ TEST_P(QueueContract, WhoWaitedLongestForAnItemGetsTheFirst) {
   Queue<int> queue = manager().queue<int>();
   std::vector<int> got(4);
   std::vector<std::jthread> getters;
-  for (std::size_t i = 0; i < got.size(); ++i) getters.push_back(waiting([&, i] { got[i] = queue.get(); }, i));
+  for (std::size_t i = 0; i < got.size(); ++i)
+    getters.push_back(waiting([&, i] { got[i] = queue.get(); }, i));
   for (int i = 0; i < 4; ++i) queue.put(i);
   getters.clear();
   EXPECT_THAT(got, ElementsAre(0, 1, 2, 3));
@@ -260,8 +261,9 @@ TEST_P(QueueContract, ABatchThatIsStoppedTellsHowManyItPut) {
   Queue<int> queue = manager().queue<int>(2);
   EXPECT_EQ(queue.try_put_many({1, 2, 3}), 2u);
   std::size_t put = 0;
-  std::jthread putter =
-      waiting([&](const std::stop_token& stop) { put = queue.put_many(std::vector{3, 4, 5}, stop); });
+  std::jthread putter = waiting([&](const std::stop_token& stop) {
+    put = queue.put_many(std::vector{3, 4, 5}, stop);
+  });
   EXPECT_EQ(queue.get(), 1);
   wait_for_waiters(1);
   putter.request_stop();
@@ -287,7 +289,8 @@ TEST_P(QueueContract, ABatchServesSeveral) {
   Queue<int> queue = manager().queue<int>(1);
   std::vector<int> got(3);
   std::vector<std::jthread> getters;
-  for (std::size_t i = 0; i < got.size(); ++i) getters.push_back(waiting([&, i] { got[i] = queue.get(); }, i));
+  for (std::size_t i = 0; i < got.size(); ++i)
+    getters.push_back(waiting([&, i] { got[i] = queue.get(); }, i));
   EXPECT_EQ(queue.put_many({1, 2, 3, 4}), 4u);
   getters.clear();
   EXPECT_THAT(got, ElementsAre(1, 2, 3));
@@ -692,8 +695,7 @@ TEST_P(SmallMemoryQueueContract, APutRespectsTheMemoryLimit) {
   Queue<std::string> queue = manager().queue<std::string>();
   const std::string item(100'000, 'x');
   std::size_t count = 0;
-  EXPECT_THROW(
-      for (;; ++count) queue.put(item), ResourceExhausted);
+  EXPECT_THROW(for (;; ++count) queue.put(item), ResourceExhausted);
   EXPECT_THAT(error_of<ResourceExhausted>([&] { queue.try_put(item); }), HasSubstr("memory_bytes_max"));
   EXPECT_THROW(queue.put_many({item, item}), ResourceExhausted);
   EXPECT_GE(count, 5u);
@@ -706,8 +708,7 @@ TEST_P(SmallMemoryQueueContract, ItemsOfPuttersThatWaitCountAlong) {
   Queue<std::string> queue = manager().queue<std::string>(1);
   queue.put("");
   const std::string item(600'000, 'x');
-  std::jthread putter =
-      waiting([&](const std::stop_token& stop) { EXPECT_FALSE(queue.put(item, stop)); });
+  std::jthread putter = waiting([&](const std::stop_token& stop) { EXPECT_FALSE(queue.put(item, stop)); });
   EXPECT_THROW(queue.put(item), ResourceExhausted);
   putter.request_stop();
   putter.join();

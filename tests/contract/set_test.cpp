@@ -12,7 +12,9 @@ using test::error_of;
 using test::printed;
 using testing::HasSubstr;
 
-json J(const char* text) { return json::parse(text); }
+json J(const char* text) {
+  return json::parse(text);
+}
 
 using Ints = std::set<int>;
 

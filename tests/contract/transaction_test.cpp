@@ -315,8 +315,10 @@ TEST_P(TransactionContract, WhatATransactionCannotDoIsRefused) {
   auto event = manager().event();
   auto list = manager().list<int>();
   auto run = [&](auto function) { manager().atomically(function); };
-  EXPECT_THAT(error_of<TypeError>([&] { run([&](Transaction& tx) { tx(event).set(); }); }), HasSubstr("cannot be undone"));
-  EXPECT_THAT(error_of<TypeError>([&] { run([&](Transaction& tx) { tx(event).wait(); }); }), HasSubstr("nothing waits"));
+  EXPECT_THAT(error_of<TypeError>([&] { run([&](Transaction& tx) { tx(event).set(); }); }),
+              HasSubstr("cannot be undone"));
+  EXPECT_THAT(error_of<TypeError>([&] { run([&](Transaction& tx) { tx(event).wait(); }); }),
+              HasSubstr("nothing waits"));
   EXPECT_THAT(error_of<TypeError>([&] { run([&](Transaction& tx) { tx(list).wait_for_change(0, 1ms); }); }),
               HasSubstr("nothing waits"));
   run([&](Transaction& tx) { EXPECT_FALSE(tx(event).is_set()); });
@@ -326,7 +328,8 @@ TEST_P(TransactionContract, WhatATransactionCannotDoIsRefused) {
   auto elsewhere = make_host(Reach::engine, {});
   Manager other = elsewhere->connect();
   auto others = other.list<int>();
-  EXPECT_THAT(error_of<ValueError>([&] { run([&](Transaction& tx) { tx(others); }); }), HasSubstr("lives in another"));
+  EXPECT_THAT(error_of<ValueError>([&] { run([&](Transaction& tx) { tx(others); }); }),
+              HasSubstr("lives in another"));
   error_of<ValueError>([&] { manager().atomically([](Transaction&) {}, {.attempts_max = 0}); });
   run([](Transaction&) {});
 }

@@ -46,11 +46,12 @@ TEST_P(WatchContract, QueuesTellOfTheirItems) {
     EXPECT_EQ(moved(queue, [&] { leases.front().give_back(); }), 1u);
     EXPECT_EQ(moved(queue, [&] { leases.back().done(); }), 1u);
     EXPECT_EQ(moved(queue, [&] { queue.close(); }), 1u);
-    EXPECT_EQ(moved(queue, [&] {
-                queue.close();
-                queue.task_done(0);
-                queue.size(), queue.is_closed();
-              }),
+    EXPECT_EQ(moved(queue,
+                    [&] {
+                      queue.close();
+                      queue.task_done(0);
+                      queue.size(), queue.is_closed();
+                    }),
               0u);
     EXPECT_EQ(moved(queue, [&] { queue.close(immediate); }), 1u) << "what was inside is dropped";
     EXPECT_THROW(queue.put(5), Closed);
@@ -106,34 +107,37 @@ TEST_P(WatchContract, ReadsAndFailuresAreNoChanges) {
 
 TEST_P(WatchContract, WhatFindsNothingToChangeChangesNothing) {
   auto dict = manager().dict<std::string, int>({{"a", 1}});
-  EXPECT_EQ(moved(dict, [&] {
-              dict.erase("b");
-              dict.insert("a", 2);
-              dict.get_or_insert("a", 2);
-              dict.pop("b", 0);
-              dict.compare_exchange("a", 5, 6);
-              dict.compare_exchange("b", std::nullopt, std::nullopt);
-              dict.update(std::map<std::string, int>());
-            }),
+  EXPECT_EQ(moved(dict,
+                  [&] {
+                    dict.erase("b");
+                    dict.insert("a", 2);
+                    dict.get_or_insert("a", 2);
+                    dict.pop("b", 0);
+                    dict.compare_exchange("a", 5, 6);
+                    dict.compare_exchange("b", std::nullopt, std::nullopt);
+                    dict.update(std::map<std::string, int>());
+                  }),
             0u);
   auto list = manager().list<int>({1, 2, 3});
-  EXPECT_EQ(moved(list, [&] {
-              list.sort();
-              list.extend({});
-              list.erase_slice(5);
-              list.assign_slice({}, 1, 1);
-              list *= 1;
-            }),
+  EXPECT_EQ(moved(list,
+                  [&] {
+                    list.sort();
+                    list.extend({});
+                    list.erase_slice(5);
+                    list.assign_slice({}, 1, 1);
+                    list *= 1;
+                  }),
             0u);
   auto set = manager().set<int>({1, 2});
-  EXPECT_EQ(moved(set, [&] {
-              set.insert(1);
-              set.erase(5);
-              set |= {1, 2};
-              set &= {1, 2, 3};
-              set -= {7};
-              set ^= {};
-            }),
+  EXPECT_EQ(moved(set,
+                  [&] {
+                    set.insert(1);
+                    set.erase(5);
+                    set |= {1, 2};
+                    set &= {1, 2, 3};
+                    set -= {7};
+                    set ^= {};
+                  }),
             0u);
   auto empty = manager().list<int>();
   EXPECT_EQ(moved(empty, [&] { empty.clear(), empty.reverse(), empty *= 3; }), 0u);
@@ -198,7 +202,8 @@ TEST_P(WatchContract, AChangeServesAllWhoWait) {
 TEST_P(WatchContract, AStopRequestEndsTheWait) {
   auto list = manager().list<int>();
   std::optional<std::uint64_t> version = 5;
-  std::jthread watcher([&](const std::stop_token& stop) { version = list.wait_for_change(list.version(), stop); });
+  std::jthread watcher(
+      [&](const std::stop_token& stop) { version = list.wait_for_change(list.version(), stop); });
   wait_for_waiters(1);
   watcher.request_stop();
   watcher.join();
@@ -233,7 +238,8 @@ TEST_P(WatchContract, AWatcherWhoseClientDiesLeaves) {
 
 TEST_P(WatchContract, AnEmptyProxyHasNoVersion) {
   EXPECT_EQ(error_of<ValueError>([] { List<int>().version(); }), "an empty proxy has no object to call");
-  EXPECT_EQ(error_of<ValueError>([] { List<int>().wait_for_change(0); }), "an empty proxy has no object to call");
+  EXPECT_EQ(error_of<ValueError>([] { List<int>().wait_for_change(0); }),
+            "an empty proxy has no object to call");
 }
 
 }  // namespace

@@ -90,12 +90,9 @@ struct Exposition {
           continue;
         }
         if (++at == line.size()) return false;
-        if (line[at] == 'n')
-          value += '\n';
-        else if (line[at] == '\\' || line[at] == '"')
-          value += line[at];
-        else
-          return false;
+        if (line[at] == 'n') value += '\n';
+        else if (line[at] == '\\' || line[at] == '"') value += line[at];
+        else return false;
       }
       if (at + 1 >= line.size() || !labels.emplace(label, value).second) return false;
       ++at;

@@ -88,7 +88,8 @@ TEST_F(DebugObjectsTest, TheListIsFiltered) {
   EXPECT_EQ(all_ids("name=nobody"), (std::vector<std::uint64_t>{}));
   EXPECT_EQ(all_ids("name=*&type=list&limit=1"), (std::vector<std::uint64_t>{b}));
   EXPECT_THAT(error("/objects?type=dikt", 400),
-              ::testing::StartsWith("there is no hosted type 'dikt'; there are: dict, list, set, namespace, value, array"));
+              ::testing::StartsWith(
+                  "there is no hosted type 'dikt'; there are: dict, list, set, namespace, value, array"));
 }
 
 TEST_F(DebugObjectsTest, ASearchGoesOnOverManyObjects) {
@@ -187,10 +188,8 @@ TEST_F(DebugObjectsTest, PagesOfADictWithGapsAreWhole) {
   ObjectId id = create("dict", "d", {{{"$map", entries}}});
   json left = json::array();
   for (int i = 0; i < 50; ++i) {
-    if (i % 3 == 0)
-      call<ops::Dict::Erase>(id, {i});
-    else
-      left.push_back({i, i});
+    if (i % 3 == 0) call<ops::Dict::Erase>(id, {i});
+    else left.push_back({i, i});
   }
   EXPECT_EQ(all_elements("d", "entries", 10), left);
 }

@@ -30,7 +30,8 @@ TEST_F(DebugTest, HealthIsTheEnginesAnswer) {
 
 TEST_F(DebugTest, ABusyEngineIsUnavailable) {
   Ask impatient([](std::function<void()>) {}, view_, std::chrono::milliseconds(1));
-  for (const char* path : {"/healthz", "/info", "/objects", "/objects/x", "/sessions", "/waits", "/ops", "/metrics"}) {
+  for (const char* path :
+       {"/healthz", "/info", "/objects", "/objects/x", "/sessions", "/waits", "/ops", "/metrics"}) {
     Answer got = answer_request(Request{"GET", path, {}, ""}, background_, impatient);
     EXPECT_EQ(got.status, 503) << path;
     EXPECT_EQ(json::parse(got.body)["error"]["status"], 503);

@@ -161,10 +161,12 @@ TEST(CirclesReported, AreLetBeWhereTheyAreNotRefused) {
   host.as(1).call<ops::Lock::Acquire>(b);
   host.as(2).call<ops::Lock::Acquire>(a);
   EXPECT_EQ(host.engine().waits().size(), 2u);
-  EXPECT_THAT(host.engine().take_circles_found(), ElementsAre(HasSubstr("not refused: session 2 thread 1 waits for")));
+  EXPECT_THAT(host.engine().take_circles_found(),
+              ElementsAre(HasSubstr("not refused: session 2 thread 1 waits for")));
   ASSERT_THAT(host.engine().circles(), SizeIs(1));
   EXPECT_TRUE(host.engine().circles()[0].for_ever());
-  EXPECT_THAT(host.engine().describe(host.engine().circles()[0]), HasSubstr("session 1 thread 1 waits for lock"));
+  EXPECT_THAT(host.engine().describe(host.engine().circles()[0]),
+              HasSubstr("session 1 thread 1 waits for lock"));
 }
 
 }  // namespace

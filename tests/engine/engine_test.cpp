@@ -117,7 +117,8 @@ TEST_F(BadInput, ArgumentsOfWrongTypes) {
   expect_refused(Code::type_error, list_, List::Extend::description.number, list(1));
   expect_refused(Code::type_error, Manager::id, Manager::Exists::description.number, list(bytes("x")));
   for (const Packed& name : {pack("name"), list(1), list("a", "b")})
-    expect_refused(Code::type_error, Manager::id, Manager::Create::description.number, list("list", name, list()));
+    expect_refused(Code::type_error, Manager::id, Manager::Create::description.number,
+                   list("list", name, list()));
   EXPECT_EQ((host_.call<List::At>(list_, "0")).text(),
             "at(index): argument 1 must be an integer of 64 bits, not 'str'");
 }
@@ -126,7 +127,9 @@ TEST_F(BadInput, MalformedArguments) {
   const std::uint16_t append = List::Append::description.number;
   expect_refused(Code::protocol_error, list_, append, raw("\x91"));
   expect_refused(Code::protocol_error, list_, append, raw("\x91\xc1"));
-  expect_refused(Code::protocol_error, list_, append, raw("\x91\xa5" "abc"));
+  expect_refused(Code::protocol_error, list_, append,
+                 raw("\x91\xa5"
+                     "abc"));
   expect_refused(Code::protocol_error, list_, append, raw("\x91\xdd\xff\xff\xff\xff"));
   expect_refused(Code::protocol_error, list_, append, raw("\x91\x01\x02"));  // bytes behind the last
   expect_refused(Code::value_error, list_, append, list("\xff"));
@@ -139,7 +142,8 @@ TEST_F(BadInput, ErrorsStayShort) {
   const std::string endless(1'000'000, 'x');
   for (const Reply& reply :
        {host_.call<Manager::Get>(Manager::id, endless), host_.call<Manager::Get>(Manager::id, "a", endless),
-        host_.call<Manager::Create>(Manager::id, endless, list(), list()), host_.call<List::Remove>(list_, endless),
+        host_.call<Manager::Create>(Manager::id, endless, list(), list()),
+        host_.call<List::Remove>(list_, endless),
         host_.call<Manager::Create>(Manager::id, "array", list(), list(endless, 1)),
         host_.call<Dict::At>(host_.make<Dict>(), endless)}) {
     EXPECT_NE(reply.code, Code::ok);
@@ -172,8 +176,10 @@ TEST(Engine, RandomBytesAreAnErrorOrACallButNeverACrash) {
         else
           for (auto length = random() % 20; length > 0; --length) arguments += static_cast<char>(random());
       }
-      if (random() % 4 == 0 && !arguments.empty()) arguments[random() % arguments.size()] = static_cast<char>(random());
-      const Reply reply = host.step(1 + random() % 9, static_cast<std::uint16_t>(random() % 24), raw(arguments));
+      if (random() % 4 == 0 && !arguments.empty())
+        arguments[random() % arguments.size()] = static_cast<char>(random());
+      const Reply reply =
+          host.step(1 + random() % 9, static_cast<std::uint16_t>(random() % 24), raw(arguments));
       // Whatever the answer is, it is one well-formed value; of an error, a text.
       wire::Reader reader(reply.value.bytes());
       ASSERT_TRUE(reader.skip() && reader.at_end());
@@ -230,7 +236,7 @@ TEST(MemoryLimit, RefusesMoreAndStillLetsGo) {
 }
 
 TEST(MemoryLimit, CountsWhatManySmallElementsNeed) {  // two bytes each in the call, many more in a table
-  const std::string header = "\xdc\x13\x88"s;            // 5000 elements
+  const std::string header = "\xdc\x13\x88"s;         // 5000 elements
   const std::string map_header = "\xde\x13\x88"s;
   std::string items = header;
   std::string entries = map_header;
@@ -328,7 +334,8 @@ TEST(ObjectsLimit, RefusesMoreUntilOneIsGone) {
   const Reply refused = host.call<Manager::Create>(Manager::id, "list", list(), list());
   EXPECT_EQ(refused, fails(Code::resource_exhausted));
   EXPECT_NE(refused.text().find("objects_max (3)"), std::string::npos);
-  EXPECT_EQ((host.call<Manager::Create>(Manager::id, "dict", list("d"), list())).code, Code::ok);  // it is there
+  EXPECT_EQ((host.call<Manager::Create>(Manager::id, "dict", list("d"), list())).code,
+            Code::ok);  // it is there
   host.release(first);
   host.make<List>();
 }
@@ -338,7 +345,8 @@ TEST(NameLimit, RefusesLongerAndEmptyNames) {
   limits.name_bytes_max = 5;
   Host host(limits);
   host.make_named<List>("12345");
-  EXPECT_EQ((host.call<Manager::Create>(Manager::id, "list", list("123456"), list())), fails(Code::resource_exhausted));
+  EXPECT_EQ((host.call<Manager::Create>(Manager::id, "list", list("123456"), list())),
+            fails(Code::resource_exhausted));
   EXPECT_EQ((host.call<Manager::Create>(Manager::id, "list", list(""), list())), fails(Code::value_error));
 }
 

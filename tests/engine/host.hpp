@@ -19,7 +19,9 @@ using server::SessionId;
 struct Reply {
   Code code = Code::ok;
   Packed value;
-  bool operator==(const Reply& other) const { return code == other.code && (code != Code::ok || value == other.value); }
+  bool operator==(const Reply& other) const {
+    return code == other.code && (code != Code::ok || value == other.value);
+  }
   std::string text() const {
     std::string_view found;
     wire::Reader reader(value.bytes());
@@ -34,8 +36,12 @@ template <class T>
 Reply gives(const T& value) {
   return {Code::ok, pack(value)};
 }
-inline Reply gives_nothing() { return gives(nullptr); }
-inline Reply fails(Code code) { return {code, {}}; }
+inline Reply gives_nothing() {
+  return gives(nullptr);
+}
+inline Reply fails(Code code) {
+  return {code, {}};
+}
 
 class Host {
  public:
@@ -70,8 +76,8 @@ class Host {
   /// Makes an object and gives its id; `name` nullptr: none.
   template <class Ops, class... T>
   ObjectId make_named(const char* name, const T&... arguments) {
-    const Reply made = call<ops::Manager::Create>(ops::Manager::id, Ops::type, name == nullptr ? list() : list(name),
-                                                  list(arguments...));
+    const Reply made = call<ops::Manager::Create>(ops::Manager::id, Ops::type,
+                                                  name == nullptr ? list() : list(name), list(arguments...));
     EXPECT_EQ(made.code, Code::ok) << made.text();
     return id_in(made);
   }
@@ -86,7 +92,8 @@ class Host {
   /// The id in the first reference that a reply holds; 0 if there is none.
   static ObjectId id_in(const Reply& reply) {
     ObjectId found = 0;
-    server::for_each_reference(reply.value.bytes(), [&](wire::Reference r) { found = found == 0 ? r.id : found; });
+    server::for_each_reference(reply.value.bytes(),
+                               [&](wire::Reference r) { found = found == 0 ? r.id : found; });
     return found;
   }
 

@@ -41,7 +41,8 @@ TEST(IdTable, ANewEntryHasTheDefault) {
 }
 
 TEST(IdTable, RandomUseAgreesWithAnUnorderedMap) {
-  for (std::uint64_t ids : {8u, 40u, 5'000u, 30'000u}) {  // few ids: much erasing of what others were pushed past
+  for (std::uint64_t ids :
+       {8u, 40u, 5'000u, 30'000u}) {  // few ids: much erasing of what others were pushed past
     std::mt19937_64 random(ids);
     Table table;
     Model model;
@@ -83,7 +84,8 @@ TEST(IdTable, ALargeOneGrowsInSmallParts) {
 TEST(IdTable, IdsThatMeetInOnePlaceStayApart) {
   Table table;
   Model model;
-  for (std::uint64_t i = 1; i <= 200; ++i) {  // the top bits only: their hashes agree in the bits that choose a place
+  for (std::uint64_t i = 1; i <= 200;
+       ++i) {  // the top bits only: their hashes agree in the bits that choose a place
     const std::uint64_t id = i << 56;
     table[id] = model[id] = i;
   }

@@ -68,12 +68,9 @@ class LockSimulation {
     std::advance(at, below(sessions_.size()));
     const SessionId session = *at;
     switch (below(40)) {
-      case 0:
-        sessions_.erase(at);
-        return end(session);
-      case 1: case 2:
-        host_.engine().step(server::Tick{now_ns_});
-        return deliver();
+      case 0: sessions_.erase(at); return end(session);
+      case 1:
+      case 2: host_.engine().step(server::Tick{now_ns_}); return deliver();
       case 3:
         host_.engine().step(server::Cancel{below(host_.engine().waits().next_ticket())});
         return deliver();
@@ -94,17 +91,22 @@ class LockSimulation {
 
   void act(Owner who) {
     switch (below(22)) {
-      case 0: case 1: return ask<ops::Lock::Acquire>(who, lock_, limit());
-      case 2: case 3: return ask<ops::Lock::Release>(who, lock_);
+      case 0:
+      case 1: return ask<ops::Lock::Acquire>(who, lock_, limit());
+      case 2:
+      case 3: return ask<ops::Lock::Release>(who, lock_);
       case 4: return ask<ops::RLock::Acquire>(who, rlock_, limit());
       case 5: return ask<ops::RLock::Release>(who, rlock_);
       case 6: return ask<ops::SharedLock::Acquire>(who, shared_, limit());
-      case 7: case 8: return ask<ops::SharedLock::AcquireShared>(who, shared_, limit());
+      case 7:
+      case 8: return ask<ops::SharedLock::AcquireShared>(who, shared_, limit());
       case 9: return ask<ops::SharedLock::Release>(who, shared_);
-      case 10: case 11: return ask<ops::SharedLock::ReleaseShared>(who, shared_);
+      case 10:
+      case 11: return ask<ops::SharedLock::ReleaseShared>(who, shared_);
       case 12: return ask<ops::Locks::Acquire>(who, locks_, pack(below(4)), limit());
       case 13: return ask<ops::Locks::AcquireAll>(who, locks_, list(below(4), 4 + below(2)), limit());
-      case 14: case 15: return ask<ops::Locks::Release>(who, locks_, pack(below(6)));
+      case 14:
+      case 15: return ask<ops::Locks::Release>(who, locks_, pack(below(6)));
       case 16: return ask<ops::Condition::Acquire>(who, condition_, limit());
       case 17: return ask<ops::Condition::Wait>(who, condition_, limit());
       case 18: return ask<ops::Condition::Notify>(who, condition_, pack(1 + below(2)));
@@ -113,7 +115,8 @@ class LockSimulation {
         return below(2) == 0 ? ask<ops::Semaphore::Acquire>(who, semaphore_, pack(1 + below(2)), limit())
                              : ask<ops::Semaphore::Release>(who, semaphore_, pack(1));
       default:
-        return below(8) == 0 ? ask<ops::Barrier::Reset>(who, barrier_) : ask<ops::Barrier::Wait>(who, barrier_, limit());
+        return below(8) == 0 ? ask<ops::Barrier::Reset>(who, barrier_)
+                             : ask<ops::Barrier::Wait>(who, barrier_, limit());
     }
   }
   Packed limit() {
@@ -128,20 +131,25 @@ class LockSimulation {
     const Packed packed = list(arguments...);
     wire::Buffer reply;
     const server::Outcome outcome = host_.engine().step(
-        server::Call{who.session, who.actor, object, Op::description.number, packed.bytes(), 0, now_ns_}, reply);
+        server::Call{who.session, who.actor, object, Op::description.number, packed.bytes(), 0, now_ns_},
+        reply);
     if (outcome.parked != 0) asleep_[outcome.parked] = who;
-    const std::set<Code> expected{Code::ok, Code::not_owner, Code::deadlock, Code::value_error, Code::broken_barrier};
-    EXPECT_EQ(expected.count(outcome.code), 1u) << name_of(outcome.code) << ' ' << wire::as_text(reply.view());
+    const std::set<Code> expected{Code::ok, Code::not_owner, Code::deadlock, Code::value_error,
+                                  Code::broken_barrier};
+    EXPECT_EQ(expected.count(outcome.code), 1u)
+        << name_of(outcome.code) << ' ' << wire::as_text(reply.view());
   }
   void deliver() {
     server::Deliveries taken;
     host_.engine().take_deliveries(taken);
-    for (const auto& one : taken.all()) EXPECT_EQ(asleep_.erase(one.ticket), 1u) << "nobody waits with this ticket";
+    for (const auto& one : taken.all())
+      EXPECT_EQ(asleep_.erase(one.ticket), 1u) << "nobody waits with this ticket";
   }
 
   template <class F>
   void each_object(F f) {
-    host_.engine().registry().each(ops::Manager::id, [&](const server::Object& object) { return f(object), true; });
+    host_.engine().registry().each(ops::Manager::id,
+                                   [&](const server::Object& object) { return f(object), true; });
   }
   void check() {
     each_object([](const server::Object& object) {
@@ -158,7 +166,8 @@ class LockSimulation {
       if (object.type().number == ops::SharedLock::number && shared != 0) {
         EXPECT_TRUE(exclusive.empty()) << "read while it is written";
       }
-      const bool plain = object.type().number == ops::Lock::number || object.type().number == ops::RLock::number ||
+      const bool plain = object.type().number == ops::Lock::number ||
+                         object.type().number == ops::RLock::number ||
                          object.type().number == ops::SharedLock::number;
       if (plain && all == 0) {
         EXPECT_EQ(object.waiters(), 0u) << object.name() << " is free, and waited for";
@@ -178,7 +187,8 @@ class LockSimulation {
     EXPECT_NE((host_.call<ops::Condition::Acquire>(condition_, 0)).value, list(0, false));
     EXPECT_EQ((host_.call<ops::Semaphore::Value>(semaphore_)), gives(2));
     EXPECT_EQ((host_.call<ops::Barrier::Waiting>(barrier_)), gives(0));
-    for (int key = 0; key < 6; ++key) EXPECT_NE((host_.call<ops::Locks::Acquire>(locks_, key, 0)).value, list(0, false));
+    for (int key = 0; key < 6; ++key)
+      EXPECT_NE((host_.call<ops::Locks::Acquire>(locks_, key, 0)).value, list(0, false));
   }
 
   std::mt19937_64 random_;

@@ -20,13 +20,19 @@ using server::ValueView;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
-ValueView view(const Packed& value) { return {value.bytes(), false}; }
+ValueView view(const Packed& value) {
+  return {value.bytes(), false};
+}
 Number number(const Packed& value) {
   wire::Reader reader(value.bytes());
   return Number::read(reader);
 }
-std::string zeros(std::size_t count) { return std::string(count, '\0'); }
-std::string text(std::initializer_list<int> bytes) { return {bytes.begin(), bytes.end()}; }
+std::string zeros(std::size_t count) {
+  return std::string(count, '\0');
+}
+std::string text(std::initializer_list<int> bytes) {
+  return {bytes.begin(), bytes.end()};
+}
 
 /// A big integer of any value that an __int128 has, with `more` bytes that only repeat its sign.
 Packed big_of(__int128 value, std::size_t more = 0) {
@@ -104,8 +110,8 @@ std::vector<std::vector<Packed>> groups() {
       {pack(0x1p1000), big(text({1}) + zeros(125))},
       {big(text({1}) + zeros(124) + text({1}))},
       {pack(DBL_MAX), big(text({0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xf8}) + zeros(121))},
-      {big(text({1}) + zeros(128))},   // 2^1024
-      {big(text({1}) + zeros(500))},   // beyond what a hash looks at
+      {big(text({1}) + zeros(128))},  // 2^1024
+      {big(text({1}) + zeros(500))},  // beyond what a hash looks at
       {big(text({2}) + zeros(500))},
       {pack(infinity), pack(static_cast<float>(infinity))},
   };
@@ -132,7 +138,8 @@ TEST(Number, HashesOfUnequalNumbersSpread) {
   for (const auto& group : groups()) hashes.push_back(*hash_key(view(group[0]), 1));
   std::sort(hashes.begin(), hashes.end());
   // 2^1024 and its like share their low bytes, which is all that a hash looks at; nothing else may collide.
-  EXPECT_GE(std::unique(hashes.begin(), hashes.end()) - hashes.begin(), static_cast<std::ptrdiff_t>(hashes.size()) - 2);
+  EXPECT_GE(std::unique(hashes.begin(), hashes.end()) - hashes.begin(),
+            static_cast<std::ptrdiff_t>(hashes.size()) - 2);
 }
 
 /// One of: int64, uint64, 100-bit integer; or a float of a whole value below 2^100. Half of them near powers of two.
@@ -151,7 +158,8 @@ Packed written(std::mt19937_64& random, __int128 value) {
     return pack(static_cast<double>(value));
   if (value >= 0 && value <= static_cast<__int128>(UINT64_MAX) && random() % 2 == 0)
     return pack(static_cast<std::uint64_t>(value));
-  if (value >= INT64_MIN && value <= INT64_MAX && random() % 2 == 0) return pack(static_cast<std::int64_t>(value));
+  if (value >= INT64_MIN && value <= INT64_MAX && random() % 2 == 0)
+    return pack(static_cast<std::int64_t>(value));
   return big_of(value, random() % 3);
 }
 
@@ -174,7 +182,8 @@ TEST(Number, RandomPairsAgreeWithIntegersOf128Bits) {
 TEST(Number, FractionsLieBetweenIntegers) {
   std::mt19937_64 random(5);
   for (int round = 0; round < 5'000; ++round) {
-    const auto whole = static_cast<std::int64_t>(random() >> (14 + random() % 50)) * (random() % 2 == 0 ? 1 : -1);
+    const auto whole =
+        static_cast<std::int64_t>(random() >> (14 + random() % 50)) * (random() % 2 == 0 ? 1 : -1);
     const double fraction = static_cast<double>(whole) + 0.5;
     if (fraction == std::trunc(fraction)) continue;
     EXPECT_TRUE(*is_less(view(pack(whole)), view(pack(fraction))));
@@ -201,9 +210,9 @@ TEST(Number, IntegersAsFloatsAreRoundedToNearestEven) {
     Packed integer;
     double expected;
   } table[] = {
-      {big_of((one << 64) + 2048), 0x1p64},              // a tie: to the even one below
-      {big_of((one << 64) + 2049), 0x1p64 + 4096},       // a tie but for the last bit
-      {big_of((one << 64) + 6144), 0x1p64 + 8192},       // a tie: to the even one above
+      {big_of((one << 64) + 2048), 0x1p64},         // a tie: to the even one below
+      {big_of((one << 64) + 2049), 0x1p64 + 4096},  // a tie but for the last bit
+      {big_of((one << 64) + 6144), 0x1p64 + 8192},  // a tie: to the even one above
       {big_of(-(one << 64) - 6144), -0x1p64 - 8192},
       {big_of((one << 100) + (one << 47) + 1), 0x1p100 + 0x1p48},
       {big_of((one << 100) + (one << 47)), 0x1p100},
@@ -250,15 +259,23 @@ TEST(Number, AFloatMakesTheSumAFloat) {
   EXPECT_EQ(sum(pack(1e308), pack(1e308)), pack(infinity));
   EXPECT_EQ(sum(pack(std::uint64_t{UINT64_MAX}), pack(0.0)), pack(0x1p64));
   EXPECT_EQ(sum(big_of(static_cast<__int128>(1) << 70), pack(1.0), true), pack(0x1p70));
-  EXPECT_EQ(sum(big(text({1}) + zeros(128)), pack(1.0)), raw("overflow"));  // as Python: too large to convert to float
+  EXPECT_EQ(sum(big(text({1}) + zeros(128)), pack(1.0)),
+            raw("overflow"));  // as Python: too large to convert to float
 }
 
 TEST(Number, TextIsTheShortestThatReadsBackTheSame) {
   const std::pair<Packed, std::string> table[] = {
-      {pack(0), "0"},           {pack(-7), "-7"},     {pack(UINT64_MAX), "18446744073709551615"},
-      {pack(1.0), "1.0"},       {pack(-0.0), "-0.0"}, {pack(0.1), "0.1"},
-      {pack(1e22), "1e+22"},    {pack(nan), "nan"},   {pack(-infinity), "-inf"},
-      {pack(1.0 / 3), "0.3333333333333333"},          {pack(123456789.0), "123456789.0"},
+      {pack(0), "0"},
+      {pack(-7), "-7"},
+      {pack(UINT64_MAX), "18446744073709551615"},
+      {pack(1.0), "1.0"},
+      {pack(-0.0), "-0.0"},
+      {pack(0.1), "0.1"},
+      {pack(1e22), "1e+22"},
+      {pack(nan), "nan"},
+      {pack(-infinity), "-inf"},
+      {pack(1.0 / 3), "0.3333333333333333"},
+      {pack(123456789.0), "123456789.0"},
   };
   for (const auto& [value, expected] : table) EXPECT_EQ(number(value).to_string(), expected);
 }

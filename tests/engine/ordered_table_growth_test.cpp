@@ -91,7 +91,9 @@ TEST_F(GrowthTest, NoOperationMovesMuchHoweverManyEntriesThereAre) {
   std::shuffle(keys.begin(), keys.end(), random);
   for (std::size_t i = 0; i < keys.size(); ++i) {
     erase(keys[i]);
-    if (i % 100'000 == 50'000) { EXPECT_NE(find(keys.back()), nullptr); }
+    if (i % 100'000 == 50'000) {
+      EXPECT_NE(find(keys.back()), nullptr);
+    }
   }
   EXPECT_TRUE(table_.empty());
   EXPECT_LE(most_moved_, moved_max);
@@ -101,7 +103,8 @@ TEST_F(GrowthTest, NoOperationMovesMuchHoweverManyEntriesThereAre) {
 TEST_F(GrowthTest, MemoryIsNearWhatIsAccountedFor) {
   auto expect_near = [&](double most) {
     const double accounted = static_cast<double>(table_.memory_bytes());
-    EXPECT_LE(static_cast<double>(table_.capacity_bytes()), accounted * most + 3'000) << table_.size() << " entries";
+    EXPECT_LE(static_cast<double>(table_.capacity_bytes()), accounted * most + 3'000)
+        << table_.size() << " entries";
   };
   std::mt19937 random(2);
   std::vector<std::uint32_t> there;
@@ -151,9 +154,12 @@ TEST_F(GrowthTest, UndoneNothingCanBeTold) {
           insert(next, undo);
           keys.push_back(next++);
         } else if (random() % 8 == 0) {
-          table_.replace(*find(keys[random() % keys.size()]), keep(pack("a text of many more than fifteen bytes")), undo);
+          table_.replace(*find(keys[random() % keys.size()]),
+                         keep(pack("a text of many more than fifteen bytes")), undo);
         } else {
-          const std::size_t at = random() % 4 == 0 ? keys.size() - 1 : random() % 4 == 0 ? 0 : random() % keys.size();
+          const std::size_t at = random() % 4 == 0   ? keys.size() - 1
+                                 : random() % 4 == 0 ? 0
+                                                     : random() % keys.size();
           erase(keys[at], undo);
           keys.erase(keys.begin() + static_cast<std::ptrdiff_t>(at));
         }

@@ -61,7 +61,9 @@ class TableTest : public ::testing::Test {
     model_.erase(at);
     return true;
   }
-  static std::pair<int, int> pair_of(const Table::Entry& entry) { return {number(entry.key), number(entry.mapped)}; }
+  static std::pair<int, int> pair_of(const Table::Entry& entry) {
+    return {number(entry.key), number(entry.mapped)};
+  }
   Entries contents() const {
     Entries found;
     table_.each([&](const Table::Entry& entry) { found.push_back(pair_of(entry)); });
@@ -79,10 +81,13 @@ class TableTest : public ::testing::Test {
   static constexpr std::uint64_t end = ~std::uint64_t{0};
   std::vector<int> page(std::uint64_t& cursor, std::uint64_t limit) {
     std::vector<int> keys;
-    cursor = table_.page(cursor, limit, [&](const Table::Entry& entry) {
-      keys.push_back(number(entry.key));
-      return true;
-    }).value_or(end);
+    cursor = table_
+                 .page(cursor, limit,
+                       [&](const Table::Entry& entry) {
+                         keys.push_back(number(entry.key));
+                         return true;
+                       })
+                 .value_or(end);
     return keys;
   }
 
@@ -125,7 +130,11 @@ TEST_F(TableTest, RandomUseAgreesWithAVector) {
         case 1:
           if (table_.back() != nullptr) erase(number(table_.back()->key));
           break;
-        case 2: case 3: case 4: case 5: case 6: erase(key); break;
+        case 2:
+        case 3:
+        case 4:
+        case 5:
+        case 6: erase(key); break;
         case 7:
           if (random() % 200 == 0) {
             table_.clear();

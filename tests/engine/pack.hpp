@@ -30,7 +30,9 @@ inline void PrintTo(const Packed& value, std::ostream* out) {
 }
 
 /// Bytes that are put in as they stand, malformed ones too.
-inline Packed raw(std::string_view encoded) { return {std::string(encoded)}; }
+inline Packed raw(std::string_view encoded) {
+  return {std::string(encoded)};
+}
 
 template <class F>
 Packed packed_by(F&& write) {
@@ -40,22 +42,37 @@ Packed packed_by(F&& write) {
   return {std::string(wire::as_text(buffer.view()))};
 }
 
-inline const Packed& pack(const Packed& value) { return value; }
-inline Packed pack(std::nullptr_t) { return packed_by([](wire::Writer& to) { to.nil(); }); }
-inline Packed pack(bool value) { return packed_by([&](wire::Writer& to) { to.boolean(value); }); }
+inline const Packed& pack(const Packed& value) {
+  return value;
+}
+inline Packed pack(std::nullptr_t) {
+  return packed_by([](wire::Writer& to) { to.nil(); });
+}
+inline Packed pack(bool value) {
+  return packed_by([&](wire::Writer& to) { to.boolean(value); });
+}
 template <std::integral T>
-  requires(!std::same_as<T, bool>)
-Packed pack(T value) {
+requires(!std::same_as<T, bool>) Packed pack(T value) {
   return packed_by([&](wire::Writer& to) {
     if constexpr (std::is_signed_v<T>) to.integer(std::int64_t{value});
     else to.unsigned_integer(value);
   });
 }
-inline Packed pack(double value) { return packed_by([&](wire::Writer& to) { to.floating(value); }); }
-inline Packed pack(float value) { return packed_by([&](wire::Writer& to) { to.floating32(value); }); }
-inline Packed pack(std::string_view value) { return packed_by([&](wire::Writer& to) { to.text(value); }); }
-inline Packed pack(const char* value) { return pack(std::string_view(value)); }
-inline Packed pack(const std::string& value) { return pack(std::string_view(value)); }
+inline Packed pack(double value) {
+  return packed_by([&](wire::Writer& to) { to.floating(value); });
+}
+inline Packed pack(float value) {
+  return packed_by([&](wire::Writer& to) { to.floating32(value); });
+}
+inline Packed pack(std::string_view value) {
+  return packed_by([&](wire::Writer& to) { to.text(value); });
+}
+inline Packed pack(const char* value) {
+  return pack(std::string_view(value));
+}
+inline Packed pack(const std::string& value) {
+  return pack(std::string_view(value));
+}
 
 inline Packed bytes(std::string_view value) {
   return packed_by([&](wire::Writer& to) { to.bytes(wire::as_bytes(value)); });
@@ -67,7 +84,9 @@ inline Packed reference(std::uint8_t type, std::uint64_t id) {
   return packed_by([&](wire::Writer& to) { to.reference({type, id}); });
 }
 /// A big integer from its two's complement, big-endian.
-inline Packed big(std::string_view body) { return extension(wire::Extension::integer, body); }
+inline Packed big(std::string_view body) {
+  return extension(wire::Extension::integer, body);
+}
 
 template <class... T>
 std::string joined(const T&... elements) {

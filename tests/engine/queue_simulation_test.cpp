@@ -71,21 +71,26 @@ class QueueSimulation {
     const SessionId session = worker();
     switch (below(20)) {
       case 0: return die(session);
-      case 1:
-        host_.engine().step(server::Tick{now_ns_});
-        return deliver();
+      case 1: host_.engine().step(server::Tick{now_ns_}); return deliver();
       case 2:
         host_.engine().step(server::Cancel{below(host_.engine().waits().next_ticket())});
         return deliver();
-      case 3: case 4: case 5: case 6: return ask<Do::Put>(session, {next_item_++});
-      case 7: case 8: {
+      case 3:
+      case 4:
+      case 5:
+      case 6: return ask<Do::Put>(session, {next_item_++});
+      case 7:
+      case 8: {
         std::vector<int> batch;
         for (std::uint64_t count = below(6); count != 0; --count) batch.push_back(next_item_++);
         return ask<Do::PutMany>(session, batch);
       }
-      case 9: case 10: return ask<Do::Get>(session, {});
+      case 9:
+      case 10: return ask<Do::Get>(session, {});
       case 11: return ask<Do::GetMany>(session, {});
-      case 12: case 13: case 14: return ask<Do::GetLeased>(session, {});
+      case 12:
+      case 13:
+      case 14: return ask<Do::GetLeased>(session, {});
       case 15: return ask<Do::Join>(session, {});
       default: return end_lease(session);
     }
@@ -110,8 +115,10 @@ class QueueSimulation {
     const Asked asked{session, Op::description.number, items};
     const Packed packed = list_of(arguments);
     wire::Buffer reply;
-    const server::Outcome outcome = host_.engine().step(
-        server::Call{session, static_cast<std::uint32_t>(below(3)), queue_, asked.op, packed.bytes(), 0, now_ns_}, reply);
+    const server::Outcome outcome =
+        host_.engine().step(server::Call{session, static_cast<std::uint32_t>(below(3)), queue_, asked.op,
+                                         packed.bytes(), 0, now_ns_},
+                            reply);
     if (outcome.parked != 0) waiting_[outcome.parked] = asked;
     else answered(asked, outcome.code, reply.view());
     deliver();
@@ -174,7 +181,8 @@ class QueueSimulation {
     }
   }
   void taken(int item, Item state) {
-    EXPECT_TRUE(items_.at(item) == Item::asked || items_.at(item) == Item::put) << "item " << item << " twice";
+    EXPECT_TRUE(items_.at(item) == Item::asked || items_.at(item) == Item::put)
+        << "item " << item << " twice";
     items_[item] = state;
   }
   void handled(int item) { taken(item, Item::handled); }
@@ -185,7 +193,8 @@ class QueueSimulation {
       if (lease.session == session && below(2) == 0) ids.push_back(id);
     const bool done = below(3) != 0;
     host_.as(session);
-    const Reply reply = done ? host_.call<Do::Done>(queue_, list_of(ids)) : host_.call<Do::GiveBack>(queue_, list_of(ids));
+    const Reply reply =
+        done ? host_.call<Do::Done>(queue_, list_of(ids)) : host_.call<Do::GiveBack>(queue_, list_of(ids));
     ASSERT_EQ(reply.code, Code::ok) << reply.text();
     for (std::int64_t id : ids) {
       const int item = leases_.at(id).item;
@@ -230,7 +239,9 @@ class QueueSimulation {
     EXPECT_EQ(unfinished, inside.size() + leases_.size() + to_tell_done_);
     for (const auto& [ticket, asked] : waiting_) {
       switch (kind_of(asked.op)) {
-        case Kind::put: EXPECT_TRUE(maxsize_ != 0 && inside.size() >= maxsize_) << "a putter waits, and there is room"; break;
+        case Kind::put:
+          EXPECT_TRUE(maxsize_ != 0 && inside.size() >= maxsize_) << "a putter waits, and there is room";
+          break;
         case Kind::join: EXPECT_NE(unfinished, 0u) << "a joiner waits, and all is done"; break;
         default: EXPECT_TRUE(inside.empty()) << "a getter waits, and there is an item";
       }

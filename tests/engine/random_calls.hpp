@@ -24,7 +24,8 @@ struct RecordedCall {
   std::uint64_t token = 0;
   std::uint64_t now_ns = 0;
 };
-using Input = std::variant<server::SessionOpened, server::SessionClosed, server::Cancel, server::Tick, RecordedCall>;
+using Input =
+    std::variant<server::SessionOpened, server::SessionClosed, server::Cancel, server::Tick, RecordedCall>;
 
 class RandomInputs {
  public:
@@ -61,8 +62,11 @@ class RandomInputs {
       case 8: return any_reference();
       case 9: return one_in(2) ? extension(wire::Extension::timestamp, std::string(4, 't')) : foreign();
       case 10: return big(std::string(1 + below(12), static_cast<char>(below(256))));
-      case 11: case 12: case 13: return items(wire::Extension::foreign, depth, false);  // a list
-      case 14: case 15: return items(wire::Extension::tuple, depth, false);
+      case 11:
+      case 12:
+      case 13: return items(wire::Extension::foreign, depth, false);  // a list
+      case 14:
+      case 15: return items(wire::Extension::tuple, depth, false);
       case 16: return items(wire::Extension::set, depth, true);
       default: return entries(depth);
     }
@@ -225,7 +229,8 @@ class RandomInputs {
       if (std::is_same_v<One, ops::Manager::Create>) its = &RandomInputs::creation;
       if (std::is_same_v<One, ops::Manager::Run>) its = &RandomInputs::several;
       if (std::is_same_v<One, ops::Pool::Submit>) its = &RandomInputs::tasks;
-      if (std::is_same_v<One, ops::Pool::Work> || std::is_same_v<One, ops::Pool::Quit>) its = &RandomInputs::tasks_done;
+      if (std::is_same_v<One, ops::Pool::Work> || std::is_same_v<One, ops::Pool::Quit>)
+        its = &RandomInputs::tasks_done;
       type.operations.push_back({One::description.number, its});
     };
     (add.template operator()<O>(), ...);

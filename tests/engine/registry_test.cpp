@@ -15,7 +15,9 @@ using ops::List;
 using ops::Manager;
 using ops::Set;
 
-Packed list_reference(ObjectId id) { return reference(List::number, id); }
+Packed list_reference(ObjectId id) {
+  return reference(List::number, id);
+}
 
 class RegistryTest : public ::testing::Test {
  protected:
@@ -35,9 +37,12 @@ TEST_F(RegistryTest, IdsAreNeverReused) {
 }
 
 TEST_F(RegistryTest, AFailedCreationLeavesNothing) {
-  EXPECT_EQ((host_.call<Manager::Create>(Manager::id, "array", list(), list("q", -1))), fails(Code::value_error));
-  EXPECT_EQ((host_.call<Manager::Create>(Manager::id, "array", list("named"), list("x", 1))), fails(Code::value_error));
-  EXPECT_EQ((host_.call<Manager::Create>(Manager::id, "set", list(), list(list(list(1))))), fails(Code::type_error));
+  EXPECT_EQ((host_.call<Manager::Create>(Manager::id, "array", list(), list("q", -1))),
+            fails(Code::value_error));
+  EXPECT_EQ((host_.call<Manager::Create>(Manager::id, "array", list("named"), list("x", 1))),
+            fails(Code::value_error));
+  EXPECT_EQ((host_.call<Manager::Create>(Manager::id, "set", list(), list(list(list(1))))),
+            fails(Code::type_error));
   EXPECT_EQ((host_.call<Manager::Create>(Manager::id, "dict", list(), list(1, 2))), fails(Code::type_error));
   EXPECT_EQ((host_.call<Manager::Create>(Manager::id, "manager", list(), list())), fails(Code::type_error));
   EXPECT_EQ((host_.call<Manager::Create>(Manager::id, "tree", list(), list())), fails(Code::type_error));
@@ -103,7 +108,8 @@ TEST_F(RegistryTest, MoreIsNotGivenBackThanIsHeld) {
 
 TEST_F(RegistryTest, EveryReferenceInAReplyBelongsToTheCaller) {
   const ObjectId id = host_.make<List>();
-  const ObjectId holder = host_.make_named<List>("holder", list(tuple(list_reference(id), 1), list_reference(id)));
+  const ObjectId holder =
+      host_.make_named<List>("holder", list(tuple(list_reference(id), 1), list_reference(id)));
   host_.open(2);
   host_.as(2);
   host_.call<List::Snapshot>(holder);
@@ -358,7 +364,8 @@ TEST_F(RegistryTest, PagesOfObjectsFollowTheirIds) {
   std::int64_t next = 0;
   std::vector<ObjectId> seen;
   do {
-    for (ObjectId id : ids(host_.call<Manager::Objects>(Manager::id, next, 2, "list"), next)) seen.push_back(id);
+    for (ObjectId id : ids(host_.call<Manager::Objects>(Manager::id, next, 2, "list"), next))
+      seen.push_back(id);
   } while (next != 0);
   EXPECT_EQ(seen, lists);
   EXPECT_EQ(ids(host_.call<Manager::Objects>(Manager::id), next).size(), 10u);

@@ -18,9 +18,10 @@ constexpr int steps = 40'000;
 
 struct Recording {
   std::vector<Input> inputs;
-  std::vector<std::string> replies;  // code, operation, bytes, if it was a call; then those to requests that had waited
+  std::vector<std::string>
+      replies;  // code, operation, bytes, if it was a call; then those to requests that had waited
   std::string state;
-  std::vector<int> times_ok;         // by operation
+  std::vector<int> times_ok;  // by operation
 };
 
 /// An engine that writes down what it does.
@@ -54,10 +55,10 @@ class Recorder {
   }
   std::string step(const RecordedCall& call) {
     wire::Buffer out;
-    const server::Outcome outcome = engine_->step(
-        server::Call{call.session, call.actor, call.object, call.op, wire::as_bytes(call.arguments), call.token,
-                     call.now_ns},
-        out);
+    const server::Outcome outcome =
+        engine_->step(server::Call{call.session, call.actor, call.object, call.op,
+                                   wire::as_bytes(call.arguments), call.token, call.now_ns},
+                      out);
     if (outcome.code == Code::ok) ++recording_.times_ok.at(outcome.operation);
     return std::string(name_of(outcome.code)) + ' ' + std::to_string(outcome.operation) + ' ' +
            std::string(wire::as_text(out.view())) + deliveries();
@@ -77,7 +78,9 @@ class Recorder {
   Recording recording_;
 };
 
-std::uint64_t memory_bytes_max(std::uint64_t seed) { return seed % 2 == 0 ? 30'000 : 20'000'000; }
+std::uint64_t memory_bytes_max(std::uint64_t seed) {
+  return seed % 2 == 0 ? 30'000 : 20'000'000;
+}
 
 Recording record(std::uint64_t seed) {
   Recorder recorder(memory_bytes_max(seed));
@@ -103,8 +106,10 @@ Recording replay(const std::vector<Input>& inputs, std::uint64_t seed, std::uint
 /// Where two recordings part: the first reply that differs, or the number of replies where only the state does. None if
 /// they are the same.
 std::optional<std::size_t> difference(const Recording& a, const Recording& b) {
-  const auto [left, right] = std::mismatch(a.replies.begin(), a.replies.end(), b.replies.begin(), b.replies.end());
-  if (left != a.replies.end() || right != b.replies.end()) return static_cast<std::size_t>(left - a.replies.begin());
+  const auto [left, right] =
+      std::mismatch(a.replies.begin(), a.replies.end(), b.replies.begin(), b.replies.end());
+  if (left != a.replies.end() || right != b.replies.end())
+    return static_cast<std::size_t>(left - a.replies.begin());
   return a.state == b.state ? std::nullopt : std::optional(a.replies.size());
 }
 
@@ -131,13 +136,17 @@ TEST(Recording, ADroppedInputIsNoticed) {
   int dropped = 0;
   for (std::size_t i = 0; i < first.inputs.size() && dropped < 5; i += i / 2 + 1) {
     // Any call that makes an object: the ids of all that follow depend on it.
-    auto made_one = [](const std::string& reply) { return reply.starts_with("ok 0 ") && reply.ends_with('\xc3'); };
-    auto made = std::find_if(first.replies.begin() + static_cast<std::ptrdiff_t>(i), first.replies.end(), made_one);
+    auto made_one = [](const std::string& reply) {
+      return reply.starts_with("ok 0 ") && reply.ends_with('\xc3');
+    };
+    auto made =
+        std::find_if(first.replies.begin() + static_cast<std::ptrdiff_t>(i), first.replies.end(), made_one);
     if (made == first.replies.end()) break;
     Recording without = first;
     without.inputs.erase(without.inputs.begin() + (made - first.replies.begin()));
     without.replies.erase(without.replies.begin() + (made - first.replies.begin()));
-    EXPECT_NE(difference(without, replay(without.inputs, 3)), std::nullopt) << "input " << made - first.replies.begin();
+    EXPECT_NE(difference(without, replay(without.inputs, 3)), std::nullopt)
+        << "input " << made - first.replies.begin();
     ++dropped;
   }
   EXPECT_EQ(dropped, 5);

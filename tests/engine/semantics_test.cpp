@@ -17,13 +17,17 @@ using server::ValueView;
 std::string both(const Packed& a, const Packed& b) {
   return ::testing::PrintToString(a) + " against " + ::testing::PrintToString(b);
 }
-ValueView view(const Packed& value) { return {value.bytes(), true}; }
+ValueView view(const Packed& value) {
+  return {value.bytes(), true};
+}
 bool equal(const Packed& a, const Packed& b) {
   const bool one_way = are_equal(view(a), view(b));
   EXPECT_EQ(one_way, are_equal(view(b), view(a)));
   return one_way;
 }
-std::uint32_t hash(const Packed& value, std::uint64_t seed = 0) { return *hash_key(view(value), seed); }
+std::uint32_t hash(const Packed& value, std::uint64_t seed = 0) {
+  return *hash_key(view(value), seed);
+}
 /// "<" both ways round, or "no" where there is no order.
 std::string order(const Packed& a, const Packed& b) {
   Result<bool> less = is_less(view(a), view(b));
@@ -34,13 +38,26 @@ std::string order(const Packed& a, const Packed& b) {
   }
   return *less ? "<" : *greater ? ">" : "=";
 }
-std::string instant(std::string_view body) { return extension(wire::Extension::timestamp, body).encoded; }
+std::string instant(std::string_view body) {
+  return extension(wire::Extension::timestamp, body).encoded;
+}
 
 const std::vector<Packed>& kinds() {  // one of each, no two equal
-  static const std::vector<Packed> all{
-      pack(nullptr), pack(2), pack(2.5), pack("2"), bytes("2"), list(2), tuple(2), set(2), dict(2, 2),
-      reference(2, 2), raw(instant("\0\0\0\x02"sv)), extension(wire::Extension::foreign, "p2"),
-      extension(wire::Extension::foreign, "j2"), reference(3, 2), big("\x02\0\0\0\0\0\0\0\0\0"sv)};
+  static const std::vector<Packed> all{pack(nullptr),
+                                       pack(2),
+                                       pack(2.5),
+                                       pack("2"),
+                                       bytes("2"),
+                                       list(2),
+                                       tuple(2),
+                                       set(2),
+                                       dict(2, 2),
+                                       reference(2, 2),
+                                       raw(instant("\0\0\0\x02"sv)),
+                                       extension(wire::Extension::foreign, "p2"),
+                                       extension(wire::Extension::foreign, "j2"),
+                                       reference(3, 2),
+                                       big("\x02\0\0\0\0\0\0\0\0\0"sv)};
   return all;
 }
 
@@ -51,9 +68,12 @@ TEST(Equality, KindsAreNeverEqualToEachOther) {
 
 TEST(Equality, IsByMeaningNotByBytes) {
   const std::pair<Packed, Packed> table[] = {
-      {pack("abc"), raw("\xd9\x03" "abc")},
-      {bytes("abc"), raw("\xc5\0\x03" "abc"sv)},
-      {list(1, "a"), raw("\xdc\0\x02\x01\xa1" "a"sv)},
+      {pack("abc"), raw("\xd9\x03"
+                        "abc")},
+      {bytes("abc"), raw("\xc5\0\x03"
+                         "abc"sv)},
+      {list(1, "a"), raw("\xdc\0\x02\x01\xa1"
+                         "a"sv)},
       {list(1, 2), list(true, 2.0)},
       {tuple(1, list(2)), tuple(1.0, list(2.0f))},
       {set(1, 2, "x"), set("x", 2.0, true)},
@@ -68,11 +88,20 @@ TEST(Equality, IsByMeaningNotByBytes) {
 
 TEST(Equality, SeesEachDifference) {
   const std::pair<Packed, Packed> table[] = {
-      {list(1, 2), list(2, 1)},     {list(1), list(1, 1)},        {tuple(1), tuple(1, 1)},
-      {set(1, 2), set(1, 3)},       {set(1), set(1, 2)},          {dict(1, 2), dict(1, 3)},
-      {dict(1, 2), dict(2, 1)},     {dict(1, 2), dict()},         {dict(1, 2, 3, 4), dict(1, 4, 3, 2)},
-      {pack("a"), pack("A")},       {pack(""), bytes("")},        {list(), tuple()},
-      {list(list(1)), list(list(2))}, {set(tuple(1, 2)), set(tuple(2, 1))},
+      {list(1, 2), list(2, 1)},
+      {list(1), list(1, 1)},
+      {tuple(1), tuple(1, 1)},
+      {set(1, 2), set(1, 3)},
+      {set(1), set(1, 2)},
+      {dict(1, 2), dict(1, 3)},
+      {dict(1, 2), dict(2, 1)},
+      {dict(1, 2), dict()},
+      {dict(1, 2, 3, 4), dict(1, 4, 3, 2)},
+      {pack("a"), pack("A")},
+      {pack(""), bytes("")},
+      {list(), tuple()},
+      {list(list(1)), list(list(2))},
+      {set(tuple(1, 2)), set(tuple(2, 1))},
       {raw(instant("\0\0\0\x02"sv)), raw(instant("\0\0\0\x03"sv))},
   };
   for (const auto& [a, b] : table) EXPECT_FALSE(equal(a, b)) << both(a, b);
@@ -112,17 +141,21 @@ TEST(Equality, ReachesEveryDepth) {
   Packed other = list(2);
   for (int depth = 0; depth < 100; ++depth)
     for (Packed* value : {&a, &b, &other})
-      *value = depth % 3 == 0 ? dict(1, *value, 2, 3) : depth % 3 == 1 ? list(*value, depth) : tuple(depth, *value);
+      *value = depth % 3 == 0   ? dict(1, *value, 2, 3)
+               : depth % 3 == 1 ? list(*value, depth)
+                                : tuple(depth, *value);
   EXPECT_TRUE(equal(a, b));
   EXPECT_FALSE(equal(a, other));
 }
 
 TEST(Hash, AgreesForWhatIsEqual) {
   const std::pair<Packed, Packed> table[] = {
-      {pack("abc"), raw("\xd9\x03" "abc")},
+      {pack("abc"), raw("\xd9\x03"
+                        "abc")},
       {pack(std::string(31, 'a')), raw("\xda\0\x1f"s + std::string(31, 'a'))},
       {pack(""), raw("\xd9\0"sv)},
-      {bytes("abc"), raw("\xc5\0\x03" "abc"sv)},
+      {bytes("abc"), raw("\xc5\0\x03"
+                         "abc"sv)},
       {tuple(1, "a", tuple()), tuple(1.0, "a", tuple())},
       {tuple(true), tuple(1)},
       {raw(instant("\0\0\0\x02"sv)), raw(instant("\0\0\0\0\0\0\0\x02"sv))},
@@ -172,14 +205,14 @@ TEST(Order, IsPythons) {
       {list(1, 2), list(1, 3), "<"},
       {list(1), list(1, 0), "<"},
       {list(2), list(1, 5), ">"},
-      {list(1, "a"), list(2, 7), "<"},   // decided before the second elements meet
+      {list(1, "a"), list(2, 7), "<"},  // decided before the second elements meet
       {list(1, "a"), list(1.0, 7), "no"},
       {list(nullptr, 1), list(nullptr, 2), "<"},  // equal ones are passed over, even without an order
       {tuple(1, list(2)), tuple(1, list(3)), "<"},
       {tuple(), tuple(), "="},
       {list(1), tuple(1), "no"},
-      {set(1), set(1, 2), "<"},          // part of
-      {set(1, 3), set(1, 2), "="},       // neither is part of the other
+      {set(1), set(1, 2), "<"},     // part of
+      {set(1, 3), set(1, 2), "="},  // neither is part of the other
       {set(1, 2), set(2.0, true), "="},
       {pack(nullptr), pack(nullptr), "no"},
       {pack("1"), pack(1), "no"},
@@ -187,10 +220,10 @@ TEST(Order, IsPythons) {
       {dict(1, 2), dict(1, 3), "no"},
       {reference(2, 1), reference(2, 2), "no"},
       {raw(instant("\0\0\0\x02"sv)), raw(instant("\0\0\0\0\0\0\0\x03"sv)), "<"},
-      {raw(instant("\0\0\0\x05"sv)), raw(instant("\0\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff"sv)), ">"},  // before 1970
+      {raw(instant("\0\0\0\x05"sv)), raw(instant("\0\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff"sv)),
+       ">"},  // before 1970
   };
-  for (const auto& [a, b, expected] : table)
-    EXPECT_EQ(order(a, b), expected) << both(a, b);
+  for (const auto& [a, b, expected] : table) EXPECT_EQ(order(a, b), expected) << both(a, b);
 }
 
 TEST(Order, SaysWhichTypesHaveNone) {
@@ -206,7 +239,8 @@ Packed add(const Packed& a, const Packed& b) {
 
 TEST(Sum, JoinsWhatPythonJoins) {
   EXPECT_EQ(add(pack("ab"), pack("cd")), pack("abcd"));
-  EXPECT_EQ(add(pack(std::string(30, 'a')), pack("bc")), pack(std::string(30, 'a') + "bc"));  // the header grows too
+  EXPECT_EQ(add(pack(std::string(30, 'a')), pack("bc")),
+            pack(std::string(30, 'a') + "bc"));  // the header grows too
   EXPECT_EQ(add(bytes("\xff"), bytes("\xfe")), bytes("\xff\xfe"));
   EXPECT_EQ(add(list(1, list(2)), list("x")), list(1, list(2), "x"));
   const Packed eight = list(1, 2, 3, 4, 5, 6, 7, 8);
@@ -267,15 +301,24 @@ TEST(Bits, OfBooleansAreBooleans) {
 TEST(Bits, AreOfNothingElse) {
   for (const Packed& value : kinds()) {
     if (value == pack(2)) continue;
-    EXPECT_EQ(bits(Bitwise::conjunction, pack(1), value), raw("type_error")) << ::testing::PrintToString(value);
+    EXPECT_EQ(bits(Bitwise::conjunction, pack(1), value), raw("type_error"))
+        << ::testing::PrintToString(value);
   }
 }
 
 TEST(Names, ArePythons) {
-  const std::pair<Packed, std::string> table[] = {
-      {pack(nullptr), "NoneType"}, {pack(true), "bool"}, {pack(1), "int"},     {big("\x01\0\0\0\0\0\0\0\0\0"sv), "int"},
-      {pack(1.0), "float"},        {pack("a"), "str"},   {bytes("a"), "bytes"}, {list(), "list"},
-      {dict(), "dict"},            {tuple(), "tuple"},   {set(), "set"},        {reference(2, 1), "reference"}};
+  const std::pair<Packed, std::string> table[] = {{pack(nullptr), "NoneType"},
+                                                  {pack(true), "bool"},
+                                                  {pack(1), "int"},
+                                                  {big("\x01\0\0\0\0\0\0\0\0\0"sv), "int"},
+                                                  {pack(1.0), "float"},
+                                                  {pack("a"), "str"},
+                                                  {bytes("a"), "bytes"},
+                                                  {list(), "list"},
+                                                  {dict(), "dict"},
+                                                  {tuple(), "tuple"},
+                                                  {set(), "set"},
+                                                  {reference(2, 1), "reference"}};
   for (const auto& [value, name] : table) EXPECT_EQ(type_name(view(value)), name);
 }
 

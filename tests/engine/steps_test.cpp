@@ -49,7 +49,8 @@ class Steps : public ::testing::Test {
 };
 
 TEST_F(Steps, EachIsAnsweredInItsPlace) {
-  EXPECT_EQ(run(RunMode::each, wanted<Dict::At>(dict_, "a"), unwanted<Dict::Set>(dict_, "b", 2), wanted<Dict::Size>(dict_)),
+  EXPECT_EQ(run(RunMode::each, wanted<Dict::At>(dict_, "a"), unwanted<Dict::Set>(dict_, "b", 2),
+                wanted<Dict::Size>(dict_)),
             gives(list(ok(1), none, ok(2))));
   EXPECT_EQ(run(RunMode::each), gives(list()));
   EXPECT_EQ(commit(), gives(list()));
@@ -64,7 +65,8 @@ TEST_F(Steps, AFailureStopsNobody) {
 
 TEST_F(Steps, AFailureUndoesAll) {
   const Packed before = host_.saved();
-  const Reply reply = commit(unwanted<List::Append>(list_, 4), unwanted<Dict::Clear>(dict_), wanted<Dict::At>(dict_, "a"));
+  const Reply reply =
+      commit(unwanted<List::Append>(list_, 4), unwanted<Dict::Clear>(dict_), wanted<Dict::At>(dict_, "a"));
   EXPECT_EQ(reply.code, Code::key_error);
   EXPECT_EQ(reply.text(), "step 3 of 3, dict.at on object " + std::to_string(dict_) +
                               ": no key \"a\" (nothing was changed)");
@@ -89,13 +91,15 @@ TEST_F(Steps, ATrialAnswersWithItsLastStepsFailure) {
   const Packed before = host_.saved();
   EXPECT_EQ(run(RunMode::trial, unwanted<List::Clear>(list_), wanted<List::Pop>(list_)),
             gives(list(none, list(static_cast<int>(Code::index_error), "pop: the list is empty"))));
-  EXPECT_EQ(run(RunMode::trial, wanted<List::At>(list_, 9), wanted<List::Size>(list_)).code, Code::index_error);
+  EXPECT_EQ(run(RunMode::trial, wanted<List::At>(list_, 9), wanted<List::Size>(list_)).code,
+            Code::index_error);
   EXPECT_EQ(host_.saved(), before);
 }
 
 TEST_F(Steps, ExpectedResultsAreComparedAndNotSent) {
   const Packed one = bytes(pack(1).encoded);
-  EXPECT_EQ(commit(step<Dict::At>(dict_, one, "a"), unwanted<Dict::Set>(dict_, "b", 2)), gives(list(none, none)));
+  EXPECT_EQ(commit(step<Dict::At>(dict_, one, "a"), unwanted<Dict::Set>(dict_, "b", 2)),
+            gives(list(none, none)));
   const Reply reply = commit(unwanted<Dict::Set>(dict_, "c", 3), step<Dict::Size>(dict_, one));
   EXPECT_EQ(reply.code, Code::conflict);
   EXPECT_EQ(reply.text(), "step 2 of 2, dict.size on object " + std::to_string(dict_) +
@@ -105,7 +109,8 @@ TEST_F(Steps, ExpectedResultsAreComparedAndNotSent) {
 
 TEST_F(Steps, ExpectedFailuresAreNone) {
   const Packed key_error = pack(static_cast<int>(Code::key_error));
-  EXPECT_EQ(commit(step<Dict::At>(dict_, key_error, "b"), unwanted<Dict::Set>(dict_, "b", 1)), gives(list(none, none)));
+  EXPECT_EQ(commit(step<Dict::At>(dict_, key_error, "b"), unwanted<Dict::Set>(dict_, "b", 1)),
+            gives(list(none, none)));
   EXPECT_EQ(commit(step<Dict::At>(dict_, key_error, "b")).code, Code::conflict);
   const Reply other = commit(step<Dict::At>(dict_, key_error, list()));
   EXPECT_EQ(other.code, Code::conflict);
@@ -116,8 +121,9 @@ TEST_F(Steps, WhatIsNoStepIsRefusedBeforeAnyIsMade) {
   const Packed good = unwanted<List::Append>(list_, 4);
   for (const Packed& bad :
        {pack(1), list(), list(list_, 1), list(list_, 1, list(4)), list(list_, 70'000, bytes("\x90")),
-        list(-1, 1, bytes("\x90")), list(list_, 1, bytes("\x90"), true), list(list_, 1, bytes("\x90"), "text"),
-        list(list_, 1, bytes("\x90"), nullptr, "token"), list(list_, 1, bytes("\x90"), nullptr, 0, 0)}) {
+        list(-1, 1, bytes("\x90")), list(list_, 1, bytes("\x90"), true),
+        list(list_, 1, bytes("\x90"), "text"), list(list_, 1, bytes("\x90"), nullptr, "token"),
+        list(list_, 1, bytes("\x90"), nullptr, 0, 0)}) {
     const Reply reply = malformed(list(good, bad));
     EXPECT_EQ(reply.code, Code::type_error);
     EXPECT_EQ(reply.text(), "run: step 2 of 2 is not [object, op, arguments, expected, token]");
@@ -150,7 +156,9 @@ TEST_F(Steps, AStepsOwnFaultsAreItsFailures) {
 TEST_F(Steps, AStepHasNoStepsOfItsOwn) {
   const Packed inner = wanted<Manager::Run>(Manager::id, list(), 0);
   const Reply reply = run(RunMode::each, inner);
-  EXPECT_EQ(reply, gives(list(list(static_cast<int>(Code::type_error), "run: a step cannot have steps of its own"))));
+  EXPECT_EQ(
+      reply,
+      gives(list(list(static_cast<int>(Code::type_error), "run: a step cannot have steps of its own"))));
 }
 
 TEST_F(Steps, NothingWaits) {
@@ -166,9 +174,11 @@ TEST_F(Steps, WhatCannotBeUndoneIsRefused) {
   const Packed before = host_.saved();
   for (RunMode mode : {RunMode::all_or_nothing, RunMode::trial})
     for (const Packed& refused :
-         {wanted<ops::Event::Set>(event), wanted<ops::Event::Wait>(event), wanted<Manager::Create>(Manager::id, "list", list(), list()),
+         {wanted<ops::Event::Set>(event), wanted<ops::Event::Wait>(event),
+          wanted<Manager::Create>(Manager::id, "list", list(), list()),
           wanted<Manager::Remove>(Manager::id, "x"), wanted<Manager::Release>(Manager::id, list_, 1)}) {
-      const Reply reply = run(mode, unwanted<List::Append>(list_, 4), refused, unwanted<List::Append>(list_, 5));
+      const Reply reply =
+          run(mode, unwanted<List::Append>(list_, 4), refused, unwanted<List::Append>(list_, 5));
       EXPECT_EQ(reply.code, Code::type_error);
       EXPECT_NE(reply.text().find("cannot be undone"), std::string::npos) << reply.text();
     }
@@ -217,7 +227,8 @@ TEST(StepsLimits, RepliesTogetherAreNoLongerThanOne) {
   const ObjectId l = host.make<List>(list(std::string(600, 'x'), std::string(600, 'y')));
   const Packed before = host.saved();
   const auto pop = [&] { return wanted<List::Pop>(l); };
-  const Reply reply = host.call<Manager::Run>(Manager::id, list(pop(), pop()), static_cast<int>(RunMode::all_or_nothing));
+  const Reply reply =
+      host.call<Manager::Run>(Manager::id, list(pop(), pop()), static_cast<int>(RunMode::all_or_nothing));
   EXPECT_EQ(reply.code, Code::resource_exhausted);
   EXPECT_NE(reply.text().find("outbox_bytes_max"), std::string::npos) << reply.text();
   EXPECT_EQ(host.saved(), before);
@@ -233,7 +244,9 @@ TEST(StepsLimits, MemoryIsThatOfSingleCallsAndOfWhatIsKeptToUndoThem) {
   const ObjectId v = host.make<ops::Value>(std::string(3 << 20, 'x'));
   const auto store = [&](char with) { return unwanted<ops::Value::Store>(v, std::string(3 << 20, with)); };
   const auto run = [&](RunMode mode) {
-    return host.call<Manager::Run>(Manager::id, list(store('a'), store('b'), store('c')), static_cast<int>(mode)).code;
+    return host
+        .call<Manager::Run>(Manager::id, list(store('a'), store('b'), store('c')), static_cast<int>(mode))
+        .code;
   };
   const Packed before = host.saved();
   EXPECT_EQ(run(RunMode::all_or_nothing), Code::resource_exhausted);

@@ -10,8 +10,8 @@
 namespace tandem::test {
 namespace {
 
-using server::Engine;
 using ops::RunMode;
+using server::Engine;
 
 /// An engine that takes inputs and tells what it replied.
 class Machine {
@@ -20,7 +20,8 @@ class Machine {
   const Engine& engine() const { return engine_; }
 
   std::string take(const Input& input) {
-    const std::string replied = std::visit([this](const auto& one) { return step(one); }, input) + deliveries();
+    const std::string replied =
+        std::visit([this](const auto& one) { return step(one); }, input) + deliveries();
     clean_up();
     return replied;
   }
@@ -28,7 +29,8 @@ class Machine {
     const Packed arguments = list(list_of(steps), static_cast<int>(mode));
     wire::Buffer out;
     const server::Outcome outcome = engine_.step(
-        server::Call{session, 0, ops::Manager::id, ops::Manager::Run::description.number, arguments.bytes()}, out);
+        server::Call{session, 0, ops::Manager::id, ops::Manager::Run::description.number, arguments.bytes()},
+        out);
     clean_up();
     return {outcome.code, {std::string(wire::as_text(out.view()))}};
   }
@@ -50,10 +52,10 @@ class Machine {
   }
   std::string step(const RecordedCall& call) {
     wire::Buffer out;
-    const server::Outcome outcome = engine_.step(
-        server::Call{call.session, call.actor, call.object, call.op, wire::as_bytes(call.arguments), call.token,
-                     call.now_ns},
-        out);
+    const server::Outcome outcome =
+        engine_.step(server::Call{call.session, call.actor, call.object, call.op,
+                                  wire::as_bytes(call.arguments), call.token, call.now_ns},
+                     out);
     return std::string(name_of(outcome.code)) + ' ' + std::string(wire::as_text(out.view()));
   }
   std::string deliveries() {
@@ -109,7 +111,8 @@ class Life {
   /// Their results are not wanted, so that no references in them are counted.
   static std::vector<Packed> steps(const std::vector<RecordedCall>& calls) {
     std::vector<Packed> all;
-    for (const RecordedCall& one : calls) all.push_back(list(one.object, one.op, bytes(one.arguments), false));
+    for (const RecordedCall& one : calls)
+      all.push_back(list(one.object, one.op, bytes(one.arguments), false));
     return all;
   }
   Reply run(const std::vector<Packed>& steps, RunMode mode) { return machine.run(session(), steps, mode); }
@@ -147,10 +150,10 @@ TEST_P(Undoing, ATrialLeavesNoTrace) {
 
 TEST_P(Undoing, ACommitWhoseLastStepFailsLeavesNoTrace) {
   SCOPED_TRACE("seed " + std::to_string(GetParam()));
-  const Packed conflict = list(ops::Manager::id, ops::Manager::Ping::description.number, bytes(list().encoded),
-                               bytes("another result"));
-  const Packed failure = list(ops::Manager::id, ops::Manager::Get::description.number,
-                              bytes(list("never made").encoded));
+  const Packed conflict = list(ops::Manager::id, ops::Manager::Ping::description.number,
+                               bytes(list().encoded), bytes("another result"));
+  const Packed failure =
+      list(ops::Manager::id, ops::Manager::Get::description.number, bytes(list("never made").encoded));
   for (int round = 0; round < 40; ++round) {
     life_.go_on(60);
     if (life_.session() == 0) continue;
@@ -196,7 +199,8 @@ TEST(UndoingAll, EveryChangeThatCanBeUndoneIsAmongThem) {
     for (int round = 0; round < 240; ++round) {
       life.go_on(60);
       for (const RecordedCall& call : life.calls(20))
-        if (const server::Object* object = engine->registry().find(call.object)) ++times[{&object->type(), call.op}];
+        if (const server::Object* object = engine->registry().find(call.object))
+          ++times[{&object->type(), call.op}];
     }
   }
   int changes = 0;

@@ -48,16 +48,49 @@ bool refers(const Packed& encoded) {
 const std::vector<Packed>& good() {
   using wire::Extension;
   static const std::vector<Packed> all{
-      pack(nullptr), pack(true), pack(0), pack(-1), pack(127), pack(128), pack(-33), pack(1 << 20), pack(UINT64_MAX),
-      pack(std::int64_t{INT64_MIN}), pack(1.5), pack(1.5f), pack(""), pack("text"), pack(std::string(40, 'a')),
-      pack(std::string(300, 'a')), pack("Grüße, 世界 🎉"), bytes(""), bytes("\xff\xfe"),
+      pack(nullptr),
+      pack(true),
+      pack(0),
+      pack(-1),
+      pack(127),
+      pack(128),
+      pack(-33),
+      pack(1 << 20),
+      pack(UINT64_MAX),
+      pack(std::int64_t{INT64_MIN}),
+      pack(1.5),
+      pack(1.5f),
+      pack(""),
+      pack("text"),
+      pack(std::string(40, 'a')),
+      pack(std::string(300, 'a')),
+      pack("Grüße, 世界 🎉"),
+      bytes(""),
+      bytes("\xff\xfe"),
       bytes(std::string(300, '\x80')),
-      list(), list(1, "a", list(2)), dict(), dict(1, 2, "a", list()), tuple(), tuple(1, tuple("x")), set(), set(1, "a"),
-      set(tuple(1, 2), nullptr), dict(tuple(1, "b"), list()), reference(3, 5), list(reference(3, 5)),
-      dict(reference(3, 5), 1), big("\x01"), big("\xff\0\0\0\0\0\0\0\0"sv), extension(Extension::foreign, "p"),
-      extension(Extension::foreign, "p\xff\xff"), extension(Extension::timestamp, "1234"),
-      extension(Extension::timestamp, "12345678"), extension(Extension::timestamp, "123456789012"),
-      raw("\xdb\0\0\0\x01x"sv), raw("\xdd\0\0\0\x01\xc0"sv), raw("\xd9\x01x"sv),  // longer forms than needed
+      list(),
+      list(1, "a", list(2)),
+      dict(),
+      dict(1, 2, "a", list()),
+      tuple(),
+      tuple(1, tuple("x")),
+      set(),
+      set(1, "a"),
+      set(tuple(1, 2), nullptr),
+      dict(tuple(1, "b"), list()),
+      reference(3, 5),
+      list(reference(3, 5)),
+      dict(reference(3, 5), 1),
+      big("\x01"),
+      big("\xff\0\0\0\0\0\0\0\0"sv),
+      extension(Extension::foreign, "p"),
+      extension(Extension::foreign, "p\xff\xff"),
+      extension(Extension::timestamp, "1234"),
+      extension(Extension::timestamp, "12345678"),
+      extension(Extension::timestamp, "123456789012"),
+      raw("\xdb\0\0\0\x01x"sv),
+      raw("\xdd\0\0\0\x01\xc0"sv),
+      raw("\xd9\x01x"sv),  // longer forms than needed
   };
   return all;
 }
@@ -109,9 +142,11 @@ TEST(Validate, SaysWhatIsWrong) {
       {list(1, tuple(reference(3, 0))), Code::object_gone},
       {extension(Extension::tuple, "\x91"), Code::protocol_error},  // its list has no element
       {extension(Extension::set, "\xd9\x05"), Code::protocol_error},
-      {list(extension(Extension::tuple, "\x91"), 1), Code::protocol_error},  // and must not take one from outside
+      {list(extension(Extension::tuple, "\x91"), 1),
+       Code::protocol_error},  // and must not take one from outside
   };
-  for (const auto& [value, expected] : table) EXPECT_EQ(validity(value), expected) << ::testing::PrintToString(value);
+  for (const auto& [value, expected] : table)
+    EXPECT_EQ(validity(value), expected) << ::testing::PrintToString(value);
 }
 
 TEST(Validate, KeysAreWhatCanBeHashed) {
@@ -142,7 +177,8 @@ TEST(Validate, NestsToTheLimitAndNoFurther) {
     EXPECT_EQ(validity(nest(in_tuple, most, pack(1)), most), Code::ok);
     EXPECT_EQ(validity(nest(in_tuple, most, tuple()), most), Code::resource_exhausted);
   }
-  EXPECT_EQ(validity(raw(std::string(1'000'000, '\x91'))), Code::resource_exhausted);  // no stack is that deep
+  EXPECT_EQ(validity(raw(std::string(1'000'000, '\x91'))),
+            Code::resource_exhausted);  // no stack is that deep
 }
 
 TEST(Validate, TellsWhetherThereAreReferences) {
@@ -171,7 +207,8 @@ TEST(Validate, ChangedBytesAreEitherRefusedOrUsable) {
     for (int round = 0; round < 400; ++round) {
       std::string changed = value.encoded + pack("tail").encoded;
       for (auto changes = 1 + random() % 3; changes > 0; --changes)
-        changed[random() % changed.size()] = static_cast<char>(random() % 3 == 0 ? random() : 0xc0 + random() % 0x20);
+        changed[random() % changed.size()] =
+            static_cast<char>(random() % 3 == 0 ? random() : 0xc0 + random() % 0x20);
       const Packed packed = raw(changed);
       wire::Reader reader(packed.bytes());
       Result<ValueView> result = validate(reader, depth_max, OneList());
@@ -202,19 +239,47 @@ bool is_utf8_plainly(std::string_view text) {
   return true;
 }
 void expect_plain(const std::string& text) {
-  ASSERT_EQ(server::is_utf8(wire::as_bytes(text)), is_utf8_plainly(text)) << ::testing::PrintToString(raw(text));
+  ASSERT_EQ(server::is_utf8(wire::as_bytes(text)), is_utf8_plainly(text))
+      << ::testing::PrintToString(raw(text));
 }
 
 TEST(Utf8, BadSequences) {
-  const std::string_view bad[] = {
-      "\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc2", "\xc2\x41", "\xe0\x80\x80", "\xe0\x9f\xbf", "\xe1\x80",
-      "\xed\xa0\x80", "\xed\xbf\xbf", "\xf0\x80\x80\x80", "\xf0\x8f\xbf\xbf", "\xf0\x90\x80", "\xf4\x90\x80\x80",
-      "\xf5\x80\x80\x80", "\xf8\x88\x80\x80\x80", "\xfe", "\xff", "ok\xe2\x82", "12345678\x80", "1234567\xc3"};
+  const std::string_view bad[] = {"\x80",
+                                  "\xbf",
+                                  "\xc0\x80",
+                                  "\xc1\xbf",
+                                  "\xc2",
+                                  "\xc2\x41",
+                                  "\xe0\x80\x80",
+                                  "\xe0\x9f\xbf",
+                                  "\xe1\x80",
+                                  "\xed\xa0\x80",
+                                  "\xed\xbf\xbf",
+                                  "\xf0\x80\x80\x80",
+                                  "\xf0\x8f\xbf\xbf",
+                                  "\xf0\x90\x80",
+                                  "\xf4\x90\x80\x80",
+                                  "\xf5\x80\x80\x80",
+                                  "\xf8\x88\x80\x80\x80",
+                                  "\xfe",
+                                  "\xff",
+                                  "ok\xe2\x82",
+                                  "12345678\x80",
+                                  "1234567\xc3"};
   for (std::string_view text : bad)
     EXPECT_FALSE(server::is_utf8(wire::as_bytes(text))) << ::testing::PrintToString(raw(text));
-  const std::string_view fine[] = {
-      "", "a", "\0"sv, "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80", "\xef\xbf\xbf",
-      "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf", "12345678901234567890"};
+  const std::string_view fine[] = {"",
+                                   "a",
+                                   "\0"sv,
+                                   "\xc2\x80",
+                                   "\xdf\xbf",
+                                   "\xe0\xa0\x80",
+                                   "\xed\x9f\xbf",
+                                   "\xee\x80\x80",
+                                   "\xef\xbf\xbf",
+                                   "\xf0\x90\x80\x80",
+                                   "\xf4\x8f\xbf\xbf",
+                                   "12345678901234567890"};
   for (std::string_view text : fine)
     EXPECT_TRUE(server::is_utf8(wire::as_bytes(text))) << ::testing::PrintToString(raw(text));
 }
@@ -228,7 +293,8 @@ TEST(Utf8, AgreesWithTheDefinition) {
     for (int b : edges)
       for (int c : edges)
         for (int d : edges)
-          expect_plain({static_cast<char>(a), static_cast<char>(b), static_cast<char>(c), static_cast<char>(d)});
+          expect_plain(
+              {static_cast<char>(a), static_cast<char>(b), static_cast<char>(c), static_cast<char>(d)});
 }
 
 TEST(Utf8, ABadByteIsFoundWhereverItStands) {

@@ -26,7 +26,9 @@ class Tally final : public server::ReferenceCounter {
 
 class ValueTest : public ::testing::Test {
  protected:
-  Value keep(const Packed& value, bool references = true) { return Value({value.bytes(), references}, tally_); }
+  Value keep(const Packed& value, bool references = true) {
+    return Value({value.bytes(), references}, tally_);
+  }
   static std::string contents(const Value& value) { return std::string(wire::as_text(value.view().bytes)); }
 
   Tally tally_;
@@ -63,8 +65,9 @@ TEST_F(ValueTest, MovingLeavesTheOtherAbsent) {
 }
 
 TEST_F(ValueTest, ReferencesAreCountedAtAnyDepth) {
-  const Packed nested = list(reference(2, 10), tuple(reference(3, 11), set(reference(2, 10), tuple(reference(2, 12)))),
-                             dict("k", list(reference(4, 13)), reference(2, 14), reference(2, 14)));
+  const Packed nested =
+      list(reference(2, 10), tuple(reference(3, 11), set(reference(2, 10), tuple(reference(2, 12)))),
+           dict("k", list(reference(4, 13)), reference(2, 14), reference(2, 14)));
   {
     Value value = keep(nested);
     const std::map<ObjectId, int> expected{{10, 2}, {11, 1}, {12, 1}, {13, 1}, {14, 2}};

@@ -18,7 +18,9 @@ void wait_until(F&& condition) {
   while (!condition()) std::this_thread::sleep_for(1ms);
 }
 
-std::uint64_t sessions_of(const Manager& manager) { return manager.information()["sessions"]; }
+std::uint64_t sessions_of(const Manager& manager) {
+  return manager.information()["sessions"];
+}
 
 /// Makes, fills, nests, shares and drops objects for ever.
 void work_for_ever(const Manager& manager, Dict<std::string, List<int>> shared, Value<std::int64_t> rounds) {

@@ -59,8 +59,13 @@ TEST(LockKill, OwnersAndWaitersKilledAtRandomLeaveNothingLocked) {
   SCOPED_TRACE("TANDEM_SEED=" + std::to_string(seed));
   std::mt19937_64 random(seed);
   Manager manager;
-  Shared shared{manager.lock(),   manager.shared_lock(), manager.condition(), manager.value<std::int64_t>(0),
-                manager.value<std::int64_t>(0), manager.value<std::int64_t>(0), manager.value<std::int64_t>(0)};
+  Shared shared{manager.lock(),
+                manager.shared_lock(),
+                manager.condition(),
+                manager.value<std::int64_t>(0),
+                manager.value<std::int64_t>(0),
+                manager.value<std::int64_t>(0),
+                manager.value<std::int64_t>(0)};
   std::vector<Process> workers;
   for (int i = 0; i < 4; ++i) workers.emplace_back(work_for_ever, shared);
   for (int kill = 0; kill < 200; ++kill) {

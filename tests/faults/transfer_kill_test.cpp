@@ -26,8 +26,8 @@ int sum_of(const Manager& manager, const Accounts& a, const Accounts& b) {
   });
 }
 
-void transfer_for_ever(const Manager& manager, const Accounts& from, const Accounts& to, Value<std::int64_t> moves,
-                       unsigned seed) {
+void transfer_for_ever(const Manager& manager, const Accounts& from, const Accounts& to,
+                       Value<std::int64_t> moves, unsigned seed) {
   std::minstd_rand random(seed);
   while (true) {
     const int payer = static_cast<int>(random() % accounts);

@@ -51,31 +51,49 @@ bool lock_and_unlock(const L& lock, Limit limit, const Stop& stop) {
 }
 
 void add_locks(std::vector<Wait>& all) {
-  all.push_back({"Lock", {"lock.acquire"}, [](const Manager& m) { m.lock(name).lock(); },
+  all.push_back({"Lock",
+                 {"lock.acquire"},
+                 [](const Manager& m) { m.lock(name).lock(); },
                  [](const Manager& m, Limit l, const Stop& s) { return lock_and_unlock(m.lock(name), l, s); },
                  [](const Manager& m) { m.lock(name).unlock(); }});
-  all.push_back({"RLock", {"rlock.acquire"}, [](const Manager& m) { m.rlock(name).lock(); },
-                 [](const Manager& m, Limit l, const Stop& s) { return lock_and_unlock(m.rlock(name), l, s); },
-                 [](const Manager& m) { m.rlock(name).unlock(); }});
-  all.push_back({"SharedLockToWrite", {"shared_lock.acquire"}, [](const Manager& m) { m.shared_lock(name).lock_shared(); },
-                 [](const Manager& m, Limit l, const Stop& s) { return lock_and_unlock(m.shared_lock(name), l, s); },
-                 [](const Manager& m) { m.shared_lock(name).unlock_shared(); }});
-  all.push_back({"SharedLockToRead", {"shared_lock.acquire_shared"}, [](const Manager& m) { m.shared_lock(name).lock(); },
+  all.push_back(
+      {"RLock",
+       {"rlock.acquire"},
+       [](const Manager& m) { m.rlock(name).lock(); },
+       [](const Manager& m, Limit l, const Stop& s) { return lock_and_unlock(m.rlock(name), l, s); },
+       [](const Manager& m) { m.rlock(name).unlock(); }});
+  all.push_back(
+      {"SharedLockToWrite",
+       {"shared_lock.acquire"},
+       [](const Manager& m) { m.shared_lock(name).lock_shared(); },
+       [](const Manager& m, Limit l, const Stop& s) { return lock_and_unlock(m.shared_lock(name), l, s); },
+       [](const Manager& m) { m.shared_lock(name).unlock_shared(); }});
+  all.push_back({"SharedLockToRead",
+                 {"shared_lock.acquire_shared"},
+                 [](const Manager& m) { m.shared_lock(name).lock(); },
                  [](const Manager& m, Limit l, const Stop& s) {
                    return m.shared_lock(name).try_shared_guard_for(l, s).owns_lock();
                  },
                  [](const Manager& m) { m.shared_lock(name).unlock(); }});
-  all.push_back({"KeyLock", {"locks.acquire"}, [](const Manager& m) { m.locks<int>(name).lock(1); },
-                 [](const Manager& m, Limit l, const Stop& s) { return lock_and_unlock(m.locks<int>(name)[1], l, s); },
-                 [](const Manager& m) { m.locks<int>(name).unlock(1); }});
-  all.push_back({"KeyLocks", {"locks.acquire_all"}, [](const Manager& m) { m.locks<int>(name).lock(2); },
+  all.push_back(
+      {"KeyLock",
+       {"locks.acquire"},
+       [](const Manager& m) { m.locks<int>(name).lock(1); },
+       [](const Manager& m, Limit l, const Stop& s) { return lock_and_unlock(m.locks<int>(name)[1], l, s); },
+       [](const Manager& m) { m.locks<int>(name).unlock(1); }});
+  all.push_back({"KeyLocks",
+                 {"locks.acquire_all"},
+                 [](const Manager& m) { m.locks<int>(name).lock(2); },
                  [](const Manager& m, Limit l, const Stop& s) {
                    return m.locks<int>(name).try_guard_all_for({1, 2, 3}, l, s).owns_lock();
                  },
                  [](const Manager& m) { m.locks<int>(name).unlock(2); }});
-  all.push_back({"ConditionsLock", {"condition.acquire"}, [](const Manager& m) { m.condition(name).lock(); },
-                 [](const Manager& m, Limit l, const Stop& s) { return lock_and_unlock(m.condition(name), l, s); },
-                 [](const Manager& m) { m.condition(name).unlock(); }});
+  all.push_back(
+      {"ConditionsLock",
+       {"condition.acquire"},
+       [](const Manager& m) { m.condition(name).lock(); },
+       [](const Manager& m, Limit l, const Stop& s) { return lock_and_unlock(m.condition(name), l, s); },
+       [](const Manager& m) { m.condition(name).unlock(); }});
 }
 
 bool wait_to_be_notified(const Manager& m, Limit limit, const Stop& stop) {
@@ -87,57 +105,83 @@ bool wait_to_be_notified(const Manager& m, Limit limit, const Stop& stop) {
 }
 
 void add_signals(std::vector<Wait>& all) {
-  all.push_back({"Condition", {"condition.wait"}, [](const Manager& m) { m.condition(name); }, wait_to_be_notified,
+  all.push_back({"Condition",
+                 {"condition.wait"},
+                 [](const Manager& m) { m.condition(name); },
+                 wait_to_be_notified,
                  [](const Manager& m) {
                    const auto held = m.condition(name).guard();
                    m.condition(name).notify_one();
                  }});
-  all.push_back({"Semaphore", {"semaphore.acquire"}, [](const Manager& m) { m.semaphore(name, 1).acquire(); },
+  all.push_back({"Semaphore",
+                 {"semaphore.acquire"},
+                 [](const Manager& m) { m.semaphore(name, 1).acquire(); },
                  [](const Manager& m, Limit l, const Stop& s) {
                    return static_cast<bool>(m.semaphore(name).try_guard_for(l, 1, s));
                  },
                  [](const Manager& m) { m.semaphore(name).release(); }});
-  all.push_back({"BoundedSemaphore", {"semaphore.acquire"},
+  all.push_back({"BoundedSemaphore",
+                 {"semaphore.acquire"},
                  [](const Manager& m) { m.bounded_semaphore(name, 2).acquire(2); },
                  [](const Manager& m, Limit l, const Stop& s) {
                    return static_cast<bool>(m.semaphore(name).try_guard_for(l, 2, s));
                  },
                  [](const Manager& m) { m.semaphore(name).release(2); }});
-  all.push_back({"Event", {"event.wait"}, [](const Manager& m) { m.event(name); },
+  all.push_back({"Event",
+                 {"event.wait"},
+                 [](const Manager& m) { m.event(name); },
                  [](const Manager& m, Limit l, const Stop& s) { return m.event(name).wait_for(l, s); },
                  [](const Manager& m) { m.event(name).set(); }});
-  all.push_back({"Barrier", {"barrier.wait"}, [](const Manager& m) { m.barrier(name, 2); },
-                 [](const Manager& m, Limit l, const Stop& s) { return m.barrier(name, 2).wait_for(l, s) == 0; },
-                 [](const Manager& m) { m.barrier(name, 2).wait(); }, "BrokenBarrierError",
-                 [](const Manager& m) { m.barrier(name, 2).reset(); }});
-  all.push_back({"Latch", {"latch.wait"}, [](const Manager& m) { m.latch(name, 1); },
+  all.push_back(
+      {"Barrier",
+       {"barrier.wait"},
+       [](const Manager& m) { m.barrier(name, 2); },
+       [](const Manager& m, Limit l, const Stop& s) { return m.barrier(name, 2).wait_for(l, s) == 0; },
+       [](const Manager& m) { m.barrier(name, 2).wait(); },
+       "BrokenBarrierError",
+       [](const Manager& m) { m.barrier(name, 2).reset(); }});
+  all.push_back({"Latch",
+                 {"latch.wait"},
+                 [](const Manager& m) { m.latch(name, 1); },
                  [](const Manager& m, Limit l, const Stop& s) { return m.latch(name, 1).wait_for(l, s); },
                  [](const Manager& m) { m.latch(name, 1).count_down(); }});
-  all.push_back({"LatchOfWhoArrives", {"latch.arrive_and_wait"}, [](const Manager& m) { m.latch(name, 9); },
-                 [](const Manager& m, Limit l, const Stop& s) { return m.latch(name, 9).arrive_and_wait_for(l, 1, s); },
-                 [](const Manager& m) { m.latch(name, 9).count_down(m.latch(name, 9).count()); }});
+  all.push_back(
+      {"LatchOfWhoArrives",
+       {"latch.arrive_and_wait"},
+       [](const Manager& m) { m.latch(name, 9); },
+       [](const Manager& m, Limit l, const Stop& s) { return m.latch(name, 9).arrive_and_wait_for(l, 1, s); },
+       [](const Manager& m) { m.latch(name, 9).count_down(m.latch(name, 9).count()); }});
 }
 
 /// `make(manager)` gives the queue, which has room for one item.
 template <class Make>
 void add_queue(std::vector<Wait>& all, const std::string& label, const std::string& type, Make make) {
   const auto add = [&](const char* what, const char* operation, auto prepare, auto wait, auto serve) {
-    all.push_back({label + what, {type + operation}, [=](const Manager& m) { prepare(make(m)); },
+    all.push_back({label + what,
+                   {type + operation},
+                   [=](const Manager& m) { prepare(make(m)); },
                    [=](const Manager& m, Limit l, const Stop& s) { return wait(make(m), l, s); },
                    [=](const Manager& m) { serve(make(m)); }});
   };
   const auto nothing = [](const auto&) {};
   const auto put = [](const auto& queue) { queue.put(0); };
   const auto get = [](const auto& queue) { (void)queue.get(); };
-  add("Put", ".put", put, [](const auto& q, Limit l, const Stop& s) { return q.put_for(1, l, s); }, get);
-  add("PutMany", ".put_many", put, [](const auto& q, Limit l, const Stop& s) { return q.put_many_for({1}, l, s) == 1; },
-      get);
-  add("Get", ".get", nothing, [](const auto& q, Limit l, const Stop& s) { return q.get_for(l, s).has_value(); }, put);
-  add("GetMany", ".get_many", nothing,
+  add(
+      "Put", ".put", put, [](const auto& q, Limit l, const Stop& s) { return q.put_for(1, l, s); }, get);
+  add(
+      "PutMany", ".put_many", put,
+      [](const auto& q, Limit l, const Stop& s) { return q.put_many_for({1}, l, s) == 1; }, get);
+  add(
+      "Get", ".get", nothing,
+      [](const auto& q, Limit l, const Stop& s) { return q.get_for(l, s).has_value(); }, put);
+  add(
+      "GetMany", ".get_many", nothing,
       [](const auto& q, Limit l, const Stop& s) { return q.get_many_for(2, l, s).size() == 1; }, put);
-  add("GetLeased", ".get_leased", nothing,
+  add(
+      "GetLeased", ".get_leased", nothing,
       [](const auto& q, Limit l, const Stop& s) { return q.get_leased_for(l, s).has_value(); }, put);
-  add("Join", ".join", put, [](const auto& q, Limit l, const Stop& s) { return q.join_for(l, s); },
+  add(
+      "Join", ".join", put, [](const auto& q, Limit l, const Stop& s) { return q.join_for(l, s); },
       [](const auto& q) { q.task_done(); });
 }
 
@@ -145,15 +189,21 @@ void add_watching(std::vector<Wait>& all) {
   const auto changes = [](const Container& object, Limit l, const Stop& s) {
     return object.wait_for_change(object.version(), l, s).has_value();
   };
-  all.push_back({"ListsChange", {"manager.wait_for_change"}, [](const Manager& m) { m.list<int>(name); },
+  all.push_back({"ListsChange",
+                 {"manager.wait_for_change"},
+                 [](const Manager& m) { m.list<int>(name); },
                  [=](const Manager& m, Limit l, const Stop& s) { return changes(m.list<int>(name), l, s); },
                  [](const Manager& m) { m.list<int>(name).push_back(1); }});
-  all.push_back({"QueuesChange", {"manager.wait_for_change"}, [](const Manager& m) { m.queue<int>(name); },
+  all.push_back({"QueuesChange",
+                 {"manager.wait_for_change"},
+                 [](const Manager& m) { m.queue<int>(name); },
                  [=](const Manager& m, Limit l, const Stop& s) { return changes(m.queue<int>(name), l, s); },
                  [](const Manager& m) { m.queue<int>(name).put(1); }});
 }
 
-client::TaskPool pool_of(const Manager& m) { return m.create<client::TaskPool>(name); }
+client::TaskPool pool_of(const Manager& m) {
+  return m.create<client::TaskPool>(name);
+}
 /// A task of the submitter: its tag, how many calls it is, what to do.
 void submit(const client::TaskPool& pool, std::int64_t submitter) {
   const auto task = nlohmann::json::to_msgpack({1, 1, "work"});
@@ -164,7 +214,9 @@ bool has_any(const client::EncodedResult& items) {
 }
 
 void add_pool(std::vector<Wait>& all) {
-  all.push_back({"PoolCollect", {"pool.collect"}, [](const Manager& m) { pool_of(m); },
+  all.push_back({"PoolCollect",
+                 {"pool.collect"},
+                 [](const Manager& m) { pool_of(m); },
                  [](const Manager& m, Limit l, const Stop& s) {
                    const client::TaskPool pool = pool_of(m);
                    const std::int64_t submitter = pool.enter();
@@ -172,7 +224,9 @@ void add_pool(std::vector<Wait>& all) {
                    return has_any(pool.collect(submitter, client::limit_of(l), s));
                  },
                  [](const Manager& m) { pool_of(m).terminate(); }});
-  all.push_back({"PoolWork", {"pool.work"}, [](const Manager& m) { pool_of(m); },
+  all.push_back({"PoolWork",
+                 {"pool.work"},
+                 [](const Manager& m) { pool_of(m); },
                  [](const Manager& m, Limit l, const Stop& s) {
                    const client::TaskPool pool = pool_of(m);
                    (void)pool.enlist(std::nullopt, std::nullopt);
@@ -188,7 +242,8 @@ const std::vector<Wait>& all_waits() {
     add_signals(made);
     add_queue(made, "Queue", "queue", [](const Manager& m) { return m.queue<int>(name, 1); });
     add_queue(made, "LifoQueue", "lifo_queue", [](const Manager& m) { return m.lifo_queue<int>(name, 1); });
-    add_queue(made, "PriorityQueue", "priority_queue", [](const Manager& m) { return m.priority_queue<int>(name, 1); });
+    add_queue(made, "PriorityQueue", "priority_queue",
+              [](const Manager& m) { return m.priority_queue<int>(name, 1); });
     add_watching(made);
     add_pool(made);
     return made;
@@ -201,7 +256,8 @@ TEST(Waits, TheTableHasEveryOperationThatWaits) {
   ops::AllTypes::with_types([&]<class... T>() {
     const auto add = [&]<class One>() {
       for (const ops::OpDescription& op : One::All::descriptions)
-        if (op.effect == ops::Effect::waits) waiting.insert(std::string(One::type) + "." + std::string(op.name));
+        if (op.effect == ops::Effect::waits)
+          waiting.insert(std::string(One::type) + "." + std::string(op.name));
     };
     (add.template operator()<T>(), ...);
   });
@@ -215,7 +271,8 @@ class EndOfWait : public testing::TestWithParam<std::tuple<Reach, std::size_t>> 
  protected:
   EndOfWait()
       : tandemd_({test::beside_the_test("tandemd"), "--listen", "unix:" + folder_.path("socket"), "--listen",
-                  "tcp://127.0.0.1:0", "--authkey-file", folder_.write("key", "secret"), "--log-level", "off"}) {
+                  "tcp://127.0.0.1:0", "--authkey-file", folder_.write("key", "secret"), "--log-level",
+                  "off"}) {
     const std::string ready = tandemd_.read_line();
     const std::size_t address = ready.find(std::get<Reach>(GetParam()) == Reach::tcp ? "tcp://" : "unix:");
     address_ = ready.substr(address, ready.find(' ', address) - address);

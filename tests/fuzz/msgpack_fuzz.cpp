@@ -68,19 +68,59 @@ void check_refusals(Bytes input) {
     }
   };
   check([](Reader& r) { return r.nil(); });
-  check([](Reader& r) { bool v; return r.boolean(v); });
-  check([](Reader& r) { Integer v; return r.integer(v); });
-  check([](Reader& r) { std::int64_t v; return r.int64(v); });
-  check([](Reader& r) { std::uint64_t v; return r.uint64(v); });
-  check([](Reader& r) { double v; return r.floating(v); });
-  check([](Reader& r) { std::string_view v; return r.text(v); });
-  check([](Reader& r) { Bytes v; return r.bytes(v); });
-  check([](Reader& r) { std::uint32_t v; return r.array(v); });
-  check([](Reader& r) { std::uint32_t v; return r.map(v); });
-  check([](Reader& r) { std::int8_t type; Bytes v; return r.extension(type, v); });
-  check([](Reader& r) { Bytes v; return r.extension(Extension::tuple, v); });
-  check([](Reader& r) { Reference v; return r.reference(v); });
-  check([](Reader& r) { Bytes v; return r.value(v); });
+  check([](Reader& r) {
+    bool v;
+    return r.boolean(v);
+  });
+  check([](Reader& r) {
+    Integer v;
+    return r.integer(v);
+  });
+  check([](Reader& r) {
+    std::int64_t v;
+    return r.int64(v);
+  });
+  check([](Reader& r) {
+    std::uint64_t v;
+    return r.uint64(v);
+  });
+  check([](Reader& r) {
+    double v;
+    return r.floating(v);
+  });
+  check([](Reader& r) {
+    std::string_view v;
+    return r.text(v);
+  });
+  check([](Reader& r) {
+    Bytes v;
+    return r.bytes(v);
+  });
+  check([](Reader& r) {
+    std::uint32_t v;
+    return r.array(v);
+  });
+  check([](Reader& r) {
+    std::uint32_t v;
+    return r.map(v);
+  });
+  check([](Reader& r) {
+    std::int8_t type;
+    Bytes v;
+    return r.extension(type, v);
+  });
+  check([](Reader& r) {
+    Bytes v;
+    return r.extension(Extension::tuple, v);
+  });
+  check([](Reader& r) {
+    Reference v;
+    return r.reference(v);
+  });
+  check([](Reader& r) {
+    Bytes v;
+    return r.value(v);
+  });
 }
 
 }  // namespace

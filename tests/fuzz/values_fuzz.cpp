@@ -69,10 +69,8 @@ void check_arithmetic(ValueView a, ValueView b) {
   auto check = [](auto operation) {
     wire::Buffer made;
     Result<void> result = operation(made);
-    if (result)
-      require_value(made);
-    else
-      require_expected(result.failure());
+    if (result) require_value(made);
+    else require_expected(result.failure());
   };
   check([&](wire::Buffer& out) { return add(a, b, out); });
   check([&](wire::Buffer& out) { return subtract(a, b, out); });

@@ -30,7 +30,8 @@ struct GreeterOps {
   static constexpr std::string_view type = "greeter";
   static constexpr std::uint8_t number = 128;
   using Create = tandem::ops::Op<0, "create()", tandem::ops::Effect::writes, void()>;
-  using Greet = tandem::ops::Op<1, "greet(name)", tandem::ops::Effect::reads, tandem::ops::Text(tandem::ops::Text)>;
+  using Greet =
+      tandem::ops::Op<1, "greet(name)", tandem::ops::Effect::reads, tandem::ops::Text(tandem::ops::Text)>;
   using All = tandem::ops::OpList<Create, Greet>;
 };
 class Greeter {
@@ -62,14 +63,15 @@ int main(int argc, char** argv) {
   std::cout << "started " << started << '\n';
   bool good = share(manager, "private manager") && started == std::filesystem::canonical(argv[1]);
 
-  tandem::Server server({.listen = {"unix:@tandem-outside-" + std::to_string(getpid())},
-                         .types = {tandem::hosted<Greeter>()}});
+  tandem::Server server(
+      {.listen = {"unix:@tandem-outside-" + std::to_string(getpid())}, .types = {tandem::hosted<Greeter>()}});
   server.start();
   tandem::Manager attached(server.addresses().front());
   good = share(attached, "embedded manager") && good;
   asio::io_context io;
   const tandem::Async async(attached, io.get_executor());
-  auto home = async.call<tandem::ops::Dict::At, int>(attached.dict<std::string, int>("hits"), "home", asio::use_future);
+  auto home = async.call<tandem::ops::Dict::At, int>(attached.dict<std::string, int>("hits"), "home",
+                                                     asio::use_future);
   io.run();
   good = home.get() == 2 && good;
   good = attached.create<GreeterProxy>().greet("Alice") == "Hello, Alice!" && good;

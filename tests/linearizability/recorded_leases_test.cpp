@@ -23,19 +23,15 @@ class Leaser {
     client_.record({Kind::put, item, owner_}, [&] { return queue_.put(item), Result{true}; });
   }
   void step(Random& random) {
-    if (lease_)
-      end(random.one_in(4) ? Kind::give_back : Kind::done);
-    else
-      try_lease();
+    if (lease_) end(random.one_in(4) ? Kind::give_back : Kind::done);
+    else try_lease();
   }
   /// Killed in the middle of an operation, before it or after it was done, with the item if it has one.
   void die_in_next_step(bool is_done) {
     client_.record_unknown({Kind::die, 0, owner_});
     client_.record({lease_ ? Kind::done : Kind::try_lease, lease_ ? *lease_ : 0, owner_}, [&] {
-      if (is_done && lease_)
-        lease_.done();
-      else if (is_done)
-        take();
+      if (is_done && lease_) lease_.done();
+      else if (is_done) take();
       die();
       return Result{};
     });
@@ -84,10 +80,8 @@ TEST(RecordedHistory, OfLeasedItemsIsLinearizableThoughOwnersAreKilled) {
       run_workers<LeaseModel>(recording, last, [&](auto& client, std::size_t n, Random& random) {
         Leaser leaser(client, queue, n);
         for (std::size_t i = 0; i < items; ++i) {
-          if (n == producer)
-            leaser.put(static_cast<std::int64_t>(i) + 1);
-          else
-            leaser.step(random);
+          if (n == producer) leaser.put(static_cast<std::int64_t>(i) + 1);
+          else leaser.step(random);
           if (n >= survivors && i == 4 * n) leaser.die_in_next_step(n % 2 == 0);
         }
         leaser.finish();

@@ -23,24 +23,18 @@ class LockUser {
       : client_(client), lock_(std::move(lock)), owner_(static_cast<std::int64_t>(number) + 1) {}
 
   void step(Random& random) {
-    if (held_ || random.one_in(8))
-      release();
-    else if (random.one_in(2))
-      acquire(LockKind::acquire, [&] { return lock_.guard(); });
-    else if (random.one_in(2))
-      acquire(LockKind::try_acquire, [&] { return lock_.try_guard(); });
-    else
-      acquire(LockKind::try_acquire, [&] { return lock_.try_guard_for(std::chrono::microseconds(100)); });
+    if (held_ || random.one_in(8)) release();
+    else if (random.one_in(2)) acquire(LockKind::acquire, [&] { return lock_.guard(); });
+    else if (random.one_in(2)) acquire(LockKind::try_acquire, [&] { return lock_.try_guard(); });
+    else acquire(LockKind::try_acquire, [&] { return lock_.try_guard_for(std::chrono::microseconds(100)); });
   }
   bool holds() const { return held_.owns_lock(); }
   /// Killed in the middle of an operation, before it or after it was done, with whatever it holds.
   void die_in_next_step(bool is_done) {
     client_.record_unknown({LockKind::die, owner_});
     client_.record({held_ ? LockKind::release : LockKind::acquire, owner_}, [&] {
-      if (is_done && held_)
-        held_.unlock();
-      else if (is_done)
-        held_ = lock_.guard();
+      if (is_done && held_) held_.unlock();
+      else if (is_done) held_ = lock_.guard();
       die();
       return LockModel::Result{};
     });
@@ -198,10 +192,8 @@ TEST(RecordedHistory, OfAQueueIsLinearizableThoughClientsAreKilled) {
           if (n >= survivors && i == 5 * n)
             user.die_in(n % 2 == 0 ? QueueKind::try_put : QueueKind::try_get, n % 4 < 2);
           const bool waits = random.one_in(2);
-          if (random.one_in(2))
-            user.try_put(waits);
-          else
-            user.try_get(waits);
+          if (random.one_in(2)) user.try_put(waits);
+          else user.try_get(waits);
         }
       });
   for (std::size_t n = 0; n < exit_codes.size(); ++n) EXPECT_EQ(exit_codes[n], n < survivors ? 0 : -SIGKILL);

@@ -57,12 +57,9 @@ class Simulation {
       Client& client =
           clients_[static_cast<std::size_t>(random_.below(static_cast<std::int64_t>(clients_.size())))];
       ++now_ns_;
-      if (is_killed(client))
-        kill(client);
-      else if (step(client))
-        idle_steps = 0;
-      else
-        ++idle_steps;
+      if (is_killed(client)) kill(client);
+      else if (step(client)) idle_steps = 0;
+      else ++idle_steps;
     }
     return std::move(history_);
   }

@@ -94,7 +94,8 @@ TEST_F(ArrayTest, EveryTypeHoldsItsWholeRangeAndNoMore) {
       {"B", 1, pack(0), pack(255), pack(-1), pack(256)},
       {"h", 2, pack(-32'768), pack(32'767), pack(-32'769), pack(32'768)},
       {"H", 2, pack(0), pack(65'535), pack(-1), pack(65'536)},
-      {"i", 4, pack(INT32_MIN), pack(INT32_MAX), pack(std::int64_t{INT32_MIN} - 1), pack(std::int64_t{INT32_MAX} + 1)},
+      {"i", 4, pack(INT32_MIN), pack(INT32_MAX), pack(std::int64_t{INT32_MIN} - 1),
+       pack(std::int64_t{INT32_MAX} + 1)},
       {"I", 4, pack(0), pack(UINT32_MAX), pack(-1), pack(std::int64_t{UINT32_MAX} + 1)},
       {"q", 8, pack(INT64_MIN), pack(INT64_MAX), big(std::string("\xff\0\0\0\0\0\0\0\0", 9)),
        pack(std::uint64_t{1} << 63)},
@@ -160,7 +161,8 @@ TEST_F(ArrayTest, SlicesAsPython) {
 TEST_F(ArrayTest, SlicesAreAssignedInFull) {
   begin_with("h", elements<std::int16_t>({0, 1, 2, 3, 4}));
   EXPECT_EQ(call<Array::AssignSlice>(elements<std::int16_t>({10, 20}), 1, 3), gives_nothing());
-  EXPECT_EQ(call<Array::AssignSlice>(elements<std::int16_t>({7, 8, 9}), nullptr, nullptr, -2), gives_nothing());
+  EXPECT_EQ(call<Array::AssignSlice>(elements<std::int16_t>({7, 8, 9}), nullptr, nullptr, -2),
+            gives_nothing());
   EXPECT_EQ(call<Array::Slice>(), gives(elements<std::int16_t>({9, 10, 8, 3, 7})));
   expect_refused<Array::AssignSlice>(Code::value_error, elements<std::int16_t>({1}));
   expect_refused<Array::AssignSlice>(Code::value_error, bytes("12345"), 0, 2);

@@ -273,8 +273,9 @@ TEST_F(ListTest, SortsEveryKindThatHasAnOrder) {
 }
 
 TEST_F(ListTest, WhatHasNoOrderIsNotSorted) {
-  for (const Packed& items : {list(3, "a", 1), list(2, 1, nullptr), list(nullptr, nullptr), list(dict(), dict()),
-                              list(list(2), list("a"), list(1)), list("b", bytes("a")), list(tuple(1), list(1))}) {
+  for (const Packed& items :
+       {list(3, "a", 1), list(2, 1, nullptr), list(nullptr, nullptr), list(dict(), dict()),
+        list(list(2), list("a"), list(1)), list("b", bytes("a")), list(tuple(1), list(1))}) {
     list_ = host_.make<List>(items);
     expect_refused<List::Sort>(Code::type_error);
     expect_refused<List::Sort>(Code::type_error, true);
@@ -384,7 +385,8 @@ TEST_F(ListTest, KnowsItsMemory) {
   std::mt19937 random(4);
   auto plainly = [&] {
     std::uint64_t bytes = 0;
-    for (const std::string& item : items_of(contents())) bytes += (item.size() <= 7 ? 8 : 16) + server::Value::heap_bytes_for(item.size());
+    for (const std::string& item : items_of(contents()))
+      bytes += (item.size() <= 7 ? 8 : 16) + server::Value::heap_bytes_for(item.size());
     return bytes;
   };
   for (int step = 0; step < 2'000; ++step) {

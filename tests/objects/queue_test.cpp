@@ -156,7 +156,8 @@ TEST_F(QueueTest, ALargeOneGoesPieceByPiece) {
     const std::uint64_t before = host.memory_bytes();
     const ObjectId queue = kind == 2 ? host.make<ops::PriorityQueue>() : host.make<ops::Queue>();
     for (int i = 0; i < 20'000; ++i)
-      host.call<Do::Put>(queue, kind == 2 ? list(i, std::string(30, 'x')) : reference(ops::Value::number, value));
+      host.call<Do::Put>(queue,
+                         kind == 2 ? list(i, std::string(30, 'x')) : reference(ops::Value::number, value));
     if (kind == 1) host.call<Do::Close>(queue, true);
     host.release(queue);
     int steps = 0;
@@ -191,7 +192,8 @@ TEST_F(QueueTest, AnItemThatNoReplyHasRoomForIsNotLetIn) {
   Host small(limits);
   const ObjectId queue = small.make<ops::Queue>();
   EXPECT_EQ(small.call<Do::Put>(queue, std::string(10'000, 'x')), fails(Code::resource_exhausted));
-  EXPECT_EQ(small.call<Do::PutMany>(queue, list(1, std::string(10'000, 'x'))), fails(Code::resource_exhausted));
+  EXPECT_EQ(small.call<Do::PutMany>(queue, list(1, std::string(10'000, 'x'))),
+            fails(Code::resource_exhausted));
   EXPECT_EQ(small.call<Do::Size>(queue), gives(0));
   for (int i = 0; i < 3; ++i) small.call<Do::Put>(queue, std::string(4'000, 'x'));
   EXPECT_EQ(small.call<Do::GetMany>(queue, 3), gives(list(std::string(4'000, 'x'))));
@@ -217,7 +219,8 @@ TEST_F(QueueTest, AnItemGivenBackThatCannotBeComparedIsNotLost) {
   host.call<Do::PutMany>(queue, list(list(1, 2), list(0, 0)));
   EXPECT_EQ(host.call<Do::GiveBack>(queue, list(1)), gives_nothing());
   EXPECT_EQ(host.call<Do::Get>(queue), gives(list(list(0, 0))));
-  EXPECT_EQ(host.call<Do::Get>(queue), gives(list(list(1, "a")))) << "the older one of two that count as equal";
+  EXPECT_EQ(host.call<Do::Get>(queue), gives(list(list(1, "a"))))
+      << "the older one of two that count as equal";
   EXPECT_EQ(host.call<Do::Get>(queue), gives(list(list(1, 2))));
 }
 

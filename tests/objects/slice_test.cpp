@@ -13,7 +13,8 @@ using Bound = std::optional<std::int64_t>;
 
 /// Python's reference, word for word: missing bounds are the ends, negative ones count from the end, the rest is cut to
 /// what there is; then x = i + n*k.
-std::vector<std::uint64_t> positions_plainly(Bound start, Bound stop, std::int64_t step, std::int64_t length) {
+std::vector<std::uint64_t> positions_plainly(Bound start, Bound stop, std::int64_t step,
+                                             std::int64_t length) {
   auto bound = [&](Bound b, std::int64_t otherwise) {
     if (!b) return otherwise;
     if (*b < 0) return std::max<std::int64_t>(*b + length, step > 0 ? 0 : -1);
@@ -22,7 +23,8 @@ std::vector<std::uint64_t> positions_plainly(Bound start, Bound stop, std::int64
   const std::int64_t i = bound(start, step > 0 ? 0 : length - 1);
   const std::int64_t j = bound(stop, step > 0 ? length : -1);
   std::vector<std::uint64_t> found;
-  for (std::int64_t x = i; step > 0 ? x < j : x > j; x += step) found.push_back(static_cast<std::uint64_t>(x));
+  for (std::int64_t x = i; step > 0 ? x < j : x > j; x += step)
+    found.push_back(static_cast<std::uint64_t>(x));
   return found;
 }
 

@@ -42,7 +42,8 @@ TEST_F(SynchronisationTest, PermitsOfASessionThatEndsServeWhoWaits) {
   EXPECT_EQ(host.engine().waits().size(), 2u);
   std::vector<std::string> held;
   host.engine().registry().find(semaphore)->each_holding([&](const server::Holding& one) {
-    held.push_back(std::string(one.how) + ' ' + std::to_string(one.who.session) + ' ' + std::to_string(one.count));
+    held.push_back(std::string(one.how) + ' ' + std::to_string(one.who.session) + ' ' +
+                   std::to_string(one.count));
   });
   EXPECT_THAT(held, ElementsAre("permits 2 2"));
   host.close(2);
@@ -68,7 +69,9 @@ TEST_F(SynchronisationTest, PermitsOfAllThreadsOfASessionAreItsOwn) {
   const ObjectId semaphore = host.make<ops::Semaphore>(3);
   auto call = [&](std::uint32_t actor, const ops::OpDescription& op, int permits) {
     wire::Buffer reply;
-    return host.engine().step(server::Call{1, actor, semaphore, op.number, list(permits).bytes()}, reply).code;
+    return host.engine()
+        .step(server::Call{1, actor, semaphore, op.number, list(permits).bytes()}, reply)
+        .code;
   };
   EXPECT_EQ(call(1, ops::Semaphore::Acquire::description, 1), Code::ok);
   EXPECT_EQ(call(2, ops::Semaphore::Acquire::description, 2), Code::ok);

@@ -132,20 +132,24 @@ TEST_F(RopeTest, PiecesCutAndPastedAgreeWithAVector) {
     for (int step = 0; step < 60; ++step) {
       const std::uint64_t position = random() % (model_.size() + 1);
       const std::uint64_t most = model_.size() - position;
-      const std::uint64_t count = random() % 3 == 0 ? most : random() % (std::min<std::uint64_t>(most, 5'000) + 1);
+      const std::uint64_t count =
+          random() % 3 == 0 ? most : random() % (std::min<std::uint64_t>(most, 5'000) + 1);
       ValueRope piece = rope_.cut(position, count);
       const auto begin = model_.begin() + static_cast<std::ptrdiff_t>(position);
       std::vector<Packed> piece_model(begin, begin + static_cast<std::ptrdiff_t>(count));
       model_.erase(begin, begin + static_cast<std::ptrdiff_t>(count));
       ASSERT_EQ(rope_.size(), model_.size());
       ASSERT_EQ(piece.size(), count);
-      if (count != 0) { EXPECT_EQ(packed(piece[count / 2]), piece_model[count / 2]); }
+      if (count != 0) {
+        EXPECT_EQ(packed(piece[count / 2]), piece_model[count / 2]);
+      }
       if (step % 10 == 9) continue;  // it goes
       const std::uint64_t to = random() % (model_.size() + 1);
       rope_.paste(to, std::move(piece));
       model_.insert(model_.begin() + static_cast<std::ptrdiff_t>(to), piece_model.begin(), piece_model.end());
       if (step % 7 == 0) expect_model();
-      for (int i = 0; i < 20; ++i) insert(random() % (model_.size() + 1), some(static_cast<std::uint32_t>(random() % 1'000)));
+      for (int i = 0; i < 20; ++i)
+        insert(random() % (model_.size() + 1), some(static_cast<std::uint32_t>(random() % 1'000)));
     }
     expect_model();
     EXPECT_LT(rope_.capacity_bytes(), model_.size() * 40 + 20'000);
@@ -163,7 +167,8 @@ TEST_F(RopeTest, NothingMovesMuchInAMillion) {
   EXPECT_LE(rope_.capacity_bytes(), count / 2 * 9);
   for (std::uint64_t i = 0; i < count / 4; ++i) watched([&] { rope_.insert(0, value(i)); });
   EXPECT_LE(rope_.capacity_bytes(), count * 3 / 4 * 9);
-  for (std::uint64_t i = 0; i < count / 4; ++i) watched([&] { rope_.insert(random() % rope_.size(), value(i)); });
+  for (std::uint64_t i = 0; i < count / 4; ++i)
+    watched([&] { rope_.insert(random() % rope_.size(), value(i)); });
   EXPECT_EQ(rope_.size(), count);
   EXPECT_LE(rope_.capacity_bytes(), count * 16);
   while (rope_.size() > 1'000) watched([&] { (void)rope_.take(random() % rope_.size()); });

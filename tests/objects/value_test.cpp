@@ -131,7 +131,8 @@ TEST_F(HostedValueTest, WhatCannotBeSentIsNotReplaced) {
   const Packed before = host.saved();
   EXPECT_EQ((host.call<Cell::Exchange>(cell, 1)), fails(Code::resource_exhausted));
   EXPECT_EQ((host.call<Cell::FetchAdd>(cell, "b")), fails(Code::resource_exhausted));
-  EXPECT_EQ((host.call<Cell::CompareExchange>(cell, std::string(9'000, 'a'), 1)), fails(Code::resource_exhausted));
+  EXPECT_EQ((host.call<Cell::CompareExchange>(cell, std::string(9'000, 'a'), 1)),
+            fails(Code::resource_exhausted));
   EXPECT_EQ(host.saved(), before);
 }
 

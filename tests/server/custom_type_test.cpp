@@ -11,8 +11,8 @@
 #include "server/engine/engine.hpp"
 #include "server/objects/custom.hpp"
 #include "tandem/hosted.hpp"
-#include "tandem/server.hpp"
 #include "tandem/ops/all.hpp"
+#include "tandem/server.hpp"
 #include "tandem/tandem.hpp"
 #include "tests/engine/pack.hpp"
 #include "tests/support/contract.hpp"
@@ -168,7 +168,8 @@ TEST(CustomTypeTest, ClashesAreRefused) {
   EXPECT_EQ(refusal_of({hosted<Shelf>(), hosted<Named<140, "shelf">>()}),
             "hosted type shelf (number 140): the name is taken by the type with number 128");
   EXPECT_THAT(refusal_of({hosted<Shelf>(), hosted<Shelf>()}), HasSubstr("shelf has this number"));
-  EXPECT_THAT(refusal_of({hosted<Named<141, "dict">>()}), HasSubstr("the name is taken by the type with number 2"));
+  EXPECT_THAT(refusal_of({hosted<Named<141, "dict">>()}),
+              HasSubstr("the name is taken by the type with number 2"));
   EXPECT_THAT(refusal_of({hosted<Named<142, "manager">>()}), HasSubstr("the name is taken"));
 }
 
@@ -179,7 +180,8 @@ TEST(CustomTypeTest, MoreOperationsThanCanBeCountedAreRefused) {
   std::vector<HostedType> all;
   for (std::uint8_t number = 128; number < 128 + 64; ++number) {
     names.push_back("type" + std::to_string(number));
-    all.emplace_back(types.emplace_back(hosting::Type{names.back(), number, hosting::Shown::nothing, handlers, nullptr}));
+    all.emplace_back(
+        types.emplace_back(hosting::Type{names.back(), number, hosting::Shown::nothing, handlers, nullptr}));
   }
   EXPECT_THAT(refusal_of(all), HasSubstr("operation numbers"));
 }
@@ -193,7 +195,8 @@ class CustomServerTest : public testing::Test {
     options.listen = {"unix:" + folder_.path("socket")};
     options.debug = "127.0.0.1:0";
     options.log_level = LogLevel::off;
-    options.types = {hosted<Shelf>(), hosted<Brittle>(), hosted<Stillborn>(), hosted<Selfish>(), hosted<Thief>()};
+    options.types = {hosted<Shelf>(), hosted<Brittle>(), hosted<Stillborn>(), hosted<Selfish>(),
+                     hosted<Thief>()};
     server_.emplace(std::move(options));
     server_->start();
     manager_.emplace(server_->addresses().front());
@@ -245,7 +248,8 @@ TEST_F(CustomServerTest, TheDebugEndpointShowsThem) {
 
 TEST_F(CustomServerTest, TheCommandLineShowsThem) {
   auto shelf = manager().create<ShelfProxy>("books");
-  EXPECT_EQ(json::parse(tandem({"get", "books", "--json"})), (json{{"type", "shelf"}, {"entries", json::array()}}));
+  EXPECT_EQ(json::parse(tandem({"get", "books", "--json"})),
+            (json{{"type", "shelf"}, {"entries", json::array()}}));
   shelf.put("a", "x");
   shelf.put("b", manager().list<int>("numbers", {1}));
   const std::string id = std::to_string(manager().get<List<int>>("numbers").id());
@@ -320,17 +324,22 @@ TEST(HeldValueTest, IsTheValueItWasMadeFrom) {
 
 class CustomEngine {
  public:
-  CustomEngine() : types_(std::vector{hosted<Shelf>(), hosted<Brittle>()}), engine_(limits_, {}, types_.all()) {
+  CustomEngine()
+      : types_(std::vector{hosted<Shelf>(), hosted<Brittle>()}), engine_(limits_, {}, types_.all()) {
     engine_.step(server::SessionOpened{1});
   }
   Code call(server::ObjectId object, std::uint16_t op, const test::Packed& arguments) {
     wire::Buffer reply;
-    return engine_.step(server::Call{.session = 1, .actor = 1, .object = object, .op = op, .arguments = arguments.bytes()},
-                        reply)
+    return engine_
+        .step(
+            server::Call{
+                .session = 1, .actor = 1, .object = object, .op = op, .arguments = arguments.bytes()},
+            reply)
         .code;
   }
   void create(std::string_view type) {
-    EXPECT_EQ(call(1, ops::Manager::Create::description.number, test::list(type, test::list(), test::list())), Code::ok);
+    EXPECT_EQ(call(1, ops::Manager::Create::description.number, test::list(type, test::list(), test::list())),
+              Code::ok);
   }
   test::Packed saved() const {
     return test::packed_by([&](wire::Writer& to) { engine_.save(to); });

@@ -93,8 +93,8 @@ TEST_F(ServerTest, ADeadlockIsLoggedAndRefused) {
   Lock lock = server.connect().lock("a");
   lock.lock();
   EXPECT_THROW(lock.lock(), DeadlockError);
-  EXPECT_THAT(log(), Contains(HasSubstr("a circle of waits, refused: session 1 (process " + std::to_string(::getpid()) +
-                                        ") thread ")));
+  EXPECT_THAT(log(), Contains(HasSubstr("a circle of waits, refused: session 1 (process " +
+                                        std::to_string(::getpid()) + ") thread ")));
 }
 
 TEST_F(ServerTest, ADeadlockMayBeOnlyLogged) {
@@ -374,10 +374,8 @@ TEST_F(ServerTest, StoppingEndsWhatWaitsInThisProcess) {
   const Barrier barrier = manager.barrier(2);
   const auto list = manager.list<int>();
   lock.lock();
-  const std::vector<std::function<void()>> waits = {[&] { lock.lock(); },
-                                                    [&] { (void)queue.get(); },
-                                                    [&] { event.wait(); },
-                                                    [&] { barrier.wait(); },
+  const std::vector<std::function<void()>> waits = {[&] { lock.lock(); }, [&] { (void)queue.get(); },
+                                                    [&] { event.wait(); }, [&] { barrier.wait(); },
                                                     [&] { list.wait_for_change(list.version()); }};
   std::atomic<std::size_t> ended = 0;
   std::vector<std::jthread> threads;

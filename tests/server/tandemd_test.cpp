@@ -22,8 +22,9 @@ using testing::StartsWith;
 
 class Tandemd : public testing::Test {
  protected:
-  static Program start(std::vector<std::string> arguments, const test::Environment& environment = {},
-                       const std::function<void()>& prepare = [] {}) {
+  static Program start(
+      std::vector<std::string> arguments, const test::Environment& environment = {},
+      const std::function<void()>& prepare = [] {}) {
     arguments.insert(arguments.begin(), test::beside_the_test("tandemd"));
     return Program(arguments, environment, "", prepare);
   }
@@ -50,8 +51,8 @@ class Tandemd : public testing::Test {
 
 TEST_F(Tandemd, PrintsOneLineWithItsRealAddressesWhenItIsReady) {
   std::string key = folder_.write("key", "secret\n");
-  Program program = start({"--listen", address_, "--listen", "tcp://127.0.0.1:0", "--authkey-file", key, "--debug",
-                           "127.0.0.1:0", "--log-level", "off"});
+  Program program = start({"--listen", address_, "--listen", "tcp://127.0.0.1:0", "--authkey-file", key,
+                           "--debug", "127.0.0.1:0", "--log-level", "off"});
   std::vector<std::string> words = ready(program);
   ASSERT_EQ(words.size(), 4u);
   EXPECT_EQ(words[0], address_);
@@ -99,8 +100,9 @@ TEST_F(Tandemd, TakesLimitsWithSuffixes) {
 }
 
 TEST_F(Tandemd, TakesFlagsFromAConfigFileAndTheCommandLineWins) {
-  std::string config = folder_.write("config", "listen = \"" + address_ +
-                                                   "\"\nframe-bytes-max = \"64K\"\nvalue-depth-max = 7\nlog-level = off\n");
+  std::string config =
+      folder_.write("config", "listen = \"" + address_ +
+                                  "\"\nframe-bytes-max = \"64K\"\nvalue-depth-max = 7\nlog-level = off\n");
   Program program = start({"--config", config, "--value-depth-max", "9"});
   EXPECT_THAT(ready(program), testing::ElementsAre(address_));
   wire::Welcome welcome = RawClient(address_).shake_hands();
@@ -120,7 +122,8 @@ TEST_F(Tandemd, SaysWhatIsWrongWithAFlag) {
 }
 
 TEST_F(Tandemd, SaysWhatIsWrongWithAnAuthkeyFile) {
-  EXPECT_THAT(refusal({"--listen", address_, "--authkey-file", folder_.path("nothing")}), HasSubstr(folder_.path("nothing")));
+  EXPECT_THAT(refusal({"--listen", address_, "--authkey-file", folder_.path("nothing")}),
+              HasSubstr(folder_.path("nothing")));
   std::string empty = folder_.write("empty", "\n");
   EXPECT_THAT(refusal({"--listen", address_, "--authkey-file", empty}), HasSubstr("no key"));
   EXPECT_FALSE(std::filesystem::exists(path_));
@@ -130,7 +133,8 @@ TEST_F(Tandemd, RefusesTcpThatIsNotSafe) {
   EXPECT_THAT(refusal({"--listen", "tcp://127.0.0.1:0"}), HasSubstr("authkey"));
   std::string key = folder_.write("key", "secret");
   EXPECT_THAT(refusal({"--listen", "tcp://0.0.0.0:0", "--authkey-file", key}), HasSubstr("--insecure-tcp"));
-  Program program = start({"--listen", "tcp://0.0.0.0:0", "--authkey-file", key, "--insecure-tcp", "--log-level", "off"});
+  Program program =
+      start({"--listen", "tcp://0.0.0.0:0", "--authkey-file", key, "--insecure-tcp", "--log-level", "off"});
   EXPECT_THAT(ready(program)[0], StartsWith("tcp://0.0.0.0:"));
 }
 
@@ -220,7 +224,8 @@ TEST_F(Tandemd, LogsOneLineForEachEvent) {
   program.signal(SIGTERM);
   EXPECT_EQ(program.wait(), 0);
   std::istringstream lines(program.errors);
-  std::vector<std::string> wanted{"listening on", "session 1 opened", "protocol_error", "session 1 of process", "stopped"};
+  std::vector<std::string> wanted{"listening on", "session 1 opened", "protocol_error",
+                                  "session 1 of process", "stopped"};
   std::string line;
   for (const std::string& part : wanted) {
     ASSERT_TRUE(std::getline(lines, line));

@@ -16,18 +16,22 @@ long allocations = 0;
   if (void* at = std::malloc(bytes)) return at;
   throw std::bad_alloc();
 }
-[[gnu::noinline]] void operator delete(void* at) noexcept { std::free(at); }
-[[gnu::noinline]] void operator delete(void* at, std::size_t) noexcept { std::free(at); }
+[[gnu::noinline]] void operator delete(void* at) noexcept {
+  std::free(at);
+}
+[[gnu::noinline]] void operator delete(void* at, std::size_t) noexcept {
+  std::free(at);
+}
 
 namespace tandem {
 namespace {
 
 /// What an operation allocates for what it gives or keeps.
 long expected_of(const std::string& name) {
-  if (name == "dict_get_text") return 1;  // the caller's string
+  if (name == "dict_get_text") return 1;     // the caller's string
   if (name == "pipelined_get") return 16;    // the futures
   if (name == "pipelined_bound") return 16;  // where the bound proxy's calls are put together
-  if (name == "semaphore") return 1;      // who has permits
+  if (name == "semaphore") return 1;         // who has permits
   return 0;
 }
 

@@ -168,10 +168,8 @@ inline std::vector<Heard> parse_frames(std::string_view bytes, std::uint64_t fra
     if (frame.kind == wire::FrameKind::reply_part) {
       auto found = std::find_if(heard.begin(), heard.end(),
                                 [&](const Heard& one) { return one.request == header.request; });
-      if (found == heard.end())
-        ADD_FAILURE() << "a part of no reply";
-      else
-        found->payload += payload, ++found->frames;
+      if (found == heard.end()) ADD_FAILURE() << "a part of no reply";
+      else found->payload += payload, ++found->frames;
     } else {
       heard.push_back({frame.kind, header.code, header.request, std::string(payload)});
     }

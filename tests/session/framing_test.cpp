@@ -14,7 +14,8 @@ class Framing : public testing::Test {
 
   std::string set(std::uint64_t dict, std::string_view key, std::string_view value, std::uint32_t request,
                   std::uint8_t flags = 0) {
-    return request_frame({flags, ops::Dict::Set::description.number, request, 1, dict}, set_arguments(key, value));
+    return request_frame({flags, ops::Dict::Set::description.number, request, 1, dict},
+                         set_arguments(key, value));
   }
   static std::string set_arguments(std::string_view key, std::string_view value) {
     return packed([&](wire::Writer& out) {
@@ -24,7 +25,8 @@ class Framing : public testing::Test {
     });
   }
   std::string at(std::uint64_t dict, std::string_view key, std::uint32_t request) {
-    return request_frame({0, ops::Dict::At::description.number, request, 1, dict}, packed([&](wire::Writer& out) {
+    return request_frame({0, ops::Dict::At::description.number, request, 1, dict},
+                         packed([&](wire::Writer& out) {
                            out.array(1);
                            out.text(key);
                          }));
@@ -116,13 +118,14 @@ TEST_F(Framing, AOneWayRequestIsNotAnsweredWhateverTheOutcome) {
 }
 
 TEST_F(Framing, ReferencesInAReplyThatIsNotGivenAreNotHeld) {
-  client_.say(request_frame({wire::flag_one_way, ops::Manager::Create::description.number, 1, 1, ops::Manager::id},
-                            packed([](wire::Writer& out) {
-                              out.array(3);
-                              out.text("dict");
-                              out.array(0);
-                              out.array(0);
-                            })));
+  client_.say(
+      request_frame({wire::flag_one_way, ops::Manager::Create::description.number, 1, 1, ops::Manager::id},
+                    packed([](wire::Writer& out) {
+                      out.array(3);
+                      out.text("dict");
+                      out.array(0);
+                      out.array(0);
+                    })));
   EXPECT_EQ(manager_.engine().registry().size(), 0u);
 }
 
@@ -151,13 +154,15 @@ TEST_F(Framing, OperationsAreCountedAndTimed) {
 TEST_F(Framing, ARequestMayComeInParts) {
   std::uint64_t dict = client_.create("dict");
   std::string arguments = set_arguments("key", std::string(1000, 'v'));
-  client_.say(request_frame({wire::flag_more, ops::Dict::Set::description.number, 1, 1, dict}, arguments.substr(0, 3)));
+  client_.say(request_frame({wire::flag_more, ops::Dict::Set::description.number, 1, 1, dict},
+                            arguments.substr(0, 3)));
   client_.say(part_frame(1, arguments.substr(3, 500), true));
   client_.say(part_frame(1, "", true));
   EXPECT_EQ(client_.hear_bytes(), "");
   Heard reply = client_.ask(part_frame(1, arguments.substr(503), false));
   EXPECT_EQ(reply.code, Code::ok) << reply.payload;
-  EXPECT_EQ(client_.ask(at(dict, "key", 2)).payload, packed([](wire::Writer& out) { out.text(std::string(1000, 'v')); }));
+  EXPECT_EQ(client_.ask(at(dict, "key", 2)).payload,
+            packed([](wire::Writer& out) { out.text(std::string(1000, 'v')); }));
   EXPECT_EQ(manager_.service().messages_bytes(), 0u);
 }
 
@@ -188,7 +193,8 @@ TEST_F(Framing, WhatAnUnfinishedRequestHoldsIsCountedAndGivenBackWithItsChannel)
 
 class SmallFrames : public Framing {
  protected:
-  SmallFrames() : Framing(Limits{.frame_bytes_max = 4096, .message_bytes_max = 20'000, .memory_bytes_max = 1 << 30}) {}
+  SmallFrames()
+      : Framing(Limits{.frame_bytes_max = 4096, .message_bytes_max = 20'000, .memory_bytes_max = 1 << 30}) {}
 };
 
 TEST_F(SmallFrames, ALongReplyIsCutIntoFramesOfAtMostThatLength) {
@@ -196,7 +202,8 @@ TEST_F(SmallFrames, ALongReplyIsCutIntoFramesOfAtMostThatLength) {
   std::string long_value;
   for (int i = 0; i < 18'000; ++i) long_value += static_cast<char>('a' + i % 26);
   std::string arguments = set_arguments("k", long_value);
-  client_.say(request_frame({wire::flag_more, ops::Dict::Set::description.number, 1, 1, dict}, arguments.substr(0, 4000)));
+  client_.say(request_frame({wire::flag_more, ops::Dict::Set::description.number, 1, 1, dict},
+                            arguments.substr(0, 4000)));
   for (std::size_t from = 4000; from < arguments.size(); from += 4000)
     client_.say(part_frame(1, arguments.substr(from, 4000), from + 4000 < arguments.size()));
   EXPECT_EQ(client_.hear_one().code, Code::ok);
@@ -208,7 +215,8 @@ TEST_F(SmallFrames, ALongReplyIsCutIntoFramesOfAtMostThatLength) {
 
 TEST_F(SmallFrames, ARequestTooLongIsAnsweredAtOnceAndTheRestOfItDropped) {
   std::uint64_t dict = client_.create("dict");
-  client_.say(request_frame({wire::flag_more, ops::Dict::Set::description.number, 1, 1, dict}, std::string(4000, 'x')));
+  client_.say(request_frame({wire::flag_more, ops::Dict::Set::description.number, 1, 1, dict},
+                            std::string(4000, 'x')));
   for (int part = 0; part < 4; ++part) client_.say(part_frame(1, std::string(4000, 'x'), true));
   EXPECT_EQ(client_.hear_bytes(), "") << "20,000 bytes are allowed";
   Heard reply = client_.ask(part_frame(1, "x", true));
@@ -240,7 +248,8 @@ TEST_F(SmallFrames, AFrameTooLongIsAFaultBeforeItsBytesCome) {
 }
 
 TEST_F(SmallFrames, TheLongestFrameIsNone) {
-  Heard reply = client_.ask(request_frame({0, ops::Manager::Ping::description.number, 1, 1, 1}, std::string(4096 - 24, '\xc0')));
+  Heard reply = client_.ask(
+      request_frame({0, ops::Manager::Ping::description.number, 1, 1, 1}, std::string(4096 - 24, '\xc0')));
   EXPECT_EQ(reply.kind, wire::FrameKind::reply);
 }
 
@@ -264,10 +273,13 @@ TEST_F(Framing, FramesOfTheManagerAreAFaultFromAClient) {
   EXPECT_THAT(fault(short_frame(wire::FrameKind::reply, 0, 1, "\xc0")).payload, HasSubstr("kind 3"));
 }
 
-TEST_F(Framing, APartOfNothingIsAFault) { EXPECT_THAT(fault(part_frame(5, "x", false)).payload, HasSubstr("request 5")); }
+TEST_F(Framing, APartOfNothingIsAFault) {
+  EXPECT_THAT(fault(part_frame(5, "x", false)).payload, HasSubstr("request 5"));
+}
 
 TEST_F(Framing, APartBehindTheLastOneIsAFault) {
-  client_.say(request_frame({wire::flag_more, ops::Manager::Ping::description.number, 5, 1, 1}, "") + part_frame(5, "\x90", false));
+  client_.say(request_frame({wire::flag_more, ops::Manager::Ping::description.number, 5, 1, 1}, "") +
+              part_frame(5, "\x90", false));
   EXPECT_EQ(client_.hear_one().code, Code::ok);
   fault(part_frame(5, "x", false));
 }
@@ -278,7 +290,8 @@ TEST_F(Framing, ARequestThatBeginsTwiceIsAFault) {
 }
 
 TEST_F(Framing, UnknownFlagsAreAFault) {
-  EXPECT_THAT(fault(request_frame({8, ops::Manager::Ping::description.number, 1, 1, 1}, "\x90")).payload, HasSubstr("flags"));
+  EXPECT_THAT(fault(request_frame({8, ops::Manager::Ping::description.number, 1, 1, 1}, "\x90")).payload,
+              HasSubstr("flags"));
 }
 
 TEST_F(Framing, UnknownFlagsOfAPartAreAFault) {
@@ -286,7 +299,9 @@ TEST_F(Framing, UnknownFlagsOfAPartAreAFault) {
   fault(short_frame(wire::FrameKind::request_part, wire::flag_one_way, 5, "x"));
 }
 
-TEST_F(Framing, AnIdentifyFrameWithMoreInItIsAFault) { fault(short_frame(wire::FrameKind::identify, 0, 1, "x")); }
+TEST_F(Framing, AnIdentifyFrameWithMoreInItIsAFault) {
+  fault(short_frame(wire::FrameKind::identify, 0, 1, "x"));
+}
 
 TEST_F(Framing, RequestsBeforeAFaultAreAnsweredAndThoseBehindItAreNot) {
   client_.say(ping(1) + part_frame(9, "x", false) + ping(2));

@@ -75,7 +75,8 @@ TEST(Handshake, TheAnswerMayComeByteByByteAndWithTheFirstRequestBehindIt) {
   TestClient hasty(manager);
   hasty.say(TestClient::answer(hasty.hear_bytes(), "") + ping(7));
   std::string heard = hasty.hear_bytes();
-  std::vector<Heard> replies = parse_frames(heard.substr(wire::welcome_bytes), manager.limits().frame_bytes_max);
+  std::vector<Heard> replies =
+      parse_frames(heard.substr(wire::welcome_bytes), manager.limits().frame_bytes_max);
   ASSERT_EQ(replies.size(), 1u);
   EXPECT_EQ(replies[0].request, 7u);
 }
@@ -103,7 +104,8 @@ TEST(Handshake, ABitChangedAnywhereInTheAnswerIsRefused) {
     std::string answer = TestClient::answer(client.hear_bytes(), "a key");
     answer[bit / 8] = static_cast<char>(answer[bit / 8] ^ (1 << (bit % 8)));
     client.say(answer);
-    EXPECT_EQ(refused(manager, client, HandshakeFailure::authkey).code, Code::authentication_error) << "bit " << bit;
+    EXPECT_EQ(refused(manager, client, HandshakeFailure::authkey).code, Code::authentication_error)
+        << "bit " << bit;
   }
 }
 

@@ -21,11 +21,13 @@ class Lease : public ::testing::Test {
   /// The clock is the steady one; only ticks are made up.
   void silence(std::uint64_t ms) {
     const auto now = std::chrono::steady_clock::now().time_since_epoch();
-    const auto now_ns = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
+    const auto now_ns =
+        static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
     manager_.service().tick(now_ns + ms * 1'000'000);
   }
   template <class Op>
-  static std::string request(std::uint64_t object, std::uint32_t number, std::string_view arguments = "\x90") {
+  static std::string request(std::uint64_t object, std::uint32_t number,
+                             std::string_view arguments = "\x90") {
     return request_frame({0, Op::description.number, number, 1, object}, arguments);
   }
 
@@ -48,10 +50,11 @@ TEST_F(Lease, ASilentSessionEndsAndItsLocksGoOn) {
   waiter.shake_hands();
   // The waiter holds a reference of its own, or the lock would go with the session.
   EXPECT_EQ(waiter.create("list", packed([&](wire::Writer& out) {
-              out.array(1);
-              out.array(1);
-              out.reference({ops::Lock::number, lock});
-            })) != 0, true);
+                            out.array(1);
+                            out.array(1);
+                            out.reference({ops::Lock::number, lock});
+                          })) != 0,
+            true);
   waiter.say(request<ops::Lock::Acquire>(lock, 1));
   EXPECT_TRUE(waiter.hear().empty());
   silence(lease_ms - 1'000);

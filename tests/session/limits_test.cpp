@@ -149,7 +149,8 @@ TEST(UnderWayLimit, OneTooManyIsRefusedAndNotCarriedOut) {
   std::uint64_t dict = client.create("dict");
   std::string said;
   for (std::uint32_t request = 0; request < 5; ++request)
-    said += request_frame({0, ops::Dict::Set::description.number, request, 1, dict}, packed([&](wire::Writer& out) {
+    said += request_frame({0, ops::Dict::Set::description.number, request, 1, dict},
+                          packed([&](wire::Writer& out) {
                             out.array(2);
                             out.unsigned_integer(request);
                             out.nil();

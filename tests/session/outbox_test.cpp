@@ -11,7 +11,8 @@ std::string payload_of(std::size_t bytes) {
   for (std::size_t i = 0; i < bytes; ++i) payload += static_cast<char>('a' + i % 23);
   return payload;
 }
-void reply(Outbox& outbox, std::uint32_t request, std::string_view payload, std::size_t frame_bytes_max = 4096) {
+void reply(Outbox& outbox, std::uint32_t request, std::string_view payload,
+           std::size_t frame_bytes_max = 4096) {
   std::size_t at = outbox.begin_reply();
   outbox.buffer().append(wire::as_bytes(payload));
   outbox.finish_reply(at, Code::key_error, request, frame_bytes_max);

@@ -38,8 +38,8 @@ class ServerHost final : public Host {
   }
 
  private:
-  static ServerOptions options(const Limits& limits, const std::vector<HostedType>& types, const std::string& address,
-                               const std::string& authkey, bool ring) {
+  static ServerOptions options(const Limits& limits, const std::vector<HostedType>& types,
+                               const std::string& address, const std::string& authkey, bool ring) {
     ServerOptions options;
     options.ring = ring;
     if (!address.empty()) options.listen = {address};
@@ -73,7 +73,8 @@ std::unique_ptr<Host> make_host(Reach reach, const Limits& limits, const std::ve
     case Reach::in_process: return std::make_unique<ServerHost>(limits, types, "", "");
     case Reach::ring: return std::make_unique<ServerHost>(limits, types, unix_address(&limits), "", true);
     case Reach::unix_socket: return std::make_unique<ServerHost>(limits, types, unix_address(&limits), "");
-    case Reach::tcp: return std::make_unique<ServerHost>(limits, types, "tcp://127.0.0.1:0", "a key for this test");
+    case Reach::tcp:
+      return std::make_unique<ServerHost>(limits, types, "tcp://127.0.0.1:0", "a key for this test");
   }
   return nullptr;
 }

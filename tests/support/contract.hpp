@@ -77,9 +77,10 @@ std::string printed(const T& value) {
 /// For a test's property that says which operations it called (see main.cpp).
 inline constexpr const char* operations_called = "operations_called";
 
-#define TANDEM_SUITE_OVER(Suite, least)                                                        \
-  INSTANTIATE_TEST_SUITE_P(, Suite, ::testing::ValuesIn(::tandem::test::reaches(least)),       \
-                           [](const auto& info) { return std::string(::tandem::test::name_of(info.param)); })
+#define TANDEM_SUITE_OVER(Suite, least)                             \
+  INSTANTIATE_TEST_SUITE_P(                                         \
+      , Suite, ::testing::ValuesIn(::tandem::test::reaches(least)), \
+      [](const auto& info) { return std::string(::tandem::test::name_of(info.param)); })
 
 #define TANDEM_CONTRACT_SUITE(Suite) TANDEM_SUITE_OVER(Suite, ::tandem::test::Between::none)
 

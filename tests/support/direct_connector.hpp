@@ -100,6 +100,8 @@ class DirectConnector final : public client::Connector {
   DirectManager& manager_;
 };
 
-inline Manager DirectManager::connect() { return Manager(std::make_unique<DirectConnector>(*this), Options{}); }
+inline Manager DirectManager::connect() {
+  return Manager(std::make_unique<DirectConnector>(*this), Options{});
+}
 
 }  // namespace tandem::test

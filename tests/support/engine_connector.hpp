@@ -95,7 +95,8 @@ class EngineHost {
   bool wait_until(std::chrono::steady_clock::time_point end, const Answered* of, Ready ready, Then then) {
     std::unique_lock lock(mutex_);
     while (!ready()) {
-      if (std::none_of(waiting_.begin(), waiting_.end(), [of](const auto& one) { return one.second.to == of; }))
+      if (std::none_of(waiting_.begin(), waiting_.end(),
+                       [of](const auto& one) { return one.second.to == of; }))
         throw std::logic_error("an answer is waited for that will never come");
       const auto now = std::chrono::steady_clock::now();
       if (now >= end) return false;
@@ -243,8 +244,7 @@ class EngineStream final : public client::Stream, private Answered {
       wire::store_short_header(header, wire::short_header_bytes + here.size(),
                                first ? wire::FrameKind::reply : wire::FrameKind::reply_part,
                                first ? static_cast<std::uint8_t>(code) : std::uint8_t{0},
-                               payload.empty() ? std::uint16_t{0} : std::uint16_t{wire::flag_more},
-                               request);
+                               payload.empty() ? std::uint16_t{0} : std::uint16_t{wire::flag_more}, request);
       replies_.append(here);
       first = false;
     } while (!payload.empty());

@@ -39,7 +39,8 @@ class TemporaryFolder {
   /// Writes a file that is for this user alone; gives its path.
   std::string write(const std::string& name, const std::string& contents) const {
     std::ofstream(path(name)) << contents;
-    std::filesystem::permissions(path(name), std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+    std::filesystem::permissions(path(name),
+                                 std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
     return path(name);
   }
 
@@ -54,8 +55,9 @@ class Program {
  public:
   /// `arguments` begin with the program's path. It sees PATH and what `environment` adds, nothing else. `output`: a file
   /// for its standard output, else a pipe to here. `prepare` runs in the new process, just before the program.
-  explicit Program(const std::vector<std::string>& arguments, const Environment& environment = {},
-                   const std::string& output = "", const std::function<void()>& prepare = [] {}) {
+  explicit Program(
+      const std::vector<std::string>& arguments, const Environment& environment = {},
+      const std::string& output = "", const std::function<void()>& prepare = [] {}) {
     std::array<int, 2> out{}, errors{};
     EXPECT_EQ(::pipe2(out.data(), O_CLOEXEC), 0);
     EXPECT_EQ(::pipe2(errors.data(), O_CLOEXEC), 0);
@@ -114,11 +116,12 @@ class Program {
     return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
   }
 
-  std::string out;     // filled by wait()
+  std::string out;  // filled by wait()
   std::string errors;
 
  private:
-  [[noreturn]] static void execute(const std::vector<std::string>& arguments, const Environment& environment) {
+  [[noreturn]] static void execute(const std::vector<std::string>& arguments,
+                                   const Environment& environment) {
     std::vector<std::string> settings;
     if (const char* path = ::getenv("PATH")) settings.push_back("PATH=" + std::string(path));
     for (const auto& [name, value] : environment) settings.push_back(name + "=" + value);

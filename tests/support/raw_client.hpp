@@ -16,10 +16,12 @@ namespace tandem::test {
 class RawClient {
  public:
   explicit RawClient(const std::string& address)
-      : address_(address), stream_(client::connect_socket(Address::parse(address), client::Deadline(no_limit))) {}
+      : address_(address),
+        stream_(client::connect_socket(Address::parse(address), client::Deadline(no_limit))) {}
 
   wire::Welcome shake_hands(const std::string& authkey = "", const client::OpenRequest& request = {}) {
-    welcome_ = client::shake_hands(*stream_, authkey, request, {address_}, client::Deadline(no_limit)).welcome;
+    welcome_ =
+        client::shake_hands(*stream_, authkey, request, {address_}, client::Deadline(no_limit)).welcome;
     return welcome_;
   }
   void say(std::string_view bytes) { stream_->send(wire::as_bytes(bytes), no_limit); }
@@ -48,7 +50,8 @@ class RawClient {
   /// The next frame.
   server::Heard hear() {
     std::string frame = hear_bytes(wire::size_field_bytes);
-    frame += hear_bytes(wire::load_little<std::uint32_t>(reinterpret_cast<const std::uint8_t*>(frame.data())));
+    frame +=
+        hear_bytes(wire::load_little<std::uint32_t>(reinterpret_cast<const std::uint8_t*>(frame.data())));
     auto heard = server::parse_frames(frame, welcome_.frame_bytes_max);
     return heard.empty() ? server::Heard{} : heard.front();
   }

@@ -14,11 +14,11 @@
 
 namespace tandem::test {
 
-#define TANDEM_REACHES(REACH)   \
-  REACH(engine, none)           \
-  REACH(in_process, channel)    \
-  REACH(ring, kernel)           \
-  REACH(unix_socket, kernel)    \
+#define TANDEM_REACHES(REACH) \
+  REACH(engine, none)         \
+  REACH(in_process, channel)  \
+  REACH(ring, kernel)         \
+  REACH(unix_socket, kernel)  \
   REACH(tcp, kernel)
 
 #define TANDEM_NAME(name, between) name,
@@ -37,8 +37,12 @@ struct ReachRow {
 inline constexpr auto reach_table = std::to_array<ReachRow>({TANDEM_REACHES(TANDEM_ROW)});
 #undef TANDEM_ROW
 
-constexpr std::string_view name_of(Reach reach) { return reach_table[static_cast<std::size_t>(reach)].name; }
-inline void PrintTo(Reach reach, std::ostream* out) { *out << name_of(reach); }
+constexpr std::string_view name_of(Reach reach) {
+  return reach_table[static_cast<std::size_t>(reach)].name;
+}
+inline void PrintTo(Reach reach, std::ostream* out) {
+  *out << name_of(reach);
+}
 
 /// Those with at least this much between client and engine.
 inline std::vector<Reach> reaches(Between least) {

@@ -41,20 +41,39 @@ inline std::vector<SteadyOperation> steady_operations(const Manager& manager) {
       {"dict_set_text", [=]() mutable { texts.insert_or_assign(key, value); }},
       {"dict_get_text", [=]() mutable { texts.at(key); }},
       {"list_get", [=, i = std::int64_t{0}]() mutable { list.at(++i % 1000); }},
-      {"list_push_pop", [=]() mutable { list.push_back(1); list.pop(); }},
+      {"list_push_pop",
+       [=]() mutable {
+         list.push_back(1);
+         list.pop();
+       }},
       {"counter_add", [=]() mutable { counter += 1; }},
-      {"lock_unlock", [=]() mutable { lock.lock(); lock.unlock(); }},
-      {"semaphore", [=]() mutable { semaphore.acquire(); semaphore.release(); }},
-      {"queue_put_get", [=]() mutable { queue.put(1); queue.get(); }},
-      {"pipelined_set", [=, i = std::int64_t{0}]() mutable {
+      {"lock_unlock",
+       [=]() mutable {
+         lock.lock();
+         lock.unlock();
+       }},
+      {"semaphore",
+       [=]() mutable {
+         semaphore.acquire();
+         semaphore.release();
+       }},
+      {"queue_put_get",
+       [=]() mutable {
+         queue.put(1);
+         queue.get();
+       }},
+      {"pipelined_set",
+       [=, i = std::int64_t{0}]() mutable {
          for (int n = 0; n < burst; ++n, ++i) pipeline->send<ops::Dict::Set>(numbers, i % 1000, i);
          pipeline->wait();
        }},
-      {"pipelined_bound", [=, i = std::int64_t{0}]() mutable {
+      {"pipelined_bound",
+       [=, i = std::int64_t{0}]() mutable {
          for (int n = 0; n < burst; ++n, ++i) sent.update(std::array{std::pair(i % 1000, i)});
          pipeline->wait();
        }},
-      {"pipelined_get", [=, i = std::int64_t{0}]() mutable {
+      {"pipelined_get",
+       [=, i = std::int64_t{0}]() mutable {
          std::array<Future<std::int64_t>, burst> found;
          for (auto& one : found) one = pipeline->call<ops::Dict::At, std::int64_t>(numbers, ++i % 1000);
          for (auto& one : found) one.get();

@@ -36,7 +36,9 @@ std::string refusal(const std::string& address, const ListenPolicy& policy = wit
   ADD_FAILURE() << address << " was listened on";
   return {};
 }
-void connect_to(const Address& address) { client::connect_socket(address, client::Deadline(std::chrono::milliseconds(0))); }
+void connect_to(const Address& address) {
+  client::connect_socket(address, client::Deadline(std::chrono::milliseconds(0)));
+}
 
 /// What a manager leaves behind that was killed.
 void leave_stale_socket(const std::string& path) {
@@ -156,7 +158,9 @@ TEST(TcpSocket, SpeaksIPv6WhereTheMachineDoes) {
   connect_to(socket.address);
 }
 
-TEST(TcpSocket, NeedsAnAuthkey) { EXPECT_THAT(refusal("tcp://127.0.0.1:0", without_key), HasSubstr("authkey")); }
+TEST(TcpSocket, NeedsAnAuthkey) {
+  EXPECT_THAT(refusal("tcp://127.0.0.1:0", without_key), HasSubstr("authkey"));
+}
 
 TEST(TcpSocket, OnOtherThanLoopbackNeedsAFlagThatInsists) {
   EXPECT_THAT(refusal("tcp://0.0.0.0:0"), HasSubstr("--insecure-tcp"));

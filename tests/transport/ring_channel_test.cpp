@@ -14,9 +14,9 @@
 
 #include "client/handshake.hpp"
 #include "client/ring_stream.hpp"
-#include "tandem/wire/spin.hpp"
 #include "tandem/server.hpp"
 #include "tandem/tandem.hpp"
+#include "tandem/wire/spin.hpp"
 #include "tests/session/fixture.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/error_of.hpp"
@@ -27,8 +27,8 @@ namespace tandem {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::HasSubstr;
 using test::error_of;
+using ::testing::HasSubstr;
 
 class RingChannelTest : public ::testing::Test {
  protected:
@@ -70,8 +70,7 @@ class Hostile {
  public:
   explicit Hostile(const std::string& address)
       : socket_(client::connect_socket(Address::parse(address), client::Deadline(0ms))) {
-    welcome_ =
-        client::shake_hands(*socket_, "", {}, {address, true}, client::Deadline(0ms)).welcome;
+    welcome_ = client::shake_hands(*socket_, "", {}, {address, true}, client::Deadline(0ms)).welcome;
     std::uint8_t byte = 0;
     int descriptor = -1;
     while (!wire::receive_descriptor(socket_->descriptor(), byte, descriptor)) std::this_thread::yield();
@@ -195,8 +194,7 @@ TEST_F(RingChannelTest, AKilledManagerIsNoticedAsleepAndAwake) {
   while (manager.information().at("waiters") != 1) std::this_thread::sleep_for(1ms);
   tandemd.signal(SIGKILL);
   sleeper.join();
-  EXPECT_THROW(
-      for (;;) manager.ping(), ConnectionError);
+  EXPECT_THROW(for (;;) manager.ping(), ConnectionError);
 }
 
 TEST_F(RingChannelTest, AStoppedManagerSaysSo) {

@@ -54,7 +54,9 @@ struct Vector {
   Write write;
 };
 
-void PrintTo(const Vector& vector, std::ostream* out) { *out << vector.name; }
+void PrintTo(const Vector& vector, std::ostream* out) {
+  *out << vector.name;
+}
 
 const std::string& text_of(std::size_t size) {
   static std::map<std::size_t, std::string> texts;

@@ -109,7 +109,8 @@ TEST_F(RingTest, TwoThreadsAgree) {
     rest += more;
     std::size_t used = 0;
     for (; rest.size() - used >= 8; used += 8)
-      ASSERT_EQ(load_little<std::uint64_t>(reinterpret_cast<const std::uint8_t*>(rest.data()) + used), expected++);
+      ASSERT_EQ(load_little<std::uint64_t>(reinterpret_cast<const std::uint8_t*>(rest.data()) + used),
+                expected++);
     rest.erase(0, used);
   }
   writing.join();

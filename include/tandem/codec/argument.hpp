@@ -17,10 +17,9 @@ concept Untyped = std::same_as<T, nlohmann::json>;
 /// A range whose elements can be written as T's; text and JSON are none, since their elements are not what is
 /// meant.
 template <class R, class T>
-concept ItemRange =
-    std::ranges::input_range<const R> && !is_proxy<R> && !std::convertible_to<const R&, std::string_view> &&
-    !std::same_as<R, nlohmann::json> &&
-    (Untyped<T> || std::convertible_to<std::ranges::range_reference_t<const R>, T>);
+concept ItemRange = std::ranges::input_range<const R> && !is_proxy<R> &&
+                    !std::convertible_to<const R&, std::string_view> && !std::same_as<R, nlohmann::json> &&
+                    (Untyped<T> || std::convertible_to<std::ranges::range_reference_t<const R>, T>);
 /// A range of pairs that can be written as keys and values.
 template <class R, class K, class V>
 concept EntryRange = std::ranges::input_range<const R> && !is_proxy<R> && requires(const R& range) {
@@ -38,8 +37,8 @@ class AnyValue : public Argument {
  public:
   AnyValue() = default;  // null, as nlohmann::json()
   template <class A>
-    requires Encodable<ValueOf<A>> && (!std::derived_from<A, AnyValue>)
-  AnyValue(const A& value) : value_(&value), encode_(&encode_as<A>) {}
+  requires Encodable<ValueOf<A>> &&(!std::derived_from<A, AnyValue>)AnyValue(const A& value)
+      : value_(&value), encode_(&encode_as<A>) {}
   /// Braces mean what they mean to nlohmann::json.
   AnyValue(nlohmann::json::initializer_list_t braced) : owned_(braced) {}
   /// The value that stands at a place (element.hpp), which is read here.
@@ -166,8 +165,8 @@ template <class T>
 class ItemsIn : public Argument {
  public:
   template <class R>
-    requires ItemRange<R, T> || is_proxy<R> || Untyped<R>
-  ItemsIn(const R& range) : range_(&range), encode_(&encode_as<R>) {}
+  requires ItemRange<R, T> || is_proxy<R> || Untyped<R> ItemsIn(const R& range)
+      : range_(&range), encode_(&encode_as<R>) {}
   ItemsIn(std::initializer_list<T> braced) : braced_(braced) {}
 
   void encode(Encoder& to) const {
@@ -192,8 +191,8 @@ template <class K, class V>
 class EntriesIn : public Argument {
  public:
   template <class R>
-    requires EntryRange<R, K, V> || is_proxy<R> || Untyped<R>
-  EntriesIn(const R& range) : range_(&range), encode_(&encode_as<R>) {}
+  requires EntryRange<R, K, V> || is_proxy<R> || Untyped<R> EntriesIn(const R& range)
+      : range_(&range), encode_(&encode_as<R>) {}
   EntriesIn(std::initializer_list<std::pair<K, V>> braced) : braced_(braced) {}
 
   void encode(Encoder& to) const {
@@ -227,9 +226,9 @@ template <class T>
 class ElementsIn : public Argument {
  public:
   template <class R>
-    requires ItemRange<R, T>
-  ElementsIn(const R& range) {
-    if constexpr (std::ranges::contiguous_range<const R> && std::same_as<std::ranges::range_value_t<const R>, T>) {
+  requires ItemRange<R, T> ElementsIn(const R& range) {
+    if constexpr (std::ranges::contiguous_range<const R> &&
+                  std::same_as<std::ranges::range_value_t<const R>, T>) {
       elements_ = range;
     } else {
       for (const auto& element : range) copied_.push_back(static_cast<T>(element));

@@ -73,7 +73,7 @@ class TakenValue {
 };
 
 template <class T>
-concept JsonWritable = !std::derived_from<T, ElementTag> && requires(nlohmann::json& json, const T& value) {
+concept JsonWritable = !std::derived_from<T, ElementTag> && requires(nlohmann::json & json, const T& value) {
   nlohmann::adl_serializer<T>::to_json(json, value);
 };
 template <class T>
@@ -98,16 +98,10 @@ T decode_by_json(Decoder& from) {
 /// Types without a specialisation travel as their JSON.
 template <class T>
 struct Codec {
-  static void encode(Encoder& to, const T& value)
-    requires client::JsonWritable<T>
-  {
+  static void encode(Encoder& to, const T& value) requires client::JsonWritable<T> {
     write_json(to.writer, nlohmann::json(value));
   }
-  static T decode(Decoder& from)
-    requires client::JsonReadable<T>
-  {
-    return client::decode_by_json<T>(from);
-  }
+  static T decode(Decoder& from) requires client::JsonReadable<T> { return client::decode_by_json<T>(from); }
   static std::string name() { return client::class_name(typeid(T)); }
 };
 
@@ -122,7 +116,7 @@ namespace client {
 
 /// A type that can be written as a value.
 template <class T>
-concept Encodable = !std::derived_from<T, ElementTag> && requires(Encoder& to, const T& value) {
+concept Encodable = !std::derived_from<T, ElementTag> && requires(Encoder & to, const T& value) {
   Codec<T>::encode(to, value);
 };
 /// A type that a value can be read into.

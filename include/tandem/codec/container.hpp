@@ -78,14 +78,8 @@ C decode_sequence(Decoder& from, const std::string& asked, Insert&& insert) {
 template <class C>
 struct ArrayCodec {
   using T = typename C::value_type;
-  static void encode(Encoder& to, const C& values)
-    requires Encodable<T>
-  {
-    encode_array(to, values);
-  }
-  static C decode(Decoder& from)
-    requires Decodable<T>
-  {
+  static void encode(Encoder& to, const C& values) requires Encodable<T> { encode_array(to, values); }
+  static C decode(Decoder& from) requires Decodable<T> {
     return decode_sequence<C>(from, "array of " + name_of_type<T>(),
                               [](C& values, T&& value) { values.push_back(std::move(value)); });
   }
@@ -95,16 +89,12 @@ struct ArrayCodec {
 template <class C>
 struct SetCodec {
   using T = typename C::value_type;
-  static void encode(Encoder& to, const C& values)
-    requires Encodable<T>
-  {
+  static void encode(Encoder& to, const C& values) requires Encodable<T> {
     write_extension(to, wire::Extension::set, [&] {
       for (const auto& value : values) Codec<T>::encode(to, value);
     });
   }
-  static C decode(Decoder& from)
-    requires Decodable<T>
-  {
+  static C decode(Decoder& from) requires Decodable<T> {
     return decode_sequence<C>(from, name(), [](C& values, T&& value) { values.insert(std::move(value)); });
   }
   static std::string name() { return "set of " + name_of_type<T>(); }
@@ -114,18 +104,14 @@ template <class C>
 struct MapCodec {
   using K = typename C::key_type;
   using V = typename C::mapped_type;
-  static void encode(Encoder& to, const C& entries)
-    requires Encodable<K> && Encodable<V>
-  {
+  static void encode(Encoder& to, const C& entries) requires Encodable<K> && Encodable<V> {
     to.writer.map(entries.size());
     for (const auto& [key, value] : entries) {
       Codec<K>::encode(to, key);
       Codec<V>::encode(to, value);
     }
   }
-  static C decode(Decoder& from)
-    requires Decodable<K> && Decodable<V>
-  {
+  static C decode(Decoder& from) requires Decodable<K> && Decodable<V> {
     std::uint32_t count = 0;
     if (!from.reader.map(count)) throw_mismatch(from.reader, name());
     C entries;
@@ -140,16 +126,12 @@ struct MapCodec {
 
 template <class Tuple, class... T>
 struct TupleCodec {
-  static void encode(Encoder& to, const Tuple& values)
-    requires(Encodable<T> && ...)
-  {
+  static void encode(Encoder& to, const Tuple& values) requires(Encodable<T>&&...) {
     write_extension(to, wire::Extension::tuple, [&] {
       std::apply([&](const T&... value) { (Codec<T>::encode(to, value), ...); }, values);
     });
   }
-  static Tuple decode(Decoder& from)
-    requires(Decodable<T> && ...)
-  {
+  static Tuple decode(Decoder& from) requires(Decodable<T>&&...) {
     const wire::Reader before = from.reader;
     Sequence elements;
     if (!elements.open(from)) throw_mismatch(before, name());
@@ -179,15 +161,11 @@ bool takes(const wire::Reader& reader);
 
 template <class T>
 struct Codec<std::optional<T>> {
-  static void encode(Encoder& to, const std::optional<T>& value)
-    requires client::Encodable<T>
-  {
+  static void encode(Encoder& to, const std::optional<T>& value) requires client::Encodable<T> {
     if (value) Codec<T>::encode(to, *value);
     else to.writer.nil();
   }
-  static std::optional<T> decode(Decoder& from)
-    requires client::Decodable<T>
-  {
+  static std::optional<T> decode(Decoder& from) requires client::Decodable<T> {
     if (from.reader.nil()) return std::nullopt;
     return Codec<T>::decode(from);
   }
@@ -211,25 +189,19 @@ struct Codec<std::vector<std::uint8_t>> : client::ArrayCodec<std::vector<std::ui
 };
 
 template <class T, std::size_t Extent>
-  requires(!std::same_as<std::remove_const_t<T>, std::byte>)
-struct Codec<std::span<T, Extent>> {
-  static void encode(Encoder& to, std::span<const T> values)
-    requires client::Encodable<std::remove_const_t<T>>
-  {
+requires(!std::same_as<std::remove_const_t<T>, std::byte>) struct Codec<std::span<T, Extent>> {
+  static void encode(Encoder& to,
+                     std::span<const T> values) requires client::Encodable<std::remove_const_t<T>> {
     client::encode_array(to, values);
   }
 };
 
 template <class T, std::size_t N>
 struct Codec<std::array<T, N>> {
-  static void encode(Encoder& to, const std::array<T, N>& values)
-    requires client::Encodable<T>
-  {
+  static void encode(Encoder& to, const std::array<T, N>& values) requires client::Encodable<T> {
     client::encode_array(to, values);
   }
-  static std::array<T, N> decode(Decoder& from)
-    requires client::Decodable<T>
-  {
+  static std::array<T, N> decode(Decoder& from) requires client::Decodable<T> {
     const wire::Reader before = from.reader;
     std::array<T, N> values{};
     client::Sequence elements;
@@ -262,14 +234,10 @@ struct Codec<std::tuple<T...>> : client::TupleCodec<std::tuple<T...>, T...> {};
 template <class... T>
 struct Codec<std::variant<T...>> {
   using Variant = std::variant<T...>;
-  static void encode(Encoder& to, const Variant& value)
-    requires(client::Encodable<T> && ...)
-  {
+  static void encode(Encoder& to, const Variant& value) requires(client::Encodable<T>&&...) {
     std::visit([&]<class A>(const A& alternative) { Codec<A>::encode(to, alternative); }, value);
   }
-  static Variant decode(Decoder& from)
-    requires(client::Decodable<T> && ...)
-  {
+  static Variant decode(Decoder& from) requires(client::Decodable<T>&&...) {
     std::optional<Variant> found;
     ((found || !client::takes<T>(from.reader) || (found.emplace(Codec<T>::decode(from)), true)), ...);
     if (!found) client::throw_mismatch(from.reader, name());
@@ -285,15 +253,27 @@ struct Codec<std::variant<T...>> {
 namespace client {
 
 template <class T>
-inline constexpr bool is_proxy = requires { T::type_number; };
+inline constexpr bool is_proxy = requires {
+  T::type_number;
+};
 template <class T>
-inline constexpr bool is_map = requires { typename T::mapped_type; };
+inline constexpr bool is_map = requires {
+  typename T::mapped_type;
+};
 template <class T>
-inline constexpr bool is_bytes = requires { requires std::same_as<typename T::value_type, std::byte>; };
+inline constexpr bool is_bytes = requires {
+  requires std::same_as<typename T::value_type, std::byte>;
+};
 template <class T>
-inline constexpr bool is_sequence = requires(T t) { t.push_back(*t.begin()); } ||
-                                    requires(T t) { t.insert(*t.begin()); } ||
-                                    requires { std::tuple_size<T>::value; };
+inline constexpr bool is_sequence = requires(T t) {
+  t.push_back(*t.begin());
+}
+|| requires(T t) {
+  t.insert(*t.begin());
+}
+|| requires {
+  std::tuple_size<T>::value;
+};
 template <class T>
 inline constexpr bool is_null = std::same_as<T, std::nullptr_t> || std::same_as<T, std::monostate>;
 

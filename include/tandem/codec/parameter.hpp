@@ -44,7 +44,8 @@ void encode_arguments(Encoder& to, const A&... arguments) {
     const std::tuple<const A&...> all(arguments...);
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       (encode_parameter<std::tuple_element_t<I, std::tuple<P...>>>(to, std::get<I>(all)), ...);
-    }(std::index_sequence_for<A...>());
+    }
+    (std::index_sequence_for<A...>());
   });
 }
 
@@ -93,10 +94,8 @@ struct Parameter<ops::Bytes> {
 template <>
 struct Parameter<ops::Reference> {
   template <class P>
-    requires is_proxy<P>
-  static void encode(Encoder& to, const P& proxy) {
-    Codec<P>::encode(to, proxy);
-  }
+  requires is_proxy<P>
+  static void encode(Encoder& to, const P& proxy) { Codec<P>::encode(to, proxy); }
 };
 template <>
 struct Parameter<ops::Items> {
@@ -114,7 +113,8 @@ struct Parameter<ops::Entries> {
       entries_of<R, R>(range).encode(to);
     } else {
       using Entry = std::ranges::range_value_t<const R>;
-      entries_of<std::remove_const_t<typename Entry::first_type>, typename Entry::second_type>(range).encode(to);
+      entries_of<std::remove_const_t<typename Entry::first_type>, typename Entry::second_type>(range).encode(
+          to);
     }
   }
 };

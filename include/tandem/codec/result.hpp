@@ -82,7 +82,8 @@ struct ResultOf<ops::Tuple<Tag...>, R> {
       throw_mismatch(before, "an array of " + std::to_string(sizeof...(Tag)));
     return [&]<std::size_t... I>(std::index_sequence<I...>) {
       return R{ResultOf<Tag, std::tuple_element_t<I, R>>::decode(from)...};
-    }(std::index_sequence_for<Tag...>());
+    }
+    (std::index_sequence_for<Tag...>());
   }
 };
 

@@ -160,7 +160,7 @@ struct Codec<Bytes> {
 };
 
 template <class B, std::size_t Extent>
-  requires std::same_as<std::remove_const_t<B>, std::byte>
+requires std::same_as<std::remove_const_t<B>, std::byte>
 struct Codec<std::span<B, Extent>> {
   static void encode(Encoder& to, std::span<const std::byte> value) {
     to.writer.bytes(client::as_wire(value));
@@ -184,8 +184,7 @@ struct Codec<std::array<std::byte, N>> {
 };
 
 template <class E>
-  requires std::is_enum_v<E> && (!std::same_as<E, std::byte>)
-struct Codec<E> {
+requires std::is_enum_v<E> &&(!std::same_as<E, std::byte>)struct Codec<E> {
   using Underlying = std::underlying_type_t<E>;
   static void encode(Encoder& to, E value) { write_json(to.writer, nlohmann::json(value)); }
   static E decode(Decoder& from) {

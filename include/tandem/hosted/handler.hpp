@@ -28,14 +28,17 @@ struct Pick {
 };
 
 template <class T, class O>
-concept Handles = requires { Pick<O>::from(&T::on); };
+concept Handles = requires {
+  Pick<O>::from(&T::on);
+};
 
 // ---- what goes with what ----------------------------------------------------------------------------------
 
 template <class T>
 inline constexpr bool is_vector_of_numbers = false;
 template <class T>
-inline constexpr bool is_vector_of_numbers<std::vector<T>> = std::is_arithmetic_v<T> && !std::same_as<T, bool>;
+inline constexpr bool is_vector_of_numbers<std::vector<T>> =
+    std::is_arithmetic_v<T> && !std::same_as<T, bool>;
 template <class T>
 inline constexpr bool is_vector_of_pairs = false;
 template <class K, class V>
@@ -46,8 +49,9 @@ inline constexpr bool is_number = client::Integral<T> || (std::is_enum_v<T> && !
 template <class T>
 inline constexpr bool is_binary = client::is_bytes<T> || is_vector_of_numbers<T>;
 template <class T>
-inline constexpr bool is_items = client::Untyped<T> || (client::is_sequence<T> && !client::is_map<T> &&
-                                                        !client::is_bytes<T> && !std::same_as<T, std::string>);
+inline constexpr bool is_items = client::Untyped<T> ||
+                                 (client::is_sequence<T> && !client::is_map<T> && !client::is_bytes<T> &&
+                                  !std::same_as<T, std::string>);
 template <class T>
 inline constexpr bool is_entries = client::Untyped<T> || client::is_map<T> || is_vector_of_pairs<T>;
 
@@ -63,14 +67,14 @@ inline constexpr bool takes<ops::Int, A> = is_number<A>;
 template <class A>
 inline constexpr bool takes<ops::Text, A> = std::same_as<A, std::string> || std::same_as<A, std::string_view>;
 template <class A>
-inline constexpr bool takes<ops::Bytes, A> =
-    std::same_as<A, std::span<const std::byte>> || (is_binary<A> && client::Decodable<A>);
+inline constexpr bool takes<ops::Bytes, A> = std::same_as<A, std::span<const std::byte>> ||
+                                             (is_binary<A> && client::Decodable<A>);
 template <>
 inline constexpr bool takes<ops::Reference, HeldValue> = true;
 template <class A>
-inline constexpr bool takes<ops::Items, A> = is_items<A> && client::Decodable<A>;
+inline constexpr bool takes<ops::Items, A> = is_items<A>&& client::Decodable<A>;
 template <class A>
-inline constexpr bool takes<ops::Entries, A> = is_entries<A> && client::Decodable<A>;
+inline constexpr bool takes<ops::Entries, A> = is_entries<A>&& client::Decodable<A>;
 template <class A>
 inline constexpr bool takes<ops::Maybe, std::optional<A>> = client::Decodable<A>;
 template <class Tag, class A>
@@ -90,25 +94,26 @@ inline constexpr bool gives<ops::Int, R> = is_number<R>;
 template <class R>
 inline constexpr bool gives<ops::Text, R> = std::convertible_to<const R&, std::string_view>;
 template <class R>
-inline constexpr bool gives<ops::Bytes, R> = is_binary<R> && client::Encodable<R>;
+inline constexpr bool gives<ops::Bytes, R> = is_binary<R>&& client::Encodable<R>;
 template <>
 inline constexpr bool gives<ops::Reference, HeldValue> = true;
 template <class R>
-inline constexpr bool gives<ops::Items, R> = is_items<R> && client::Encodable<R>;
+inline constexpr bool gives<ops::Items, R> = is_items<R>&& client::Encodable<R>;
 template <class R>
-inline constexpr bool gives<ops::Entries, R> = is_entries<R> && client::Encodable<R>;
+inline constexpr bool gives<ops::Entries, R> = is_entries<R>&& client::Encodable<R>;
 template <class R>
 inline constexpr bool gives<ops::Map, R> = client::Untyped<R>;
 template <class K, class V, class... Rest>
 inline constexpr bool gives<ops::Map, std::map<K, V, Rest...>> =
-    std::convertible_to<const K&, std::string_view> && client::Encodable<V>;
+    std::convertible_to<const K&, std::string_view>&& client::Encodable<V>;
 template <class R>
 inline constexpr bool gives<ops::Maybe, std::optional<R>> = client::Encodable<R>;
 template <class... Tag, class... R>
-  requires(sizeof...(Tag) == sizeof...(R))
-inline constexpr bool gives<ops::Tuple<Tag...>, std::tuple<R...>> = (gives<Tag, R> && ...);
+requires(sizeof...(Tag) ==
+         sizeof...(R)) inline constexpr bool gives<ops::Tuple<Tag...>, std::tuple<R...>> = (gives<Tag, R> &&
+                                                                                            ...);
 template <class Tag1, class Tag2, class R1, class R2>
-inline constexpr bool gives<ops::Tuple<Tag1, Tag2>, std::pair<R1, R2>> = gives<Tag1, R1> && gives<Tag2, R2>;
+inline constexpr bool gives<ops::Tuple<Tag1, Tag2>, std::pair<R1, R2>> = gives<Tag1, R1>&& gives<Tag2, R2>;
 
 // ---- arguments --------------------------------------------------------------------------------------------
 
@@ -316,11 +321,10 @@ struct Call<T, O, Signature<Const, R, A...>> {
 /// Checks the handler of O, and gives it.
 template <class T, class O>
 constexpr Handler handler_of() {
-  static_assert(Handles<T, O>, "a handler is missing: each operation has one public member function on(Operation, …)");
-  if constexpr (Handles<T, O>)
-    return {&O::description, &Call<T, O, decltype(Pick<O>::from(&T::on))>::run};
-  else
-    return {};
+  static_assert(Handles<T, O>,
+                "a handler is missing: each operation has one public member function on(Operation, …)");
+  if constexpr (Handles<T, O>) return {&O::description, &Call<T, O, decltype(Pick<O>::from(&T::on))>::run};
+  else return {};
 }
 
 }  // namespace tandem::hosting

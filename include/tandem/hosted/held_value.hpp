@@ -21,8 +21,8 @@ class HeldValue {
   HeldValue() = default;
   /// What `value` is on the wire. ValueError: it holds a reference, which only a client's argument may bring.
   template <class T>
-    requires(!std::same_as<T, HeldValue>) && client::Encodable<T>
-  explicit HeldValue(const T& value) : HeldValue(encoded(value), nullptr) {}
+  requires(!std::same_as<T, HeldValue>) && client::Encodable<T> explicit HeldValue(const T& value)
+      : HeldValue(encoded(value), nullptr) {}
 
   HeldValue(const HeldValue& other);
   HeldValue(HeldValue&& other) noexcept;

@@ -32,10 +32,7 @@ struct TypeList {
 };
 
 /// Every built-in type. Numbers up to 127 are theirs.
-using AllTypes = TypeList<Manager, Dict, List, Set, Namespace, Value, Array,
-                          Lock, RLock, SharedLock, Locks, Condition,
-                          Event, Semaphore, Barrier, Latch,
-                          Queue, LifoQueue, PriorityQueue,
-                          Pool>;
+using AllTypes = TypeList<Manager, Dict, List, Set, Namespace, Value, Array, Lock, RLock, SharedLock, Locks,
+                          Condition, Event, Semaphore, Barrier, Latch, Queue, LifoQueue, PriorityQueue, Pool>;
 
 }  // namespace tandem::ops

@@ -13,13 +13,16 @@ struct Array {
 
   // `contents`: a length (all zero), or the raw elements as bytes.
   using Create = Op<0, "create(typecode, contents)", Effect::writes, void(Text, Any)>;
-  using At = Op<1, "at(index)", Effect::reads, Any(Int)>;                            // index_error
-  using Set = Op<2, "set(index, value)", Effect::writes, void(Int, Any)>;            // index_error, type_error, overflow
-  using FetchAdd = Op<3, "fetch_add(index, operand)", Effect::writes, Any(Int, Any)>;  // wraps as std::atomic does
+  using At = Op<1, "at(index)", Effect::reads, Any(Int)>;  // index_error
+  using Set =
+      Op<2, "set(index, value)", Effect::writes, void(Int, Any)>;  // index_error, type_error, overflow
+  using FetchAdd =
+      Op<3, "fetch_add(index, operand)", Effect::writes, Any(Int, Any)>;  // wraps as std::atomic does
   using Slice = Op<4, "slice(start=None, stop=None, step=None)", Effect::reads,
                    Bytes(Optional<Int>, Optional<Int>, Optional<Int>)>;
-  using AssignSlice = Op<5, "assign_slice(elements, start=None, stop=None, step=None)", Effect::writes,
-                         void(Bytes, Optional<Int>, Optional<Int>, Optional<Int>)>;  // value_error: other length
+  using AssignSlice =
+      Op<5, "assign_slice(elements, start=None, stop=None, step=None)", Effect::writes,
+         void(Bytes, Optional<Int>, Optional<Int>, Optional<Int>)>;  // value_error: other length
   using Fill = Op<6, "fill(value)", Effect::writes, void(Any)>;
   using Size = Op<7, "size()", Effect::reads, Int()>;
   using TypeCode = Op<8, "typecode()", Effect::reads, Text()>;

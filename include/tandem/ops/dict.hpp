@@ -10,25 +10,25 @@ struct Dict {
   static constexpr std::uint8_t number = 2;
 
   using Create = Op<0, "create(entries=None)", Effect::writes, void(Optional<Entries>)>;
-  using At = Op<1, "at(key)", Effect::reads, Any(Any)>;                              // key_error
+  using At = Op<1, "at(key)", Effect::reads, Any(Any)>;  // key_error
   using Find = Op<2, "find(key)", Effect::reads, Maybe(Any)>;
-  using Set = Op<3, "set(key, value)", Effect::writes, Bool(Any, Any)>;              // true: the key is new
-  using Insert = Op<4, "insert(key, value)", Effect::writes, Bool(Any, Any)>;        // only if absent
+  using Set = Op<3, "set(key, value)", Effect::writes, Bool(Any, Any)>;        // true: the key is new
+  using Insert = Op<4, "insert(key, value)", Effect::writes, Bool(Any, Any)>;  // only if absent
   using GetOrInsert = Op<5, "get_or_insert(key, value)", Effect::writes, Any(Any, Any)>;
   // `+` of Python on numbers, text, bytes and arrays; an absent key counts as `initial`, without it as delta's zero.
   using Add = Op<6, "add(key, delta, initial)", Effect::writes, Any(Any, Any, Maybe)>;
   // Absent counts as a value of its own on both sides; gives whether it was exchanged and what was there before.
-  using CompareExchange =
-      Op<7, "compare_exchange(key, expected, desired)", Effect::writes, Tuple<Bool, Maybe>(Any, Maybe, Maybe)>;
+  using CompareExchange = Op<7, "compare_exchange(key, expected, desired)", Effect::writes,
+                             Tuple<Bool, Maybe>(Any, Maybe, Maybe)>;
   using Erase = Op<8, "erase(key)", Effect::frees, Bool(Any)>;
-  using Pop = Op<9, "pop(key)", Effect::frees, Any(Any)>;                            // key_error
+  using Pop = Op<9, "pop(key)", Effect::frees, Any(Any)>;  // key_error
   using PopIfThere = Op<10, "pop_if_there(key)", Effect::frees, Maybe(Any)>;
   using PopItem = Op<11, "popitem(last=true)", Effect::frees, Tuple<Any, Any>(Optional<Bool>)>;  // key_error
   using Contains = Op<12, "contains(key)", Effect::reads, Bool(Any)>;
   using Size = Op<13, "size()", Effect::reads, Int()>;
   using Clear = Op<14, "clear()", Effect::frees, void()>;
   using Update = Op<15, "update(entries)", Effect::writes, void(Entries)>;
-  using Assign = Op<16, "assign(entries)", Effect::writes, void(Entries)>;           // clear and update in one step
+  using Assign = Op<16, "assign(entries)", Effect::writes, void(Entries)>;  // clear and update in one step
   using Keys = Op<17, "keys()", Effect::reads, Items()>;
   using Values = Op<18, "values()", Effect::reads, Items()>;
   using Snapshot = Op<19, "items()", Effect::reads, Entries()>;
@@ -36,8 +36,8 @@ struct Dict {
   // that stays in the dict throughout is given exactly once, whatever happens in between.
   using Page = Op<20, "page(cursor, limit)", Effect::reads, Tuple<Int, Entries>(Int, Int)>;
 
-  using All = OpList<Create, At, Find, Set, Insert, GetOrInsert, Add, CompareExchange, Erase, Pop, PopIfThere, PopItem,
-                     Contains, Size, Clear, Update, Assign, Keys, Values, Snapshot, Page>;
+  using All = OpList<Create, At, Find, Set, Insert, GetOrInsert, Add, CompareExchange, Erase, Pop, PopIfThere,
+                     PopItem, Contains, Size, Clear, Update, Assign, Keys, Values, Snapshot, Page>;
 };
 
 }  // namespace tandem::ops

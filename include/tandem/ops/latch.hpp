@@ -9,12 +9,13 @@ struct Latch {
   static constexpr std::string_view type = "latch";
   static constexpr std::uint8_t number = 16;
 
-  using Create = Op<0, "create(expected)", Effect::writes, void(Int)>;                   // value_error: less than 0
-  using CountDown = Op<1, "count_down(count=1)", Effect::frees, void(Optional<Int>)>;    // value_error: below 0
+  using Create = Op<0, "create(expected)", Effect::writes, void(Int)>;  // value_error: less than 0
+  using CountDown = Op<1, "count_down(count=1)", Effect::frees, void(Optional<Int>)>;  // value_error: below 0
   // Whether the count came to 0 within the time limit (none: for ever; 0: now).
   using Wait = Op<2, "wait(limit_us=None)", Effect::waits, Bool(Optional<Int>)>;
   // count_down, then wait, in one step; what was counted stays so.
-  using ArriveAndWait = Op<3, "arrive_and_wait(count=1, limit_us=None)", Effect::waits, Bool(Optional<Int>, Optional<Int>)>;
+  using ArriveAndWait =
+      Op<3, "arrive_and_wait(count=1, limit_us=None)", Effect::waits, Bool(Optional<Int>, Optional<Int>)>;
   using Count = Op<4, "count()", Effect::reads, Int()>;
 
   using All = OpList<Create, CountDown, Wait, ArriveAndWait, Count>;

@@ -20,7 +20,8 @@ struct Locks {
   using Owners = Op<5, "owners(key)", Effect::reads, Items(Any)>;
   // All of them or none, taken one after the other in an order that is the same for all who ask for several. The token is
   // over as soon as one of them is released; whether the previous owner died is told of all together.
-  using AcquireAll = Op<6, "acquire_all(keys, limit_us=None)", Effect::waits, GrantFacts(Items, Optional<Int>)>;
+  using AcquireAll =
+      Op<6, "acquire_all(keys, limit_us=None)", Effect::waits, GrantFacts(Items, Optional<Int>)>;
   // All of them, or none if one is not the calling thread's.
   using ReleaseAll = Op<7, "release_all(keys)", Effect::frees, void(Items)>;
   // How many keys are kept: held ones, and those whose last owner died.

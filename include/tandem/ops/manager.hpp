@@ -19,7 +19,8 @@ struct Manager {
 
   // The reference belongs to the calling client, which gives it back by `release`. With a name: get or create; `arguments`
   // are those of the type's create operation and count only when the object is made (second result true).
-  using Create = Op<1, "create(type, name, arguments)", Effect::writes, Tuple<Reference, Bool>(Text, Maybe, Items)>;
+  using Create =
+      Op<1, "create(type, name, arguments)", Effect::writes, Tuple<Reference, Bool>(Text, Maybe, Items)>;
   using Get = Op<2, "get(name, type=None)", Effect::reads, Reference(Text, Optional<Text>)>;
   using Exists = Op<3, "exists(name)", Effect::reads, Bool(Text)>;
   using Remove = Op<4, "remove(name)", Effect::frees, Bool(Text)>;
@@ -35,8 +36,8 @@ struct Manager {
   using Version = Op<9, "version(object)", Effect::reads, Int(Reference)>;
   // The version as soon as it is another than `since`; `since` if it is none within the time limit (none: for ever;
   // 0: now).
-  using WaitForChange =
-      Op<10, "wait_for_change(object, since, limit_us=None)", Effect::waits, Int(Reference, Int, Optional<Int>)>;
+  using WaitForChange = Op<10, "wait_for_change(object, since, limit_us=None)", Effect::waits,
+                           Int(Reference, Int, Optional<Int>)>;
   // Makes several calls one after the other, and nothing else in between. A step is [object's id, number of the
   // operation, its arguments as bin, expected, token]; the last two may be left out. `expected`: nil, the result is
   // wanted; false, it is not; bin, it has to be this one; a code, it has to be this failure, which is none then. If it
@@ -52,22 +53,23 @@ struct Manager {
   using Hold = Op<15, "hold(references)", Effect::reads, Items(Items)>;
   // Requests that wait, oldest first, behind the ticket `after`; and the ticket to go on from, 0 at the end. Each
   // {ticket, object, type, name, operation, session, pid, actor, waited_us, left_us (nil: no limit)}.
-  using Waits = Op<21, "waits(after=0, limit=1000)", Effect::reads, Tuple<Int, Items>(Optional<Int>, Optional<Int>)>;
+  using Waits =
+      Op<21, "waits(after=0, limit=1000)", Effect::reads, Tuple<Int, Items>(Optional<Int>, Optional<Int>)>;
   // Owners of locks who wait for each other in a circle, each circle one text that names every link.
   using Circles = Op<23, "circles()", Effect::reads, Items()>;
   // What sessions own: locks, permits, leased items, by objects in the order of ids, behind the id `after`; and the id to
   // go on from, 0 at the end. Each {object, type, name, how, key (text or nil), session, pid, actor, count,
   // token (nil: none), held_us}.
-  using Holdings = Op<22, "holdings(after=0, limit=1000)", Effect::reads,
-                      Tuple<Int, Items>(Optional<Int>, Optional<Int>)>;
+  using Holdings =
+      Op<22, "holdings(after=0, limit=1000)", Effect::reads, Tuple<Int, Items>(Optional<Int>, Optional<Int>)>;
 
   // One page of what an object of whatever type shows of its contents: the cursor to go on from, -1 at the end; whether
   // elements have keys; and the elements, each an array [key, element] if they have. For people, who may not know the type.
   using Contents = Op<20, "contents(id, cursor=0, limit=1000)", Effect::reads,
                       Tuple<Int, Bool, Items>(Int, Optional<Int>, Optional<Int>)>;
 
-  using All = OpList<Create, Get, Exists, Remove, Objects, Ping, Information, Release, Version, WaitForChange, Run, Hold,
-                     Contents, Waits, Holdings, Circles>;
+  using All = OpList<Create, Get, Exists, Remove, Objects, Ping, Information, Release, Version, WaitForChange,
+                     Run, Hold, Contents, Waits, Holdings, Circles>;
 };
 
 }  // namespace tandem::ops

@@ -11,8 +11,8 @@ struct Namespace {
 
   using Create = Op<0, "create(entries=None)", Effect::writes, void(Optional<Entries>)>;
   using Set = Op<1, "set(name, value)", Effect::writes, void(Text, Any)>;
-  using Get = Op<2, "get(name)", Effect::reads, Any(Text)>;                          // key_error
-  using Add = Op<3, "add(name, delta)", Effect::writes, Any(Text, Any)>;             // as Dict::Add without initial
+  using Get = Op<2, "get(name)", Effect::reads, Any(Text)>;               // key_error
+  using Add = Op<3, "add(name, delta)", Effect::writes, Any(Text, Any)>;  // as Dict::Add without initial
   using Contains = Op<4, "contains(name)", Effect::reads, Bool(Text)>;
   using Erase = Op<5, "erase(name)", Effect::frees, Bool(Text)>;
   using Snapshot = Op<6, "items()", Effect::reads, Entries()>;

@@ -32,13 +32,14 @@ constexpr std::string_view name_of(Effect effect) {
 }
 
 // The types of parameters and results, as they stand on the wire.
-struct Any {};      // a value of any kind
-struct Bool {};     // boolean
-struct Int {};      // integer of 64 bits, signed
-struct Text {};     // UTF-8 text
-struct Bytes {};    // bin
+struct Any {};        // a value of any kind
+struct Bool {};       // boolean
+struct Int {};        // integer of 64 bits, signed
+struct Text {};       // UTF-8 text
+struct Bytes {};      // bin
 struct Reference {};  // extension 1: a hosted object
-struct Items {};    // array, tuple or set; as a parameter also a reference to a list, a set or a dict (its keys)
+struct Items {
+};  // array, tuple or set; as a parameter also a reference to a list, a set or a dict (its keys)
 struct Entries {};  // map; as a parameter also a reference to a dict or a namespace
 struct Map {};      // map with text keys, a description for people and programs
 struct Maybe {};    // array of no element (absent) or of one (present, of any kind, nil too)
@@ -107,9 +108,11 @@ struct Op<Number, Signature, TheEffect, R(P...)> {
   static constexpr std::string_view signature = Signature.view();
   static constexpr std::string_view name = signature.substr(0, signature.find('('));
   static constexpr OpDescription description{
-      Number, name, signature, TheEffect, sizeof...(P) - (std::size_t{detail::is_optional<P>} + ... + 0), sizeof...(P)};
+      Number,      name, signature, TheEffect, sizeof...(P) - (std::size_t{detail::is_optional<P>} + ... + 0),
+      sizeof...(P)};
 
-  static_assert(signature.find('(') != signature.npos && signature.back() == ')', "a signature is name(parameters)");
+  static_assert(signature.find('(') != signature.npos && signature.back() == ')',
+                "a signature is name(parameters)");
   static_assert(detail::count_parameters(signature) == sizeof...(P), "one type for each named parameter");
   static_assert(detail::count_defaults(signature) == (std::size_t{detail::is_optional<P>} + ... + 0),
                 "Optional types are for parameters with a default");

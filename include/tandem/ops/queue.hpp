@@ -44,8 +44,8 @@ struct QueueOperations {
   // the cursor to go on from, -1 at the end.
   using Page = Op<17, "page(cursor, limit)", Effect::reads, Tuple<Int, Items>(Int, Int)>;
 
-  using All = OpList<Create, Put, PutMany, Get, GetMany, GetLeased, Done, GiveBack, TaskDone, Join, Close, IsClosed,
-                     Size, IsFull, MaxSize, Leased, Unfinished, Page>;
+  using All = OpList<Create, Put, PutMany, Get, GetMany, GetLeased, Done, GiveBack, TaskDone, Join, Close,
+                     IsClosed, Size, IsFull, MaxSize, Leased, Unfinished, Page>;
 };
 
 /// The oldest first.

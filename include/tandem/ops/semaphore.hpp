@@ -16,7 +16,8 @@ struct Semaphore {
                     void(Optional<Int>, Optional<Bool>, Optional<Bool>)>;
   // Whether so many were acquired, all at once, within the time limit (none: for ever; 0: now). value_error: less than 1,
   // or more than there can ever be.
-  using Acquire = Op<1, "acquire(permits=1, limit_us=None)", Effect::waits, Bool(Optional<Int>, Optional<Int>)>;
+  using Acquire =
+      Op<1, "acquire(permits=1, limit_us=None)", Effect::waits, Bool(Optional<Int>, Optional<Int>)>;
   // not_owner: the session has not so many. Ownerless: value_error, more than there were at first, if bounded; overflow.
   using Release = Op<2, "release(permits=1)", Effect::frees, void(Optional<Int>)>;
   using Value = Op<3, "value()", Effect::reads, Int()>;  // permits that can be acquired

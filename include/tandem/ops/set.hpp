@@ -10,10 +10,10 @@ struct Set {
   static constexpr std::uint8_t number = 4;
 
   using Create = Op<0, "create(items=None)", Effect::writes, void(Optional<Items>)>;
-  using Insert = Op<1, "insert(item)", Effect::writes, Bool(Any)>;                   // true: it is new
-  using Erase = Op<2, "erase(item)", Effect::frees, Bool(Any)>;                      // true: it was there
-  using Remove = Op<3, "remove(item)", Effect::frees, void(Any)>;                    // key_error
-  using Pop = Op<4, "pop()", Effect::frees, Any()>;                                  // the oldest; key_error
+  using Insert = Op<1, "insert(item)", Effect::writes, Bool(Any)>;  // true: it is new
+  using Erase = Op<2, "erase(item)", Effect::frees, Bool(Any)>;     // true: it was there
+  using Remove = Op<3, "remove(item)", Effect::frees, void(Any)>;   // key_error
+  using Pop = Op<4, "pop()", Effect::frees, Any()>;                 // the oldest; key_error
   using Contains = Op<5, "contains(item)", Effect::reads, Bool(Any)>;
   using Size = Op<6, "size()", Effect::reads, Int()>;
   using Clear = Op<7, "clear()", Effect::frees, void()>;
@@ -33,8 +33,8 @@ struct Set {
   using Page = Op<20, "page(cursor, limit)", Effect::reads, Tuple<Int, Items>(Int, Int)>;
 
   using All = OpList<Create, Insert, Erase, Remove, Pop, Contains, Size, Clear, Update, IntersectionUpdate,
-                     DifferenceUpdate, SymmetricDifferenceUpdate, Union, Intersection, Difference, SymmetricDifference,
-                     IsSubset, IsSuperset, IsDisjoint, Snapshot, Page>;
+                     DifferenceUpdate, SymmetricDifferenceUpdate, Union, Intersection, Difference,
+                     SymmetricDifference, IsSubset, IsSuperset, IsDisjoint, Snapshot, Page>;
 };
 
 }  // namespace tandem::ops

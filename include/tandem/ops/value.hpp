@@ -24,7 +24,8 @@ struct Value {
   using FetchOr = Op<8, "fetch_or(operand)", Effect::writes, Any(Any)>;
   using FetchXor = Op<9, "fetch_xor(operand)", Effect::writes, Any(Any)>;
 
-  using All = OpList<Create, Load, Store, Exchange, CompareExchange, FetchAdd, FetchSub, FetchAnd, FetchOr, FetchXor>;
+  using All =
+      OpList<Create, Load, Store, Exchange, CompareExchange, FetchAdd, FetchSub, FetchAnd, FetchOr, FetchXor>;
 };
 
 }  // namespace tandem::ops

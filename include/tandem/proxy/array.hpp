@@ -73,7 +73,8 @@ class Array : public Container {
   std::vector<T> slice(Bound start = {}, Bound stop = {}, Bound step = {}) const {
     return call<Operations::Slice, std::vector<T>>(start, stop, step);
   }
-  void assign_slice(const client::ElementsIn<T>& elements, Bound start = {}, Bound stop = {}, Bound step = {}) {
+  void assign_slice(const client::ElementsIn<T>& elements, Bound start = {}, Bound stop = {},
+                    Bound step = {}) {
     call<Operations::AssignSlice>(elements, start, stop, step);
   }
   void assign(const client::ElementsIn<T>& elements) { assign_slice(elements); }
@@ -89,7 +90,7 @@ class Array : public Container {
 
   /// The same elements in the same order; one snapshot.
   template <class R>
-    requires client::ItemRange<R, T>
+  requires client::ItemRange<R, T>
   friend bool operator==(const Array& array, const R& elements) {
     const std::vector<T> found = array.snapshot();
     return std::equal(found.begin(), found.end(), std::ranges::begin(elements), std::ranges::end(elements));

@@ -37,7 +37,8 @@ class Barrier : public Proxy {
     return wait_within(client::limit_of(limit), stop);
   }
   template <class Clock, class Duration>
-  std::size_t wait_until(std::chrono::time_point<Clock, Duration> end, const std::stop_token& stop = {}) const {
+  std::size_t wait_until(std::chrono::time_point<Clock, Duration> end,
+                         const std::stop_token& stop = {}) const {
     return wait_within(client::limit_until(end), stop);
   }
   /// As it was at first. Who waits now gets BrokenBarrierError.

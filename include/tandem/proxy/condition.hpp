@@ -62,13 +62,16 @@ class Condition : public BasicLock<ops::Condition> {
     return true;
   }
   template <class Rep, class Period, std::predicate P>
-  bool wait_for(std::chrono::duration<Rep, Period> limit, P predicate, const std::stop_token& stop = {}) const {
+  bool wait_for(std::chrono::duration<Rep, Period> limit, P predicate,
+                const std::stop_token& stop = {}) const {
     const client::WaitLimit most = client::limit_of(limit);
-    if (!most || *most > std::chrono::hours(24 * 365 * 100)) return wait(stop, predicate);  // no clock goes so far
+    if (!most || *most > std::chrono::hours(24 * 365 * 100))
+      return wait(stop, predicate);  // no clock goes so far
     return wait_until(std::chrono::steady_clock::now() + *most, predicate, stop);
   }
   template <class Clock, class Duration, std::predicate P>
-  bool wait_until(std::chrono::time_point<Clock, Duration> end, P predicate, const std::stop_token& stop = {}) const {
+  bool wait_until(std::chrono::time_point<Clock, Duration> end, P predicate,
+                  const std::stop_token& stop = {}) const {
     while (!predicate())
       if (!wait_until(end, stop)) return predicate();
     return true;

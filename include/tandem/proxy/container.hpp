@@ -40,7 +40,8 @@ class Container : public Proxy {
     return wait_within(since, client::limit_of(limit), stop);
   }
   template <class Clock, class Duration>
-  std::optional<std::uint64_t> wait_for_change(std::uint64_t since, std::chrono::time_point<Clock, Duration> end,
+  std::optional<std::uint64_t> wait_for_change(std::uint64_t since,
+                                               std::chrono::time_point<Clock, Duration> end,
                                                const std::stop_token& stop = {}) const {
     return wait_within(since, client::limit_until(end), stop);
   }

@@ -94,9 +94,7 @@ class Dict : public Container {
   }
   /// Python's `+` on what is stored; gives the new value. An absent key counts as delta's zero ("" for text),
   /// or as `initial`. TypeError for operands that Python cannot add, OverflowError beyond 64 bits.
-  V add(client::In<K> key, client::In<V> delta) {
-    return call<Operations::Add, V>(key, delta, std::nullopt);
-  }
+  V add(client::In<K> key, client::In<V> delta) { return call<Operations::Add, V>(key, delta, std::nullopt); }
   V add(client::In<K> key, client::In<V> delta, client::In<V> initial) {
     return call<Operations::Add, V>(key, delta, client::Present(initial));
   }
@@ -151,7 +149,7 @@ class Dict : public Container {
 
   /// The same entries in any order; one snapshot.
   template <class R>
-    requires client::EntryRange<R, K, V> || client::Untyped<R>
+  requires client::EntryRange<R, K, V> || client::Untyped<R>
   friend bool operator==(const Dict& dict, const R& entries) {
     if constexpr (client::Untyped<R>)
       return dict.template call<Operations::Snapshot, nlohmann::json>() == entries;

@@ -59,54 +59,25 @@ class Element : public client::ElementTag {
   }
   operator V() const { return get(); }
   template <client::ConversionTarget T>
-    requires client::Untyped<V> && (!std::same_as<T, V>)
-  operator T() const {
-    return get<T>();
-  }
+  requires client::Untyped<V> &&(!std::same_as<T, V>)operator T() const { return get<T>(); }
 
   /// Python's `+=` in one atomic round trip; gives the new value. KeyError, IndexError, TypeError,
   /// OverflowError.
-  V operator+=(client::In<V> delta) const
-    requires(!std::same_as<V, bool>)
-  {
-    return self().add(delta);
-  }
-  V operator-=(const V& delta) const
-    requires client::Arithmetic<V> || client::Untyped<V>
-  {
+  V operator+=(client::In<V> delta) const requires(!std::same_as<V, bool>) { return self().add(delta); }
+  V operator-=(const V& delta) const requires client::Arithmetic<V> || client::Untyped<V> {
     return self().add(client::Negated<V>(delta));
   }
-  V operator++() const
-    requires client::Arithmetic<V> || client::Untyped<V>
-  {
-    return *this += V(1);
-  }
-  V operator--() const
-    requires client::Arithmetic<V> || client::Untyped<V>
-  {
-    return *this -= V(1);
-  }
-  void operator++(int) const
-    requires client::Arithmetic<V> || client::Untyped<V>
-  {
-    *this += V(1);
-  }
-  void operator--(int) const
-    requires client::Arithmetic<V> || client::Untyped<V>
-  {
-    *this -= V(1);
-  }
+  V operator++() const requires client::Arithmetic<V> || client::Untyped<V> { return *this += V(1); }
+  V operator--() const requires client::Arithmetic<V> || client::Untyped<V> { return *this -= V(1); }
+  void operator++(int) const requires client::Arithmetic<V> || client::Untyped<V> { *this += V(1); }
+  void operator--(int) const requires client::Arithmetic<V> || client::Untyped<V> { *this -= V(1); }
 
   template <class U>
-    requires(!std::derived_from<U, client::ElementTag>) && requires(const V& v, const U& u) { v == u; }
-  friend bool operator==(const Derived& element, const U& value) {
-    return element.get() == value;
-  }
+  requires(!std::derived_from<U, client::ElementTag>) && requires(const V& v, const U& u) { v == u; }
+  friend bool operator==(const Derived& element, const U& value) { return element.get() == value; }
   template <class U>
-    requires(!std::derived_from<U, client::ElementTag>) && requires(const V& v, const U& u) { v <=> u; }
-  friend auto operator<=>(const Derived& element, const U& value) {
-    return element.get() <=> value;
-  }
+  requires(!std::derived_from<U, client::ElementTag>) && requires(const V& v, const U& u) { v <=> u; }
+  friend auto operator<=>(const Derived& element, const U& value) { return element.get() <=> value; }
   friend bool operator==(const Derived& a, const Derived& b) { return a.get() == b.get(); }
 
   /// As the value prints itself; JSON and types that cannot print are shown as to_text() shows them.

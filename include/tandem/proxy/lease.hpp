@@ -48,7 +48,8 @@ struct ResultOf<ops::Items, GrantedLeases<T>> {
     }
     try {
       using Parts = std::tuple<std::int64_t, std::int64_t, T>;
-      for (Parts& parts : Codec<std::vector<Parts>>::decode(from)) granted.items.push_back(std::get<2>(std::move(parts)));
+      for (Parts& parts : Codec<std::vector<Parts>>::decode(from))
+        granted.items.push_back(std::get<2>(std::move(parts)));
     } catch (...) {
       granted.error = std::current_exception();
     }

@@ -148,7 +148,7 @@ class List : public Container {
 
   /// The same items in the same order; one snapshot.
   template <class R>
-    requires client::ItemRange<R, T> || client::Untyped<R>
+  requires client::ItemRange<R, T> || client::Untyped<R>
   friend bool operator==(const List& list, const R& items) {
     if constexpr (client::Untyped<R>) {
       return list.template call<Operations::Snapshot, nlohmann::json>() == items;

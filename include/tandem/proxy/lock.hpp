@@ -25,10 +25,12 @@ namespace tandem {
 namespace client {
 
 using GrantFacts = std::pair<std::uint64_t, bool>;
-inline Grant grant_of(const GrantFacts& facts) { return {facts.first, facts.second}; }
+inline Grant grant_of(const GrantFacts& facts) {
+  return {facts.first, facts.second};
+}
 
-using OwnerFacts = std::tuple<std::uint64_t, std::uint32_t, std::uint32_t, bool, std::uint64_t, std::uint64_t,
-                              std::int64_t>;
+using OwnerFacts =
+    std::tuple<std::uint64_t, std::uint32_t, std::uint32_t, bool, std::uint64_t, std::uint64_t, std::int64_t>;
 
 inline std::vector<LockOwner> owners_of(const std::vector<OwnerFacts>& facts) {
   std::vector<LockOwner> owners;
@@ -85,7 +87,8 @@ class BasicLock : public Proxy {
     return {*this, acquire(client::limit_of(limit), stop)};
   }
   template <class Clock, class Duration>
-  GuardType try_guard_until(std::chrono::time_point<Clock, Duration> end, const std::stop_token& stop = {}) const {
+  GuardType try_guard_until(std::chrono::time_point<Clock, Duration> end,
+                            const std::stop_token& stop = {}) const {
     return {*this, acquire(client::limit_until(end), stop)};
   }
 

@@ -114,10 +114,13 @@ class Locks : public Proxy {
   // The same for a scope. Where the lock was not got, the guard is empty.
 
   KeyGuard guard(K key) const { return keep(std::move(key), client::no_limit); }
-  KeyGuard guard(K key, const std::stop_token& stop) const { return keep(std::move(key), client::no_limit, stop); }
+  KeyGuard guard(K key, const std::stop_token& stop) const {
+    return keep(std::move(key), client::no_limit, stop);
+  }
   KeyGuard try_guard(K key) const { return keep(std::move(key), client::at_once); }
   template <class Rep, class Period>
-  KeyGuard try_guard_for(K key, std::chrono::duration<Rep, Period> limit, const std::stop_token& stop = {}) const {
+  KeyGuard try_guard_for(K key, std::chrono::duration<Rep, Period> limit,
+                         const std::stop_token& stop = {}) const {
     return keep(std::move(key), client::limit_of(limit), stop);
   }
   template <class Clock, class Duration>
@@ -134,7 +137,8 @@ class Locks : public Proxy {
   }
   bool try_lock_all(Keys keys) const { return acquire_all(keys, client::at_once).token != 0; }
   template <class Rep, class Period>
-  bool try_lock_all_for(Keys keys, std::chrono::duration<Rep, Period> limit, const std::stop_token& stop = {}) const {
+  bool try_lock_all_for(Keys keys, std::chrono::duration<Rep, Period> limit,
+                        const std::stop_token& stop = {}) const {
     return acquire_all(keys, client::limit_of(limit), stop).token != 0;
   }
   template <class Clock, class Duration>

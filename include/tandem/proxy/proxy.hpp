@@ -84,7 +84,7 @@ class Proxy {
 /// A proxy is written as a reference, into its own manager only (ValueError), and read from a reference to an
 /// object of its type (TypeError). The reference that was read keeps the object alive.
 template <class P>
-  requires std::derived_from<P, Proxy> && client::is_proxy<P>
+requires std::derived_from<P, Proxy> && client::is_proxy<P>
 struct Codec<P> {
   static void encode(Encoder& to, const P& proxy) { client::encode_reference(to, proxy.remote().get()); }
   static P decode(Decoder& from) {

@@ -82,11 +82,13 @@ class BasicQueue : public Container {
     return put_many_within(items, client::no_limit, stop);
   }
   template <class Rep, class Period>
-  std::size_t put_many_for(Items items, std::chrono::duration<Rep, Period> limit, const Stop& stop = {}) const {
+  std::size_t put_many_for(Items items, std::chrono::duration<Rep, Period> limit,
+                           const Stop& stop = {}) const {
     return put_many_within(items, client::limit_of(limit), stop);
   }
   template <class Clock, class Duration>
-  std::size_t put_many_until(Items items, std::chrono::time_point<Clock, Duration> end, const Stop& stop = {}) const {
+  std::size_t put_many_until(Items items, std::chrono::time_point<Clock, Duration> end,
+                             const Stop& stop = {}) const {
     return put_many_within(items, client::limit_until(end), stop);
   }
   std::size_t try_put_many(Items items) const { return put_many_within(items, client::at_once); }
@@ -123,11 +125,13 @@ class BasicQueue : public Container {
     return get_many_within<R>(max, client::no_limit, stop);
   }
   template <class R = T, class Rep, class Period>
-  std::vector<R> get_many_for(std::size_t max, std::chrono::duration<Rep, Period> limit, const Stop& stop = {}) const {
+  std::vector<R> get_many_for(std::size_t max, std::chrono::duration<Rep, Period> limit,
+                              const Stop& stop = {}) const {
     return get_many_within<R>(max, client::limit_of(limit), stop);
   }
   template <class R = T, class Clock, class Duration>
-  std::vector<R> get_many_until(std::size_t max, std::chrono::time_point<Clock, Duration> end, const Stop& stop = {}) const {
+  std::vector<R> get_many_until(std::size_t max, std::chrono::time_point<Clock, Duration> end,
+                                const Stop& stop = {}) const {
     return get_many_within<R>(max, client::limit_until(end), stop);
   }
   template <class R = T>
@@ -151,11 +155,13 @@ class BasicQueue : public Container {
     return get_leased_within<R>(client::no_limit, stop);
   }
   template <class R = T, class Rep, class Period>
-  std::optional<Lease<R>> get_leased_for(std::chrono::duration<Rep, Period> limit, const Stop& stop = {}) const {
+  std::optional<Lease<R>> get_leased_for(std::chrono::duration<Rep, Period> limit,
+                                         const Stop& stop = {}) const {
     return get_leased_within<R>(client::limit_of(limit), stop);
   }
   template <class R = T, class Clock, class Duration>
-  std::optional<Lease<R>> get_leased_until(std::chrono::time_point<Clock, Duration> end, const Stop& stop = {}) const {
+  std::optional<Lease<R>> get_leased_until(std::chrono::time_point<Clock, Duration> end,
+                                           const Stop& stop = {}) const {
     return get_leased_within<R>(client::limit_until(end), stop);
   }
   template <class R = T>
@@ -242,7 +248,8 @@ class BasicQueue : public Container {
     return std::move(leases.front());
   }
   template <class R>
-  std::vector<Lease<R>> get_many_leased_within(std::size_t max, client::WaitLimit limit, const Stop& stop = {}) const {
+  std::vector<Lease<R>> get_many_leased_within(std::size_t max, client::WaitLimit limit,
+                                               const Stop& stop = {}) const {
     auto granted = call_and_wait<Do::GetLeased, client::GrantedLeases<R>>(limit, stop, max);
     if (granted.error) {
       client::call_with_leases<Do::GiveBack>(*remote(), granted.ids);

@@ -23,7 +23,7 @@ class Connection;  // client/connection.hpp: one process's session with one mana
 class Channel;     // client/channel.hpp: one ordered, framed, two-way byte path
 class Handover;    // client/handover.hpp: what a process about to be spawned gets besides values
 class Takeover;    // client/handover.hpp: the same as that process finds it
-class Script;      // client/script.hpp: where the calls of proxies go that are bound to a batch or a transaction
+class Script;  // client/script.hpp: where the calls of proxies go that are bound to a batch or a transaction
 
 using ConnectionPtr = std::shared_ptr<Connection>;
 
@@ -63,8 +63,9 @@ class RemoteObject : public std::enable_shared_from_this<RemoteObject> {
 struct Encoder {
   wire::Writer writer;
   Connection* connection = nullptr;  // null: no proxies can be encoded
-  Handover* handover = nullptr;      // not null: arguments of a process, which may hold proxies of any manager
-  std::vector<std::shared_ptr<const RemoteObject>>* kept = nullptr;  // gets the proxies' objects, if there is one
+  Handover* handover = nullptr;  // not null: arguments of a process, which may hold proxies of any manager
+  std::vector<std::shared_ptr<const RemoteObject>>* kept =
+      nullptr;  // gets the proxies' objects, if there is one
 };
 
 /// Where values are read from. Every reference in a reply was counted for us by the manager, and is taken over when

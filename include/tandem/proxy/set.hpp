@@ -108,7 +108,7 @@ class Set : public Container {
 
   /// The same elements in any order; one snapshot.
   template <class R>
-    requires client::ItemRange<R, T>
+  requires client::ItemRange<R, T>
   friend bool operator==(const Set& set, const R& items) {
     return set.snapshot() == std::set<T>(std::ranges::begin(items), std::ranges::end(items));
   }

@@ -26,7 +26,9 @@ class SharedLock : public BasicLock<ops::SharedLock> {
 
   void lock_shared() const { (void)acquire_shared(client::no_limit); }
   /// Gives whether it was locked; false: a stop was requested first.
-  bool lock_shared(const std::stop_token& stop) const { return acquire_shared(client::no_limit, stop).token != 0; }
+  bool lock_shared(const std::stop_token& stop) const {
+    return acquire_shared(client::no_limit, stop).token != 0;
+  }
   bool try_lock_shared() const { return acquire_shared(client::at_once).token != 0; }
   /// Gives whether it was locked within the limit, and before a stop was requested.
   template <class Rep, class Period>
@@ -34,7 +36,8 @@ class SharedLock : public BasicLock<ops::SharedLock> {
     return acquire_shared(client::limit_of(limit), stop).token != 0;
   }
   template <class Clock, class Duration>
-  bool try_lock_shared_until(std::chrono::time_point<Clock, Duration> end, const std::stop_token& stop = {}) const {
+  bool try_lock_shared_until(std::chrono::time_point<Clock, Duration> end,
+                             const std::stop_token& stop = {}) const {
     return acquire_shared(client::limit_until(end), stop).token != 0;
   }
   /// NotOwner: this thread does not read.
@@ -42,10 +45,13 @@ class SharedLock : public BasicLock<ops::SharedLock> {
 
   /// The same as the above, for a scope. Where the lock was not got, the guard is empty.
   SharedGuard shared_guard() const { return {*this, acquire_shared(client::no_limit)}; }
-  SharedGuard shared_guard(const std::stop_token& stop) const { return {*this, acquire_shared(client::no_limit, stop)}; }
+  SharedGuard shared_guard(const std::stop_token& stop) const {
+    return {*this, acquire_shared(client::no_limit, stop)};
+  }
   SharedGuard try_shared_guard() const { return {*this, acquire_shared(client::at_once)}; }
   template <class Rep, class Period>
-  SharedGuard try_shared_guard_for(std::chrono::duration<Rep, Period> limit, const std::stop_token& stop = {}) const {
+  SharedGuard try_shared_guard_for(std::chrono::duration<Rep, Period> limit,
+                                   const std::stop_token& stop = {}) const {
     return {*this, acquire_shared(client::limit_of(limit), stop)};
   }
   template <class Clock, class Duration>

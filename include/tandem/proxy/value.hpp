@@ -47,107 +47,60 @@ class Value : public Container {
   /// Stores `desired` if the cell equals `expected`, as Python's == has it; if not, sets `expected` to what
   /// it holds.
   bool compare_exchange(T& expected, const T& desired) {
-    auto [exchanged, found] = call<Operations::CompareExchange, std::pair<bool, T>>(expected,
-                                                                                   desired);
+    auto [exchanged, found] = call<Operations::CompareExchange, std::pair<bool, T>>(expected, desired);
     if (!exchanged) expected = std::move(found);
     return exchanged;
   }
 
   /// These give the value before, as std::atomic's do.
-  T fetch_add(client::In<T> operand)
-    requires(!std::same_as<T, bool>)
-  {
+  T fetch_add(client::In<T> operand) requires(!std::same_as<T, bool>) {
     if constexpr (client::Arithmetic<T>)
       return call<Operations::FetchAdd, T>(operand, client::typecode_of<T>());
     else return call<Operations::FetchAdd, T>(operand);
   }
-  T fetch_sub(client::In<T> operand)
-    requires(!std::same_as<T, bool>)
-  {
+  T fetch_sub(client::In<T> operand) requires(!std::same_as<T, bool>) {
     if constexpr (client::Arithmetic<T>)
       return call<Operations::FetchSub, T>(operand, client::typecode_of<T>());
     else return call<Operations::FetchSub, T>(operand);
   }
-  T fetch_and(client::In<T> operand)
-    requires std::integral<T> || client::Untyped<T>
-  {
+  T fetch_and(client::In<T> operand) requires std::integral<T> || client::Untyped<T> {
     return call<Operations::FetchAnd, T>(operand);
   }
-  T fetch_or(client::In<T> operand)
-    requires std::integral<T> || client::Untyped<T>
-  {
+  T fetch_or(client::In<T> operand) requires std::integral<T> || client::Untyped<T> {
     return call<Operations::FetchOr, T>(operand);
   }
-  T fetch_xor(client::In<T> operand)
-    requires std::integral<T> || client::Untyped<T>
-  {
+  T fetch_xor(client::In<T> operand) requires std::integral<T> || client::Untyped<T> {
     return call<Operations::FetchXor, T>(operand);
   }
 
   /// These give the value after, for arithmetic T; one atomic round trip each.
-  T operator+=(client::In<T> operand)
-    requires client::Arithmetic<T>
-  {
+  T operator+=(client::In<T> operand) requires client::Arithmetic<T> {
     return client::wrapping_sum(fetch_add(operand), operand);
   }
-  T operator-=(client::In<T> operand)
-    requires client::Arithmetic<T>
-  {
+  T operator-=(client::In<T> operand) requires client::Arithmetic<T> {
     return client::wrapping_difference(fetch_sub(operand), operand);
   }
   /// For other T the value after is not known here.
-  void operator+=(client::In<T> operand)
-    requires(!std::is_arithmetic_v<T>)
-  {
-    fetch_add(operand);
-  }
-  void operator-=(client::In<T> operand)
-    requires(!std::is_arithmetic_v<T>)
-  {
-    fetch_sub(operand);
-  }
-  T operator++()
-    requires client::Arithmetic<T>
-  {
-    return *this += T(1);
-  }
-  T operator--()
-    requires client::Arithmetic<T>
-  {
-    return *this -= T(1);
-  }
-  T operator++(int)
-    requires client::Arithmetic<T>
-  {
-    return fetch_add(T(1));
-  }
-  T operator--(int)
-    requires client::Arithmetic<T>
-  {
-    return fetch_sub(T(1));
-  }
-  T operator&=(client::In<T> operand)
-    requires std::integral<T>
-  {
+  void operator+=(client::In<T> operand) requires(!std::is_arithmetic_v<T>) { fetch_add(operand); }
+  void operator-=(client::In<T> operand) requires(!std::is_arithmetic_v<T>) { fetch_sub(operand); }
+  T operator++() requires client::Arithmetic<T> { return *this += T(1); }
+  T operator--() requires client::Arithmetic<T> { return *this -= T(1); }
+  T operator++(int) requires client::Arithmetic<T> { return fetch_add(T(1)); }
+  T operator--(int) requires client::Arithmetic<T> { return fetch_sub(T(1)); }
+  T operator&=(client::In<T> operand) requires std::integral<T> {
     return static_cast<T>(fetch_and(operand) & operand);
   }
-  T operator|=(client::In<T> operand)
-    requires std::integral<T>
-  {
+  T operator|=(client::In<T> operand) requires std::integral<T> {
     return static_cast<T>(fetch_or(operand) | operand);
   }
-  T operator^=(client::In<T> operand)
-    requires std::integral<T>
-  {
+  T operator^=(client::In<T> operand) requires std::integral<T> {
     return static_cast<T>(fetch_xor(operand) ^ operand);
   }
 
   // Only for a Value itself: looked at for iterators over Values too, it would ask for itself without end.
   template <std::same_as<Value> Self, class U>
-    requires(!std::derived_from<U, Proxy>) && requires(const T& v, const U& u) { v == u; }
-  friend bool operator==(const Self& value, const U& other) {
-    return value.load() == other;
-  }
+  requires(!std::derived_from<U, Proxy>) && requires(const T& v, const U& u) { v == u; }
+  friend bool operator==(const Self& value, const U& other) { return value.load() == other; }
   /// As the value prints itself; JSON and types that cannot print are shown as to_text() shows them.
   friend std::ostream& operator<<(std::ostream& out, const Value& value) {
     if constexpr (!client::Untyped<T> && requires(const T& v) { out << v; }) return out << value.load();

@@ -20,7 +20,9 @@ class BusyPoll {
   std::chrono::nanoseconds limit() const { return limit_; }
   bool worthwhile() const { return limit_.count() > 0 && recent_ <= limit_; }
   /// A wait is over. One long wait among short ones changes nothing; several do.
-  void waited(std::chrono::nanoseconds duration) { recent_ = (recent_ * 3 + std::min(duration, limit_ * 4)) / 4; }
+  void waited(std::chrono::nanoseconds duration) {
+    recent_ = (recent_ * 3 + std::min(duration, limit_ * 4)) / 4;
+  }
 
  private:
   std::chrono::nanoseconds limit_;

@@ -44,8 +44,15 @@ namespace tandem::wire {
 
 inline constexpr std::uint16_t protocol_version = 1;
 
-enum class FrameKind : std::uint8_t { request = 1, request_part = 2, reply = 3, reply_part = 4, fault = 5, identify = 6,
-                                       cancel = 7 };
+enum class FrameKind : std::uint8_t {
+  request = 1,
+  request_part = 2,
+  reply = 3,
+  reply_part = 4,
+  fault = 5,
+  identify = 6,
+  cancel = 7
+};
 
 inline constexpr std::uint8_t flag_more = 1;
 inline constexpr std::uint8_t flag_one_way = 2;
@@ -125,7 +132,8 @@ enum class FrameStatus : std::uint8_t { complete, incomplete, too_long, malforme
 
 /// Looks for a frame at the front of `received`. `needed` is how many bytes in all the frame will take, as far as is
 /// known. `too_long`: over `frame_bytes_max`; `malformed`: an unknown kind, or shorter than its header.
-inline FrameStatus next_frame(Bytes received, std::uint64_t frame_bytes_max, Frame& frame, std::size_t& needed) {
+inline FrameStatus next_frame(Bytes received, std::uint64_t frame_bytes_max, Frame& frame,
+                              std::size_t& needed) {
   needed = short_header_bytes;
   if (received.size() < size_field_bytes) return FrameStatus::incomplete;
   std::size_t size = std::size_t{load_little<std::uint32_t>(received.data())} + size_field_bytes;

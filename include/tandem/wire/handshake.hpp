@@ -126,7 +126,12 @@ class LayoutReader {
 
 inline std::array<std::uint8_t, hello_bytes> encode(const Hello& h) {
   std::array<std::uint8_t, hello_bytes> out{};
-  LayoutWriter(out.data()).bytes(magic).number(h.version).number(std::uint16_t{0}).bytes(h.incarnation).bytes(h.nonce);
+  LayoutWriter(out.data())
+      .bytes(magic)
+      .number(h.version)
+      .number(std::uint16_t{0})
+      .bytes(h.incarnation)
+      .bytes(h.nonce);
   return out;
 }
 inline Hello decode_hello(const std::uint8_t* at) {
@@ -208,6 +213,8 @@ inline std::string encode_refusal(Code code, std::string_view text) {
   return out.append(text);
 }
 
-inline bool has_magic(const std::uint8_t* at) { return std::memcmp(at, magic.data(), magic.size()) == 0; }
+inline bool has_magic(const std::uint8_t* at) {
+  return std::memcmp(at, magic.data(), magic.size()) == 0;
+}
 
 }  // namespace tandem::wire

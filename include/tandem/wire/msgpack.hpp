@@ -22,9 +22,27 @@
 
 namespace tandem::wire {
 
-enum class Kind : std::uint8_t { nil, boolean, integer, floating, text, bytes, array, map, extension, invalid };
+enum class Kind : std::uint8_t {
+  nil,
+  boolean,
+  integer,
+  floating,
+  text,
+  bytes,
+  array,
+  map,
+  extension,
+  invalid
+};
 
-enum class Extension : std::int8_t { timestamp = -1, reference = 1, tuple = 2, set = 3, integer = 4, foreign = 5 };
+enum class Extension : std::int8_t {
+  timestamp = -1,
+  reference = 1,
+  tuple = 2,
+  set = 3,
+  integer = 4,
+  foreign = 5
+};
 
 struct Reference {
   std::uint8_t type = 0;  // number of the hosted type
@@ -34,7 +52,7 @@ struct Reference {
 
 /// An integer as MessagePack has it: -2^63 … 2^64-1.
 struct Integer {
-  bool negative = false;     // then `bits` is the two's complement of an int64
+  bool negative = false;  // then `bits` is the two's complement of an int64
   std::uint64_t bits = 0;
   static constexpr Integer of(std::int64_t v) { return {v < 0, static_cast<std::uint64_t>(v)}; }
   static constexpr Integer of_unsigned(std::uint64_t v) { return {false, v}; }
@@ -243,7 +261,9 @@ class Reader {
   /// Length that stands in `width` bytes behind the tag; false when cut short.
   bool length_at(std::size_t width, std::size_t& length) const {
     if (!has(1 + width)) return false;
-    length = width == 1 ? at_[1] : width == 2 ? load_big<std::uint16_t>(at_ + 1) : load_big<std::uint32_t>(at_ + 1);
+    length = width == 1   ? at_[1]
+             : width == 2 ? load_big<std::uint16_t>(at_ + 1)
+                          : load_big<std::uint32_t>(at_ + 1);
     return true;
   }
 
@@ -319,7 +339,8 @@ inline bool Reader::body_of(Kind kind, Bytes& body) {
   return true;
 }
 
-inline bool Reader::header_of(std::uint8_t fixed, std::uint8_t mask, std::uint8_t tag16, std::uint32_t& count) {
+inline bool Reader::header_of(std::uint8_t fixed, std::uint8_t mask, std::uint8_t tag16,
+                              std::uint32_t& count) {
   if (at_ == end_) return false;
   std::uint8_t tag = *at_;
   if ((tag & static_cast<std::uint8_t>(~mask)) == fixed) {
@@ -366,14 +387,36 @@ inline bool Reader::skip() {
     std::uint32_t count = 0;
     Bytes body;
     switch (peek()) {
-      case Kind::nil: case Kind::boolean: ++at_; good = true; break;
-      case Kind::integer: { Integer v; good = integer(v); break; }
-      case Kind::floating: { double v; good = floating(v); break; }
+      case Kind::nil:
+      case Kind::boolean:
+        ++at_;
+        good = true;
+        break;
+      case Kind::integer: {
+        Integer v;
+        good = integer(v);
+        break;
+      }
+      case Kind::floating: {
+        double v;
+        good = floating(v);
+        break;
+      }
       case Kind::text: good = body_of(Kind::text, body); break;
       case Kind::bytes: good = body_of(Kind::bytes, body); break;
-      case Kind::array: good = array(count); remaining += count; break;
-      case Kind::map: good = map(count); remaining += std::uint64_t{2} * count; break;
-      case Kind::extension: { std::int8_t type; good = extension(type, body); break; }
+      case Kind::array:
+        good = array(count);
+        remaining += count;
+        break;
+      case Kind::map:
+        good = map(count);
+        remaining += std::uint64_t{2} * count;
+        break;
+      case Kind::extension: {
+        std::int8_t type;
+        good = extension(type, body);
+        break;
+      }
       case Kind::invalid: break;
     }
     if (!good) {

@@ -46,7 +46,8 @@ struct RingDirection {
   alignas(64) std::atomic<std::uint32_t> writer_sleeps{0};
 };
 static_assert(sizeof(RingDirection) == 256);
-static_assert(std::atomic<std::uint64_t>::is_always_lock_free && std::atomic<std::uint32_t>::is_always_lock_free);
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free &&
+              std::atomic<std::uint32_t>::is_always_lock_free);
 
 struct RingDirections {
   RingDirection to_server;
@@ -58,7 +59,9 @@ inline constexpr std::uint64_t ring_bytes_least = 4096;
 inline constexpr std::uint64_t ring_bytes_most = std::uint64_t{1} << 30;
 inline constexpr std::uint8_t ring_passed = 'R';
 
-inline constexpr std::size_t ring_file_bytes(std::size_t ring_bytes) { return ring_header_bytes + 2 * ring_bytes; }
+inline constexpr std::size_t ring_file_bytes(std::size_t ring_bytes) {
+  return ring_header_bytes + 2 * ring_bytes;
+}
 
 /// What a look at the other side's count says where that cannot be.
 inline constexpr std::size_t ring_broken = static_cast<std::size_t>(-1);
@@ -85,7 +88,8 @@ inline void tell_order() {
 /// The writing end of one direction. Used by one thread at a time.
 class RingWriter {
  public:
-  RingWriter(RingDirection& shared, std::uint8_t* bytes, std::size_t size) : shared_(&shared), bytes_(bytes), size_(size) {}
+  RingWriter(RingDirection& shared, std::uint8_t* bytes, std::size_t size)
+      : shared_(&shared), bytes_(bytes), size_(size) {}
 
   RingDirection& shared() const { return *shared_; }
   /// Free bytes, or ring_broken.
