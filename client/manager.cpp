@@ -2,10 +2,10 @@
 
 #include <cstdlib>
 
-#include "client/authkey.hpp"
-#include "client/connection.hpp"
-#include "client/handover.hpp"
-#include "client/launch.hpp"
+#include "client/common/authkey.hpp"
+#include "client/private_manager.hpp"
+#include "client/session/handover.hpp"
+#include "client/session/session.hpp"
 
 namespace tandem {
 namespace {
@@ -18,17 +18,13 @@ std::string authkey_of(const Options& options) {
 }
 
 client::ConnectionPtr connect(std::unique_ptr<client::Connector> connector, const Options& options) {
-  return client::Connection::open(std::move(connector), {options.connect_timeout, options.call_timeout});
+  return client::Connection::open(std::move(connector), options);
 }
 
 std::unique_ptr<client::PrivateManager> launch(const Options& options) {
   if (!options.authkey.empty() || !options.authkey_file.empty())
     throw ValueError("a private manager has a key of its own; authkey is for attaching to an address");
   return std::make_unique<client::PrivateManager>(client::find_tandemd(), options.start_timeout);
-}
-
-client::StreamOptions stream_options(const Options& options) {
-  return {options.busy_poll, options.ring};
 }
 
 }  // namespace
@@ -46,15 +42,14 @@ Manager::Manager() : Manager(Options{}) {}
 
 Manager::Manager(const Options& options) {
   auto own = launch(options);
-  auto connector =
-      std::make_unique<client::SocketConnector>(own->address(), own->authkey(), stream_options(options));
+  auto connector = std::make_unique<client::SocketConnector>(own->address(), own->authkey(), options);
   state_ = std::make_shared<State>(connect(std::move(connector), options), std::move(own));
 }
 
 Manager::Manager(std::string_view address, const Options& options)
-    : Manager(std::make_unique<client::SocketConnector>(Address::parse(address), authkey_of(options),
-                                                        stream_options(options)),
-              options) {}
+    : Manager(
+          std::make_unique<client::SocketConnector>(Address::parse(address), authkey_of(options), options),
+          options) {}
 
 Manager::Manager(std::unique_ptr<client::Connector> connector, const Options& options)
     : state_(std::make_shared<State>(connect(std::move(connector), options), nullptr)) {}

@@ -2,12 +2,12 @@
 
 #include <sched.h>
 
-#include "tandem/wire/spin.hpp"
+#include "client/os/spin.hpp"
 
 namespace tandem::server {
 namespace {
 
-using Clock = wire::BusyPoll::Clock;
+using Clock = os::BusyPoll::Clock;
 
 // Rounds over the hot channels after which sockets and timers are looked at: with work in them, and without.
 constexpr unsigned busy_rounds_max = 32;
@@ -31,7 +31,7 @@ void serve_hot(asio::io_context& io, HotChannels& hot) {
       idle_rounds = 0;
       if (++busy_rounds < busy_rounds_max) continue;
     } else {
-      wire::relax();
+      os::relax();
       if (++idle_rounds % idle_rounds_max != 0) continue;
       ::sched_yield();
     }
@@ -44,7 +44,7 @@ void serve_hot(asio::io_context& io, HotChannels& hot) {
 }  // namespace
 
 void run_event_loop(asio::io_context& io, HotChannels& hot, std::chrono::microseconds busy_poll) {
-  wire::BusyPoll advice(busy_poll);
+  os::BusyPoll advice(busy_poll);
   while (!io.stopped()) {
     serve_hot(io, hot);
     if (io.poll() != 0) continue;

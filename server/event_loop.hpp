@@ -10,7 +10,7 @@
 namespace tandem::server {
 
 /// As io.run(), but before it sleeps it looks for further events for up to `busy_poll`, as long as that has been paying
-/// lately (tandem/wire/busy_poll.hpp), and serves hot channels without sleep. An idle manager sleeps.
+/// lately (client/os/busy_poll.hpp), and serves hot channels without sleep. An idle manager sleeps.
 void run_event_loop(asio::io_context& io, HotChannels& hot, std::chrono::microseconds busy_poll);
 
 }  // namespace tandem::server

@@ -2,14 +2,14 @@
 
 #include <unistd.h>
 
-#include "client/handshake.hpp"
+#include "client/transport/handshake.hpp"
 #include "tandem/error.hpp"
 
 namespace tandem::server {
 namespace {
 
 using client::StreamClosed;
-using client::StreamTimeout;
+using os::TimedOut;
 
 InProcessPath::Deadline deadline_after(std::chrono::milliseconds timeout) {
   if (timeout.count() <= 0) return std::nullopt;
@@ -27,7 +27,7 @@ class InProcessStream final : public client::Stream {
     std::size_t count = 0;
     switch (send_until(bytes, deadline_after(timeout), count)) {
       case InProcessPath::Status::moved: return count;
-      case InProcessPath::Status::timed_out: throw StreamTimeout();
+      case InProcessPath::Status::timed_out: throw os::TimedOut();
       case InProcessPath::Status::closed: break;
     }
     throw StreamClosed("the manager closed the connection");
@@ -46,7 +46,7 @@ class InProcessStream final : public client::Stream {
     std::size_t count = 0;
     switch (path_->receive({at, room}, deadline_after(timeout), count)) {
       case InProcessPath::Status::moved: return count;
-      case InProcessPath::Status::timed_out: throw StreamTimeout();
+      case InProcessPath::Status::timed_out: throw os::TimedOut();
       case InProcessPath::Status::closed: break;
     }
     throw StreamClosed("the manager closed the connection");
@@ -75,7 +75,7 @@ client::Opened InProcessConnector::open(const client::OpenRequest& request,
     throw ConnectionError(
         "in-process: this manager runs in threads of process " + std::to_string(pid_) +
         ", which a forked child has no part in; let it listen on an address and attach to that");
-  client::Deadline deadline(timeout);
+  os::Deadline deadline(timeout);
   std::shared_ptr<InProcessPath> path = connect_();
   if (path == nullptr) throw ConnectionError("in-process: the manager has stopped");
   client::Opened opened;

@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "client/connector.hpp"
+#include "client/transport/connector.hpp"
 #include "server/transport/in_process.hpp"
 
 namespace tandem::server {

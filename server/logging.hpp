@@ -5,7 +5,7 @@
 
 #include <memory>
 
-#include "tandem/server.hpp"
+#include "tandem/server_options.hpp"
 
 namespace tandem::server {
 

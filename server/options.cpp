@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <system_error>
 
+#include "client/os/signals.hpp"
 #include "tandem/error.hpp"
 
 namespace tandem::server {
@@ -109,7 +110,7 @@ std::string default_address() {
     return "unix:" + std::string(runtime) + "/tandem.sock";
   std::string folder = "/tmp/tandem-" + std::to_string(::geteuid());
   if (::mkdir(folder.c_str(), S_IRWXU) != 0 && errno != EEXIST)
-    throw ConnectionError("cannot make " + folder + ": " + std::system_category().message(errno));
+    throw ConnectionError("cannot make " + folder + ": " + os::errno_text());
   struct stat found {};
   if (::lstat(folder.c_str(), &found) != 0 || !S_ISDIR(found.st_mode) || found.st_uid != ::geteuid() ||
       (found.st_mode & (S_IRWXG | S_IRWXO)) != 0)

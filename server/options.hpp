@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "tandem/server.hpp"
+#include "tandem/server_options.hpp"
 
 namespace tandem::server {
 

@@ -13,8 +13,9 @@
 #include <cstdio>
 #include <system_error>
 
-#include "client/crypto.hpp"
-#include "server/transport/descriptor.hpp"
+#include "client/common/crypto.hpp"
+#include "client/os/descriptor.hpp"
+#include "client/os/signals.hpp"
 #include "tandem/error.hpp"
 
 namespace tandem::server {
@@ -39,9 +40,9 @@ class Lifeline {
   void send_line(const std::string& text);
 
  private:
-  Descriptor socket_;
-  Descriptor client_process_;
-  Descriptor signals_;
+  os::Descriptor socket_;
+  os::Descriptor client_process_;
+  os::Descriptor signals_;
   std::string received_;
 };
 
@@ -50,7 +51,7 @@ class Lifeline {
 }
 
 /// Ctrl-C in a terminal, or its end, reaches the whole group of processes; the workers shall finish first.
-Descriptor take_signals() {
+os::Descriptor take_signals() {
   std::signal(SIGINT, SIG_IGN);
   std::signal(SIGHUP, SIG_IGN);
   std::signal(SIGPIPE, SIG_IGN);
@@ -58,16 +59,16 @@ Descriptor take_signals() {
   ::sigemptyset(&ending);
   ::sigaddset(&ending, SIGTERM);
   ::pthread_sigmask(SIG_BLOCK, &ending, nullptr);
-  return Descriptor(::signalfd(-1, &ending, SFD_CLOEXEC));
+  return os::Descriptor(::signalfd(-1, &ending, SFD_CLOEXEC));
 }
 
 Lifeline::Lifeline(int descriptor) : socket_(descriptor), signals_(take_signals()) {
   ucred client{};
   socklen_t size = sizeof client;
   if (::getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &client, &size) != 0)
-    refuse("descriptor " + std::to_string(descriptor) + ": " + std::system_category().message(errno));
+    refuse("descriptor " + std::to_string(descriptor) + ": " + os::errno_text());
   ::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
-  client_process_ = Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, client.pid, 0)));
+  client_process_ = os::Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, client.pid, 0)));
   // Asked after the process is held: if it is our parent now, it is the one that made the socket pair.
   if (!client_process_ || ::getppid() != client.pid)
     refuse("the process that made the socket is not our parent, or is gone");

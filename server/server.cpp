@@ -10,17 +10,18 @@
 
 #include <atomic>
 #include <condition_variable>
-#include <csignal>
 #include <mutex>
 #include <thread>
 
-#include "client/authkey.hpp"
-#include "client/crypto.hpp"
+#include "client/common/authkey.hpp"
+#include "client/common/crypto.hpp"
+#include "client/common/hex.hpp"
+#include "client/os/signals.hpp"
 #include "server/debug/endpoint.hpp"
 #include "server/event_loop.hpp"
 #include "server/in_process_connector.hpp"
 #include "server/logging.hpp"
-#include "server/objects/custom.hpp"
+#include "server/objects/hosted.hpp"
 #include "server/service_view.hpp"
 #include "server/session/service.hpp"
 #include "server/transport/listener.hpp"
@@ -76,11 +77,7 @@ Facts facts_of(const Credentials& credentials, OnDeadlock on_deadlock) {
   Facts facts;
   facts.refuses_circles = on_deadlock == OnDeadlock::raise;
   facts.version = TANDEM_VERSION;
-  constexpr char digits[] = "0123456789abcdef";
-  for (std::uint8_t byte : credentials.incarnation) {
-    facts.incarnation_hex += digits[byte >> 4];
-    facts.incarnation_hex += digits[byte & 15];
-  }
+  facts.incarnation_hex = client::to_hex(credentials.incarnation);
   facts.pid = static_cast<std::uint32_t>(::getpid());
   auto now = std::chrono::system_clock::now().time_since_epoch();
   facts.started_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
@@ -290,12 +287,7 @@ void Server::start() {
     if (parts_->phase != Parts::Phase::built) throw ValueError("a Server runs only once");
     parts_->phase = Parts::Phase::running;
   }
-  // Signals are for the program's own threads.
-  sigset_t all, before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  parts_->thread = std::thread([parts = parts_.get()] { parts->run(); });
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  parts_->thread = os::thread_without_signals([parts = parts_.get()] { parts->run(); });
 }
 
 void Server::run() {
@@ -324,12 +316,12 @@ void Server::stop_when_unused(std::chrono::milliseconds unused_limit, std::chron
   parts_->wait_until_finished();
 }
 
-Manager Server::connect(const Options& options) {
+std::unique_ptr<client::Connector> Server::connector() {
   auto connect = [parts = std::weak_ptr<Parts>(parts_)]() -> std::shared_ptr<InProcessPath> {
     std::shared_ptr<Parts> alive = parts.lock();
     return alive ? alive->connect() : nullptr;
   };
-  return Manager(std::make_unique<InProcessConnector>(connect, parts_->authkey, parts_->pid), options);
+  return std::make_unique<InProcessConnector>(connect, parts_->authkey, parts_->pid);
 }
 
 const std::string& Server::debug_address() const {

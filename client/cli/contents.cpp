@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "tandem/ops/all.hpp"
+#include "tandem/text.hpp"
 
 namespace tandem::client {
 namespace {

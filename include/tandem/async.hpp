@@ -20,7 +20,7 @@
 // manager itself, as ops::Manager::WaitForChange, are called with the Manager in the proxy's place.
 //
 // Any number of operations may wait at once: they all travel on one channel, and a waiting one costs no thread. What
-// exceeds the manager's requests_under_way_max (or what a session leaves of it: Allowance in client/allowance.hpp) waits
+// exceeds the manager's requests_under_way_max (or what a session leaves of it: Allowance in client/session/request_budget.hpp) waits
 // its turn here, waits behind waits, others behind others. Requests are sent in the order of their calls otherwise, and
 // are carried out in that order; they complete in any.
 //
@@ -62,10 +62,10 @@
 #include <utility>
 #include <vector>
 
+#include "tandem/call/async_call.hpp"
+#include "tandem/call/result_as.hpp"
 #include "tandem/codec/parameter.hpp"
 #include "tandem/manager.hpp"
-#include "tandem/proxy/async_call.hpp"
-#include "tandem/proxy/result_as.hpp"
 
 namespace tandem {
 

@@ -25,9 +25,9 @@
 #include <variant>
 #include <vector>
 
+#include "tandem/call/wait.hpp"
 #include "tandem/codec.hpp"
 #include "tandem/codec/result.hpp"
-#include "tandem/proxy/wait.hpp"
 
 namespace tandem {
 
@@ -67,7 +67,7 @@ class Job {
 
   // On the collecting thread.
 
-  /// Of the calls from `first` on, as a worker wrote them (client/outcome.hpp) and unfolded.
+  /// Of the calls from `first` on, as a worker wrote them (client/pool/outcome.hpp) and unfolded.
   void results_came(std::size_t first, std::size_t count, Decoder from);
   void failed(std::size_t first, std::size_t count, const std::exception_ptr& error);
   void collected_by(std::thread::id thread) { collector_ = thread; }

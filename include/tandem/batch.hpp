@@ -17,9 +17,10 @@
 #include <type_traits>
 #include <utility>
 
+#include "tandem/call/call.hpp"
+#include "tandem/call/result_as.hpp"
 #include "tandem/codec/parameter.hpp"
 #include "tandem/ops/manager.hpp"
-#include "tandem/proxy/result_as.hpp"
 
 namespace tandem {
 
@@ -30,7 +31,7 @@ inline constexpr Together all_or_nothing = Together::all_or_nothing;
 
 namespace client {
 
-class BatchScript;  // client/batch.cpp
+class BatchScript;  // client/calls/batch.cpp
 
 std::shared_ptr<RemoteObject> bound(const std::shared_ptr<RemoteObject>& object,
                                     const std::shared_ptr<BatchScript>& script);

@@ -52,9 +52,6 @@ using ResultOfFunction = typename FunctionTraits<decltype(+std::declval<F>())>::
 template <PlainFunction F>
 using ArgumentsOfFunction = typename FunctionTraits<decltype(+std::declval<F>())>::Arguments;
 
-/// Stands before one argument of a process: which manager its proxies live in.
-void encode_with_manager(Encoder& to, Encoder& argument, wire::Bytes value);
-void decode_manager(Decoder& from);
 /// Stands before the arguments. Throws TypeError when there are not so many.
 void decode_argument_count(Decoder& from, std::size_t expected);
 

@@ -25,10 +25,6 @@
 // form are maps. JSON objects do not keep the order of a map's entries, and a length-padded encoding becomes
 // the shortest one.
 
-#include <cstdint>
-#include <string>
-#include <string_view>
-
 #include <nlohmann/json.hpp>
 
 #include "tandem/wire/msgpack.hpp"
@@ -45,14 +41,5 @@ nlohmann::json to_display_json(wire::Bytes value);
 /// Appends the MessagePack value of `json`. Throws ValueError for an object that has the name of a form but
 /// not its shape, saying what was expected; ResourceExhausted when nested deeper than 1000.
 void write_json(wire::Writer& writer, const nlohmann::json& json);
-
-/// A value as a person reads it, in one line, entries in their order:
-///   {"a": 1, 0.25: null, (1, 2): b"\x00"}   <list 7> for a reference, {1, 2} and set() for sets
-/// Cut behind about `bytes_max` bytes, which "…" marks. Never throws for malformed bytes; these show as
-/// <malformed>.
-std::string to_text(wire::Bytes value, std::size_t bytes_max = static_cast<std::size_t>(-1));
-
-/// The name of a hosted type by its number ("dict", "list", …), empty when not known here.
-std::string_view hosted_type_name(std::uint8_t number);
 
 }  // namespace tandem

@@ -45,6 +45,7 @@
 #include "tandem/codec/parameter.hpp"
 #include "tandem/codec/result.hpp"
 #include "tandem/ops/manager.hpp"
+#include "tandem/options.hpp"
 #include "tandem/pipeline.hpp"
 #include "tandem/proxy/array.hpp"
 #include "tandem/proxy/barrier.hpp"
@@ -68,7 +69,7 @@ namespace tandem {
 
 namespace client {
 
-class Connector;  // client/connector.hpp, internal: how a connection gets its channels
+class Connector;  // client/transport/connector.hpp, internal: how a connection gets its channels
 
 template <class P>
 concept ProxyType = is_proxy<P>;
@@ -80,22 +81,6 @@ template <class R, class T>
 concept ItemSource = ItemRange<R, T> || ProxyType<R> || Untyped<R>;
 
 }  // namespace client
-
-/// How to reach a manager. Time limits of zero mean none.
-struct Options {
-  // Shared with the manager; any bytes. It is never sent.
-  std::string authkey{};
-  // Or the file that holds it, as given to tandemd: line ends behind it do not count.
-  std::string authkey_file{};
-  std::chrono::milliseconds connect_timeout{5000};  // for each channel, its handshake included
-  std::chrono::milliseconds call_timeout{0};        // for each operation
-  std::chrono::milliseconds start_timeout{10000};   // for a private manager to become ready
-  // How long a call may wait for its answer without sleeping. Quicker by far where answers come soon; a call stops
-  // doing so by itself where they do not. Zero saves processor time at the cost of speed.
-  std::chrono::microseconds busy_poll{50};
-  // Through shared memory instead of a unix socket, where the manager offers that: several times quicker.
-  bool ring = true;
-};
 
 /// What a manager says of one of its objects.
 struct ObjectInfo {

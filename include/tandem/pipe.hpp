@@ -31,7 +31,7 @@
 namespace tandem {
 
 namespace client {
-struct PipeEnd;  // client/pipe_end.hpp
+struct PipeEnd;  // client/process/pipe_end.hpp
 }
 
 /// One end of a pipe. Movable, not copyable; closed when it goes. One thread may send while another receives; two may

@@ -24,8 +24,9 @@
 #include <utility>
 #include <vector>
 
+#include "tandem/call/call.hpp"
+#include "tandem/call/result_as.hpp"
 #include "tandem/codec/parameter.hpp"
-#include "tandem/proxy/result_as.hpp"
 
 namespace tandem {
 

@@ -98,7 +98,7 @@ struct PoolOptions {
 
 namespace client {
 
-class PoolCore;  // client/pool_core.hpp
+class PoolCore;  // client/pool/pool_core.hpp
 
 /// The calls of one submission on their way to the manager, by chunks.
 class Submission {

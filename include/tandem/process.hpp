@@ -57,7 +57,7 @@ namespace tandem {
 
 namespace client {
 
-struct ProcessState;  // client/process_state.hpp
+struct ProcessState;  // client/process/process_state.hpp
 
 /// What a process is to run.
 class Task {

@@ -27,6 +27,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "tandem/call/call.hpp"
 #include "tandem/codec/parameter.hpp"
 #include "tandem/codec/result.hpp"
 
@@ -41,7 +42,7 @@ struct TransactionOptions {
 
 namespace client {
 
-class TransactionScript;  // client/transaction.cpp
+class TransactionScript;  // client/calls/transaction.cpp
 
 std::shared_ptr<RemoteObject> bound(const std::shared_ptr<RemoteObject>& object,
                                     const std::shared_ptr<TransactionScript>& script);

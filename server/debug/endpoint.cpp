@@ -10,6 +10,7 @@
 #include <cstring>
 #include <system_error>
 
+#include "client/os/signals.hpp"
 #include "tandem/address.hpp"
 #include "tandem/error.hpp"
 
@@ -55,8 +56,7 @@ bool is_loopback(const sockaddr& address) {
 }
 
 [[noreturn]] void throw_listen_error(const std::string& where, int error) {
-  throw ConnectionError("debug endpoint: cannot listen on " + where + ": " +
-                        std::system_category().message(error));
+  throw ConnectionError("debug endpoint: cannot listen on " + where + ": " + os::errno_text(error));
 }
 
 int listen_on(const addrinfo& where, const std::string& text) {

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <csignal>
 
+#include "client/os/signals.hpp"
 #include "tandem/error.hpp"
 
 namespace tandem::server {
@@ -93,13 +94,9 @@ HttpServer::~HttpServer() {
 }
 
 void HttpServer::start() {
-  // Signals are for the program's own threads.
-  sigset_t all, before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const os::SignalsBlocked blocked;  // they are for the program's own threads
   threads_.emplace_back([this] { accept_connections(); });
   for (std::size_t i = 0; i < limits_.threads; ++i) threads_.emplace_back([this] { serve_connections(); });
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void HttpServer::stop() {

@@ -4,7 +4,7 @@
 #include <charconv>
 
 #include "server/debug/answer.hpp"
-#include "server/engine/validate.hpp"
+#include "server/values/validate.hpp"
 
 namespace tandem::server {
 namespace {

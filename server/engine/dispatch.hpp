@@ -26,8 +26,8 @@
 #include <concepts>
 #include <tuple>
 
-#include "server/engine/semantics.hpp"
 #include "server/engine/turn.hpp"
+#include "server/values/semantics.hpp"
 
 namespace tandem::server {
 

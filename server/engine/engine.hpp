@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "server/engine/circles.hpp"
+#include "server/engine/deadlocks.hpp"
 #include "server/engine/registry.hpp"
 #include "server/engine/turn.hpp"
 

@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 
-#include "server/engine/result.hpp"
-#include "server/engine/value.hpp"
 #include "server/engine/waits.hpp"
+#include "server/values/result.hpp"
+#include "server/values/value.hpp"
 #include "tandem/ops/op.hpp"
 
 namespace tandem::server {

@@ -1,7 +1,7 @@
 #include "server/engine/overview.hpp"
 
-#include "server/engine/circles.hpp"
-#include "tandem/json.hpp"
+#include "server/engine/deadlocks.hpp"
+#include "tandem/text.hpp"
 
 namespace tandem::server {
 namespace {

@@ -6,10 +6,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "server/engine/graveyard.hpp"
-#include "server/engine/id_table.hpp"
 #include "server/engine/object.hpp"
-#include "server/engine/validate.hpp"
+#include "server/structures/id_table.hpp"
+#include "server/structures/reclaim_queue.hpp"
+#include "server/values/validate.hpp"
 #include "tandem/hosted/type.hpp"
 #include "tandem/limits.hpp"
 

@@ -4,7 +4,7 @@
 #include <new>
 
 #include "server/engine/perform.hpp"
-#include "server/engine/semantics.hpp"
+#include "server/values/semantics.hpp"
 
 namespace tandem::server {
 namespace {

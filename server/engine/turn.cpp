@@ -1,6 +1,6 @@
 #include "server/engine/turn.hpp"
 
-#include "server/engine/semantics.hpp"
+#include "server/values/semantics.hpp"
 
 namespace tandem::server {
 

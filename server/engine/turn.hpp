@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "server/engine/registry.hpp"
-#include "server/engine/undo.hpp"
+#include "server/structures/undo.hpp"
 
 namespace tandem::server {
 

@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "server/engine/id_table.hpp"
-#include "server/engine/value.hpp"
+#include "server/structures/id_table.hpp"
+#include "server/values/value.hpp"
 #include "tandem/error.hpp"
 
 namespace tandem::server {

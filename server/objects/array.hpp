@@ -5,8 +5,8 @@
 #include <memory>
 
 #include "server/engine/dispatch.hpp"
-#include "server/objects/element_type.hpp"
-#include "server/objects/slice.hpp"
+#include "server/structures/slice.hpp"
+#include "server/values/element_type.hpp"
 #include "tandem/ops/array.hpp"
 
 namespace tandem::server {

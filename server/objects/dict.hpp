@@ -2,7 +2,7 @@
 // The hosted dict.
 
 #include "server/engine/dispatch.hpp"
-#include "server/engine/ordered_table.hpp"
+#include "server/structures/ordered_table.hpp"
 #include "tandem/ops/dict.hpp"
 
 namespace tandem::server {

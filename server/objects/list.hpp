@@ -2,7 +2,7 @@
 // The hosted list.
 
 #include "server/engine/dispatch.hpp"
-#include "server/objects/sequence.hpp"
+#include "server/structures/sequence.hpp"
 #include "tandem/ops/list.hpp"
 
 namespace tandem::server {

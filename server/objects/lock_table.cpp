@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "server/engine/semantics.hpp"
+#include "server/values/semantics.hpp"
 
 namespace tandem::server {
 

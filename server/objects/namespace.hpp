@@ -2,7 +2,7 @@
 // The hosted namespace: a dict whose keys are names.
 
 #include "server/engine/dispatch.hpp"
-#include "server/engine/ordered_table.hpp"
+#include "server/structures/ordered_table.hpp"
 #include "tandem/ops/namespace.hpp"
 
 namespace tandem::server {

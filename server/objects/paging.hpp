@@ -2,7 +2,7 @@
 // The answer that range-for is made of: one page of a table, and the cursor to go on from.
 
 #include "server/engine/dispatch.hpp"
-#include "server/engine/ordered_table.hpp"
+#include "server/structures/ordered_table.hpp"
 
 namespace tandem::server {
 

@@ -2,7 +2,7 @@
 // The hosted set.
 
 #include "server/engine/dispatch.hpp"
-#include "server/engine/ordered_table.hpp"
+#include "server/structures/ordered_table.hpp"
 #include "tandem/ops/set.hpp"
 
 namespace tandem::server {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "server/engine/circles.hpp"
+#include "server/engine/deadlocks.hpp"
 
 namespace tandem::server {
 

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <string_view>
 
-#include "server/engine/semantics.hpp"
+#include "server/values/semantics.hpp"
 
 namespace tandem::server {
 namespace {

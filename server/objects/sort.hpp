@@ -1,7 +1,7 @@
 #pragma once
 // Python's list.sort(): stable, also when descending, and never reading outside where the order makes no sense (NaN).
 
-#include "server/objects/sequence.hpp"
+#include "server/structures/sequence.hpp"
 
 namespace tandem::server {
 

@@ -1,6 +1,6 @@
 #include "server/objects/value.hpp"
 
-#include "server/objects/element_type.hpp"
+#include "server/values/element_type.hpp"
 
 namespace tandem::server {
 

@@ -1,5 +1,7 @@
 #include "server/session/channel.hpp"
 
+#include <spdlog/logger.h>
+
 #include <algorithm>
 #include <chrono>
 #include <new>
@@ -189,6 +191,7 @@ std::size_t Channel::greet(wire::Bytes bytes) {
                                        limits.frame_bytes_max,
                                        limits.message_bytes_max,
                                        limits.value_depth_max,
+                                       limits.requests_under_way_max,
                                        session_->remote() ? limits.session_lease_ms : 0,
                                        ring_bytes,
                                        {}}));

@@ -1,5 +1,7 @@
 #include "server/session/service.hpp"
 
+#include <spdlog/logger.h>
+
 #include "server/engine/overview.hpp"
 #include "server/session/channel.hpp"
 

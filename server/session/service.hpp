@@ -2,8 +2,6 @@
 // What all channels of one manager share: the engine, the sessions, the limits, the counters. Everything here happens
 // on the engine's thread.
 
-#include <spdlog/logger.h>
-
 #include <algorithm>
 #include <functional>
 #include <memory>
@@ -14,6 +12,10 @@
 #include "server/session/sessions.hpp"
 #include "server/session/statistics.hpp"
 #include "tandem/limits.hpp"
+
+namespace spdlog {
+class logger;
+}
 
 namespace tandem::server {
 

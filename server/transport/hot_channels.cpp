@@ -1,7 +1,7 @@
 #include "server/transport/hot_channels.hpp"
 
+#include "client/os/spin.hpp"
 #include "server/transport/ring_channel.hpp"
-#include "tandem/wire/spin.hpp"
 
 namespace tandem::server {
 namespace {
@@ -25,7 +25,7 @@ bool HotChannels::look() {
 }
 
 void HotChannels::cool(Clock::time_point now) {
-  const bool crowded = channels_.size() > wire::processors_count();
+  const bool crowded = channels_.size() > os::processors_count();
   const auto limit = crowded ? limit_ * static_cast<int>(std::min(channels_.size(), turns_max)) : limit_;
   for (std::size_t i = channels_.size(); i-- > 0;) {
     if (!channels_[i]->cools(now, limit, crowded)) continue;

@@ -8,7 +8,7 @@
 #include <memory>
 #include <vector>
 
-#include "tandem/wire/busy_poll.hpp"
+#include "client/os/busy_poll.hpp"
 
 namespace tandem::server {
 
@@ -16,7 +16,7 @@ class RingChannel;
 
 class HotChannels {
  public:
-  using Clock = wire::BusyPoll::Clock;
+  using Clock = os::BusyPoll::Clock;
 
   /// `limit`: how long a channel stays hot without use.
   explicit HotChannels(std::chrono::microseconds limit) : limit_(limit) {}

@@ -1,5 +1,7 @@
 #include "server/transport/listener.hpp"
 
+#include <spdlog/logger.h>
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -8,6 +10,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "client/os/signals.hpp"
 #include "server/transport/ring_channel.hpp"
 
 namespace tandem::server {
@@ -91,7 +94,7 @@ void Listener::accept_some() {
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       if (!std::exchange(backing_off_, true))
         service_.log().error("{}: no more clients can be taken for now: {}", address().to_string(),
-                             std::system_category().message(errno));
+                             os::errno_text());
       return back_off();
     }
     break;
@@ -104,8 +107,8 @@ void Listener::accept_some() {
 bool Listener::accept_one() {
   sockaddr_storage name{};
   socklen_t size = sizeof name;
-  Descriptor client(::accept4(acceptor_.native_handle(), reinterpret_cast<sockaddr*>(&name), &size,
-                              SOCK_NONBLOCK | SOCK_CLOEXEC));
+  os::Descriptor client(::accept4(acceptor_.native_handle(), reinterpret_cast<sockaddr*>(&name), &size,
+                                  SOCK_NONBLOCK | SOCK_CLOEXEC));
   // A client that went away while it waited is no reason to stop accepting.
   if (!client) return errno == ECONNABORTED || errno == EINTR;
   if (!address().is_unix()) set_tcp_options(client.get());

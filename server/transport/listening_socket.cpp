@@ -16,6 +16,7 @@
 #include <system_error>
 #include <thread>
 
+#include "client/os/signals.hpp"
 #include "tandem/error.hpp"
 
 namespace tandem::server {
@@ -27,18 +28,15 @@ constexpr std::chrono::milliseconds lock_interval{5};
 [[noreturn]] void refuse(const Address& address, const std::string& why) {
   throw ConnectionError("cannot listen on " + address.to_string() + ": " + why);
 }
-std::string text_of(int error) {
-  return std::system_category().message(error);
-}
 
-Descriptor new_socket(int family, const Address& address) {
-  Descriptor made(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!made) refuse(address, text_of(errno));
+os::Descriptor new_socket(int family, const Address& address) {
+  os::Descriptor made(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!made) refuse(address, os::errno_text());
   return made;
 }
 
 void start_listening(int descriptor, const Address& address) {
-  if (::listen(descriptor, SOMAXCONN) != 0) refuse(address, text_of(errno));
+  if (::listen(descriptor, SOMAXCONN) != 0) refuse(address, os::errno_text());
 }
 
 // ---- unix ---------------------------------------------------------------------------------------------------------------
@@ -60,7 +58,7 @@ UnixName unix_name(const Address& address) {
 
 /// Whether somebody listens at the name. Nobody does when a connection is refused; all else counts as somebody.
 bool is_live(const UnixName& name, const Address& address) {
-  Descriptor probe = new_socket(AF_UNIX, address);
+  os::Descriptor probe = new_socket(AF_UNIX, address);
   return ::connect(probe.get(), name.get(), name.size) == 0 || errno != ECONNREFUSED;
 }
 
@@ -70,16 +68,16 @@ void remove_stale(const UnixName& name, const Address& address) {
   if (!S_ISSOCK(found.st_mode)) refuse(address, "there is a file that is no socket");
   if (is_live(name, address)) refuse(address, "another process listens there");
   if (::unlink(address.host().c_str()) != 0 && errno != ENOENT)
-    refuse(address, "the socket left there cannot be removed: " + text_of(errno));
+    refuse(address, "the socket left there cannot be removed: " + os::errno_text());
 }
 
 /// Held while a socket is looked at, removed and made anew, so that of two managers that start at once and find the
 /// same stale socket only one takes it over. Locks the folder, which leaves no file behind.
-Descriptor lock_folder_of(const Address& address) {
+os::Descriptor lock_folder_of(const Address& address) {
   std::size_t slash = address.host().rfind('/');
   std::string folder = slash == std::string::npos ? "." : slash == 0 ? "/" : address.host().substr(0, slash);
-  Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!opened) refuse(address, "folder " + folder + ": " + text_of(errno));
+  os::Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!opened) refuse(address, "folder " + folder + ": " + os::errno_text());
   for (int tries = 0; ::flock(opened.get(), LOCK_EX | LOCK_NB) != 0; ++tries) {
     if (tries == lock_tries_max) refuse(address, "another process keeps folder " + folder + " locked");
     std::this_thread::sleep_for(lock_interval);
@@ -90,18 +88,18 @@ Descriptor lock_folder_of(const Address& address) {
 ListeningSocket listen_unix(const Address& address) {
   UnixName name = unix_name(address);
   bool in_files = address.kind() == Address::Kind::unix_path;
-  Descriptor lock = in_files ? lock_folder_of(address) : Descriptor();
+  os::Descriptor lock = in_files ? lock_folder_of(address) : os::Descriptor();
   if (in_files) remove_stale(name, address);
 
   ListeningSocket made{new_socket(AF_UNIX, address), address};
   // The mode that the file is made with comes from the socket's own; a chmod afterwards would come too late.
   if (in_files) ::fchmod(made.descriptor.get(), S_IRUSR | S_IWUSR);
   if (::bind(made.descriptor.get(), name.get(), name.size) != 0)
-    refuse(address, errno == EADDRINUSE ? "another process listens there" : text_of(errno));
+    refuse(address, errno == EADDRINUSE ? "another process listens there" : os::errno_text());
   start_listening(made.descriptor.get(), address);
   if (in_files) {
     struct stat file {};
-    if (::lstat(address.host().c_str(), &file) != 0) refuse(address, text_of(errno));
+    if (::lstat(address.host().c_str(), &file) != 0) refuse(address, os::errno_text());
     made.device = file.st_dev;
     made.inode = file.st_ino;
   }
@@ -133,7 +131,7 @@ std::uint16_t port_of(int descriptor, const Address& address) {
   sockaddr_storage name{};
   socklen_t size = sizeof name;
   if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&name), &size) != 0)
-    refuse(address, text_of(errno));
+    refuse(address, os::errno_text());
   return ntohs(name.ss_family == AF_INET ? reinterpret_cast<sockaddr_in&>(name).sin_port
                                          : reinterpret_cast<sockaddr_in6&>(name).sin6_port);
 }
@@ -151,7 +149,7 @@ ListeningSocket listen_tcp(const Address& address, const ListenPolicy& policy) {
   int on = 1;
   ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (found->ai_family == AF_INET6) ::setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-  if (::bind(descriptor, found->ai_addr, found->ai_addrlen) != 0) refuse(address, text_of(errno));
+  if (::bind(descriptor, found->ai_addr, found->ai_addrlen) != 0) refuse(address, os::errno_text());
   start_listening(descriptor, address);
   std::string host =
       address.host().find(':') == std::string::npos ? address.host() : "[" + address.host() + "]";

@@ -3,14 +3,14 @@
 
 #include <string>
 
-#include "server/transport/descriptor.hpp"
+#include "client/os/descriptor.hpp"
 #include "tandem/address.hpp"
 
 namespace tandem::server {
 
 struct ListeningSocket {
-  Descriptor descriptor;  // non-blocking
-  Address address;        // with the real port
+  os::Descriptor descriptor;  // non-blocking
+  Address address;            // with the real port
   // A unix socket in the file system: which file we made, so that only that is removed.
   std::uint64_t device = 0;
   std::uint64_t inode = 0;

@@ -1,5 +1,7 @@
 #include "server/transport/ring_channel.hpp"
 
+#include <spdlog/logger.h>
+
 #include <linux/futex.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -11,13 +13,13 @@
 
 namespace tandem::server {
 
-RingChannel::Ring::Ring(wire::SharedMemory shared, std::size_t bytes)
+RingChannel::Ring::Ring(os::SharedMemory shared, std::size_t bytes)
     : memory(std::move(shared)),
       directions(*new (memory.data()) wire::RingDirections),
       in(directions.to_server, memory.data() + wire::ring_header_bytes, bytes),
       out(directions.to_client, memory.data() + wire::ring_header_bytes + bytes, bytes) {}
 
-RingChannel::RingChannel(asio::io_context& io, Service& service, HotChannels& hot, Descriptor socket,
+RingChannel::RingChannel(asio::io_context& io, Service& service, HotChannels& hot, os::Descriptor socket,
                          Peer peer)
     : SocketChannel(io, service, std::move(socket), std::move(peer)), hot_(hot), advice_(hot.limit()) {}
 
@@ -26,7 +28,7 @@ RingChannel::RingChannel(asio::io_context& io, Service& service, HotChannels& ho
 std::uint64_t RingChannel::offer_ring() {
   const std::size_t bytes = std::bit_ceil(static_cast<std::size_t>(service().limits().ring_bytes));
   std::string error;
-  auto memory = wire::SharedMemory::make(wire::ring_file_bytes(bytes), error);
+  auto memory = os::SharedMemory::make(wire::ring_file_bytes(bytes), error);
   if (!memory) {
     service().log().warn("{}: a client stays on its socket, since there is no shared memory to be had: {}",
                          peer().address, error);
@@ -54,7 +56,7 @@ std::ptrdiff_t RingChannel::send_now(wire::Bytes bytes) {
 
 /// The Welcome is sent.
 std::ptrdiff_t RingChannel::pass_ring() {
-  if (!wire::send_descriptor(socket().native_handle(), wire::ring_passed, ring_->memory.descriptor()))
+  if (!os::send_descriptor(socket().native_handle(), wire::ring_passed, ring_->memory.descriptor()))
     return ended;
   ring_->memory.close_descriptor();
   passed_ = true;

@@ -3,17 +3,17 @@
 
 #include <optional>
 
+#include "client/os/busy_poll.hpp"
+#include "client/os/shared_memory.hpp"
 #include "server/transport/hot_channels.hpp"
 #include "server/transport/socket_channel.hpp"
-#include "tandem/wire/busy_poll.hpp"
 #include "tandem/wire/ring.hpp"
-#include "tandem/wire/shared_memory.hpp"
 
 namespace tandem::server {
 
 class RingChannel final : public SocketChannel {
  public:
-  RingChannel(asio::io_context& io, Service& service, HotChannels& hot, Descriptor socket, Peer peer);
+  RingChannel(asio::io_context& io, Service& service, HotChannels& hot, os::Descriptor socket, Peer peer);
 
   void wake() override;
   std::uint64_t offer_ring() override;
@@ -30,8 +30,8 @@ class RingChannel final : public SocketChannel {
 
  private:
   struct Ring {
-    Ring(wire::SharedMemory memory, std::size_t bytes);
-    wire::SharedMemory memory;
+    Ring(os::SharedMemory memory, std::size_t bytes);
+    os::SharedMemory memory;
     wire::RingDirections& directions;
     wire::RingReader in;
     wire::RingWriter out;
@@ -59,7 +59,7 @@ class RingChannel final : public SocketChannel {
   bool awaiting_room_ = false;
   bool used_ = true;  // since it was last asked whether it cools
   HotChannels::Clock::time_point last_use_ = HotChannels::Clock::now();
-  wire::BusyPoll advice_;  // whether staying hot has been paying lately
+  os::BusyPoll advice_;  // whether staying hot has been paying lately
 };
 
 }  // namespace tandem::server

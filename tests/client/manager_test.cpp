@@ -14,7 +14,7 @@
 #include <sstream>
 #include <thread>
 
-#include "client/launch.hpp"
+#include "client/private_manager.hpp"
 #include "tandem/server.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/error_of.hpp"

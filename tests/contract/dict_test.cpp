@@ -9,14 +9,12 @@
 namespace tandem {
 namespace {
 
+using test::J;
+
 using nlohmann::json;
 using test::error_of;
 using test::printed;
 using testing::HasSubstr;
-
-json J(const char* text) {
-  return json::parse(text);
-}
 
 /// What two values have in common when they are the same in kind too: 1 and 1.0 are not.
 std::string exact(const json& value) {

@@ -11,6 +11,8 @@
 namespace tandem {
 namespace {
 
+using test::J;
+
 using nlohmann::json;
 using test::all_slices;
 using test::error_of;
@@ -18,10 +20,6 @@ using test::positions_of;
 using test::printed;
 using test::SliceBounds;
 using testing::HasSubstr;
-
-json J(const char* text) {
-  return json::parse(text);
-}
 
 /// How a list with these items prints.
 std::string to_text_of(const char* items) {

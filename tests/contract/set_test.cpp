@@ -7,14 +7,12 @@
 namespace tandem {
 namespace {
 
+using test::J;
+
 using nlohmann::json;
 using test::error_of;
 using test::printed;
 using testing::HasSubstr;
-
-json J(const char* text) {
-  return json::parse(text);
-}
 
 using Ints = std::set<int>;
 

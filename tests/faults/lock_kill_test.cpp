@@ -12,16 +12,12 @@
 #include <vector>
 
 #include "tandem/tandem.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace tandem {
 namespace {
 
 using namespace std::chrono_literals;
-
-template <class F>
-void wait_until(F&& condition) {
-  while (!condition()) std::this_thread::sleep_for(1ms);
-}
 
 struct Shared {
   Lock lock;
@@ -33,7 +29,7 @@ struct Shared {
   Value<std::int64_t> rounds;
 };
 
-[[noreturn]] void work_for_ever(Shared shared) {
+[[noreturn]] void lock_and_work_for_ever(Shared shared) {
   const std::int64_t me = current_process().pid();
   while (true) {
     {
@@ -67,19 +63,20 @@ TEST(LockKill, OwnersAndWaitersKilledAtRandomLeaveNothingLocked) {
                 manager.value<std::int64_t>(0),
                 manager.value<std::int64_t>(0)};
   std::vector<Process> workers;
-  for (int i = 0; i < 4; ++i) workers.emplace_back(work_for_ever, shared);
+  for (int i = 0; i < 4; ++i) workers.emplace_back(lock_and_work_for_ever, shared);
   for (int kill = 0; kill < 200; ++kill) {
     const std::int64_t before = shared.rounds.load();
     const auto wanted = static_cast<std::int64_t>(random() % 4);
-    wait_until([&] { return shared.rounds.load() >= before + wanted; });
+    test::eventually([&] { return shared.rounds.load() >= before + wanted; }, "the rounds wanted");
     Process& victim = workers[random() % workers.size()];
     victim.kill();
     victim.join();
-    victim = Process(work_for_ever, shared);
+    victim = Process(lock_and_work_for_ever, shared);
   }
   for (Process& worker : workers) worker.kill();
   workers.clear();
-  wait_until([&] { return manager.information()["sessions"] == 1; });
+  test::eventually([&] { return manager.information()["sessions"] == 1; },
+                   "all sessions but this one to end");
   EXPECT_EQ(shared.wrong.load(), 0) << "two were inside at once; repairs: " << shared.repairs.load();
   EXPECT_TRUE(manager.waits().empty());
   EXPECT_TRUE(manager.holdings().empty());

@@ -8,16 +8,12 @@
 #include <vector>
 
 #include "tandem/tandem.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace tandem {
 namespace {
 
 using namespace std::chrono_literals;
-
-template <class F>
-void wait_until(F&& condition) {
-  while (!condition()) std::this_thread::sleep_for(1ms);
-}
 
 void expect_ended_well(std::vector<Process>& processes) {
   for (Process& process : processes) {
@@ -50,7 +46,7 @@ TEST(WaitingKill, ItemsOfKilledWorkersAreDoneByOthers) {
   for (int round = 0; round < 20; ++round) {
     const std::size_t before = queue.unfinished();
     Process victim(work, 20);  // so that 20 of them cannot do all, however late they are killed
-    wait_until([&] { return queue.unfinished() < before; });
+    test::eventually([&] { return queue.unfinished() < before; }, "an item to be done");
     victim.kill();
     victim.join();
     EXPECT_EQ(victim.exit_code(), -SIGKILL);
@@ -99,12 +95,12 @@ TEST(WaitingKill, GettersKilledWhileTheyWaitTakeNothing) {
   auto queue = manager.queue<int>();
   std::vector<Process> getters;
   for (int i = 0; i < 4; ++i) getters.emplace_back([=] { (void)queue.get(); });
-  wait_until([&] { return manager.information()["waiters"] == 4; });
+  test::eventually([&] { return manager.information()["waiters"] == 4; }, "four waiters");
   for (Process& getter : getters) {
     getter.kill();
     getter.join();
   }
-  wait_until([&] { return manager.information()["waiters"] == 0; });
+  test::eventually([&] { return manager.information()["waiters"] == 0; }, "no waiters");
   queue.put(1);
   EXPECT_EQ(queue.get(), 1);
 }
@@ -118,7 +114,7 @@ TEST(WaitingKill, PermitsOfAKilledProcessAreFreeAgain) {
       semaphore.acquire(2);
       never.wait();
     });
-    wait_until([&] { return semaphore.value() == 0; });
+    test::eventually([&] { return semaphore.value() == 0; }, "no permit to be left");
     holder.kill();
     holder.join();
     const auto held = semaphore.guard(2);
@@ -162,7 +158,7 @@ TEST(WaitingKill, AMemberKilledAtABarrierBreaksItForAll) {
       text = error.what();
     }
   });
-  wait_until([&] { return barrier.n_waiting() == 2; });
+  test::eventually([&] { return barrier.n_waiting() == 2; }, "two at the barrier");
   victim.kill();
   victim.join();
   other.join();

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <string>
 
-#include "server/engine/semantics.hpp"
-#include "server/engine/validate.hpp"
+#include "server/values/semantics.hpp"
+#include "server/values/validate.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 using namespace tandem;

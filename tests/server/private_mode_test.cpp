@@ -4,7 +4,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include "client/connector.hpp"
+#include "client/transport/connector.hpp"
 #include "tandem/tandem.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/program.hpp"

@@ -12,18 +12,25 @@ GOOD = {
     "README.md": "",
     ".gitignore": "/build/",
     "build/bin/tandemd": "",
-    "include/tandem/error.hpp": "#pragma once\n#include <string>\n#include <nlohmann/json.hpp>\n",
-    "client/launch.hpp": "#pragma once\n#include <tandem/error.hpp>\n",
-    "client/cli/main.cpp": '#include "client/launch.hpp"\n#include <CLI/CLI.hpp>\n',
-    "server/engine/engine.hpp": "#pragma once\n#include <cstdio>\n// No steady_clock.\nint snprintf();\n",
-    "server/objects/list.cpp": '#include "server/engine/engine.hpp"\n',
-    "server/session/session.hpp": '#pragma once\n#include "server/engine/engine.hpp"\n#include <asio.hpp>\n',
-    "server/transport/accept.cpp": '#include "server/session/session.hpp"\n',
-    "server/debug/http.cpp": '#include "server/engine/engine.hpp"\n',
-    "server/main.cpp": '#include "server/session/session.hpp"\n',
-    "tests/engine/engine_test.cpp": '#include "server/engine/engine.hpp"\n#include <gtest/gtest.h>\n',
+    "include/tandem/json.hpp": "#pragma once\n#include <string>\n#include <nlohmann/json.hpp>\n",
+    "include/tandem/manager.hpp": '#pragma once\n#include "tandem/proxy/list.hpp"\n',
+    "client/common/crypto.cpp": "#include <tandem/error.hpp>\n#include <openssl/evp.h>\n",
+    "client/cli/main.cpp": '#include "client/session/header.hpp"\n#include <CLI/CLI.hpp>\n',
+    "server/engine/engine.cpp": '#include "server/structures/header.hpp"\n#include <cstdio>\n'
+                                "// No steady_clock.\nint snprintf();\n",
+    "server/objects/list.cpp": '#include "server/engine/header.hpp"\n',
+    "server/session/session.cpp": '#include "server/engine/header.hpp"\n#include <mutex>\n',
+    "server/transport/accept.cpp": '#include "server/session/header.hpp"\n#include <asio.hpp>\n',
+    "server/main.cpp": '#include "server/session/header.hpp"\n',
+    "tests/server/engine/engine_test.cpp": '#include "server/engine/header.hpp"\n#include <gtest/gtest.h>\n',
     "examples/manager.cpp": "#include <tandem/error.hpp>\n",
 }
+# Every folder and file that a rule names is there.
+for folder in structure.MAY_INCLUDE:
+    if folder != structure.BASE:
+        GOOD.setdefault(f"{folder}/header.hpp", "#pragma once\n")
+for path in [*structure.BASE_FILES, *structure.MAY_INCLUDE_ALSO, structure.ASIO_HEADER, "include/tandem/proxy/list.hpp"]:
+    GOOD.setdefault(path, "#pragma once\n")
 
 
 class StructureTest(unittest.TestCase):
@@ -51,28 +58,42 @@ class StructureTest(unittest.TestCase):
         self.refuses("README.md: is missing", {"README.md": None})
 
     def test_includes_that_point_the_wrong_way(self):
-        engine = '#include "server/engine/engine.hpp"\n'
-        session = '#include "server/session/session.hpp"\n'
-        launch = '#include "client/launch.hpp"\n'
-        for path, text, problem in [
-            ("server/engine/step.cpp", '#include "../session/session.hpp"\n',
-             "server/engine may not include server/session"),
-            ("server/engine/step.cpp", launch, "server/engine may not include client"),
-            ("server/objects/dict.cpp", session, "server/objects may not include server/session"),
-            ("server/session/inbox.cpp", launch, "server/session may not include client"),
-            ("server/debug/page.cpp", session, "server/debug may not include server/session"),
-            ("server/journal/log.cpp", session, "server/journal may not include server/session"),
-            ("server/transport/tcp.cpp", '#include "server/debug/http.hpp"\n',
-             "server/transport may not include server/debug"),
-            ("client/channel.cpp", engine, "client may not include server/engine"),
-            ("client/cli/ls.cpp", engine, "client/cli may not include server/engine"),
-            ("include/tandem/proxy/list.hpp", "#pragma once\n" + launch, "include may not include client"),
-            ("include/tandem/server.hpp", "#pragma once\n" + engine, "include may not include server/engine"),
-            ("examples/lock.cpp", launch, "examples may not include client"),
+        for folder, target in [
+            ("include/tandem/wire", "include/tandem/codec"), ("include/tandem/codec", "include/tandem/proxy"),
+            ("include/tandem/ops", "include/tandem"), ("include/tandem/proxy", "client/session"),
+            ("include/tandem", "server/engine"),
+            ("client/os", "client/common"), ("client/common", "client/transport"),
+            ("client/transport", "client/session"), ("client/session", "client/calls"),
+            ("client/calls", "client/process"), ("client/process", "client/pool"), ("client/session", "server/engine"),
+            ("client/cli", "server/engine"),
+            ("server/values", "server/structures"), ("server/structures", "server/engine"),
+            ("server/engine", "server/session"), ("server/engine", "client/os"), ("server/objects", "server/session"),
+            ("server/session", "client/session"), ("server/debug", "server/session"),
+            ("server/transport", "server/debug"), ("server", "client/transport"), ("examples", "client/session"),
         ]:
-            with self.subTest(path=path):
-                extra = {"server/debug/http.hpp": "#pragma once\n"}
-                self.refuses(problem, {**extra, path: text})
+            with self.subTest(folder=folder, target=target):
+                name = f"{target}/header.hpp".removeprefix("include/")
+                self.refuses(f"{folder} may not include {target} ", {f"{folder}/bad.cpp": f'#include "{name}"\n'})
+
+    def test_relative_includes_are_seen_through(self):
+        self.refuses("server/engine may not include server/session",
+                     {"server/engine/step.cpp": '#include "../session/header.hpp"\n'})
+
+    def test_files_that_may_include_more(self):
+        include = '#include "client/transport/header.hpp"\n'
+        self.assertEqual(self.problems({"server/connect.cpp": include}), [])
+
+    def test_rules_and_folders_belong_together(self):
+        self.refuses("client/cache: a folder of sources that", {"client/cache/cache.hpp": "#pragma once\n"})
+        self.refuses("server/debug: tests/structure/structure.py has a rule for it", {"server/debug/header.hpp": None})
+        self.refuses("server/connect.cpp: tests/structure/structure.py names it", {"server/connect.cpp": None})
+
+    def test_what_comes_by_another_header(self):
+        found = self.problems({"include/tandem/text.hpp": '#pragma once\n#include "tandem/json.hpp"\n',
+                               "server/values/value.hpp": '#pragma once\n#include "tandem/text.hpp"\n'})
+        self.assertEqual(len(found), 1, found)
+        self.assertIn("<nlohmann/json.hpp> has no place in server/values; it comes by "
+                      "server/values/value.hpp > include/tandem/text.hpp > include/tandem/json.hpp", found[0])
 
     def test_heavy_public_headers(self):
         for name in ["asio.hpp", "asio/ip/tcp.hpp", "openssl/evp.h", "spdlog/spdlog.h", "fmt/format.h",
@@ -86,13 +107,14 @@ class StructureTest(unittest.TestCase):
         self.assertEqual(self.problems(header), [])
         self.refuses("has no place in another public header",
                      {**header, "include/tandem/heavy.hpp": '#pragma once\n#include "tandem/async.hpp"\n'})
-        self.refuses("<fmt/format.h> has no place", {"include/tandem/async.hpp": "#pragma once\n#include <fmt/format.h>\n"})
+        self.refuses("<fmt/format.h> has no place",
+                     {"include/tandem/async.hpp": "#pragma once\n#include <fmt/format.h>\n"})
 
     def test_the_engine_knows_no_world(self):
         for line in ["#include <thread>", "#include <mutex>", "#include <asio.hpp>", "#include <sys/socket.h>",
                      "#include <nlohmann/json.hpp>", "auto now = std::chrono::steady_clock::now();",
                      "std::random_device seed;", 'std::printf("here");']:
-            for folder in ["server/engine", "server/objects"]:
+            for folder in structure.PURE:
                 with self.subTest(line=line, folder=folder):
                     self.refuses(f"has no place in {folder}", {f"{folder}/bad.cpp": line + "\n"})
 

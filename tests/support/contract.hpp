@@ -74,6 +74,11 @@ std::string printed(const T& value) {
   return out.str();
 }
 
+/// A JSON value, as text.
+inline nlohmann::json J(const char* text) {
+  return nlohmann::json::parse(text);
+}
+
 /// For a test's property that says which operations it called (see main.cpp).
 inline constexpr const char* operations_called = "operations_called";
 

@@ -9,9 +9,9 @@
 #include <memory>
 #include <string>
 
-#include "client/connector.hpp"
-#include "client/crypto.hpp"
-#include "client/handshake.hpp"
+#include "client/common/crypto.hpp"
+#include "client/transport/connector.hpp"
+#include "client/transport/handshake.hpp"
 #include "server/objects/all.hpp"
 #include "server/session/channel.hpp"
 #include "tandem/manager.hpp"
@@ -89,7 +89,7 @@ class DirectConnector final : public client::Connector {
     client::Opened opened;
     opened.stream = std::make_unique<DirectStream>(manager_);
     const client::Admission admission = client::shake_hands(*opened.stream, "", request, {address()},
-                                                            client::Deadline(std::chrono::milliseconds{0}));
+                                                            os::Deadline(std::chrono::milliseconds{0}));
     opened.welcome = admission.welcome;
     opened.incarnation = admission.incarnation;
     return opened;

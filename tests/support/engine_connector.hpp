@@ -13,9 +13,9 @@
 #include <stdexcept>
 #include <string>
 
-#include "client/connector.hpp"
+#include "client/transport/connector.hpp"
 #include "server/engine/engine.hpp"
-#include "server/objects/custom.hpp"
+#include "server/objects/hosted.hpp"
 #include "tandem/json.hpp"
 #include "tandem/ops/manager.hpp"
 #include "tandem/wire/frame.hpp"
@@ -205,7 +205,7 @@ class EngineStream final : public client::Stream, private Answered {
           std::memcpy(at, replies_.data(), count);
           replies_.drop_front(count);
         });
-    if (!received) throw client::StreamTimeout();
+    if (!received) throw os::TimedOut();
     return count;
   }
   void shut_down() noexcept override {}
@@ -271,6 +271,7 @@ class EngineConnector final : public client::Connector {
     welcome.frame_bytes_max = host_->limits().frame_bytes_max;
     welcome.message_bytes_max = host_->limits().message_bytes_max;
     welcome.value_depth_max = host_->limits().value_depth_max;
+    welcome.requests_under_way_max = host_->limits().requests_under_way_max;
     return {std::make_unique<EngineStream>(host_, session), welcome, host_->incarnation()};
   }
   std::string address() const override { return "engine"; }

@@ -16,8 +16,8 @@
 #include <thread>
 #include <vector>
 
-#include "client/connector.hpp"
-#include "client/socket.hpp"
+#include "client/transport/connector.hpp"
+#include "client/transport/socket.hpp"
 #include "tandem/wire/frame.hpp"
 #include "tandem/wire/msgpack.hpp"
 
@@ -95,7 +95,7 @@ class FakeManager {
   FakeManager(const FakeManager&) = delete;
   FakeManager& operator=(const FakeManager&) = delete;
 
-  wire::Welcome welcome{1, {}, 4096, 1 << 20, 128, 0, 0, {}};
+  wire::Welcome welcome{1, {}, 4096, 1 << 20, 128, 1000, 0, 0, {}};
   /// Throws what a channel is to be refused with.
   std::function<void(const client::OpenRequest&)> admit = [](const client::OpenRequest&) {};
 

@@ -6,22 +6,20 @@
 #include <string>
 #include <vector>
 
-#include "client/handshake.hpp"
-#include "client/socket.hpp"
+#include "client/transport/handshake.hpp"
+#include "client/transport/socket.hpp"
 #include "tandem/ops/manager.hpp"
-#include "tests/session/fixture.hpp"
+#include "tests/server/session/fixture.hpp"
 
 namespace tandem::test {
 
 class RawClient {
  public:
   explicit RawClient(const std::string& address)
-      : address_(address),
-        stream_(client::connect_socket(Address::parse(address), client::Deadline(no_limit))) {}
+      : address_(address), stream_(client::connect_socket(Address::parse(address), os::Deadline(no_limit))) {}
 
   wire::Welcome shake_hands(const std::string& authkey = "", const client::OpenRequest& request = {}) {
-    welcome_ =
-        client::shake_hands(*stream_, authkey, request, {address_}, client::Deadline(no_limit)).welcome;
+    welcome_ = client::shake_hands(*stream_, authkey, request, {address_}, os::Deadline(no_limit)).welcome;
     return welcome_;
   }
   void say(std::string_view bytes) { stream_->send(wire::as_bytes(bytes), no_limit); }

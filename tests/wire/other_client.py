@@ -146,8 +146,8 @@ class Client:
         if code != 0:
             text = self.receive(struct.unpack_from("<I", welcome, 8)[0])
             raise PermissionError(code, text.decode())
-        welcome += self.receive(104 - len(welcome))
-        assert welcome[72:] == proof(key, b"tandem server", hello, said, welcome[:72]), "the manager has another key"
+        welcome += self.receive(112 - len(welcome))
+        assert welcome[80:] == proof(key, b"tandem server", hello, said, welcome[:80]), "the manager has another key"
         self.frame_bytes_max = struct.unpack_from("<Q", welcome, 32)[0]
         self.last = 0
 

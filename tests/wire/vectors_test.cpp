@@ -3,7 +3,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "tests/session/fixture.hpp"
+#include "tests/server/session/fixture.hpp"
 
 namespace tandem::server {
 namespace {

@@ -25,9 +25,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tandem/codec/encoder.hpp"
 #include "tandem/error.hpp"
 #include "tandem/json.hpp"
-#include "tandem/proxy/remote.hpp"
+#include "tandem/text.hpp"
 
 namespace tandem {
 
@@ -42,8 +43,6 @@ namespace client {
 /// Kind and short rendering of the value before `reader`: `integer 300`, `text "abc"`, `a dict` for a
 /// reference.
 std::string describe(const wire::Reader& reader);
-/// The C++ name of a type, for error texts.
-std::string class_name(const std::type_info& type);
 
 /// Gives back the references in `values`, zero or more MessagePack values one after the other, which the
 /// manager counted for us and nobody took over. Never throws.
@@ -102,7 +101,7 @@ struct Codec {
     write_json(to.writer, nlohmann::json(value));
   }
   static T decode(Decoder& from) requires client::JsonReadable<T> { return client::decode_by_json<T>(from); }
-  static std::string name() { return client::class_name(typeid(T)); }
+  static std::string name() { return class_name(typeid(T)); }
 };
 
 template <>

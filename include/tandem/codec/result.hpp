@@ -19,6 +19,7 @@
 
 #include "tandem/codec/container.hpp"
 #include "tandem/ops/op.hpp"
+#include "tandem/text.hpp"
 
 namespace tandem::client {
 

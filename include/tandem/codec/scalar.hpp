@@ -191,7 +191,7 @@ requires std::is_enum_v<E> &&(!std::same_as<E, std::byte>)struct Codec<E> {
     if (travels_as_integer()) return static_cast<E>(Codec<Underlying>::decode(from));
     return client::decode_by_json<E>(from);
   }
-  static std::string name() { return client::class_name(typeid(E)); }
+  static std::string name() { return class_name(typeid(E)); }
 
  private:
   // An enum's own JSON form is seen from what it gives: without one, nlohmann::json writes the underlying

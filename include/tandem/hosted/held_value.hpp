@@ -4,8 +4,10 @@
 #include <compare>
 #include <string>
 
-#include "tandem/codec.hpp"
+#include "tandem/codec/container.hpp"
+#include "tandem/codec/time.hpp"
 #include "tandem/hosted/type.hpp"
+#include "tandem/text.hpp"
 
 namespace tandem {
 

@@ -11,9 +11,9 @@
 //   b.broken                     b.broken()
 //   Barrier(3, action=f)         if (b.wait() == 0) f(); b.wait();
 
+#include "tandem/call/wait.hpp"
 #include "tandem/ops/barrier.hpp"
 #include "tandem/proxy/proxy.hpp"
-#include "tandem/proxy/wait.hpp"
 
 namespace tandem {
 

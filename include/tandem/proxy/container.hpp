@@ -7,9 +7,9 @@
 //     seen = scores.wait_for_change(seen);   // at once, if it has changed since
 //   }
 
+#include "tandem/call/wait.hpp"
 #include "tandem/ops/manager.hpp"
 #include "tandem/proxy/proxy.hpp"
-#include "tandem/proxy/wait.hpp"
 
 namespace tandem {
 

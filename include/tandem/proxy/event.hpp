@@ -8,9 +8,9 @@
 //   e.wait(timeout)            e.wait_for(limit), e.wait_until(time) → bool
 //   -                          e.wait(stop_token) → bool                    as std::condition_variable_any has it
 
+#include "tandem/call/wait.hpp"
 #include "tandem/ops/event.hpp"
 #include "tandem/proxy/proxy.hpp"
-#include "tandem/proxy/wait.hpp"
 
 namespace tandem {
 

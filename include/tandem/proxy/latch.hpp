@@ -10,9 +10,9 @@
 //   -                            l.wait_for(limit), l.wait_until(time), l.wait(stop_token) → bool
 //   -                            l.count()
 
+#include "tandem/call/wait.hpp"
 #include "tandem/ops/latch.hpp"
 #include "tandem/proxy/proxy.hpp"
-#include "tandem/proxy/wait.hpp"
 
 namespace tandem {
 

@@ -14,11 +14,11 @@
 #include <tuple>
 #include <vector>
 
+#include "tandem/call/wait.hpp"
 #include "tandem/ops/lock.hpp"
 #include "tandem/ops/rlock.hpp"
 #include "tandem/proxy/grant.hpp"
 #include "tandem/proxy/proxy.hpp"
-#include "tandem/proxy/wait.hpp"
 
 namespace tandem {
 

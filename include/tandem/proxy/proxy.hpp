@@ -8,10 +8,12 @@
 #include <string_view>
 #include <utility>
 
-#include "tandem/codec.hpp"
+#include "tandem/call/call.hpp"
+#include "tandem/codec/container.hpp"
 #include "tandem/codec/parameter.hpp"
 #include "tandem/codec/result.hpp"
-#include "tandem/proxy/remote.hpp"
+#include "tandem/codec/time.hpp"
+#include "tandem/text.hpp"
 
 namespace tandem {
 

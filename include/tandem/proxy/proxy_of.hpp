@@ -9,8 +9,8 @@
 //   };
 //   auto tickets = manager.create<CounterProxy>("tickets");
 
+#include "tandem/call/result_as.hpp"
 #include "tandem/proxy/container.hpp"
-#include "tandem/proxy/result_as.hpp"
 
 namespace tandem {
 

@@ -31,10 +31,10 @@
 #include <optional>
 #include <vector>
 
+#include "tandem/call/wait.hpp"
 #include "tandem/ops/queue.hpp"
 #include "tandem/proxy/container.hpp"
 #include "tandem/proxy/lease.hpp"
-#include "tandem/proxy/wait.hpp"
 
 namespace tandem {
 

@@ -16,9 +16,9 @@
 #include <exception>
 #include <utility>
 
+#include "tandem/call/wait.hpp"
 #include "tandem/ops/semaphore.hpp"
 #include "tandem/proxy/proxy.hpp"
-#include "tandem/proxy/wait.hpp"
 
 namespace tandem {
 

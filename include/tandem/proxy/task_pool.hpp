@@ -5,9 +5,9 @@
 #include <optional>
 #include <string_view>
 
+#include "tandem/call/wait.hpp"
 #include "tandem/ops/pool.hpp"
 #include "tandem/proxy/proxy.hpp"
-#include "tandem/proxy/wait.hpp"
 
 namespace tandem {
 

@@ -6,7 +6,8 @@
 //                               proof:32                                                                    104 bytes
 //   server → client   Welcome   magic:"TNDM" version:u16 code:u16
 //                     code 0:   session:u64 secret:16 frame_bytes_max:u64 message_bytes_max:u64
-//                               value_depth_max:u64 lease_ms:u64 ring_bytes:u64 proof:32                    104 bytes
+//                               value_depth_max:u64 requests_under_way_max:u64 lease_ms:u64 ring_bytes:u64 proof:32
+//                                                                                                           112 bytes
 //                     else:     length:u32 text                         why the channel is refused; then it is closed
 //
 //   purpose   0 open    a new session; session and secret are zero
@@ -38,7 +39,7 @@ inline constexpr std::array<std::uint8_t, 4> magic{'T', 'N', 'D', 'M'};
 
 inline constexpr std::size_t hello_bytes = 56;
 inline constexpr std::size_t answer_bytes = 104;
-inline constexpr std::size_t welcome_bytes = 104;
+inline constexpr std::size_t welcome_bytes = 112;
 inline constexpr std::size_t refusal_header_bytes = 12;  // magic, version, code, length of the text
 inline constexpr std::size_t refusal_text_bytes_max = 4096;
 inline constexpr std::size_t proof_bytes = 32;
@@ -78,6 +79,7 @@ struct Welcome {
   std::uint64_t frame_bytes_max = 0;
   std::uint64_t message_bytes_max = 0;
   std::uint64_t value_depth_max = 0;
+  std::uint64_t requests_under_way_max = 0;
   std::uint64_t lease_ms = 0;
   std::uint64_t ring_bytes = 0;
   Proof proof{};
@@ -183,6 +185,7 @@ inline std::array<std::uint8_t, welcome_bytes> encode(const Welcome& w) {
       .number(w.frame_bytes_max)
       .number(w.message_bytes_max)
       .number(w.value_depth_max)
+      .number(w.requests_under_way_max)
       .number(w.lease_ms)
       .number(w.ring_bytes)
       .bytes(w.proof);
@@ -196,6 +199,7 @@ inline Welcome decode_welcome(const std::uint8_t* at) {
       .number(w.frame_bytes_max)
       .number(w.message_bytes_max)
       .number(w.value_depth_max)
+      .number(w.requests_under_way_max)
       .number(w.lease_ms)
       .number(w.ring_bytes)
       .bytes(w.proof);

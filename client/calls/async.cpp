@@ -1,0 +1,398 @@
+#include "client/calls/async.hpp"
+
+#include <signal.h>
+
+#include <chrono>
+
+#include "client/calls/script.hpp"
+#include "client/os/signals.hpp"
+#include "client/session/thread_channels.hpp"
+#include "tandem/codec.hpp"
+#include "tandem/ops/manager.hpp"
+#include "tandem/text.hpp"
+
+namespace tandem::client {
+namespace {
+
+// How long close() waits for a manager that does not answer.
+constexpr std::chrono::milliseconds close_wait{2000};
+constexpr std::size_t kept_bytes_max = std::size_t{1} << 20;  // of a buffer, when it is empty
+
+std::exception_ptr error_of(Code code, const std::string& text) {
+  try {
+    throw_error(code, text);
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
+std::string name_of(const AsyncRequest& request) {
+  return name_of_call(*request.object, *request.op);
+}
+
+void complete_with(std::unique_ptr<AsyncHandler>& handler, std::exception_ptr error) {
+  if (!handler) return;
+  AsyncOutcome outcome;
+  outcome.error = std::move(error);
+  handler->complete(std::move(outcome));
+}
+
+}  // namespace
+
+// ---- beginning and end ------------------------------------------------------------------------------------
+
+AsyncChannel::AsyncChannel(ConnectionPtr connection)
+    : connection_(std::move(connection)),
+      allowance_(connection_->allowance()),
+      channel_(connection_->take_channel()),
+      last_ticket_(channel_.number_request()) {
+  os::listen_to_forks(*this);
+}
+
+AsyncChannel::~AsyncChannel() {
+  os::ignore_forks(*this);
+}
+
+/// Each thread has a share of the channel, so in a forked child, where they are not, that stays for ever, with mutexes
+/// and condition variables that nobody there may touch.
+void AsyncChannel::open() {
+  try {
+    sender_ = os::thread_without_signals([self = shared_from_this()] { self->send_queued(); });
+    receiver_ = os::thread_without_signals([self = shared_from_this()] { self->receive_all(); });
+  } catch (...) {
+    receiver_has_ended_ = is_closed_ = true;
+    end_threads();
+    throw;
+  }
+}
+
+void AsyncChannel::after_fork_in_child() noexcept {
+  is_forked_ = true;
+  state_ = State::ended;
+  ended_code_ = Code::connection_error;
+  ended_why_ = "this Async is that of the process which forked this one; make a new one";
+  mutex_.unlock();
+}
+
+void AsyncChannel::close() noexcept {
+  std::vector<Operation> unsent;
+  {
+    std::lock_guard lock(mutex_);
+    if (is_forked_ || std::exchange(is_closed_, true)) return;
+    if (state_ == State::open) {
+      state_ = State::closing;
+      ended_code_ = Code::connection_error;
+      ended_why_ = "this Async has been closed";
+      unsent = take_unsent();
+      wire::Buffer cancels;
+      for (auto& [request, operation] : operations_) {
+        if (!operation.waits()) continue;
+        operation.is_cancelled = true;
+        Channel::append_cancel(cancels, request);
+      }
+      send_frames(cancels.view());
+      // Its reply wakes the receiver, if it is not the last anyhow.
+      auto last = std::make_shared<AsyncRequest>();
+      const wire::Reference manager{ops::Manager::number, ops::Manager::id};
+      last->object = std::make_shared<RemoteObject>(connection_, manager, false);
+      last->op = &ops::Manager::Ping::description;
+      wire::Writer(last->arguments).array(0);
+      const std::uint64_t ticket = unused_ticket();
+      Operation& ping = operations_[static_cast<std::uint32_t>(ticket)];
+      ping.ticket = ticket;
+      ping.request = std::move(last);
+      send(ping);
+    }
+  }
+  abort(std::move(unsent));
+  end_threads();
+}
+
+void AsyncChannel::end_threads() noexcept {
+  bool in_time = true;
+  {
+    std::unique_lock lock(mutex_);
+    in_time = receiver_ended_.wait_for(lock, close_wait, [this] { return receiver_has_ended_; });
+    sender_is_to_end_ = true;
+    sender_wanted_.notify_all();
+  }
+  if (!in_time) channel_.stream().shut_down();
+  for (std::thread* thread : {&receiver_, &sender_})
+    if (thread->joinable()) thread->join();
+  connection_->release(channel_);
+}
+
+// ---- starting and cancelling ----------------------------------------------------------------------------------
+
+std::uint64_t AsyncChannel::next_ticket() {
+  std::lock_guard lock(mutex_);
+  return unused_ticket();
+}
+
+std::uint64_t AsyncChannel::unused_ticket() {
+  do ++last_ticket_;
+  while (operations_.contains(static_cast<std::uint32_t>(last_ticket_)));
+  return last_ticket_;
+}
+
+void AsyncChannel::start(std::uint64_t ticket, std::shared_ptr<const AsyncRequest> request,
+                         std::uint32_t actor, std::unique_ptr<AsyncHandler> handler) {
+  if (request->error) return complete_with(handler, request->error);
+  if (request->arguments.size() > channel_.message_bytes_max())
+    return complete_with(handler, error_of(Code::resource_exhausted,
+                                           "message_bytes_max: the arguments of " + name_of(*request) +
+                                               " have " + std::to_string(request->arguments.size()) +
+                                               " bytes, and the manager takes at most " +
+                                               std::to_string(channel_.message_bytes_max())));
+  std::string why;
+  Code code;
+  {
+    std::lock_guard lock(mutex_);
+    if (state_ == State::open) {
+      const auto number = static_cast<std::uint32_t>(ticket);
+      Operation& operation = operations_[number];
+      operation = {ticket, std::move(request), actor, std::move(handler)};
+      const bool waits = operation.waits();
+      std::deque<std::uint32_t>& held_back = waits ? held_back_waits_ : held_back_others_;
+      if (held_back.empty() && may_send(waits)) return send(operation);
+      held_back.push_back(number);
+      return send_held_back();
+    }
+    why = ended_why_;
+    code = ended_code_;
+  }
+  complete_with(handler, error_of(code, name_of(*request) + " at " + connection_->address() + ": " + why));
+}
+
+/// One of each kind may always go, so that nobody here ever waits for what others in the session have under way.
+bool AsyncChannel::may_send(bool waits) const {
+  return (waits ? waits_sent_ : others_sent_) == 0 || allowance_->has_room(waits);
+}
+
+void AsyncChannel::send(Operation& operation) {
+  const AsyncRequest& request = *operation.request;
+  const bool waits = operation.waits();
+  operation.is_sent = true;
+  ++(waits ? waits_sent_ : others_sent_);
+  allowance_->take(waits);
+  frames_.clear();
+  frames_.extend(wire::request_header_bytes);
+  if (const std::uint64_t token = request.object->token(); token != 0)
+    wire::store_little(frames_.extend(wire::token_bytes), token);
+  frames_.append(request.arguments.view());
+  const RequestTarget target{request.op->number, operation.actor, request.object->reference().id,
+                             request.object->token()};
+  channel_.finish_request(frames_, 0, target, static_cast<std::uint32_t>(operation.ticket));
+  send_frames(frames_.view());
+  frames_.clear();
+  frames_.shrink(kept_bytes_max);
+}
+
+/// When the path is closed, the receiver finds out too, and why.
+void AsyncChannel::send_frames(wire::Bytes frames) {
+  if (queue_.empty() && !sender_is_sending_) {
+    try {
+      while (!frames.empty()) {
+        const std::size_t sent = channel_.stream().send_now(frames);
+        if (sent == 0) break;
+        frames = frames.subspan(sent);
+      }
+    } catch (const StreamClosed&) {
+      return;
+    }
+  }
+  if (frames.empty()) return;
+  queue_.append(frames);
+  sender_wanted_.notify_one();
+}
+
+void AsyncChannel::send_held_back() {
+  for (const bool waits : {false, true}) {
+    std::deque<std::uint32_t>& held_back = waits ? held_back_waits_ : held_back_others_;
+    while (!held_back.empty() && may_send(waits)) {
+      const auto found = operations_.find(held_back.front());
+      held_back.pop_front();
+      if (found != operations_.end() && !found->second.is_sent && found->second.waits() == waits)
+        send(found->second);
+    }
+  }
+}
+
+void AsyncChannel::note_end(const Operation& operation) {
+  if (!operation.is_sent) return;
+  --(operation.waits() ? waits_sent_ : others_sent_);
+  allowance_->give(operation.waits());
+}
+
+std::vector<AsyncChannel::Operation> AsyncChannel::take_unsent() {
+  std::vector<Operation> unsent;
+  for (const auto* held_back : {&held_back_waits_, &held_back_others_})
+    for (const std::uint32_t number : *held_back)
+      if (auto node = operations_.extract(number)) unsent.push_back(std::move(node.mapped()));
+  held_back_waits_.clear();
+  held_back_others_.clear();
+  return unsent;
+}
+
+void AsyncChannel::cancel(std::uint64_t ticket) {
+  std::vector<Operation> unsent;
+  {
+    std::lock_guard lock(mutex_);
+    const auto found = operations_.find(static_cast<std::uint32_t>(ticket));
+    if (state_ == State::ended || found == operations_.end() || found->second.ticket != ticket) return;
+    Operation& operation = found->second;
+    if (!operation.is_sent) {
+      unsent.push_back(std::move(operation));
+      operations_.erase(found);
+    } else if (operation.waits() && !std::exchange(operation.is_cancelled, true)) {
+      wire::Buffer frame;
+      Channel::append_cancel(frame, found->first);
+      send_frames(frame.view());
+    }
+  }
+  abort(std::move(unsent));
+}
+
+void AsyncChannel::abort(std::vector<Operation> operations) {
+  for (Operation& operation : operations) {
+    AsyncOutcome outcome;
+    outcome.unsent = true;
+    operation.handler->complete(std::move(outcome));
+  }
+}
+
+// ---- the sender ---------------------------------------------------------------------------------------------
+
+void AsyncChannel::send_queued() noexcept {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    sender_wanted_.wait(lock, [this] { return sender_is_to_end_ || !queue_.empty(); });
+    if (queue_.empty()) return;
+    const wire::Buffer taken = std::exchange(queue_, {});
+    sender_is_sending_ = true;
+    lock.unlock();
+    try {
+      for (wire::Bytes rest = taken.view(); !rest.empty();)
+        rest = rest.subspan(channel_.stream().send(rest, std::chrono::milliseconds{0}));
+    } catch (const std::exception&) {
+      // The receiver finds out too.
+    }
+    lock.lock();
+    sender_is_sending_ = false;
+  }
+}
+
+// ---- the receiver -------------------------------------------------------------------------------------------
+
+void AsyncChannel::receive_all() noexcept {
+  try {
+    while (!is_drained()) {
+      channel_.receive_some(std::chrono::milliseconds{0});
+      for (NumberedReply reply; channel_.next_reply(reply);) settle(reply);
+    }
+  } catch (const StreamClosed& closed) {
+    if (closed.code == Code::session_lost) connection_->session_lost(SessionLost(closed.what()));
+    fail_all(closed.code, closed.what());
+  } catch (const std::exception& error) {
+    channel_.give_up();
+    fail_all(Code::connection_error, error.what());
+  }
+  std::lock_guard lock(mutex_);
+  receiver_has_ended_ = true;
+  receiver_ended_.notify_all();
+}
+
+bool AsyncChannel::is_drained() {
+  std::lock_guard lock(mutex_);
+  if (state_ != State::closing || !operations_.empty()) return false;
+  state_ = State::ended;
+  return true;
+}
+
+void AsyncChannel::settle(const NumberedReply& reply) {
+  Operation operation;
+  {
+    std::lock_guard lock(mutex_);
+    auto node = operations_.extract(reply.request);
+    if (node) {
+      operation = std::move(node.mapped());
+      note_end(operation);
+      send_held_back();
+    }
+  }
+  AsyncOutcome outcome;
+  if (reply.code == Code::ok) {
+    outcome.cancelled = operation.is_cancelled;
+    outcome.connection = connection_;
+    outcome.result.append(reply.payload);
+  } else {
+    outcome.error = error_of(reply.code, reason_of(reply));
+  }
+  if (operation.handler) operation.handler->complete(std::move(outcome));
+}
+
+/// Who waits may have been given something without our knowing: the session cannot go on.
+void AsyncChannel::fail_all(Code code, const std::string& why) {
+  std::unordered_map<std::uint32_t, Operation> operations;
+  bool is_in_doubt = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (state_ == State::open) {
+      ended_code_ = code;
+      ended_why_ = "the Async has ended: " + why;
+    }
+    state_ = State::ended;
+    operations = std::exchange(operations_, {});
+    for (const auto& [request, operation] : operations) {
+      is_in_doubt = is_in_doubt || (operation.is_sent && operation.waits());
+      note_end(operation);
+    }
+    held_back_waits_.clear();
+    held_back_others_.clear();
+    queue_.clear();
+  }
+  if (is_in_doubt && code != Code::session_lost) connection_->give_up_session();
+  const std::string at_and_why = " at " + connection_->address() + ": " + why;
+  for (auto& [request, operation] : operations)
+    complete_with(operation.handler, error_of(code, name_of(*operation.request) + at_and_why));
+}
+
+// ---- what async.hpp has ----------------------------------------------------------------------------------------
+
+AsyncSession::AsyncSession(const ConnectionPtr& connection)
+    : channel_(std::make_shared<AsyncChannel>(connection)) {
+  channel_->open();
+}
+
+AsyncSession::~AsyncSession() {
+  channel_->close();
+}
+
+Encoder begin_async_request(AsyncChannel& channel, const std::shared_ptr<RemoteObject>& object,
+                            AsyncRequest& request) {
+  if (object == nullptr) throw ValueError("an empty proxy has no object to call");
+  if (!belongs_to(*object, channel.connection().get()))
+    throw ValueError("an Async leads to one manager, and this proxy's " +
+                     std::string(hosted_type_name(object->reference().type)) + " lives in another");
+  request.object = object;
+  return {wire::Writer(request.arguments), channel.connection().get(), nullptr, &request.kept};
+}
+
+std::uint64_t next_async_ticket(AsyncChannel& channel) {
+  return channel.next_ticket();
+}
+
+void start_async(AsyncChannel& channel, std::uint64_t ticket, std::shared_ptr<const AsyncRequest> request,
+                 std::uint32_t actor, std::unique_ptr<AsyncHandler> handler) {
+  channel.start(ticket, std::move(request), actor, std::move(handler));
+}
+
+void cancel_async(AsyncChannel& channel, std::uint64_t ticket) {
+  channel.cancel(ticket);
+}
+
+void close_async(AsyncChannel& channel) noexcept {
+  channel.close();
+}
+
+}  // namespace tandem::client

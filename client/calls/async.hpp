@@ -1,0 +1,99 @@
+#pragma once
+// What an Async is inside: one channel, a thread that receives, and a thread that sends what found no room.
+//
+// Whoever calls sends his request himself, if it goes without waiting, under the mutex. What does not go is queued, and
+// from then on everything is, until the sender has sent it: order is kept, and callers never wait. The receiver reads all
+// the time, so the manager never waits for us to read, and the sender gets its room.
+//
+// Handlers are called, and references dropped, without the mutex: they may lock the connection's.
+
+#include <condition_variable>
+#include <deque>
+#include <thread>
+#include <unordered_map>
+
+#include "client/session/session.hpp"
+#include "tandem/call/async_call.hpp"
+
+namespace tandem::client {
+
+class AsyncChannel final : public std::enable_shared_from_this<AsyncChannel>, private os::ForkListener {
+ public:
+  explicit AsyncChannel(ConnectionPtr connection);
+  ~AsyncChannel();
+  /// Starts the threads.
+  void open();
+
+  const ConnectionPtr& connection() const { return connection_; }
+  std::uint64_t next_ticket();
+  void start(std::uint64_t ticket, std::shared_ptr<const AsyncRequest> request, std::uint32_t actor,
+             std::unique_ptr<AsyncHandler> handler);
+  void cancel(std::uint64_t ticket);
+  void close() noexcept;
+
+ private:
+  struct Operation {
+    std::uint64_t ticket = 0;
+    std::shared_ptr<const AsyncRequest> request;
+    std::uint32_t actor = 0;
+    std::unique_ptr<AsyncHandler> handler;  // null: the last request of all
+    bool is_sent = false;
+    bool is_cancelled = false;
+
+    bool waits() const { return request->op->effect == ops::Effect::waits; }
+  };
+  enum class State : std::uint8_t { open, closing, ended };
+
+  // With the mutex.
+  std::uint64_t unused_ticket();
+  bool may_send(bool waits) const;
+  void send(Operation& operation);
+  void send_frames(wire::Bytes frames);
+  void send_held_back();
+  void note_end(const Operation& operation);
+  std::vector<Operation> take_unsent();
+
+  void receive_all() noexcept;
+  bool is_drained();
+  void settle(const NumberedReply& reply);
+  void send_queued() noexcept;
+  void fail_all(Code code, const std::string& why);
+  void abort(std::vector<Operation> operations);
+  void end_threads() noexcept;
+
+  void before_fork() noexcept override { mutex_.lock(); }
+  void after_fork_in_parent() noexcept override { mutex_.unlock(); }
+  void after_fork_in_child() noexcept override;
+
+  const ConnectionPtr connection_;
+  const std::shared_ptr<Allowance> allowance_;
+
+  // The receiver's, but for sending, which is whoever's that has the mutex, or the sender's while it is sending.
+  Channel& channel_;
+
+  std::mutex mutex_;  // guards the rest
+  State state_ = State::open;
+  bool is_forked_ = false;
+  Code ended_code_ = Code::connection_error;
+  std::string ended_why_;
+  std::uint64_t last_ticket_ = 0;
+  std::unordered_map<std::uint32_t, Operation> operations_;  // by request: the low half of the ticket
+  std::size_t waits_sent_ = 0;                               // of operations_
+  std::size_t others_sent_ = 0;                              // likewise
+  std::deque<std::uint32_t> held_back_waits_;                // of operations_, not sent yet; some may be gone
+  std::deque<std::uint32_t> held_back_others_;
+  wire::Buffer frames_;  // of one request
+  wire::Buffer queue_;   // for the sender
+  bool sender_is_sending_ = false;
+  bool sender_is_to_end_ = false;
+  std::condition_variable sender_wanted_;
+  bool receiver_has_ended_ = false;
+  std::condition_variable receiver_ended_;
+  bool is_closed_ = false;  // close() has been there
+
+  // close()'s, and open()'s.
+  std::thread receiver_;
+  std::thread sender_;
+};
+
+}  // namespace tandem::client

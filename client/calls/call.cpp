@@ -1,0 +1,153 @@
+#include "tandem/call/call.hpp"
+
+#include <string>
+
+#include "client/calls/script.hpp"
+#include "client/session/session.hpp"
+#include "tandem/ops/manager.hpp"
+#include "tandem/text.hpp"
+
+namespace tandem::client {
+namespace {
+
+/// "dict.at on object 17 at unix:/run/tandem", as errors name what was under way.
+std::string describe(const RemoteObject& object, std::string_view type_name, const ops::OpDescription& op) {
+  wire::Reference reference = object.reference();
+  if (type_name.empty()) type_name = hosted_type_name(reference.type);
+  std::string text = std::string(type_name) + "." + std::string(op.name);
+  if (reference.id != ops::Manager::id) text += " on object " + std::to_string(reference.id);
+  return text + " at " + object.connection()->address();
+}
+
+/// A channel for the call; when there is none to be had, the error names the call as all its errors do.
+Channel& acquire(const RemoteObject& object, std::string_view type_name, const ops::OpDescription& op) {
+  auto told = [&](std::string_view text) {
+    std::string address = object.connection()->address() + ": ";
+    if (text.starts_with(address)) text.remove_prefix(address.size());
+    return describe(object, type_name, op) + ": " + std::string(text);
+  };
+  try {
+    return object.connection()->acquire();
+  } catch (const ConnectionError& error) {
+    throw ConnectionError(told(error.what()));
+  } catch (const SessionLost& error) {
+    throw SessionLost(told(error.what()));
+  } catch (const Timeout& error) {
+    throw Timeout(told(error.what()));
+  }
+}
+
+}  // namespace
+
+RemoteObject::RemoteObject(ConnectionPtr connection, wire::Reference reference, bool counted)
+    : connection_(std::move(connection)), reference_(reference), counted_(counted) {
+  if (counted_) connection_->count_reference();
+}
+
+RemoteObject::RemoteObject(std::shared_ptr<const RemoteObject> origin, std::uint64_t token)
+    : connection_(origin->connection_),
+      reference_(origin->reference_),
+      counted_(false),
+      token_(token),
+      script_(origin->script_),
+      origin_(origin->origin_ ? origin->origin_ : origin) {}
+
+RemoteObject::RemoteObject(std::shared_ptr<const RemoteObject> origin, std::shared_ptr<Script> script)
+    : connection_(origin->connection_),
+      reference_(origin->reference_),
+      counted_(false),
+      token_(origin->token_),
+      script_(std::move(script)),
+      origin_(origin->origin_ ? origin->origin_ : origin) {}
+
+RemoteObject::~RemoteObject() {
+  if (counted_) connection_->give_back_reference(reference_.id);
+}
+
+/// A call that goes to a script: it is put together here.
+struct Call::Scripted : CallBuffers {
+  explicit Scripted(std::shared_ptr<Script> its) : CallBuffers(its->lend_buffers()), script(std::move(its)) {}
+  ~Scripted() { script->take_back(std::move(*this)); }
+  Scripted(const Scripted&) = delete;
+  Scripted& operator=(const Scripted&) = delete;
+
+  std::shared_ptr<Script> script;
+};
+
+Call::Call(const RemoteObject& object, const ops::OpDescription& op, std::size_t argument_count,
+           std::string_view type_name)
+    : object_(object),
+      op_(op),
+      type_name_(type_name),
+      scripted_(object.script() ? std::make_unique<Scripted>(object.script()) : nullptr),
+      channel_(scripted_ ? nullptr : &acquire(object, type_name, op)),
+      encoder_{wire::Writer(scripted_ ? scripted_->arguments : channel_->begin_request()),
+               object.connection().get(), nullptr, scripted_ ? &scripted_->kept : nullptr} {
+  if (object.token() != 0 && !scripted_) {
+    std::uint8_t token[wire::token_bytes];
+    wire::store_little(token, object.token());
+    encoder_.writer.raw(token);
+  }
+  encoder_.writer.array(argument_count);
+}
+
+Call::~Call() {
+  if (channel_ != nullptr) object_.connection()->release(*channel_);
+}
+
+Decoder& Call::send(bool wanted) {
+  if (!scripted_) [[likely]]
+    return exchange(object_.connection()->call_timeout(), {});
+  scripted_->kept.push_back(object_.holder());
+  object_.script()->keep(scripted_->kept);
+  object_.script()->call(object_, op_, scripted_->arguments.view(), wanted, scripted_->result);
+  decoder_.reader = wire::Reader(scripted_->result.view());
+  decoder_.connection = object_.script()->connection();
+  return decoder_;
+}
+
+Decoder& Call::wait(std::optional<std::chrono::microseconds> limit, const std::stop_token& stop) {
+  if (scripted_)
+    throw TypeError(
+        describe(object_, type_name_, op_) +
+        ": nothing waits in a batch, a transaction or a pipeline's proxy (pipeline.call<…>() may)");
+  std::chrono::milliseconds timeout = object_.connection()->call_timeout();
+  // Without an end of its own the wait has none here either; the path's end shows when the manager goes.
+  if (timeout.count() > 0)
+    timeout =
+        limit ? timeout + std::chrono::ceil<std::chrono::milliseconds>(*limit) : std::chrono::milliseconds{0};
+  return exchange(timeout, stop);
+}
+
+Decoder& Call::exchange(std::chrono::milliseconds timeout, const std::stop_token& stop) {
+  if (channel_->arguments_bytes() > channel_->message_bytes_max())
+    throw ResourceExhausted("message_bytes_max: the arguments of " + describe(object_, type_name_, op_) +
+                            " have " + std::to_string(channel_->arguments_bytes()) +
+                            " bytes, and the manager takes at most " +
+                            std::to_string(channel_->message_bytes_max()));
+  Reply reply;
+  try {
+    reply = channel_->exchange({op_.number, this_thread_number(), object_.reference().id, object_.token()},
+                               timeout, stop);
+  } catch (const os::TimedOut&) {
+    if (op_.effect == ops::Effect::waits) object_.connection()->give_up_session();
+    throw Timeout(describe(object_, type_name_, op_) + ": no answer within " +
+                  std::to_string(timeout.count()) +
+                  " ms (call_timeout); it may have been done, or may be done yet");
+  } catch (const StreamClosed& closed) {
+    if (closed.code == Code::session_lost) {
+      const SessionLost lost(describe(object_, type_name_, op_) + ": " + closed.what());
+      object_.connection()->session_lost(lost);
+      throw SessionLost(lost);
+    }
+    if (op_.effect == ops::Effect::waits) object_.connection()->give_up_session();
+    throw ConnectionError(describe(object_, type_name_, op_) + ": " + closed.what());
+  }
+  if (reply.code != Code::ok) [[unlikely]]
+    throw_error(reply.code, reason_of(reply));
+  decoder_.reader = wire::Reader(reply.payload);
+  decoder_.connection = object_.connection();
+  return decoder_;
+}
+
+}  // namespace tandem::client

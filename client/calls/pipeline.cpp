@@ -1,0 +1,436 @@
+#include "client/calls/pipeline.hpp"
+
+#include <algorithm>
+
+#include "client/session/thread_channels.hpp"
+#include "tandem/codec.hpp"
+
+namespace tandem::client {
+namespace {
+
+constexpr std::size_t flush_bytes = std::size_t{16} << 10;
+constexpr std::size_t kept_bytes_max = std::size_t{1} << 20;  // of the buffer, when it is empty
+constexpr std::size_t reference_bytes = 12;                   // of an encoded reference
+// For the rare case that a send finds no room while only waits are under way, whose replies may come or not: first it
+// waits for room, then it looks for replies.
+constexpr std::chrono::milliseconds room_wait{2};
+constexpr std::chrono::milliseconds reply_look{1};
+
+std::exception_ptr error_of(Code code, const std::string& text) {
+  try {
+    throw_error(code, text);
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
+}  // namespace
+
+PipelineScript::PipelineScript(ConnectionPtr connection)
+    : connection_(std::move(connection)),
+      allowance_(connection_->allowance()),
+      channel_(&connection_->take_channel()) {}
+
+// ---- putting operations in ------------------------------------------------------------------------------
+
+void PipelineScript::call(const RemoteObject& object, const ops::OpDescription& op, wire::Bytes arguments,
+                          bool wanted, wire::Buffer&) {
+  // The last is the object itself, and mostly there is no other.
+  std::shared_ptr<const RemoteObject> holder = std::move(kept_.back());
+  kept_.pop_back();
+  std::vector<std::shared_ptr<const RemoteObject>> kept;
+  if (!kept_.empty()) kept.swap(kept_);
+  if (wanted)
+    throw TypeError(name_of_call(object, op) +
+                    ": it gives a result, which is not there yet; put it in by pipeline.call<…>(), or by "
+                    "pipeline.send<…>() if nobody wants it");
+  wire::Buffer& out = begin(&object);
+  out.append(arguments);
+  end(std::move(holder), op, nullptr, std::move(kept));
+}
+
+wire::Buffer& PipelineScript::begin(const RemoteObject* object) {
+  if (object == nullptr) throw ValueError("an empty proxy cannot be part of a pipeline");
+  check_not_busy();
+  if (!is_usable()) throw_error(ended_code_, ended_why_);
+  if (!belongs_to(*object, connection_.get()))
+    throw ValueError("a pipeline leads to one manager, and this proxy's " +
+                     std::string(hosted_type_name(object->reference().type)) + " lives in another");
+  begun_at_ = out_.size();
+  out_.extend(wire::request_header_bytes);
+  begun_token_ = object->token();
+  if (begun_token_ != 0) {
+    std::uint8_t token[wire::token_bytes];
+    wire::store_little(token, begun_token_);
+    out_.append(token, sizeof token);
+  }
+  composing_ = true;
+  return out_;
+}
+
+void PipelineScript::take_back() noexcept {
+  composing_ = false;
+  out_.truncate(begun_at_);
+}
+
+void PipelineScript::end(std::shared_ptr<const RemoteObject> object, const ops::OpDescription& op,
+                         std::shared_ptr<Awaited> result,
+                         std::vector<std::shared_ptr<const RemoteObject>> kept) {
+  composing_ = false;
+  const std::size_t bytes = out_.size() - begun_at_ - wire::request_header_bytes;
+  if (bytes > channel_->message_bytes_max()) {
+    take_back();
+    throw ResourceExhausted("message_bytes_max: the arguments of " + name_of_call(*object, op) + " have " +
+                            std::to_string(bytes) + " bytes, and the manager takes at most " +
+                            std::to_string(channel_->message_bytes_max()));
+  }
+  const std::uint32_t request = channel_->number_request();
+  channel_->finish_request(out_, begun_at_,
+                           {op.number, this_thread_number(), object->reference().id, begun_token_}, request);
+  if (entries_.empty()) first_request_ = request;
+  if (result) {
+    result->pipeline = this;
+    result->request = request;
+  }
+  const bool waits = op.effect == ops::Effect::waits;
+  entries_.push_back(
+      {std::move(object), &op, std::move(result), std::move(kept), sent_total_ + out_.size() - sent_});
+  ++requests_count_;
+  ++under_way_;
+  if (waits) ++waits_under_way_;
+  allowance_->take(waits);
+  if (out_.size() - sent_ < flush_bytes && !has_too_many(waits)) [[likely]]
+    return;
+  guarded([&] {
+    send_all();
+    try {
+      while (has_too_many(waits)) wait_for_reply(nullptr);
+    } catch (const Timeout& timeout) {
+      end_with(Code::timeout, timeout.what());
+    }
+  });
+}
+
+// ---- sending and receiving ------------------------------------------------------------------------------
+
+/// Whether replies have to be read before there is another of the kind. Not if there are none to be read: what else is
+/// under way in the session may be for this thread to go on with.
+bool PipelineScript::has_too_many(bool waits) const {
+  if (allowance_->has_room(waits)) [[likely]]
+    return false;
+  const std::size_t others = under_way_ - waits_under_way_;
+  return waits ? others > 0 || waits_under_way_ > 1 : others > 1;
+}
+
+/// Only a fork breaks a channel behind its user's back: it is the parent's.
+bool PipelineScript::is_usable() noexcept {
+  if (channel_ != nullptr && channel_->broken())
+    end_with(Code::connection_error, "it is that of the process which forked this one", Whose::parents);
+  return channel_ != nullptr;
+}
+
+void PipelineScript::check_not_busy() const {
+  if (composing_) throw ValueError("an operation is being put into this pipeline by whoever is calling here");
+  if (taking_) throw ValueError("a result is being read from this pipeline by whoever is calling here");
+}
+
+/// Whatever ends the channel becomes the error of all operations under way, each of which says so itself.
+template <class F>
+void PipelineScript::guarded(F&& io) {
+  try {
+    io();
+  } catch (const StreamClosed& closed) {
+    if (closed.code == Code::session_lost) connection_->session_lost(SessionLost(closed.what()));
+    end_with(closed.code, closed.what());
+  }
+}
+
+void PipelineScript::send_all() {
+  const os::Deadline deadline(connection_->call_timeout());
+  try {
+    while (sent_ != out_.size()) {
+      const std::size_t sent = channel_->stream().send_now(out_.view_from(sent_));
+      sent_ += sent;
+      sent_total_ += sent;
+      if (sent == 0) make_room(deadline);
+    }
+  } catch (const os::TimedOut&) {
+    return end_with(Code::timeout, "the manager took no requests within " +
+                                       std::to_string(deadline.limit().count()) + " ms (call_timeout)");
+  } catch (const StreamClosed& closed) {
+    if (channel_->broken()) throw;
+    channel_->throw_reason(closed, [this](const NumberedReply& reply) { settle(reply); });
+  }
+  out_.clear();
+  out_.shrink(kept_bytes_max);
+  sent_ = 0;
+}
+
+void PipelineScript::make_room(const os::Deadline& deadline) {
+  if (a_reply_is_certain()) return receive(deadline.remaining());
+  std::chrono::milliseconds limit = deadline.remaining();
+  const bool may_get_replies = !entries_.empty() && entries_.front().end <= sent_total_;
+  if (may_get_replies) limit = limit.count() > 0 ? std::min(limit, room_wait) : room_wait;
+  try {
+    const std::size_t sent = channel_->stream().send(out_.view_from(sent_), limit);
+    sent_ += sent;
+    sent_total_ += sent;
+    return;
+  } catch (const os::TimedOut&) {
+    if (!may_get_replies) throw;
+  }
+  try {
+    while (true) receive(reply_look);
+  } catch (const os::TimedOut&) {
+    (void)deadline.remaining();
+  }
+}
+
+/// Whether there is a request the whole of which is sent and that does not wait: the manager is about to answer it, or
+/// waits for us to read.
+bool PipelineScript::a_reply_is_certain() const {
+  for (const Entry& entry : entries_) {
+    if (entry.end > sent_total_) return false;
+    if (!entry.done && !entry.waits()) return true;
+  }
+  return false;
+}
+
+void PipelineScript::receive(std::chrono::milliseconds timeout) {
+  channel_->receive_some(timeout);
+  for (NumberedReply reply; channel_->next_reply(reply);) settle(reply);
+}
+
+/// Of one, or of any. Throws Timeout; the channel stays good.
+void PipelineScript::wait_for_reply(const Awaited* of) {
+  std::chrono::milliseconds timeout = connection_->call_timeout();
+  const Entry* entry = nullptr;
+  if (of != nullptr) entry = &entries_[of->request - first_request_];
+  if (entry == nullptr ? !a_reply_is_certain() : entry->waits()) timeout = std::chrono::milliseconds{0};
+  try {
+    receive(timeout);
+  } catch (const os::TimedOut&) {
+    throw Timeout((entry != nullptr ? name_of_call(*entry->object, *entry->op) : std::string("a pipeline")) +
+                  " at " + connection_->address() + ": no answer within " + std::to_string(timeout.count()) +
+                  " ms (call_timeout); it may have been done, or may be done yet");
+  }
+}
+
+// ---- what became of them ---------------------------------------------------------------------------------
+
+void PipelineScript::settle(const NumberedReply& reply) {
+  const std::uint32_t place = reply.request - first_request_;
+  if (place >= entries_.size() || entries_[place].done) return release_references(connection_, reply.payload);
+  Entry& entry = entries_[place];
+  std::exception_ptr error = taken(entry, reply);
+  if (error && entry.result.use_count() <= 1 && errors_.count++ == 0) {
+    errors_.first = error;
+    errors_.where = "operation " + std::to_string(requests_count_ - entries_.size() + place + 1) + ", " +
+                    name_of_call(*entry.object, *entry.op);
+  }
+  done(entry, std::move(error));
+  while (!entries_.empty() && entries_.front().done) {
+    entries_.pop_front();
+    ++first_request_;
+  }
+}
+
+/// Gives the error, if that is what the reply is, or what reading it came to.
+std::exception_ptr PipelineScript::taken(const Entry& entry, const NumberedReply& reply) {
+  if (reply.code != Code::ok) [[unlikely]] {
+    return error_of(reply.code, reason_of(reply));
+  }
+  if (entry.result.use_count() <= 1) {
+    if (reply.payload.size() >= reference_bytes) release_references(connection_, reply.payload);
+    return nullptr;
+  }
+  Decoder from{wire::Reader(reply.payload), connection_};
+  std::exception_ptr error;
+  taking_ = true;
+  try {
+    entry.result->take(from);
+  } catch (...) {
+    error = std::current_exception();
+  }
+  taking_ = false;
+  if (!from.reader.at_end()) release_references(connection_, from.reader.rest());
+  return error;
+}
+
+void PipelineScript::done(Entry& entry, std::exception_ptr error) {
+  --under_way_;
+  if (entry.waits()) --waits_under_way_;
+  allowance_->give(entry.waits());
+  if (entry.result) {
+    entry.result->pipeline = nullptr;
+    entry.result->error = std::move(error);
+    entry.result->ready = true;
+  }
+  entry.done = true;
+  entry.object.reset();
+  entry.result.reset();
+  entry.kept = {};
+}
+
+/// The channel is of no use any more. Whoever waits may have been given something without our knowing.
+void PipelineScript::end_with(Code code, const std::string& why, Whose whose) noexcept {
+  ended_code_ = code;
+  ended_why_ = "the pipeline has ended: " + why;
+  Line<Entry> entries = std::exchange(entries_, {});
+  const std::string at_and_why = " at " + connection_->address() + ": " + why;
+  bool is_in_doubt = false;
+  for (Entry& entry : entries) {
+    if (entry.done) continue;
+    is_in_doubt = is_in_doubt || entry.waits();
+    std::exception_ptr error = error_of(code, name_of_call(*entry.object, *entry.op) + at_and_why);
+    if (entry.result.use_count() <= 1 && errors_.count++ == 0) errors_ = {error, {}, 1};
+    done(entry, std::move(error));
+  }
+  channel_->give_up();
+  connection_->release(*std::exchange(channel_, nullptr));
+  if (is_in_doubt && whose == Whose::ours && code != Code::session_lost) connection_->give_up_session();
+  out_.clear();
+  sent_ = 0;
+}
+
+void PipelineScript::raise_errors() {
+  if (errors_.count == 0) return;
+  const Errors errors = std::exchange(errors_, {});
+  try {
+    std::rethrow_exception(errors.first);
+  } catch (const Error& error) {
+    const std::string more =
+        errors.count == 1 ? "" : " (and " + std::to_string(errors.count - 1) + " more failed)";
+    const std::string where = errors.where.empty() ? "" : errors.where + ": ";
+    throw_error(error.code(), where + error.what() + more);
+  }
+}
+
+// ---- waiting ----------------------------------------------------------------------------------------------
+
+void PipelineScript::flush() {
+  check_not_busy();
+  if (is_usable()) guarded([this] { send_all(); });
+  raise_errors();
+}
+
+void PipelineScript::wait() {
+  check_not_busy();
+  if (is_usable()) guarded([this] { read_all(); });
+  raise_errors();
+}
+
+void PipelineScript::read_all() {
+  send_all();
+  while (under_way_ != 0) wait_for_reply(nullptr);
+}
+
+bool PipelineScript::read_until_ready(Awaited& awaited, std::optional<std::chrono::milliseconds> limit) {
+  if (awaited.ready) return true;
+  check_not_busy();
+  if (!is_usable()) return awaited.ready;
+  std::optional<os::Deadline> deadline;
+  if (limit) deadline.emplace(std::max(*limit, std::chrono::milliseconds{1}));
+  guarded([&] {
+    send_all();
+    while (!awaited.ready) {
+      if (!deadline) {
+        wait_for_reply(&awaited);
+        continue;
+      }
+      try {
+        receive(deadline->remaining());
+      } catch (const os::TimedOut&) {
+        return;
+      }
+    }
+  });
+  return awaited.ready;
+}
+
+void PipelineScript::cancel(Awaited& awaited) {
+  check_not_busy();
+  if (!is_usable() || awaited.ready) return;
+  if (!entries_[awaited.request - first_request_].waits()) return;
+  Channel::append_cancel(out_, awaited.request);
+  guarded([this] { send_all(); });
+}
+
+void PipelineScript::finish() noexcept {
+  if (!is_usable()) return;
+  try {
+    guarded([this] {
+      for (std::size_t i = 0; i < entries_.size(); ++i)
+        if (!entries_[i].done && entries_[i].waits())
+          Channel::append_cancel(out_, first_request_ + static_cast<std::uint32_t>(i));
+      read_all();
+    });
+  } catch (const std::exception& error) {
+    if (channel_ != nullptr) end_with(Code::timeout, error.what());
+  }
+  if (channel_ != nullptr) connection_->release(*std::exchange(channel_, nullptr));
+}
+
+// ---- what pipeline.hpp has ----------------------------------------------------------------------------------
+
+std::shared_ptr<RemoteObject> bound(const std::shared_ptr<RemoteObject>& object,
+                                    const std::shared_ptr<PipelineScript>& script) {
+  return bound(object, script, "pipeline");
+}
+
+PipelinedCall::PipelinedCall(PipelineScript& script, std::shared_ptr<const RemoteObject> object,
+                             const ops::OpDescription& op, std::size_t argument_count)
+    : script_(script),
+      object_(std::move(object)),
+      op_(op),
+      encoder_{wire::Writer(script.begin(object_.get())), script.connection().get(), nullptr, &kept_} {
+  encoder_.writer.array(argument_count);
+}
+
+PipelinedCall::~PipelinedCall() {
+  if (object_) script_.take_back();
+}
+
+void PipelinedCall::send(std::shared_ptr<Awaited> result) {
+  script_.end(std::move(object_), op_, std::move(result), std::move(kept_));
+}
+
+bool read_until_ready(Awaited& awaited, std::optional<std::chrono::milliseconds> limit) {
+  return awaited.ready || awaited.pipeline->read_until_ready(awaited, limit);
+}
+
+void cancel(Awaited& awaited) {
+  if (!awaited.ready) awaited.pipeline->cancel(awaited);
+}
+
+}  // namespace tandem::client
+
+namespace tandem {
+
+Pipeline::Pipeline(const client::ConnectionPtr& connection)
+    : script_(std::make_shared<client::PipelineScript>(connection)) {}
+
+Pipeline::~Pipeline() {
+  if (script_) script_->finish();
+}
+
+Pipeline& Pipeline::operator=(Pipeline&& other) noexcept {
+  if (this == &other) return *this;
+  if (script_) script_->finish();
+  script_ = std::move(other.script_);
+  return *this;
+}
+
+void Pipeline::flush() {
+  script_->flush();
+}
+
+void Pipeline::wait() {
+  script_->wait();
+}
+
+std::size_t Pipeline::under_way() const {
+  return script_->under_way();
+}
+
+}  // namespace tandem

@@ -1,0 +1,87 @@
+// References in values: those that an argument holds, and those that the manager counted for us in a reply.
+
+#include "client/common/fenced_reference.hpp"
+#include "client/session/handover.hpp"
+#include "client/session/session.hpp"
+#include "tandem/call/remote_object.hpp"
+#include "tandem/codec.hpp"
+#include "tandem/codec/argument.hpp"
+#include "tandem/text.hpp"
+#include "tandem/wire/frame.hpp"
+
+namespace tandem::client {
+
+void release_references(const ConnectionPtr& connection, wire::Bytes values) noexcept {
+  if (!connection) return;
+  wire::Reader reader(values);
+  while (!reader.at_end()) {
+    std::uint32_t count = 0;
+    std::int8_t type = 0;
+    wire::Bytes body;
+    wire::Reference reference;
+    std::uint64_t token = 0;
+    switch (reader.peek()) {
+      case wire::Kind::array:
+        if (!reader.array(count)) return;
+        break;
+      case wire::Kind::map:
+        if (!reader.map(count)) return;
+        break;
+      case wire::Kind::extension:
+        if (read_reference(reader, reference, token)) {
+          const RemoteObject taken_over(connection, reference, true);
+          break;
+        }
+        if (!reader.extension(type, body)) return;
+        if (type == static_cast<std::int8_t>(wire::Extension::tuple) ||
+            type == static_cast<std::int8_t>(wire::Extension::set))
+          reader = wire::Reader({body.data(), body.size() + reader.rest().size()});  // go on inside
+        break;
+      default:
+        if (!reader.skip()) return;
+    }
+  }
+}
+
+bool belongs_to(const RemoteObject& object, const Connection* connection) {
+  return same_manager(object.connection().get(), connection);
+}
+
+void encode_reference(Encoder& to, const RemoteObject* object) {
+  if (object == nullptr) throw ValueError("an empty proxy cannot be stored");
+  if (to.handover != nullptr) to.handover->note_reference(*object, to.connection);
+  if (to.connection == nullptr)
+    throw ValueError("a proxy can only be stored in its own manager, or be an argument of a process");
+  if (!belongs_to(*object, to.connection))
+    throw ValueError("a proxy can only be stored in its own manager, and this one's " +
+                     std::string(hosted_type_name(object->reference().type)) + " lives in another");
+  if (to.kept != nullptr) to.kept->push_back(object->holder());
+  // What a manager keeps is the object. A process that is spawned goes on with the token, as a forked one does.
+  if (to.handover == nullptr || object->token() == 0) return to.writer.reference(object->reference());
+  wire::Buffer body;
+  wire::Writer(body).reference(object->reference());
+  wire::store_little(body.extend(wire::token_bytes), object->token());
+  to.writer.extension(fenced_reference, body.view());
+}
+
+std::shared_ptr<RemoteObject> decode_reference(Decoder& from) {
+  if (!from.connection) throw TypeError("a proxy is for clients of a manager; handlers take HeldValue");
+  wire::Reference reference;
+  std::uint64_t token = 0;
+  if (!read_reference(from.reader, reference, token)) throw_mismatch(from.reader, "a reference");
+  auto object = std::make_shared<RemoteObject>(from.connection, reference, true);
+  return token == 0 ? object : std::make_shared<RemoteObject>(object, token);
+}
+
+TakenValue::TakenValue(Decoder& from) : connection_(from.connection) {
+  if (!from.reader.value(bytes_)) throw ProtocolError("a result is not well-formed MessagePack");
+}
+
+EncodedValue::EncodedValue(const AnyValue& value, const RemoteObject* object) {
+  wire::Buffer buffer;
+  Encoder to{wire::Writer(buffer), object == nullptr ? nullptr : object->connection().get()};
+  value.encode(to);
+  bytes = wire::as_text(buffer.view());
+}
+
+}  // namespace tandem::client

@@ -1,0 +1,36 @@
+#pragma once
+// Time limits that cover several steps.
+
+#include <chrono>
+#include <stdexcept>
+
+namespace tandem::os {
+
+/// A time limit ran out before anything was done.
+struct TimedOut : std::runtime_error {
+  TimedOut() : std::runtime_error("no answer in time") {}
+};
+
+/// The end of a time limit that covers several steps.
+class Deadline {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  explicit Deadline(std::chrono::milliseconds limit)
+      : limit_(limit), end_(limit.count() > 0 ? Clock::now() + limit : Clock::time_point{}) {}
+
+  std::chrono::milliseconds limit() const { return limit_; }
+  /// What is left, at least 1 ms; zero where there is no limit. Throws TimedOut when nothing is left.
+  std::chrono::milliseconds remaining() const {
+    if (limit_.count() <= 0) return std::chrono::milliseconds{0};
+    auto left = std::chrono::ceil<std::chrono::milliseconds>(end_ - Clock::now());
+    if (left.count() <= 0) throw TimedOut();
+    return left;
+  }
+
+ private:
+  std::chrono::milliseconds limit_;
+  Clock::time_point end_;
+};
+
+}  // namespace tandem::os

@@ -1,0 +1,269 @@
+#include "client/private_manager.hpp"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+#include <system_error>
+
+#include "client/common/crypto.hpp"
+#include "client/os/deadline.hpp"
+#include "client/os/signals.hpp"
+#include "client/os/spawn_plan.hpp"
+#include "tandem/error.hpp"
+
+namespace tandem::client {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int private_descriptor = 3;  // in tandemd
+constexpr std::size_t authkey_bytes = 32;
+constexpr std::size_t line_bytes_max = 4096;
+constexpr std::chrono::milliseconds stop_wait{5000};
+
+// ---- finding tandemd ------------------------------------------------------------------------------------
+
+bool is_program(const fs::path& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && access(path.c_str(), X_OK) == 0;
+}
+
+/// The file that this code was loaded from: the library, or the program it is linked into.
+fs::path own_file() {
+  Dl_info info{};
+  if (dladdr(reinterpret_cast<const void*>(&places_of_tandemd), &info) == 0 || info.dli_fname == nullptr)
+    return {};
+  std::error_code ignored;
+  return fs::weakly_canonical(info.dli_fname, ignored);
+}
+
+std::vector<fs::path> folders_to_look_in() {
+  std::vector<fs::path> folders;
+  std::error_code ignored;
+  if (fs::path program = fs::read_symlink("/proc/self/exe", ignored); !program.empty())
+    folders.push_back(program.parent_path());
+  if (fs::path library = own_file(); library.has_parent_path()) {
+    folders.push_back(library.parent_path());
+    folders.push_back((library.parent_path() / ".." / "bin").lexically_normal());
+  }
+#ifdef TANDEM_INSTALL_BINDIR
+  folders.emplace_back(TANDEM_INSTALL_BINDIR);
+#endif
+#ifdef TANDEM_BUILD_BINDIR
+  folders.emplace_back(TANDEM_BUILD_BINDIR);
+#endif
+  const char* path = std::getenv("PATH");
+  for (std::string_view rest = path == nullptr ? "" : path; !rest.empty();) {
+    std::size_t end = std::min(rest.find(':'), rest.size());
+    if (end != 0) folders.emplace_back(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return folders;
+}
+
+// ---- starting a process ---------------------------------------------------------------------------------
+
+/// Nothing of ours but the errors' output: no descriptor that would keep a user's pipe open, no terminal, no signal
+/// mask of the thread that happens to start it.
+void plan(os::SpawnPlan& spawn, int descriptor) {
+  posix_spawn_file_actions_addopen(&spawn.actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(&spawn.actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  posix_spawn_file_actions_adddup2(&spawn.actions, descriptor, private_descriptor);
+  posix_spawn_file_actions_addclosefrom_np(&spawn.actions, private_descriptor + 1);
+  sigset_t none;
+  sigset_t all;
+  sigemptyset(&none);
+  sigfillset(&all);
+  posix_spawnattr_setsigmask(&spawn.attributes, &none);
+  posix_spawnattr_setsigdefault(&spawn.attributes, &all);
+  posix_spawnattr_setflags(&spawn.attributes,
+                           POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
+}
+
+std::string describe_status(int status) {
+  if (WIFEXITED(status)) return "exited with status " + std::to_string(WEXITSTATUS(status));
+  if (WIFSIGNALED(status)) return std::string("was ended by signal ") + std::to_string(WTERMSIG(status));
+  return "ended";
+}
+
+}  // namespace
+
+std::vector<std::string> places_of_tandemd() {
+  if (const char* named = std::getenv("TANDEM_TANDEMD"); named != nullptr && *named != '\0') return {named};
+  std::vector<std::string> places;
+  for (const fs::path& folder : folders_to_look_in()) {
+    std::string place = folder / "tandemd";
+    if (std::find(places.begin(), places.end(), place) == places.end()) places.push_back(std::move(place));
+  }
+  return places;
+}
+
+std::string find_tandemd(const std::vector<std::string>& places) {
+  std::string looked_at;
+  for (const std::string& place : places) {
+    if (is_program(place)) return place;
+    looked_at += "\n  " + place;
+  }
+  throw ConnectionError("cannot start a manager: there is no tandemd (TANDEM_TANDEMD can name one) at" +
+                        looked_at);
+}
+
+// ---- a private manager ----------------------------------------------------------------------------------
+
+PrivateManager::PrivateManager(const std::string& tandemd, std::chrono::milliseconds start_timeout)
+    : authkey_(authkey_bytes, '\0') {
+  random_bytes({reinterpret_cast<std::uint8_t*>(authkey_.data()), authkey_.size()});
+  os::listen_to_forks(*this);
+  try {
+    spawn(tandemd);
+    wait_until_ready(tandemd, start_timeout);
+  } catch (...) {
+    kill();
+    close_descriptors();
+    os::ignore_forks(*this);
+    throw;
+  }
+}
+
+PrivateManager::~PrivateManager() {
+  stop();
+  os::ignore_forks(*this);
+}
+
+void PrivateManager::spawn(const std::string& tandemd) {
+  std::lock_guard lock(mutex_);
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+    throw ConnectionError("cannot start a manager: no socket pair (" + os::errno_text(errno) + ")");
+  lifeline_ = ends[0];
+  os::SpawnPlan spawn;
+  plan(spawn, ends[1]);
+  std::string name = "tandemd";
+  std::string flag = "--private-fd";
+  std::string value = std::to_string(private_descriptor);
+  std::array<char*, 4> arguments{name.data(), flag.data(), value.data(), nullptr};
+  pid_t pid = -1;
+  int error =
+      posix_spawn(&pid, tandemd.c_str(), &spawn.actions, &spawn.attributes, arguments.data(), environ);
+  close(ends[1]);
+  if (error != 0)
+    throw ConnectionError("cannot start a manager: " + tandemd + " cannot be run (" + os::errno_text(error) +
+                          ")");
+  pid_ = pid;
+  pidfd_ = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+  if (pidfd_ < 0) throw ConnectionError("cannot start a manager: no pidfd (" + os::errno_text(errno) + ")");
+}
+
+void PrivateManager::wait_until_ready(const std::string& tandemd, std::chrono::milliseconds start_timeout) {
+  // It may be gone already; then the answer below tells.
+  [[maybe_unused]] ssize_t sent = send(lifeline_, authkey_.data(), authkey_.size(), MSG_NOSIGNAL);
+  std::string line = read_line(tandemd, start_timeout);
+  if (line.starts_with("ready ")) {
+    address_ = Address::parse(line.substr(6));
+    return;
+  }
+  if (line.starts_with("error "))
+    throw ConnectionError("cannot start a manager: " + tandemd + ": " + line.substr(6));
+  throw ConnectionError("cannot start a manager: " + tandemd + " said \"" + line + "\"; is it a tandemd?");
+}
+
+std::string PrivateManager::read_line(const std::string& tandemd, std::chrono::milliseconds start_timeout) {
+  os::Deadline deadline(start_timeout);
+  std::string line;
+  char byte = 0;
+  while (line.size() < line_bytes_max) {
+    // A stray copy of tandemd's end may be in somebody's child: its exit is what counts, not the end of the stream.
+    pollfd wanted[2] = {{lifeline_, POLLIN, 0}, {pidfd_, POLLIN, 0}};
+    try {
+      poll(wanted, 2, start_timeout.count() == 0 ? -1 : static_cast<int>(deadline.remaining().count()));
+    } catch (const os::TimedOut&) {
+      throw ConnectionError("cannot start a manager: " + tandemd + " was not ready within " +
+                            std::to_string(start_timeout.count()) + " ms (start_timeout)");
+    }
+    if (wanted[0].revents != 0) {
+      ssize_t received = recv(lifeline_, &byte, 1, MSG_DONTWAIT);
+      if (received == 1 && byte == '\n') return line;
+      if (received == 1) line += byte;
+      if (received == 0) break;
+    } else if (wanted[1].revents != 0) {
+      break;
+    }
+  }
+  if (line.size() == line_bytes_max) return line;
+  std::string how = exits_within(stop_wait) ? reap() : "closed its side";
+  throw ConnectionError("cannot start a manager: " + tandemd + " " + how + " before it was ready");
+}
+
+bool PrivateManager::exits_within(std::chrono::milliseconds limit) noexcept {
+  pollfd wanted{pidfd_, POLLIN, 0};
+  auto end = std::chrono::steady_clock::now() + limit;
+  while (true) {
+    auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now()).count();
+    int ready = poll(&wanted, 1, static_cast<int>(std::max<decltype(left)>(left, 0)));
+    if (ready > 0) return true;
+    if (ready == 0 && left <= 0) return false;
+  }
+}
+
+/// Takes the exit status of a process that is gone, and of no other child.
+std::string PrivateManager::reap() {
+  int status = 0;
+  pid_t reaped = 0;
+  do reaped = waitpid(pid_, &status, 0);
+  while (reaped < 0 && errno == EINTR);
+  pid_ = -1;
+  return reaped < 0 ? "ended" : describe_status(status);
+}
+
+void PrivateManager::kill() noexcept {
+  if (pid_ < 0) return;
+  if (pidfd_ >= 0) syscall(SYS_pidfd_send_signal, pidfd_, SIGKILL, nullptr, 0);
+  else ::kill(pid_, SIGKILL);
+  reap();
+}
+
+void PrivateManager::stop() noexcept {
+  if (pid_ < 0) return;
+  std::lock_guard lock(stopping_);
+  if (pid_ < 0) return;
+  [[maybe_unused]] ssize_t sent = send(lifeline_, "stop\n", 5, MSG_NOSIGNAL | MSG_DONTWAIT);
+  shutdown(lifeline_, SHUT_WR);
+  if (exits_within(stop_wait)) reap();
+  else kill();
+  close_descriptors();
+}
+
+void PrivateManager::close_descriptors() noexcept {
+  std::lock_guard lock(mutex_);
+  close_descriptors_locked();
+}
+
+void PrivateManager::close_descriptors_locked() noexcept {
+  for (int* descriptor : {&lifeline_, &pidfd_}) {
+    if (*descriptor >= 0) close(*descriptor);
+    *descriptor = -1;
+  }
+}
+
+// The manager is the parent's. Were the lifeline still open here, the manager would outlive the parent.
+void PrivateManager::after_fork_in_child() noexcept {
+  pid_ = -1;
+  close_descriptors_locked();
+  mutex_.unlock();
+}
+
+}  // namespace tandem::client

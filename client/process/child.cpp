@@ -1,0 +1,34 @@
+#include "client/process/child.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+
+#include "client/process/exception_text.hpp"
+#include "client/process/process_tree.hpp"
+
+namespace tandem::client {
+void flush_output() {
+  std::cout.flush();
+  std::cerr.flush();
+  std::clog.flush();
+  // Not all files: a thread that reads from one may hold it locked, for as long as nothing is there to be read.
+  std::fflush(stdout);
+  std::fflush(stderr);
+}
+
+int run_body(const std::function<void()>& body, const std::function<void()>& release) noexcept {
+  int status = EXIT_SUCCESS;
+  try {
+    body();
+  } catch (...) {
+    print_current_exception(Family::of_this_process().self()->name);
+    status = EXIT_FAILURE;
+  }
+  release();
+  Family::of_this_process().end_children();
+  flush_output();
+  return status;
+}
+
+}  // namespace tandem::client

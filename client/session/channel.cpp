@@ -1,0 +1,318 @@
+#include "client/session/channel.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <string>
+
+#include "tandem/ops/manager.hpp"
+#include "tandem/wire/msgpack.hpp"
+
+namespace tandem::client {
+namespace {
+
+constexpr std::size_t receive_bytes_min = std::size_t{16} << 10;  // room offered to each receive
+constexpr std::size_t kept_bytes_max = std::size_t{2} << 20;      // memory kept between calls, each buffer
+
+}  // namespace
+
+std::string reason_of(const Reply& reply) {
+  std::string_view text = "the manager gave no reason";
+  wire::Reader(reply.payload).text(text);
+  return std::string(text);
+}
+
+Channel::Channel(std::unique_ptr<Stream> stream, const wire::Welcome& welcome)
+    : stream_(std::move(stream)),
+      frame_bytes_max_(welcome.frame_bytes_max),
+      message_bytes_max_(welcome.message_bytes_max) {
+  in_.reserve(receive_bytes_min);
+}
+
+wire::Buffer& Channel::begin_request() {
+  out_.clear();
+  out_.extend(wire::request_header_bytes);
+  return out_;
+}
+
+void Channel::end_request() noexcept {
+  if (taken_ == in_.size()) {
+    in_.clear();
+    taken_ = 0;
+    in_.shrink(kept_bytes_max);
+  }
+  out_.clear();
+  out_.shrink(kept_bytes_max);
+  assembled_.clear();
+  assembled_.shrink(kept_bytes_max);
+}
+
+Reply Channel::exchange(const RequestTarget& target, std::chrono::milliseconds timeout,
+                        const std::stop_token& stop) {
+  if (broken_) throw StreamClosed("the connection is closed");
+  os::Deadline deadline(timeout);
+  std::uint32_t request = ++last_request_;
+  try {
+    if (!unsent_.empty()) [[unlikely]]
+      send_unsent(deadline);
+    send_request(target, request, deadline);
+  } catch (const StreamClosed& closed) {
+    throw_fault_or(closed);
+  }
+  if (!stop.stop_possible()) [[likely]]
+    return receive_reply(request, deadline);
+  const std::stop_callback cancel(stop, [&] { send_cancel(request); });
+  return receive_reply(request, deadline);
+}
+
+/// On whichever thread requests the stop. The thread that has this channel sends nothing while it awaits its reply.
+void Channel::send_cancel(std::uint32_t request) noexcept {
+  std::uint8_t frame[wire::short_header_bytes];
+  wire::store_short_header(frame, sizeof frame, wire::FrameKind::cancel, 0, 0, request);
+  try {
+    for (wire::Bytes rest(frame); !rest.empty();)
+      rest = rest.subspan(stream_->send(rest, std::chrono::milliseconds{0}));
+  } catch (const StreamClosed&) {
+    // Whoever waits for the reply finds out too.
+  }
+}
+
+void Channel::send_unsent(const os::Deadline& deadline) {
+  while (!unsent_.empty()) unsent_.drop_front(stream_->send(unsent_.view(), deadline.remaining()));
+  unsent_.shrink(kept_bytes_max);
+}
+
+/// Once late, frames are only kept. Nothing is kept of a request of which nothing was sent, `frame` being its first.
+bool Channel::send_or_keep(wire::Bytes frame, const os::Deadline& deadline, bool is_late) {
+  bool is_first = frame.data() == out_.data();
+  std::size_t whole = frame.size();
+  try {
+    while (!is_late && !frame.empty()) frame = frame.subspan(stream_->send(frame, deadline.remaining()));
+  } catch (const os::TimedOut&) {
+    if (is_first && frame.size() == whole) throw;
+    is_late = true;
+  }
+  unsent_.append(frame);
+  return is_late;
+}
+
+void Channel::send_request(const RequestTarget& target, std::uint32_t request, const os::Deadline& deadline) {
+  std::size_t size = out_.size();
+  bool whole = size <= frame_bytes_max_;
+  std::size_t sent = whole ? size : static_cast<std::size_t>(frame_bytes_max_);
+  wire::store_request_header(
+      out_.data(), sent,
+      {static_cast<std::uint8_t>((whole ? 0 : wire::flag_more) | (target.token == 0 ? 0 : wire::flag_fenced)),
+       target.op, request, target.actor, target.object});
+  bool is_late = send_or_keep({out_.data(), sent}, deadline, false);
+  while (sent < size) {
+    std::size_t count = std::min<std::size_t>(size - sent, frame_bytes_max_ - wire::short_header_bytes);
+    bool more = sent + count < size;
+    std::uint8_t* frame =
+        out_.data() + sent - wire::short_header_bytes;  // over bytes that are sent or kept already
+    std::size_t frame_bytes = count + wire::short_header_bytes;
+    wire::store_short_header(frame, frame_bytes, wire::FrameKind::request_part, more ? wire::flag_more : 0, 0,
+                             request);
+    is_late = send_or_keep({frame, frame_bytes}, deadline, is_late);
+    sent += count;
+  }
+  if (is_late) throw os::TimedOut();
+}
+
+Reply Channel::receive_reply(std::uint32_t request, const os::Deadline& deadline) {
+  Reply reply;
+  while (true) {
+    wire::Frame frame;
+    std::size_t needed = 0;
+    switch (wire::next_frame(in_.view_from(taken_), frame_bytes_max_, frame, needed)) {
+      case wire::FrameStatus::complete:
+        taken_ += frame.bytes.size();
+        if (take(frame, request, reply)) return reply;
+        break;
+      case wire::FrameStatus::incomplete: receive_more(needed, deadline); break;
+      case wire::FrameStatus::too_long:
+      case wire::FrameStatus::malformed: throw_broken("the manager sent what is no frame of the protocol");
+    }
+  }
+}
+
+void Channel::receive_more(std::size_t needed, const os::Deadline& deadline) {
+  in_.drop_front(taken_);
+  taken_ = 0;
+  in_.reserve(std::max(needed, receive_bytes_min));
+  std::uint8_t* at = in_.data() + in_.size();
+  try {
+    in_.extend(stream_->receive(at, in_.capacity() - in_.size(), deadline.remaining()));
+  } catch (const StreamClosed&) {
+    broken_ = true;
+    throw;
+  }
+}
+
+/// Whether the reply to `request` is complete with this frame.
+bool Channel::take(const wire::Frame& frame, std::uint32_t request, Reply& reply) {
+  wire::ReplyHeader header = frame.reply_header();
+  switch (frame.kind) {
+    case wire::FrameKind::reply:
+      if (header.request != request) return false;
+      reply = {header.code, frame.short_payload()};
+      if ((header.flags & wire::flag_more) == 0) [[likely]]
+        return true;
+      assembled_.clear();
+      assembled_.append(frame.short_payload());
+      return false;
+    case wire::FrameKind::reply_part:
+      if (header.request != request) return false;
+      assembled_.append(frame.short_payload());
+      reply.payload = assembled_.view();
+      return (header.flags & wire::flag_more) == 0;
+    default: throw_unexpected(frame);
+  }
+}
+
+void Channel::throw_unexpected(const wire::Frame& frame) {
+  if (frame.kind != wire::FrameKind::fault) throw_broken("the manager sent a frame that only clients send");
+  const Code code = frame.reply_header().code;
+  const std::string text(wire::as_text(frame.short_payload()));
+  if (code == Code::session_lost) throw_broken(text, code);
+  throw_broken("the manager closed the connection: " + text + " (" + std::string(name_of(code)) + ")");
+}
+
+void Channel::throw_broken(const std::string& text, Code code) {
+  broken_ = true;
+  throw StreamClosed(text, code);
+}
+
+// The manager closes right after a fault frame. Whoever was sending at that time finds the path closed while the
+// reason still waits to be read.
+void Channel::throw_fault_or(const StreamClosed& closed) {
+  broken_ = true;
+  std::uint32_t none = last_request_ + 1;
+  try {
+    receive_reply(none, os::Deadline(fault_wait));
+  } catch (const os::TimedOut&) {
+  } catch (const StreamClosed& later) {
+    throw_broken(later.what(), later.code);
+  }
+  throw_broken(closed.what());
+}
+
+// ---- many requests under way ------------------------------------------------------------------------------
+
+void Channel::finish_request(wire::Buffer& out, std::size_t at, const RequestTarget& target,
+                             std::uint32_t request) const {
+  const std::size_t size = out.size() - at;
+  const std::size_t first = std::min<std::size_t>(size, frame_bytes_max_);
+  wire::store_request_header(out.data() + at, first,
+                             {static_cast<std::uint8_t>((size == first ? 0 : wire::flag_more) |
+                                                        (target.token == 0 ? 0 : wire::flag_fenced)),
+                              target.op, request, target.actor, target.object});
+  if (size == first) [[likely]]
+    return;
+  // The parts move apart, the last one first, to make room for their headers.
+  const std::size_t most = frame_bytes_max_ - wire::short_header_bytes;
+  const std::size_t rest = size - first;
+  const std::size_t parts = (rest + most - 1) / most;
+  out.extend(parts * wire::short_header_bytes);
+  std::uint8_t* behind_first = out.data() + at + first;
+  for (std::size_t i = parts; i-- > 0;) {
+    const bool is_last = i == parts - 1;
+    const std::size_t count = is_last ? rest - i * most : most;
+    std::uint8_t* frame = behind_first + i * (most + wire::short_header_bytes);
+    std::memmove(frame + wire::short_header_bytes, behind_first + i * most, count);
+    wire::store_short_header(frame, count + wire::short_header_bytes, wire::FrameKind::request_part,
+                             is_last ? 0 : wire::flag_more, 0, request);
+  }
+}
+
+void Channel::append_cancel(wire::Buffer& out, std::uint32_t request) {
+  wire::store_short_header(out.extend(wire::short_header_bytes), wire::short_header_bytes,
+                           wire::FrameKind::cancel, 0, 0, request);
+}
+
+bool Channel::next_reply(NumberedReply& reply) {
+  if (broken_) throw StreamClosed("the connection is closed");
+  while (true) {
+    wire::Frame frame;
+    std::size_t needed = 0;
+    switch (wire::next_frame(in_.view_from(taken_), frame_bytes_max_, frame, needed)) {
+      case wire::FrameStatus::complete:
+        taken_ += frame.bytes.size();
+        if (take_any(frame, reply)) return true;
+        break;
+      case wire::FrameStatus::incomplete: needed_ = needed; return false;
+      case wire::FrameStatus::too_long:
+      case wire::FrameStatus::malformed: throw_broken("the manager sent what is no frame of the protocol");
+    }
+  }
+}
+
+void Channel::receive_some(std::chrono::milliseconds timeout) {
+  if (broken_) throw StreamClosed("the connection is closed");
+  receive_more(needed_, os::Deadline(timeout));
+}
+
+/// Whether a reply is complete with this frame.
+bool Channel::take_any(const wire::Frame& frame, NumberedReply& reply) {
+  const wire::ReplyHeader header = frame.reply_header();
+  const bool more = (header.flags & wire::flag_more) != 0;
+  if (frame.kind == wire::FrameKind::reply) [[likely]] {
+    if (!more) [[likely]] {
+      reply = {{header.code, frame.short_payload()}, header.request};
+      return true;
+    }
+    Assembling& begun = assembling_[header.request];
+    begun.code = header.code;
+    begun.payload.clear();
+    begun.payload.append(frame.short_payload());
+    return false;
+  }
+  if (frame.kind != wire::FrameKind::reply_part) throw_unexpected(frame);
+  const auto found = assembling_.find(header.request);
+  if (found == assembling_.end()) return false;  // of a reply that nobody waits for any more
+  found->second.payload.append(frame.short_payload());
+  if (more) return false;
+  assembled_ = std::move(found->second.payload);
+  reply = {{found->second.code, assembled_.view()}, header.request};
+  assembling_.erase(found);
+  return true;
+}
+
+bool Channel::give_back(std::uint32_t actor, std::uint64_t object) noexcept {
+  if (broken_) return false;
+  try {
+    std::size_t at = unsent_.size();
+    unsent_.extend(wire::request_header_bytes);
+    wire::Writer writer(unsent_);
+    writer.array(2);
+    writer.integer(static_cast<std::int64_t>(object));
+    writer.integer(std::int64_t{1});
+    wire::store_request_header(unsent_.data() + at, unsent_.size() - at,
+                               {wire::flag_one_way, ops::Manager::Release::description.number,
+                                ++last_request_, actor, ops::Manager::id});
+    if (std::size_t sent = stream_->send_now(unsent_.view()); sent != 0) unsent_.drop_front(sent);
+    return true;
+  } catch (const StreamClosed&) {
+    // The next exchange() finds out too, and tells why.
+  } catch (const std::bad_alloc&) {
+    broken_ = true;  // half a frame may stand in the buffer
+  }
+  return false;
+}
+
+void Channel::identify(std::uint32_t pid) {
+  std::uint8_t* at = unsent_.extend(wire::short_header_bytes);
+  wire::store_short_header(at, wire::short_header_bytes, wire::FrameKind::identify, 0, 0, pid);
+}
+
+void Channel::abandon() noexcept {
+  broken_ = true;
+  stream_->abandon();
+}
+
+int Channel::detach() noexcept {
+  broken_ = true;
+  return stream_->detach();
+}
+
+}  // namespace tandem::client

@@ -1,0 +1,252 @@
+#include "client/session/handover.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <string>
+#include <system_error>
+
+#include "tandem/call/remote_object.hpp"
+#include "tandem/error.hpp"
+#include "tandem/ops/op.hpp"
+#include "tandem/wire/msgpack.hpp"
+
+namespace tandem::client {
+namespace {
+
+constexpr int none = -1;
+
+[[noreturn]] void throw_unreadable() {
+  throw ProtocolError("what a spawned process was given cannot be read");
+}
+
+std::uint64_t read_number(wire::Reader& from) {
+  std::uint64_t number = 0;
+  if (!from.uint64(number)) throw_unreadable();
+  return number;
+}
+
+/// All that is handed over of a session, in the order in which it is written. A field that is added to one of the
+/// structures does not compile until it has its place here.
+template <class Session, class F>
+void each_field(Session& session, F&& f) {
+  auto& [reach, options, incarnation, welcome] = session;
+  auto& [address, authkey] = reach;
+  auto& [no_key, no_key_file, connect_timeout, call_timeout, start_timeout, busy_poll, ring] = options;
+  auto& [number, secret, frame_bytes_max, message_bytes_max, value_depth_max, requests_under_way_max,
+         lease_ms, ring_bytes, proof] = welcome;
+  f(address), f(authkey), f(connect_timeout), f(call_timeout), f(start_timeout), f(busy_poll), f(ring);
+  f(incarnation), f(number), f(secret), f(frame_bytes_max), f(message_bytes_max), f(value_depth_max);
+  f(requests_under_way_max), f(lease_ms);
+  // The authkey is the reach's. The handshake is over, and a channel that is handed over is a socket.
+  (void)no_key, (void)no_key_file, (void)ring_bytes, (void)proof;
+}
+
+std::size_t fields_count(const OfferedSession& session) {
+  std::size_t count = 0;
+  each_field(session, [&](const auto&) { ++count; });
+  return count;
+}
+
+struct FieldWriter {
+  wire::Writer& to;
+  void operator()(const std::string& text) const { to.bytes(wire::as_bytes(text)); }
+  void operator()(bool value) const { to.boolean(value); }
+  void operator()(std::uint64_t number) const { to.unsigned_integer(number); }
+  template <class Period>
+  void operator()(std::chrono::duration<std::int64_t, Period> time) const {
+    to.integer(time.count());
+  }
+  template <std::size_t N>
+  void operator()(const std::array<std::uint8_t, N>& bytes) const {
+    to.bytes(bytes);
+  }
+};
+
+struct FieldReader {
+  wire::Reader& from;
+  void operator()(std::string& text) const {
+    wire::Bytes bytes;
+    if (!from.bytes(bytes)) throw_unreadable();
+    text = wire::as_text(bytes);
+  }
+  void operator()(bool& value) const {
+    if (!from.boolean(value)) throw_unreadable();
+  }
+  void operator()(std::uint64_t& number) const { number = read_number(from); }
+  template <class Period>
+  void operator()(std::chrono::duration<std::int64_t, Period>& time) const {
+    std::int64_t count = 0;
+    if (!from.int64(count)) throw_unreadable();
+    time = std::chrono::duration<std::int64_t, Period>(count);
+  }
+  template <std::size_t N>
+  void operator()(std::array<std::uint8_t, N>& into) const {
+    wire::Bytes bytes;
+    if (!from.bytes(bytes) || bytes.size() != N) throw_unreadable();
+    std::copy(bytes.begin(), bytes.end(), into.begin());
+  }
+};
+
+// A session is an array of its fields, and behind them its channel's place among the descriptors.
+
+void write(wire::Writer& to, const OfferedSession& session, std::size_t descriptor) {
+  to.array(fields_count(session) + 1);
+  each_field(session, FieldWriter{to});
+  to.unsigned_integer(descriptor);
+}
+
+/// Reads all but the descriptor's place, which is next.
+OfferedSession read(wire::Reader& from) {
+  OfferedSession session;
+  std::uint32_t count = 0;
+  if (!from.array(count) || count != fields_count(session) + 1) throw_unreadable();
+  each_field(session, FieldReader{from});
+  return session;
+}
+
+}  // namespace
+
+// ---- the parent's side ------------------------------------------------------------------------------------
+
+Handover::Handover() {
+  os::listen_to_forks(*this);
+}
+
+Handover::~Handover() {
+  {
+    InsideGate inside(adding_);
+    for (std::atomic<int>& descriptor : descriptors_)
+      if (int taken = descriptor.exchange(none); taken != none) close(taken);
+  }
+  os::ignore_forks(*this);
+}
+
+void Handover::after_fork_in_child() noexcept {
+  for (std::atomic<int>& descriptor : descriptors_)
+    if (int copied = descriptor.exchange(none); copied != none) close(copied);
+  adding_.open();
+}
+
+std::size_t Handover::add_descriptor(const std::function<int()>& make, const char* what) {
+  InsideGate inside(adding_);
+  std::atomic<int>& place = descriptors_.emplace_back(none);
+  place = make();
+  if (place == none)
+    throw std::system_error(errno, std::generic_category(),
+                            std::string("a process cannot be started: no ") + what);
+  return descriptors_.size() - 1;
+}
+
+std::size_t Handover::copy_descriptor(int descriptor) {
+  return add_descriptor([=] { return fcntl(descriptor, F_DUPFD_CLOEXEC, 0); }, "copy of a descriptor");
+}
+
+Handover::Manager& Handover::manager(const ConnectionPtr& connection, Connection*& manager_of_argument) {
+  if (manager_of_argument == nullptr) manager_of_argument = connection.get();
+  for (Manager& each : managers_)
+    if (each.connection == connection) return each;
+  return managers_.emplace_back(Manager{connection, {}});
+}
+
+void Handover::note_reference(const RemoteObject& object, Connection*& manager_of_argument) {
+  if (manager_of_argument != nullptr && !same_manager(object.connection().get(), manager_of_argument))
+    throw ValueError("an argument of a process holds proxies of two managers; pass them as two arguments");
+  if (manager_of_argument == nullptr) manager_of_argument = object.connection().get();
+  for (const Manager& each : managers_)
+    if (each.connection.get() == manager_of_argument)
+      return manager(each.connection, manager_of_argument).references.push_back(object.reference());
+  manager(object.connection(), manager_of_argument).references.push_back(object.reference());
+}
+
+void Handover::note_manager(const ConnectionPtr& connection, Connection*& manager_of_argument) {
+  if (manager_of_argument != nullptr && manager_of_argument != connection.get())
+    throw ValueError("an argument of a process holds handles of two managers; pass them as two arguments");
+  manager(connection, manager_of_argument);
+}
+
+std::size_t Handover::index_of(const Connection& wanted) const {
+  std::size_t index = 0;
+  while (managers_[index].connection.get() != &wanted) ++index;
+  return index;
+}
+
+void Handover::write_managers(wire::Writer& to) {
+  to.array(managers_.size());
+  for (const Manager& manager : managers_) {
+    std::size_t place = 0;
+    {
+      InsideGate inside(adding_);
+      descriptors_.emplace_back(none);
+      place = descriptors_.size() - 1;
+    }
+    write(to, manager.connection->offer_session(manager.references, descriptors_[place]), place);
+  }
+}
+
+std::vector<int> Handover::lay_out(int first) {
+  InsideGate inside(adding_);
+  const int free = first + static_cast<int>(descriptors_.size());
+  std::vector<int> all;
+  for (std::atomic<int>& descriptor : descriptors_) {
+    if (descriptor < free) {
+      int moved = fcntl(descriptor, F_DUPFD_CLOEXEC, free);
+      if (moved < 0)
+        throw std::system_error(errno, std::generic_category(), "a process cannot be started: no descriptor");
+      close(descriptor.exchange(moved));
+    }
+    all.push_back(descriptor);
+  }
+  return all;
+}
+
+// ---- the child's side -------------------------------------------------------------------------------------
+
+Takeover::Takeover(int first_descriptor, std::size_t descriptors_count) {
+  for (std::size_t i = 0; i < descriptors_count; ++i) {
+    const int descriptor = first_descriptor + static_cast<int>(i);
+    if (fcntl(descriptor, F_SETFD, FD_CLOEXEC) != 0) throw_unreadable();
+    descriptors_.push_back(descriptor);
+  }
+}
+
+Takeover::~Takeover() {
+  for (int descriptor : descriptors_)
+    if (descriptor != none) close(descriptor);
+}
+
+void Takeover::read_managers(wire::Reader& from) {
+  std::uint32_t count = 0;
+  if (!from.array(count)) throw_unreadable();
+  for (; count != 0; --count) {
+    const OfferedSession session = read(from);
+    managers_.push_back(Connection::adopt(session, take_descriptor(read_number(from))));
+  }
+}
+
+const ConnectionPtr& Takeover::manager(std::size_t index) const {
+  if (index >= managers_.size()) throw_unreadable();
+  return managers_[index];
+}
+
+int Takeover::take_descriptor(std::size_t index) {
+  if (index >= descriptors_.size() || descriptors_[index] == none) throw_unreadable();
+  return std::exchange(descriptors_[index], none);
+}
+
+// ---- an argument's manager --------------------------------------------------------------------------------
+
+void encode_with_manager(Encoder& to, Encoder& argument, wire::Bytes value) {
+  if (argument.connection == nullptr) to.writer.nil();
+  else to.writer.unsigned_integer(to.handover->index_of(*argument.connection));
+  to.writer.raw(value);
+}
+
+void decode_manager(Decoder& from) {
+  from.connection = from.reader.nil() ? nullptr : from.takeover->manager(read_number(from.reader));
+}
+
+}  // namespace tandem::client

@@ -1,0 +1,443 @@
+#include "client/session/session.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <string>
+
+#include "client/transport/socket.hpp"
+#include "tandem/ops/manager.hpp"
+#include "tandem/wire/msgpack.hpp"
+
+namespace tandem::client {
+namespace {
+
+constexpr std::size_t idle_channels_max = 8;
+// For a thread that only drops a proxy and has no channel to say so on.
+constexpr std::chrono::milliseconds give_back_wait{250};
+
+std::uint64_t next_number() {
+  static std::atomic<std::uint64_t> numbers{0};
+  return ++numbers;
+}
+
+/// Sends the request that was begun, to the manager itself; throws what it answers otherwise than by ok.
+void exchange(Channel& channel, std::uint16_t op, std::chrono::milliseconds timeout) {
+  const Reply reply = channel.exchange({op, this_thread_number(), ops::Manager::id}, timeout);
+  if (reply.code != Code::ok) throw_error(reply.code, reason_of(reply));
+}
+
+/// Gives a channel that was acquired back.
+struct Release {
+  Connection& connection;
+  Channel& channel;
+  ~Release() { connection.release(channel); }
+};
+
+}  // namespace
+
+// ---- beginning and end ----------------------------------------------------------------------------------
+
+Connection::Connection(std::unique_ptr<Connector> connector, const Options& options)
+    : connector_(std::move(connector)), options_(options), number_(next_number()) {
+  os::listen_to_forks(*this);
+}
+
+ConnectionPtr Connection::open(std::unique_ptr<Connector> connector, const Options& options) {
+  ConnectionPtr connection(new Connection(std::move(connector), options));
+  connection->put_aside(connection->open_channel(options.connect_timeout));
+  return connection;
+}
+
+// The channels go while a fork would still wait for us: a child could not close its copies of them afterwards, and
+// would keep the session alive.
+Connection::~Connection() {
+  keep_alive_.reset();
+  {
+    std::lock_guard lock(mutex_);
+    channels_.clear();
+  }
+  os::ignore_forks(*this);
+}
+
+std::uint64_t Connection::session() const {
+  std::lock_guard lock(mutex_);
+  return welcome_.session;
+}
+
+wire::Incarnation Connection::incarnation() const {
+  std::lock_guard lock(mutex_);
+  return incarnation_;
+}
+
+std::shared_ptr<Allowance> Connection::allowance() {
+  if (session() == 0) put_aside(open_channel(options_.connect_timeout));
+  std::lock_guard lock(mutex_);
+  return allowance_;
+}
+
+bool same_manager(const Connection* a, const Connection* b) {
+  if (a == b) return true;
+  return a != nullptr && b != nullptr && a->incarnation() == b->incarnation();
+}
+
+std::size_t Connection::channels_count() const {
+  std::lock_guard lock(mutex_);
+  return channels_.size();
+}
+
+// ---- channels -------------------------------------------------------------------------------------------
+
+Channel& Connection::acquire() {
+  const ThreadChannel& last = last_thread_channel();
+  if (last.connection == number_ && !last.channel->busy && !has_postponed_.load(std::memory_order_relaxed))
+      [[likely]] {
+    last.channel->busy = true;
+    return *last.channel;
+  }
+  return acquire_slowly();
+}
+
+Channel& Connection::acquire_slowly() {
+  Channel* channel = find_thread_channel(number_);
+  if (channel == nullptr) {
+    channel = &check_out(options_.connect_timeout);
+    channel->of_thread = add_thread_channel(number_, *channel, weak_from_this());
+  } else if (channel->busy) {
+    channel = &check_out(options_.connect_timeout);
+  }
+  channel->busy = true;
+  if (has_postponed_.load(std::memory_order_relaxed)) send_postponed(*channel);
+  return *channel;
+}
+
+Channel& Connection::take_channel() {
+  Channel& channel = check_out(options_.connect_timeout);
+  channel.busy = true;
+  return channel;
+}
+
+void Connection::release(Channel& channel) noexcept {
+  channel.end_request();
+  channel.busy = false;
+  if (channel.broken()) [[unlikely]]
+    retire(channel);
+  else if (!channel.of_thread) [[unlikely]] put_aside(channel);
+}
+
+void Connection::take_back(const ThreadChannel& channel) noexcept {
+  if (channel.connection != number_) return;  // from before a fork
+  channel.channel->of_thread = false;
+  put_aside(*channel.channel);
+}
+
+Channel& Connection::check_out(std::chrono::milliseconds timeout) {
+  {
+    std::lock_guard lock(mutex_);
+    if (!idle_.empty()) {
+      Channel* channel = idle_.back();
+      idle_.pop_back();
+      return *channel;
+    }
+  }
+  return open_channel(timeout);
+}
+
+Channel& Connection::open_channel(std::chrono::milliseconds timeout) {
+  InsideGate inside(opening_channels_);
+  std::unique_lock first(opening_session_);
+  bool is_first = session() == 0;
+  if (!is_first) first.unlock();
+  Opened opened = is_first ? open_session(timeout) : join_session(timeout);
+  auto channel = std::make_unique<Channel>(std::move(opened.stream), opened.welcome);
+  std::lock_guard lock(mutex_);
+  incarnation_ = opened.incarnation;
+  idle_.reserve(channels_.size() + 1);
+  if (is_first) enter(opened.welcome);
+  else welcome_ = opened.welcome;
+  return *channels_.emplace_back(std::move(channel));
+}
+
+Opened Connection::open_session(std::chrono::milliseconds timeout) {
+  Opened opened = connector_->open({}, timeout);
+  check_same_manager(opened);  // this may be a child that could inherit nothing
+  return opened;
+}
+
+/// Our proxies' ids mean something else to another manager.
+void Connection::check_same_manager(const Opened& opened) const {
+  std::lock_guard lock(mutex_);
+  if (incarnation_ != wire::Incarnation{} && incarnation_ != opened.incarnation)
+    throw ConnectionError(address() +
+                          ": the manager was restarted, and what it held is gone; make a new Manager");
+}
+
+Opened Connection::join_session(std::chrono::milliseconds timeout) {
+  OpenRequest request{.purpose = wire::Purpose::join};
+  {
+    std::lock_guard lock(mutex_);
+    if (lost_) throw SessionLost(*lost_);
+    request.session = welcome_.session;
+    request.secret = welcome_.secret;
+  }
+  try {
+    return connector_->open(request, timeout);
+  } catch (const SessionLost& refused) {
+    const SessionLost lost(std::string(refused.what()) + "; make a new Manager");
+    session_lost(lost);
+    throw SessionLost(lost);
+  }
+}
+
+// ---- the end of a session that still has a client ---------------------------------------------------------
+
+/// With mutex_ locked: this is the session from now on.
+void Connection::enter(const wire::Welcome& welcome) {
+  welcome_ = welcome;
+  allowance_ = std::make_shared<Allowance>(welcome.requests_under_way_max);
+  if (welcome.lease_ms != 0) keep_alive();
+}
+
+/// With mutex_ locked. The thread has a share of the connection only while it pings.
+void Connection::keep_alive() {
+  keep_alive_ = std::make_unique<KeepAlive>(
+      [weak = weak_from_this()] {
+        const ConnectionPtr alive = weak.lock();
+        return alive != nullptr && alive->ping();
+      },
+      std::chrono::milliseconds(welcome_.lease_ms));
+}
+
+/// Returns whether it is worth going on.
+bool Connection::ping() {
+  try {
+    Channel& channel = acquire();
+    const Release release{*this, channel};
+    wire::Writer(channel.begin_request()).array(0);
+    exchange(channel, ops::Manager::Ping::description.number, options_.call_timeout);
+    return true;
+  } catch (const StreamClosed& closed) {
+    if (closed.code != Code::session_lost) return true;  // it may be reached again before the lease runs out
+    session_lost(SessionLost(address() + ": " + closed.what()));
+    return false;
+  } catch (const SessionLost&) {
+    return false;  // whoever wants to know has been told
+  } catch (const std::exception&) {
+    return true;
+  }
+}
+
+void Connection::session_lost(const SessionLost& lost) {
+  std::function<void(const SessionLost&)> callback;
+  {
+    std::lock_guard lock(mutex_);
+    if (lost_) return;
+    lost_ = lost;
+    callback = callback_;
+  }
+  if (callback) callback(lost);
+}
+
+void Connection::on_session_lost(std::function<void(const SessionLost&)> callback) {
+  std::optional<SessionLost> lost;
+  {
+    std::lock_guard lock(mutex_);
+    callback_ = callback;
+    lost = lost_;
+  }
+  if (lost && callback) callback(*lost);
+}
+
+// Channels in use are closed under their users, who retire them; the others go at once.
+void Connection::give_up_session() noexcept {
+  std::lock_guard lock(mutex_);
+  for (const auto& channel : channels_) channel->shut_down();
+  for (Channel* channel : idle_)
+    std::erase_if(channels_, [channel](const auto& each) { return each.get() == channel; });
+  idle_.clear();
+}
+
+void Connection::retire(Channel& channel) noexcept {
+  if (channel.of_thread) forget_thread_channel(number_);
+  auto is_it = [&channel](const std::unique_ptr<Channel>& each) { return each.get() == &channel; };
+  std::lock_guard lock(
+      mutex_);  // also while closing, so that no fork copies an open descriptor that is in no list
+  std::erase_if(channels_, is_it);
+  std::erase_if(abandoned_, is_it);
+}
+
+void Connection::put_aside(Channel& channel) noexcept {
+  channel.busy = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (!channel.broken() && idle_.size() < idle_channels_max) return idle_.push_back(&channel);
+  }
+  retire(channel);
+}
+
+// ---- references -----------------------------------------------------------------------------------------
+
+void Connection::give_back_reference(std::uint64_t object) noexcept {
+  references_.fetch_sub(1, std::memory_order_relaxed);
+  Channel* channel = find_thread_channel(number_);
+  if (channel != nullptr && channel->give_back(this_thread_number(), object)) return;
+  if (!give_back_by_idle_channel(object)) give_back_by_new_channel(object);
+}
+
+/// False when all channels are in use by other threads.
+bool Connection::give_back_by_idle_channel(std::uint64_t object) noexcept {
+  std::lock_guard lock(mutex_);
+  while (!idle_.empty()) {
+    Channel* channel = idle_.back();
+    if (channel->give_back(this_thread_number(), object)) return true;
+    idle_.pop_back();
+    std::erase_if(channels_, [channel](const auto& each) { return each.get() == channel; });
+  }
+  return channels_.empty();  // the session is over, and with it all its references
+}
+
+void Connection::give_back_by_new_channel(std::uint64_t object) noexcept {
+  try {
+    if (!has_postponed_.load()) {
+      Channel& channel = check_out(std::min(options_.connect_timeout, give_back_wait));
+      bool given_back = channel.give_back(this_thread_number(), object);
+      put_aside(channel);
+      if (given_back) return;
+    }
+  } catch (const std::exception&) {
+    // A manager that does not answer now; the next call will tell it.
+  }
+  std::lock_guard lock(mutex_);
+  postponed_.push_back(object);
+  has_postponed_ = true;
+}
+
+void Connection::send_postponed(Channel& channel) noexcept {
+  std::lock_guard lock(mutex_);
+  for (std::uint64_t object : postponed_) channel.give_back(this_thread_number(), object);
+  postponed_.clear();
+  has_postponed_ = false;
+}
+
+// ---- sessions of other processes --------------------------------------------------------------------------
+
+namespace {
+
+void hold(Channel& channel, std::span<const wire::Reference> references, std::chrono::milliseconds timeout) {
+  wire::Writer writer(channel.begin_request());
+  writer.array(1);
+  writer.array(references.size());
+  for (wire::Reference reference : references) writer.reference(reference);
+  exchange(channel, ops::Manager::Hold::description.number, timeout);
+}
+
+}  // namespace
+
+OfferedSession Connection::offer_session(std::span<const wire::Reference> references,
+                                         std::atomic<int>& descriptor) {
+  std::optional<Reach> reach = connector_->reach();
+  if (!reach) throw ConnectionError(address() + ": no other process can reach this manager");
+  InsideGate inside(opening_channels_);
+  Opened opened = connector_->open({.stays_on_socket = true}, options_.connect_timeout);
+  check_same_manager(opened);
+  Channel channel(std::move(opened.stream), opened.welcome);
+  try {
+    if (!references.empty()) hold(channel, references, options_.connect_timeout);
+  } catch (const os::TimedOut&) {
+    throw Timeout(address() + ": no answer within " + std::to_string(options_.connect_timeout.count()) +
+                  " ms (connect_timeout)");
+  } catch (const StreamClosed& closed) {
+    throw ConnectionError(address() + ": " + closed.what());
+  }
+  descriptor = channel.detach();
+  return {*std::move(reach), options_, opened.incarnation, opened.welcome};
+}
+
+ConnectionPtr Connection::adopt(const OfferedSession& offered, int descriptor) {
+  auto stream = std::make_unique<SocketStream>(descriptor);
+  stream->apply(offered.options);
+  ConnectionPtr connection(
+      new Connection(std::make_unique<SocketConnector>(Address::parse(offered.reach.address),
+                                                       offered.reach.authkey, offered.options),
+                     offered.options));
+  connection->incarnation_ = offered.incarnation;
+  {
+    std::lock_guard lock(connection->mutex_);
+    connection->enter(offered.welcome);
+  }
+  connection->put_aside(
+      *connection->channels_.emplace_back(std::make_unique<Channel>(std::move(stream), offered.welcome)));
+  Channel& first = connection->best_channel();
+  first.identify(static_cast<std::uint32_t>(getpid()));
+  connection->put_aside(first);
+  return connection;
+}
+
+/// Of an adopted session, whose channel is a socket: one through shared memory, if the manager has that to offer.
+Channel& Connection::best_channel() {
+  try {
+    if (connector_->offers_ring()) return open_channel(options_.connect_timeout);
+  } catch (const std::exception&) {
+    // The manager takes no more channels, or is gone: then the first call is told.
+  }
+  return check_out(options_.connect_timeout);
+}
+
+// ---- fork -----------------------------------------------------------------------------------------------
+
+void Connection::inherit() noexcept {
+  OpenRequest request{.purpose = wire::Purpose::inherit};
+  {
+    std::lock_guard lock(mutex_);
+    if (channels_.empty()) return;
+    request.session = welcome_.session;
+    request.secret = welcome_.secret;
+  }
+  try {
+    Opened opened = connector_->open(request, options_.connect_timeout);
+    inherited_welcome_ = opened.welcome;
+    inheritance_ = std::make_unique<Channel>(std::move(opened.stream), opened.welcome);
+  } catch (const std::exception&) {
+    // The manager is gone, or cannot be reached by a child. Whoever calls it will be told; fork() cannot fail for it.
+  }
+}
+
+void Connection::before_fork() noexcept {
+  opening_channels_.close();
+  if (references_.load(std::memory_order_relaxed) > 0) inherit();
+  mutex_.lock();
+}
+
+void Connection::after_fork_in_parent() noexcept {
+  inheritance_.reset();  // the child has it open
+  mutex_.unlock();
+  opening_channels_.open();
+}
+
+void Connection::after_fork_in_child() noexcept {
+  number_ = next_number();
+  for (auto& channel : channels_) {
+    channel->abandon();
+    channel->of_thread = false;
+    if (channel->busy) abandoned_.push_back(std::move(channel));
+  }
+  channels_.clear();
+  idle_.clear();
+  welcome_ = {};
+  lost_.reset();
+  (void)keep_alive_.release();  // the parent's thread, with locks that nobody here can open
+  if (inheritance_) {
+    inheritance_->identify(static_cast<std::uint32_t>(getpid()));
+    idle_.push_back(inheritance_.get());
+    channels_.push_back(std::move(inheritance_));
+    try {
+      enter(inherited_welcome_);
+    } catch (const std::exception&) {
+      // No thread to be had: the session lasts as long as calls come in time.
+    }
+  }
+  mutex_.unlock();
+  opening_channels_.open();
+}
+
+}  // namespace tandem::client

@@ -1,0 +1,51 @@
+#include "client/transport/connector.hpp"
+
+#include "client/transport/handshake.hpp"
+#include "client/transport/ring_stream.hpp"
+#include "client/transport/socket.hpp"
+#include "tandem/error.hpp"
+
+namespace tandem::client {
+namespace {
+
+/// Null: this process cannot have the ring.
+std::unique_ptr<Stream> go_on_by_ring(SocketStream& socket, std::uint64_t ring_bytes, const Options& options,
+                                      const std::string& address, const os::Deadline& deadline) {
+  try {
+    return RingStream::receive_from(socket, ring_bytes, options.busy_poll, deadline);
+  } catch (const os::TimedOut&) {
+    throw Timeout(address + ": no shared memory within " + std::to_string(deadline.limit().count()) +
+                  " ms (connect_timeout)");
+  } catch (const StreamClosed& closed) {
+    throw ConnectionError(address + ": " + closed.what() + " while it passed its shared memory");
+  }
+}
+
+}  // namespace
+
+Opened SocketConnector::open(const OpenRequest& request, std::chrono::milliseconds timeout) {
+  const os::Deadline deadline(timeout);
+  const bool wants_ring = offers_ring() && !request.stays_on_socket;
+  if (std::optional<Opened> opened = try_open(request, wants_ring, deadline)) return *std::move(opened);
+  return *try_open(request, false, deadline);
+}
+
+/// None: there is a ring, and this process cannot have it.
+std::optional<Opened> SocketConnector::try_open(const OpenRequest& request, bool wants_ring,
+                                                const os::Deadline& deadline) {
+  auto socket = connect_socket(address_, deadline);
+  socket->apply(options_);
+  const Admission admission =
+      shake_hands(*socket, authkey_, request, {address_.to_string(), wants_ring}, deadline);
+  Opened opened{nullptr, admission.welcome, admission.incarnation};
+  if (admission.welcome.ring_bytes == 0) {
+    opened.stream = std::move(socket);
+  } else {
+    opened.stream =
+        go_on_by_ring(*socket, admission.welcome.ring_bytes, options_, address_.to_string(), deadline);
+    if (opened.stream == nullptr) return std::nullopt;
+  }
+  return opened;
+}
+
+}  // namespace tandem::client

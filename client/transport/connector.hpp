@@ -1,0 +1,79 @@
+#pragma once
+// How a connection gets its channels. A Manager is built on one: SocketConnector for an address; tandem::Server has
+// one that stays within the process, tests have one that talks to the engine itself.
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "client/transport/stream.hpp"
+#include "tandem/address.hpp"
+#include "tandem/options.hpp"
+#include "tandem/wire/handshake.hpp"
+
+namespace tandem::client {
+
+/// What a new channel is for; session and secret name the session to join or to inherit from, else they are zero.
+struct OpenRequest {
+  wire::Purpose purpose = wire::Purpose::open;
+  std::uint64_t session = 0;
+  wire::Secret secret{};
+  bool stays_on_socket = false;  // for another process, which gets nothing but the socket
+};
+
+/// A channel whose handshake is done, and what the manager said in it.
+struct Opened {
+  std::unique_ptr<Stream> stream;
+  wire::Welcome welcome;
+  wire::Incarnation incarnation{};
+};
+
+/// Of which another process can make a connector like this one.
+struct Reach {
+  std::string address;
+  std::string authkey;
+};
+
+class Connector {
+ public:
+  virtual ~Connector() = default;
+
+  /// Opens one channel, within `timeout` (zero: no limit). May be called by many threads at once, just before a fork,
+  /// and in a forked child, to which everything but the streams it gave out is copied. Where the manager cannot be
+  /// reached from a child (it lives in the parent's threads), it throws ConnectionError saying so.
+  /// Throws ConnectionError, Timeout, AuthenticationError, VersionError, ProtocolError, or what the manager refused with;
+  /// the text names the address.
+  virtual Opened open(const OpenRequest& request, std::chrono::milliseconds timeout) = 0;
+
+  /// How errors name the manager, e.g. "unix:/run/tandem".
+  virtual std::string address() const = 0;
+
+  /// Whether channels may go on through shared memory.
+  virtual bool offers_ring() const { return false; }
+
+  /// nullopt where only this process, and what it forks, can reach the manager.
+  virtual std::optional<Reach> reach() const { return std::nullopt; }
+};
+
+/// Connects to an address and does the handshake there. A unix socket's channel goes on through shared memory
+/// (wire/ring.hpp) if that is wanted and the manager has it; if this process cannot have it, on another socket.
+class SocketConnector final : public Connector {
+ public:
+  SocketConnector(Address address, std::string authkey, const Options& options = {})
+      : address_(std::move(address)), authkey_(std::move(authkey)), options_(options) {}
+  Opened open(const OpenRequest& request, std::chrono::milliseconds timeout) override;
+  std::string address() const override { return address_.to_string(); }
+  bool offers_ring() const override { return options_.ring && address_.is_unix(); }
+  std::optional<Reach> reach() const override { return Reach{address_.to_string(), authkey_}; }
+
+ private:
+  std::optional<Opened> try_open(const OpenRequest& request, bool wants_ring, const os::Deadline& deadline);
+
+  Address address_;
+  std::string authkey_;
+  Options options_;
+};
+
+}  // namespace tandem::client

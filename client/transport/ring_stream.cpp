@@ -1,0 +1,242 @@
+#include "client/transport/ring_stream.hpp"
+
+#include <linux/futex.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <string>
+#include <system_error>
+
+#include "client/os/signals.hpp"
+#include "client/os/spin.hpp"
+
+namespace tandem::client {
+namespace {
+
+// Looks, each a few tens of nanoseconds, before a waiter first lets others have its processor.
+constexpr int looks_alone = 256;
+// The same where others may want it: long enough for an answer that the manager is at work on.
+constexpr int looks_crowded = 64;
+// Looks between two readings of the clock.
+constexpr int looks_per_reading = 16;
+// Requests without any wait worth the name between them, after which others get a turn.
+constexpr int sent_in_turn_max = 64;
+// Of a turn that others take meanwhile, this much counts as time waited: what it costs to give it to them.
+constexpr std::chrono::microseconds turn_counted_max{1};
+// A writer that awaits room looks after the manager so often: no bell tells it of the manager's end.
+constexpr std::chrono::milliseconds room_look{100};
+
+timespec to_timespec(std::chrono::milliseconds time) {
+  return {static_cast<time_t>(time.count() / 1000), static_cast<long>(time.count() % 1000 * 1'000'000)};
+}
+
+[[noreturn]] void throw_broken() {
+  throw StreamClosed("the manager broke the shared memory: its counts of bytes cannot be");
+}
+
+/// Throws TimedOut after the deadline, StreamClosed where nothing can be waited for any more.
+void poll_readable(int socket, const os::Deadline& deadline) {
+  pollfd wanted{socket, POLLIN, 0};
+  while (true) {
+    const auto left = deadline.remaining().count();
+    const int ready =
+        ::poll(&wanted, 1, left == 0 ? -1 : static_cast<int>(std::min<long long>(left, INT_MAX)));
+    if (ready > 0) return;
+    if (ready < 0 && errno != EINTR) throw StreamClosed("the connection broke (" + os::errno_text() + ")");
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<RingStream> RingStream::receive_from(SocketStream& socket, std::size_t ring_bytes,
+                                                     std::chrono::microseconds busy_poll,
+                                                     const os::Deadline& deadline) {
+  std::uint8_t byte = 0;
+  int descriptor = -1;
+  while (!os::receive_descriptor(socket.descriptor(), byte, descriptor)) {
+    if (errno == 0) throw StreamClosed("the manager closed the connection");
+    if (errno != EAGAIN && errno != EINTR)
+      throw StreamClosed("the connection broke (" + os::errno_text() + ")");
+    poll_readable(socket.descriptor(), deadline);
+  }
+  if (byte != wire::ring_passed) throw StreamClosed("the manager sent something else than its shared memory");
+  if (descriptor < 0) return nullptr;  // the system gave us none: we have as many as we may have
+  std::string unused;
+  auto memory = os::SharedMemory::map(descriptor, wire::ring_file_bytes(ring_bytes), unused);
+  if (!memory) return nullptr;
+  return std::unique_ptr<RingStream>(
+      new RingStream(socket.detach(), *std::move(memory), ring_bytes, busy_poll));
+}
+
+RingStream::RingStream(int socket, os::SharedMemory memory, std::size_t ring_bytes,
+                       std::chrono::microseconds busy_poll)
+    : socket_(socket),
+      memory_(std::move(memory)),
+      directions_(*reinterpret_cast<wire::RingDirections*>(memory_.data())),
+      out_(directions_.to_server, memory_.data() + wire::ring_header_bytes, ring_bytes),
+      in_(directions_.to_client, memory_.data() + wire::ring_header_bytes + ring_bytes, ring_bytes),
+      busy_poll_(busy_poll) {}
+
+RingStream::~RingStream() {
+  if (socket_ >= 0) ::close(socket_);
+}
+
+void RingStream::shut_down() noexcept {
+  shut_down_.store(true, std::memory_order_relaxed);
+  if (socket_ >= 0) ::shutdown(socket_, SHUT_RDWR);
+}
+
+// The parent's socket and memory live on; the child's mapping goes with this object.
+void RingStream::abandon() noexcept {
+  shut_down_.store(true, std::memory_order_relaxed);
+  if (socket_ >= 0) ::close(socket_);
+  socket_ = -1;
+}
+
+void RingStream::check_open() const {
+  if (shut_down_.load(std::memory_order_relaxed)) [[unlikely]]
+    throw StreamClosed("the connection is closed");
+}
+
+// A bell that is not heard because the manager is gone is found out by whoever waits for an answer.
+void RingStream::ring_bell() noexcept {
+  const std::uint8_t byte = 0;
+  while (::send(socket_, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EINTR) {
+  }
+}
+
+// ---- busy waits ---------------------------------------------------------------------------------------------------------
+
+/// Whether the manager alone serves as many channels busily as there are processors: somebody's turn is to be given way to.
+bool RingStream::crowded() const {
+  return directions_.to_client.crowd.load(std::memory_order_relaxed) >= os::processors_count();
+}
+
+/// A few looks on a processor that nobody else wants: most answers come within them.
+template <class Ready>
+bool RingStream::look_briefly(const Ready& ready) const {
+  for (int looks = crowded() ? looks_crowded : looks_alone; looks > 0; --looks) {
+    if (ready()) return true;
+    os::relax();
+  }
+  return false;
+}
+
+/// Looks for as long as the limit of busy waits allows, and gives way between looks: to the manager, or to clients whose
+/// requests it could be at work on. The time that those take is no waiting of ours: `waited` gets what is left.
+template <class Ready>
+bool RingStream::look_longer(const Ready& ready, os::BusyPoll::Clock::duration& waited) const {
+  using Clock = os::BusyPoll::Clock;
+  for (Clock::time_point since = Clock::now(); waited < busy_poll_.limit();) {
+    ::sched_yield();
+    const Clock::time_point back = Clock::now();
+    waited += std::min<Clock::duration>(back - since, turn_counted_max);
+    for (int looks = crowded() ? 1 : looks_per_reading; looks > 0; --looks) {
+      if (ready()) return true;
+      os::relax();
+    }
+    since = Clock::now();
+    waited += since - back;
+  }
+  return false;
+}
+
+// ---- sending ------------------------------------------------------------------------------------------------------------
+
+std::size_t RingStream::send_now(wire::Bytes bytes) {
+  check_open();
+  const std::size_t count = out_.write(bytes);
+  if (count == wire::ring_broken) [[unlikely]]
+    throw_broken();
+  if (count != 0 && wire::sleeps(out_.shared().reader_sleeps)) ring_bell();
+  const int sent = sent_in_turn_.load(std::memory_order_relaxed) + 1;
+  sent_in_turn_.store(sent, std::memory_order_relaxed);
+  if (sent >= sent_in_turn_max) give_way();
+  return count;
+}
+
+std::size_t RingStream::send(wire::Bytes bytes, std::chrono::milliseconds timeout) {
+  std::size_t count = send_now(bytes);
+  if (count != 0) [[likely]]
+    return count;
+  const os::Deadline deadline(timeout);
+  while (true) {
+    const auto ready = [this] { return out_.room() != 0; };
+    os::BusyPoll::Clock::duration waited{0};
+    if (!look_briefly(ready) && !look_longer(ready, waited)) sleep_for_room(deadline);
+    count = send_now(bytes);
+    if (count != 0) return count;
+  }
+}
+
+void RingStream::sleep_for_room(const os::Deadline& deadline) {
+  std::atomic<std::uint32_t>& word = out_.shared().writer_sleeps;
+  word.store(1, std::memory_order_seq_cst);
+  if (out_.room() != 0) return word.store(0, std::memory_order_relaxed);
+  const auto left = deadline.remaining();
+  const timespec time = to_timespec(left.count() == 0 ? room_look : std::min(left, room_look));
+  ::syscall(SYS_futex, &word, FUTEX_WAIT, 1, &time, nullptr, 0);
+  if (manager_is_gone()) throw StreamClosed("the manager closed the connection");
+}
+
+bool RingStream::manager_is_gone() const noexcept {
+  pollfd wanted{socket_, POLLRDHUP, 0};
+  return shut_down_.load(std::memory_order_relaxed) || ::poll(&wanted, 1, 0) > 0;
+}
+
+// ---- receiving ----------------------------------------------------------------------------------------------------------
+
+/// Others may want this processor for requests of their own, and would get it only after a whole slice of its time.
+void RingStream::give_way() {
+  sent_in_turn_.store(0, std::memory_order_relaxed);
+  if (crowded()) ::sched_yield();
+}
+
+std::size_t RingStream::receive(std::uint8_t* at, std::size_t room, std::chrono::milliseconds timeout) {
+  check_open();
+  std::size_t count = in_.read({at, room});
+  if (count == 0) {
+    await_bytes(timeout);
+    count = in_.read({at, room});
+  }
+  if (count == wire::ring_broken) [[unlikely]]
+    throw_broken();
+  if (wire::sleeps(in_.shared().writer_sleeps)) [[unlikely]]
+    ring_bell();
+  return count;
+}
+
+void RingStream::await_bytes(std::chrono::milliseconds timeout) {
+  const auto ready = [this] { return in_.available() != 0; };
+  const bool busily = busy_poll_.worthwhile();
+  if (busily && look_briefly(ready)) return busy_poll_.waited(os::BusyPoll::Clock::duration{0});
+  sent_in_turn_.store(0, std::memory_order_relaxed);
+  os::BusyPoll::Clock::duration waited{0};
+  if (!busily || !look_longer(ready, waited)) {
+    const os::BusyPoll::Clock::time_point since = os::BusyPoll::Clock::now();
+    const os::Deadline deadline(timeout);
+    while (!ready()) sleep_for_bytes(deadline);
+    waited += os::BusyPoll::Clock::now() - since;
+  }
+  busy_poll_.waited(waited);
+}
+
+/// Returns when there may be bytes.
+void RingStream::sleep_for_bytes(const os::Deadline& deadline) {
+  if (ended_) throw StreamClosed("the manager closed the connection");
+  std::atomic<std::uint32_t>& word = in_.shared().reader_sleeps;
+  word.store(1, std::memory_order_seq_cst);
+  if (in_.available() != 0) return word.store(0, std::memory_order_relaxed);
+  poll_readable(socket_, deadline);
+  std::uint8_t bells[64];
+  const ssize_t heard = ::recv(socket_, bells, sizeof bells, MSG_DONTWAIT);
+  // What was written before the socket was closed is still to be read.
+  if (heard == 0 || (heard < 0 && errno != EAGAIN && errno != EINTR)) ended_ = true;
+}
+
+}  // namespace tandem::client

@@ -1,0 +1,59 @@
+#pragma once
+// A stream through shared memory (wire/ring.hpp), to a manager on the same machine.
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+
+#include "client/os/busy_poll.hpp"
+#include "client/os/shared_memory.hpp"
+#include "client/transport/socket.hpp"
+#include "tandem/wire/ring.hpp"
+
+namespace tandem::client {
+
+class RingStream final : public Stream {
+ public:
+  /// Receives the memory on a socket on which the manager has said that there is a ring of `ring_bytes` each way, and
+  /// takes the socket over. Null where this process cannot have it, for want of descriptors or memory, say: then the
+  /// socket is of no use any more. Throws StreamClosed, TimedOut.
+  static std::unique_ptr<RingStream> receive_from(SocketStream& socket, std::size_t ring_bytes,
+                                                  std::chrono::microseconds busy_poll,
+                                                  const os::Deadline& deadline);
+  ~RingStream() override;
+
+  std::size_t send(wire::Bytes bytes, std::chrono::milliseconds timeout) override;
+  std::size_t send_now(wire::Bytes bytes) override;
+  std::size_t receive(std::uint8_t* at, std::size_t room, std::chrono::milliseconds timeout) override;
+  void shut_down() noexcept override;
+  void abandon() noexcept override;
+
+ private:
+  RingStream(int socket, os::SharedMemory memory, std::size_t ring_bytes,
+             std::chrono::microseconds busy_poll);
+
+  void check_open() const;
+  void ring_bell() noexcept;
+  bool crowded() const;
+  template <class Ready>
+  bool look_briefly(const Ready& ready) const;
+  template <class Ready>
+  bool look_longer(const Ready& ready, os::BusyPoll::Clock::duration& waited) const;
+  void give_way();
+  void await_bytes(std::chrono::milliseconds timeout);
+  void sleep_for_bytes(const os::Deadline& deadline);
+  void sleep_for_room(const os::Deadline& deadline);
+  bool manager_is_gone() const noexcept;
+
+  int socket_;
+  os::SharedMemory memory_;
+  wire::RingDirections& directions_;
+  wire::RingWriter out_;
+  wire::RingReader in_;
+  os::BusyPoll busy_poll_;
+  std::atomic<int> sent_in_turn_{0};  // roughly: one thread may send while another receives
+  std::atomic<bool> shut_down_{false};
+  bool ended_ = false;  // the manager has closed the socket: what is in the ring is the last of it
+};
+
+}  // namespace tandem::client

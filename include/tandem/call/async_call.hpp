@@ -1,0 +1,75 @@
+#pragma once
+// What lies between async.hpp and the client library: operations that are started here and complete there. Not for users.
+
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <vector>
+
+#include "tandem/call/remote_object.hpp"
+#include "tandem/codec/codec.hpp"
+#include "tandem/ops/op.hpp"
+
+namespace tandem::client {
+
+class AsyncChannel;  // client/calls/async.cpp
+
+/// A request as it was put together, or the error that this came to.
+struct AsyncRequest {
+  std::shared_ptr<const RemoteObject> object;
+  const ops::OpDescription* op = nullptr;
+  wire::Buffer arguments;
+  std::vector<std::shared_ptr<const RemoteObject>> kept;
+  std::exception_ptr error;
+};
+
+/// What an operation has come to: an error, or the result's bytes. References in them that nobody takes are given back.
+struct AsyncOutcome {
+  AsyncOutcome() = default;
+  AsyncOutcome(AsyncOutcome&&) noexcept = default;
+  AsyncOutcome& operator=(AsyncOutcome&&) = delete;
+  ~AsyncOutcome() {
+    if (connection) release_references(connection, result.view());
+  }
+
+  std::exception_ptr error;
+  bool cancelled = false;  // and so the end of its wait, if it came to nothing
+  bool unsent = false;     // cancelled before it was sent
+  wire::Buffer result;
+  ConnectionPtr connection;
+};
+
+class AsyncHandler {
+ public:
+  virtual ~AsyncHandler() = default;
+  /// On a thread of the library's. Called once.
+  virtual void complete(AsyncOutcome outcome) = 0;
+};
+
+/// One channel that all copies of an Async share; it ends with the last of them.
+class AsyncSession {
+ public:
+  explicit AsyncSession(const ConnectionPtr& connection);
+  ~AsyncSession();
+  AsyncSession(const AsyncSession&) = delete;
+  AsyncSession& operator=(const AsyncSession&) = delete;
+
+  const std::shared_ptr<AsyncChannel>& channel() const { return channel_; }
+
+ private:
+  std::shared_ptr<AsyncChannel> channel_;
+};
+
+std::uint32_t new_actor_number() noexcept;
+/// ValueError: an empty proxy, or one of another manager.
+Encoder begin_async_request(AsyncChannel& channel, const std::shared_ptr<RemoteObject>& object,
+                            AsyncRequest& request);
+/// Tells operations apart.
+std::uint64_t next_async_ticket(AsyncChannel& channel);
+void start_async(AsyncChannel& channel, std::uint64_t ticket, std::shared_ptr<const AsyncRequest> request,
+                 std::uint32_t actor, std::unique_ptr<AsyncHandler> handler);
+void cancel_async(AsyncChannel& channel, std::uint64_t ticket);
+/// As Async::close().
+void close_async(AsyncChannel& channel) noexcept;
+
+}  // namespace tandem::client

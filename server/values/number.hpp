@@ -1,0 +1,41 @@
+#pragma once
+// Numbers as Python compares them: booleans, 64-bit integers, floats and big integers are one family.
+
+#include <compare>
+#include <string>
+#include <vector>
+
+#include "server/values/result.hpp"
+#include "tandem/wire/msgpack.hpp"
+
+namespace tandem::server {
+
+struct Number {
+  enum class Form : std::uint8_t { word, floating, big };
+  Form form = Form::word;
+  wire::Integer word;
+  double floating = 0;
+  wire::Bytes big;  // two's complement, big-endian, no byte more than needed; only beyond the range of `word`
+
+  /// Takes a boolean, integer, float or big integer from `reader`, which must stand before one.
+  static Number read(wire::Reader& reader);
+
+  bool is_word() const { return form == Form::word; }
+  /// The nearest double; overflow for integers beyond the largest.
+  Result<double> to_double() const;
+
+  /// A sign and magnitude in at most this many bytes for every double; longer only for big integers.
+  static constexpr std::size_t canonical_bytes_max = 160;
+  /// Writes bytes that are the same for equal numbers; gives how many. Big integers are cut to their low bytes: as a
+  /// hash that is still right.
+  std::size_t canonical(std::uint8_t* out) const;
+  std::string to_string() const;
+};
+
+/// Exact, however the two are represented; unordered with a NaN.
+std::partial_ordering compare(const Number& a, const Number& b);
+
+Result<void> add(const Number& a, const Number& b, wire::Buffer& out);
+Result<void> subtract(const Number& a, const Number& b, wire::Buffer& out);
+
+}  // namespace tandem::server

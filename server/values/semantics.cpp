@@ -1,0 +1,480 @@
+#include "server/values/semantics.hpp"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <vector>
+
+namespace tandem::server {
+namespace {
+
+using wire::Bytes;
+using wire::Extension;
+using wire::Kind;
+using wire::Reader;
+
+// What Python tells apart; several MessagePack kinds are one family.
+enum class Family : std::uint8_t {
+  none,
+  number,
+  text,
+  bytes,
+  list,
+  tuple,
+  set,
+  dict,
+  reference,
+  timestamp,
+  foreign
+};
+
+struct Parsed {
+  Family family = Family::none;
+  Number number;
+  Bytes body;               // text, bytes, extensions
+  std::uint32_t count = 0;  // list, dict
+  Reader inside;            // stands before the first element
+};
+
+Parsed parse(Reader& reader) {
+  Parsed p;
+  std::int8_t type = 0;
+  switch (reader.peek()) {
+    case Kind::nil: (void)reader.nil(); break;
+    case Kind::boolean:
+    case Kind::integer:
+    case Kind::floating:
+      p.family = Family::number;
+      p.number = Number::read(reader);
+      break;
+    case Kind::text: {
+      std::string_view text;
+      (void)reader.text(text);
+      p.family = Family::text;
+      p.body = wire::as_bytes(text);
+      break;
+    }
+    case Kind::bytes:
+      (void)reader.bytes(p.body);
+      p.family = Family::bytes;
+      break;
+    case Kind::array: {
+      Reader at = reader;
+      (void)at.array(p.count);
+      p.family = Family::list;
+      p.inside = at;
+      (void)reader.skip();
+      break;
+    }
+    case Kind::map: {
+      Reader at = reader;
+      (void)at.map(p.count);
+      p.family = Family::dict;
+      p.inside = at;
+      (void)reader.skip();
+      break;
+    }
+    case Kind::extension: {
+      Reader before = reader;
+      (void)reader.extension(type, p.body);
+      p.inside = Reader(p.body);
+      switch (static_cast<Extension>(type)) {
+        case Extension::reference: p.family = Family::reference; break;
+        case Extension::tuple: p.family = Family::tuple; break;
+        case Extension::set: p.family = Family::set; break;
+        case Extension::foreign: p.family = Family::foreign; break;
+        case Extension::timestamp: p.family = Family::timestamp; break;
+        case Extension::integer:
+          p.family = Family::number;
+          p.number = Number::read(before);
+          break;
+      }
+      break;
+    }
+    case Kind::invalid: TANDEM_ASSERT(false);
+  }
+  return p;
+}
+
+Parsed parse(ValueView view) {
+  Reader reader = view.reader();
+  return parse(reader);
+}
+
+/// The elements of a list, tuple or set, a dict's keys and values, one after the other.
+class Elements {
+ public:
+  explicit Elements(const Parsed& p)
+      : at_(p.inside),
+        counted_(p.family == Family::list || p.family == Family::dict),
+        left_(std::uint64_t{p.count} * (p.family == Family::dict ? 2 : 1)) {}
+
+  const std::uint8_t* position() const { return at_.position(); }
+  bool next(ValueView& element) {
+    if (counted_ ? left_ == 0 : at_.at_end()) return false;
+    --left_;
+    element.references = true;
+    return at_.value(element.bytes);
+  }
+
+ private:
+  Reader at_;
+  bool counted_;
+  std::uint64_t left_;
+};
+
+/// MessagePack timestamps have three lengths; the same instant may come in any.
+std::pair<std::int64_t, std::uint32_t> instant(Bytes body) {
+  if (body.size() == 4) return {wire::load_big<std::uint32_t>(body.data()), 0};
+  if (body.size() == 8) {
+    auto both = wire::load_big<std::uint64_t>(body.data());
+    return {static_cast<std::int64_t>(both & 0x3ffffffff), static_cast<std::uint32_t>(both >> 34)};
+  }
+  return {static_cast<std::int64_t>(wire::load_big<std::uint64_t>(body.data() + 4)),
+          wire::load_big<std::uint32_t>(body.data())};
+}
+
+bool same_bytes(Bytes a, Bytes b) {
+  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size()) == 0);
+}
+
+Result<std::uint64_t> hash_parsed(const Parsed& p, ValueView whole, std::uint64_t seed);
+
+/// The elements of a set, or a dict's entries, by hash. Of equal ones the last counts, as in Python's displays.
+class Index {
+ public:
+  explicit Index(const Parsed& p) : end_(p.inside.rest().data() + p.inside.rest().size()) {
+    const bool dict = p.family == Family::dict;
+    Elements elements(p);
+    ValueView key, mapped;
+    for (auto at = elements.position(); elements.next(key); at = elements.position()) {
+      if (dict) (void)elements.next(mapped);
+      entries_.push_back({hash_of(key), at});
+    }
+    std::stable_sort(entries_.begin(), entries_.end(),
+                     [](const Entry& a, const Entry& b) { return a.hash < b.hash; });
+    remove_repeated();
+  }
+
+  std::size_t size() const { return entries_.size(); }
+  /// Whether `other` has all keys of this one, and with `mapped` also equal values.
+  bool is_within(const Index& other, bool mapped) const {
+    return std::all_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+      Reader here = reader(entry);
+      ValueView key = take(here);
+      auto at = std::lower_bound(other.entries_.begin(), other.entries_.end(), entry.hash,
+                                 [](const Entry& e, std::uint64_t hash) { return e.hash < hash; });
+      for (; at != other.entries_.end() && at->hash == entry.hash; ++at) {
+        Reader there = other.reader(*at);
+        if (are_equal(key, take(there))) return !mapped || are_equal(take(here), take(there));
+      }
+      return false;
+    });
+  }
+
+ private:
+  struct Entry {
+    std::uint64_t hash;
+    const std::uint8_t* at;  // the key; behind it a dict's value
+  };
+
+  static std::uint64_t hash_of(ValueView key) {
+    Result<std::uint64_t> hash = hash_parsed(parse(key), key, 0);
+    TANDEM_ASSERT(hash);  // validate() lets in no others
+    return *hash;
+  }
+  Reader reader(const Entry& entry) const {
+    return Reader(Bytes(entry.at, static_cast<std::size_t>(end_ - entry.at)));
+  }
+  static ValueView take(Reader& reader) {
+    ValueView value{{}, true};
+    (void)reader.value(value.bytes);
+    return value;
+  }
+  void remove_repeated() {
+    std::size_t kept = 0;
+    std::size_t same_hash = 0;  // where in what is kept those of the hash at hand begin
+    for (const Entry& entry : entries_) {
+      if (kept == 0 || entries_[kept - 1].hash != entry.hash) same_hash = kept;
+      Reader here = reader(entry);
+      ValueView key = take(here);
+      std::size_t i = same_hash;
+      for (; i < kept; ++i)
+        if (Reader there = reader(entries_[i]); are_equal(key, take(there))) break;
+      entries_[i] = entry;
+      kept = std::max(kept, i + 1);
+    }
+    entries_.resize(kept);
+  }
+
+  std::vector<Entry> entries_;
+  const std::uint8_t* end_;
+};
+
+bool equal_sequences(const Parsed& a, const Parsed& b) {
+  Elements left(a);
+  Elements right(b);
+  for (ValueView x, y;;) {
+    const bool more = left.next(x);
+    if (right.next(y) != more) return false;
+    if (!more) return true;
+    if (!are_equal(x, y)) return false;
+  }
+}
+
+bool equal_parsed(const Parsed& a, const Parsed& b) {
+  if (a.family != b.family) return false;
+  switch (a.family) {
+    case Family::none: return true;
+    case Family::number: return compare(a.number, b.number) == std::partial_ordering::equivalent;
+    case Family::text:
+    case Family::bytes:
+    case Family::foreign:
+    case Family::reference: return same_bytes(a.body, b.body);
+    case Family::timestamp: return instant(a.body) == instant(b.body);
+    case Family::list: return a.count == b.count && equal_sequences(a, b);
+    case Family::tuple: return equal_sequences(a, b);
+    case Family::set:
+    case Family::dict: {
+      Index left(a);
+      Index right(b);
+      return left.size() == right.size() && left.is_within(right, a.family == Family::dict);
+    }
+  }
+  return false;
+}
+
+std::uint64_t hash_bytes(Bytes bytes, std::uint64_t seed) {
+  return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
+}
+
+Result<std::uint64_t> hash_parsed(const Parsed& p, ValueView whole, std::uint64_t seed) {
+  switch (p.family) {
+    case Family::none: return std::uint64_t{0x9e3779b97f4a7c15} ^ seed;
+    case Family::number: {
+      std::uint8_t space[Number::canonical_bytes_max];
+      return hash_bytes({space, p.number.canonical(space)}, seed);
+    }
+    case Family::text: return hash_bytes(p.body, seed + 1);
+    case Family::bytes: return hash_bytes(p.body, seed + 2);
+    case Family::reference: return hash_bytes(p.body, seed + 3);
+    case Family::foreign: return hash_bytes(p.body, seed + 4);
+    case Family::timestamp: {
+      auto [seconds, nanoseconds] = instant(p.body);
+      std::uint64_t both[2] = {static_cast<std::uint64_t>(seconds), nanoseconds};
+      return hash_bytes({reinterpret_cast<const std::uint8_t*>(both), sizeof both}, seed + 5);
+    }
+    case Family::tuple: {
+      std::uint64_t sum = seed + 6;
+      Elements elements(p);
+      for (ValueView v; elements.next(v);) {
+        auto one = hash_key(v, seed);
+        if (!one) return std::move(one.failure());
+        std::uint64_t pair[2] = {sum, *one};
+        sum = hash_bytes({reinterpret_cast<const std::uint8_t*>(pair), sizeof pair}, seed);
+      }
+      return sum;
+    }
+    case Family::list:
+    case Family::set:
+    case Family::dict: break;
+  }
+  return unhashable(type_name(whole));
+}
+
+Failure not_ordered(ValueView a, ValueView b) {
+  return {Code::type_error,
+          "'<' not supported between instances of '" + type_name(a) + "' and '" + type_name(b) + "'"};
+}
+
+bool less_bytes(Bytes a, Bytes b) {
+  int order = std::memcmp(a.data(), b.data(), std::min(a.size(), b.size()));
+  return order != 0 ? order < 0 : a.size() < b.size();
+}
+
+Result<bool> less_sequences(const Parsed& a, const Parsed& b) {
+  Elements left(a);
+  Elements right(b);
+  for (ValueView x, y;;) {
+    const bool more = left.next(x);
+    if (!right.next(y)) return false;
+    if (!more) return true;
+    if (!are_equal(x, y)) return is_less(x, y);
+  }
+}
+
+Failure bad_operands(const char* sign, ValueView a, ValueView b) {
+  return {Code::type_error, "unsupported operand types for " + std::string(sign) + ": '" + type_name(a) +
+                                "' and '" + type_name(b) + "'"};
+}
+
+Result<void> concatenate(const Parsed& a, const Parsed& b, wire::Buffer& out) {
+  wire::Writer writer(out);
+  auto join_into = [&] {
+    out.append(a.body);
+    out.append(b.body);
+  };
+  switch (a.family) {
+    case Family::text: {
+      std::string joined(wire::as_text(a.body));
+      writer.text(joined += wire::as_text(b.body));
+      break;
+    }
+    case Family::bytes: {
+      std::string joined(wire::as_text(a.body));
+      writer.bytes(wire::as_bytes(joined += wire::as_text(b.body)));
+      break;
+    }
+    case Family::tuple:
+      writer.extension_header(Extension::tuple, a.body.size() + b.body.size());
+      join_into();
+      break;
+    default:
+      writer.array(std::size_t{a.count} + b.count);
+      writer.raw(a.inside.rest());
+      writer.raw(b.inside.rest());
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::uint32_t> hash_key(ValueView key, std::uint64_t seed) {
+  // The commonest keys by far are short texts and small integers: no general parsing for them.
+  if (!key.bytes.empty() && (key.bytes[0] & 0xe0) == 0xa0)
+    return static_cast<std::uint32_t>(hash_bytes(key.bytes.subspan(1), seed + 1));
+  Result<std::uint64_t> wide = hash_parsed(parse(key), key, seed);
+  if (!wide) return std::move(wide.failure());
+  return static_cast<std::uint32_t>(*wide);
+}
+
+bool are_equal(ValueView a, ValueView b) {
+  if (same_bytes(a.bytes, b.bytes)) return true;
+  return equal_parsed(parse(a), parse(b));
+}
+
+Result<bool> is_less(ValueView a, ValueView b) {
+  Parsed left = parse(a);
+  Parsed right = parse(b);
+  if (left.family != right.family) return not_ordered(a, b);
+  switch (left.family) {
+    case Family::number: return compare(left.number, right.number) == std::partial_ordering::less;
+    case Family::text:
+    case Family::bytes: return less_bytes(left.body, right.body);
+    case Family::timestamp: return instant(left.body) < instant(right.body);
+    case Family::list:
+    case Family::tuple: return less_sequences(left, right);
+    case Family::set: {
+      Index some(left);
+      Index all(right);
+      return some.size() < all.size() && some.is_within(all, false);
+    }
+    default: return not_ordered(a, b);
+  }
+}
+
+Result<void> add(ValueView a, ValueView b, wire::Buffer& out) {
+  Parsed left = parse(a);
+  Parsed right = parse(b);
+  bool joinable = left.family == Family::text || left.family == Family::bytes ||
+                  left.family == Family::list || left.family == Family::tuple;
+  if (left.family != right.family || (!joinable && left.family != Family::number))
+    return bad_operands("+", a, b);
+  if (joinable) return concatenate(left, right, out);
+  return add(left.number, right.number, out);
+}
+
+Result<void> subtract(ValueView a, ValueView b, wire::Buffer& out) {
+  Parsed left = parse(a);
+  Parsed right = parse(b);
+  if (left.family != Family::number || right.family != Family::number) return bad_operands("-", a, b);
+  return subtract(left.number, right.number, out);
+}
+
+Result<void> combine_bits(Bitwise how, ValueView a, ValueView b, wire::Buffer& out) {
+  const char* sign = how == Bitwise::conjunction ? "&" : how == Bitwise::disjunction ? "|" : "^";
+  Parsed left = parse(a);
+  Parsed right = parse(b);
+  if (left.family != Family::number || right.family != Family::number || !left.number.is_word() ||
+      !right.number.is_word())
+    return bad_operands(sign, a, b);
+  std::uint64_t x = left.number.word.bits;
+  std::uint64_t y = right.number.word.bits;
+  bool m = left.number.word.negative;
+  bool n = right.number.word.negative;
+  std::uint64_t bits = how == Bitwise::conjunction ? x & y : how == Bitwise::disjunction ? x | y : x ^ y;
+  bool negative = how == Bitwise::conjunction ? m && n : how == Bitwise::disjunction ? m || n : m != n;
+  // A negative int64 against an integer beyond int64 has no 64-bit result: its true sign bit lies further up.
+  if (negative && (bits >> 63) == 0) return Failure{Code::overflow, "the result does not fit 64 bits"};
+  wire::Writer writer(out);
+  if (a.kind() == Kind::boolean && b.kind() == Kind::boolean) writer.boolean(bits != 0);
+  else writer.integer(wire::Integer{negative, bits});
+  return {};
+}
+
+std::optional<Number> number_of(ValueView value) {
+  Parsed p = parse(value);
+  return p.family == Family::number ? std::optional(p.number) : std::nullopt;
+}
+
+Failure unhashable(std::string_view type_name) {
+  return {Code::type_error,
+          "unhashable type: '" + std::string(type_name) +
+              "' (keys and set elements are numbers, text, bytes, nil, references or tuples of these)"};
+}
+
+std::string type_name(ValueView value) {
+  switch (value.kind()) {
+    case Kind::nil: return "NoneType";
+    case Kind::boolean: return "bool";
+    case Kind::integer: return "int";
+    case Kind::floating: return "float";
+    case Kind::text: return "str";
+    case Kind::bytes: return "bytes";
+    case Kind::array: return "list";
+    case Kind::map: return "dict";
+    default: break;
+  }
+  switch (parse(value).family) {
+    case Family::number: return "int";
+    case Family::tuple: return "tuple";
+    case Family::set: return "set";
+    case Family::timestamp: return "timestamp";
+    case Family::reference: return "reference";
+    default: return "foreign";
+  }
+}
+
+std::string quote(std::string_view text) {
+  constexpr std::size_t text_bytes_max = 60;
+  if (text.size() <= text_bytes_max) return '"' + std::string(text) + '"';
+  std::size_t cut = text_bytes_max;
+  while ((static_cast<std::uint8_t>(text[cut]) & 0xc0) == 0x80) --cut;
+  return '"' + std::string(text.substr(0, cut)) + "…\"";
+}
+
+std::string describe(ValueView value) {
+  Parsed p = parse(value);
+  switch (value.kind()) {
+    case Kind::nil: return "nil";
+    case Kind::boolean: return p.number.word.bits != 0 ? "true" : "false";
+    default: break;
+  }
+  switch (p.family) {
+    case Family::number: return p.number.to_string();
+    case Family::text: return quote(wire::as_text(p.body));
+    case Family::bytes: return "bytes of length " + std::to_string(p.body.size());
+    case Family::list: return "a list of " + std::to_string(p.count);
+    case Family::dict: return "a dict of " + std::to_string(p.count);
+    case Family::reference: {
+      std::uint64_t id;
+      std::memcpy(&id, p.body.data() + 1, sizeof id);
+      return "a reference to object " + std::to_string(id);
+    }
+    default: return "a " + type_name(value);
+  }
+}
+
+}  // namespace tandem::server

@@ -1,0 +1,28 @@
+#pragma once
+// The one place where bytes from outside become values: well-formed, text is UTF-8, depth within its limit, extension
+// types known, references to objects that are there, a map's keys and a set's elements such as can be hashed. Behind it
+// nobody checks again.
+
+#include "server/values/result.hpp"
+#include "server/values/value.hpp"
+
+namespace tandem::server {
+
+/// Tells whether a reference names an object that is there, of the type it says.
+class ReferenceCheck {
+ public:
+  virtual Result<void> check(wire::Reference reference) const = 0;
+
+ protected:
+  ~ReferenceCheck() = default;
+};
+
+/// Takes one value from `reader`. Fails with protocol_error (malformed), value_error (not UTF-8, unknown extension),
+/// resource_exhausted (too deep), type_error (a key that cannot be hashed), object_gone or type_error (a reference).
+Result<ValueView> validate(wire::Reader& reader, std::uint64_t value_depth_max,
+                           const ReferenceCheck& references);
+
+/// Whether `text` is well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, at most U+10FFFF).
+bool is_utf8(wire::Bytes text);
+
+}  // namespace tandem::server

@@ -1,0 +1,48 @@
+#pragma once
+// What must hold of an engine between any two steps, counted anew from its contents.
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "server/engine/engine.hpp"
+#include "tandem/ops/manager.hpp"
+#include "tests/server/engine/pack.hpp"
+
+namespace tandem::test {
+
+/// References: each object's count is what the sessions hold and what stands in containers; whoever has none and no
+/// name is gone, once the registry is clean. Memory: the total is what the objects say, and the same for each object's own place.
+inline void expect_consistent(const server::Engine& engine) {
+  const server::Registry& registry = engine.registry();
+  std::map<server::ObjectId, std::uint64_t> counted;
+  std::uint64_t contents_bytes = 0;
+  registry.each(0, [&](const server::Object& object) {
+    const Packed saved = packed_by([&](wire::Writer& to) { object.save(to); });
+    server::for_each_reference(saved.bytes(), [&](wire::Reference reference) { ++counted[reference.id]; });
+    contents_bytes += object.memory_bytes();
+    return true;
+  });
+  registry.each_session([&](server::SessionId session, const server::IdTable<std::uint64_t>& held) {
+    std::uint64_t sum = 0;
+    held.each([&](server::ObjectId object, std::uint64_t count) {
+      EXPECT_GT(count, 0u);
+      counted[object] += count;
+      sum += count;
+    });
+    EXPECT_EQ(registry.references_of(session), sum);
+  });
+  std::uint64_t objects = 0;
+  registry.each(ops::Manager::id, [&](const server::Object& object) {
+    ++objects;
+    EXPECT_EQ(object.references(), counted[object.id()]) << "object " << object.id();
+    EXPECT_TRUE(object.named() || object.references() > 0) << "object " << object.id();
+    EXPECT_EQ(object.named() ? registry.find(object.name()) : &object, &object);
+    EXPECT_LT(object.id(), registry.next_id());
+    return true;
+  });
+  EXPECT_EQ(objects, registry.size());
+  EXPECT_EQ((registry.memory_bytes() - contents_bytes) % (objects + 1), 0u);
+}
+
+}  // namespace tandem::test

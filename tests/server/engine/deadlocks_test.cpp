@@ -1,0 +1,173 @@
+// Finding circles of waiters: which waits are refused, which are only told of, and what the list of them has.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/server/engine/host.hpp"
+
+namespace tandem::test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class CirclesTest : public ::testing::Test {
+ protected:
+  CirclesTest() {
+    for (SessionId session = 2; session < 10; ++session) host_.open(session);
+  }
+
+  /// Has `session` ask for a lock; none: for ever.
+  template <class Op = ops::Lock::Acquire>
+  void acquire(SessionId session, ObjectId lock, std::optional<int> limit_us = std::nullopt) {
+    if (limit_us) host_.as(session).call<Op>(lock, *limit_us);
+    else host_.as(session).call<Op>(lock, nullptr);
+  }
+  std::size_t waiters() { return host_.engine().waits().size(); }
+  /// Codes of the replies that were given to those who had waited.
+  std::vector<Code> delivered() {
+    server::Deliveries taken;
+    host_.engine().take_deliveries(taken);
+    std::vector<Code> codes;
+    for (const auto& one : taken.all()) codes.push_back(one.code);
+    return codes;
+  }
+  std::vector<std::string> told() { return host_.engine().take_circles_found(); }
+
+  Host host_;
+};
+
+TEST_F(CirclesTest, WhoClosesOneIsRefused) {
+  const ObjectId a = host_.make<ops::Lock>();
+  const ObjectId b = host_.make<ops::Lock>();
+  acquire(1, a);
+  acquire(2, b);
+  acquire(2, a);
+  EXPECT_THAT(delivered(), IsEmpty());
+  acquire(1, b);
+  EXPECT_THAT(delivered(), ElementsAre(Code::deadlock));
+  EXPECT_EQ(waiters(), 1u);
+  EXPECT_THAT(told(), ElementsAre(HasSubstr("refused: session 1 thread 1 waits for lock")));
+  EXPECT_THAT(host_.engine().circles(), IsEmpty());
+}
+
+TEST_F(CirclesTest, ALongOneIsFoundByTheLast) {
+  std::vector<ObjectId> locks;
+  for (SessionId session = 1; session < 10; ++session) {
+    locks.push_back(host_.as(session).make<ops::Lock>());
+    acquire(session, locks.back());
+  }
+  for (SessionId session = 1; session < 9; ++session) acquire(session, locks[session]);
+  EXPECT_THAT(told(), IsEmpty());
+  acquire(9, locks[0]);
+  EXPECT_THAT(delivered(), ElementsAre(Code::deadlock));
+}
+
+TEST_F(CirclesTest, OneWithATimeLimitIsToldAndListed) {
+  const ObjectId a = host_.make<ops::Lock>();
+  const ObjectId b = host_.make<ops::Lock>();
+  acquire(1, a);
+  acquire(2, b);
+  acquire(2, a, 1'000);
+  acquire(1, b);
+  EXPECT_THAT(delivered(), IsEmpty());
+  EXPECT_THAT(told(), ElementsAre(HasSubstr("has a time limit: session 1 thread 1 waits for")));
+  ASSERT_THAT(host_.engine().circles(), SizeIs(1));
+  EXPECT_THAT(host_.engine().circles()[0].links, SizeIs(2));
+  EXPECT_FALSE(host_.engine().circles()[0].for_ever());
+  host_.engine().step(server::Tick{2'000'000});
+  EXPECT_THAT(host_.engine().circles(), IsEmpty());
+}
+
+TEST_F(CirclesTest, AnEndlessOneIsFoundBesideOneWithATimeLimit) {
+  const ObjectId a = host_.make<ops::SharedLock>();
+  const ObjectId b = host_.make<ops::Lock>();
+  acquire<ops::SharedLock::AcquireShared>(2, a);
+  acquire<ops::SharedLock::AcquireShared>(3, a);
+  acquire(1, b);
+  acquire(2, b, 1'000);
+  acquire(3, b);
+  EXPECT_THAT(told(), IsEmpty());
+  acquire<ops::SharedLock::Acquire>(1, a);  // for 2, which gives up, and for 3, which does not
+  EXPECT_THAT(delivered(), ElementsAre(Code::deadlock));
+}
+
+TEST_F(CirclesTest, AWriterThatWillGiveUpIsNoReasonToRefuseAReader) {
+  const ObjectId lock = host_.make<ops::SharedLock>();
+  acquire<ops::SharedLock::AcquireShared>(1, lock);
+  acquire<ops::SharedLock::Acquire>(2, lock, 1'000);
+  acquire<ops::SharedLock::AcquireShared>(1, lock);
+  EXPECT_THAT(delivered(), IsEmpty());
+  host_.engine().step(server::Tick{2'000'000});
+  EXPECT_THAT(delivered(), ElementsAre(Code::ok, Code::ok));
+  EXPECT_EQ(waiters(), 0u);
+}
+
+TEST_F(CirclesTest, WhoComesBackFromAConditionIsServedAndAnotherRefused) {
+  const ObjectId kept = host_.make<ops::Lock>();
+  const ObjectId lock = host_.make<ops::Lock>();
+  const ObjectId condition = host_.make<ops::Condition>(reference(ops::Lock::number, lock));
+  acquire(1, kept);
+  acquire(1, lock);
+  host_.as(1).call<ops::Condition::Wait>(condition, 1'000);
+  acquire(2, lock);
+  acquire(2, kept);
+  EXPECT_THAT(told(), IsEmpty());
+  host_.engine().step(server::Tick{2'000'000});  // now 1 wants the lock again, which 2 holds
+  EXPECT_THAT(delivered(), ElementsAre(Code::deadlock));
+  EXPECT_THAT(told(), ElementsAre(HasSubstr("refused: session 1")));
+  EXPECT_EQ(waiters(), 1u);
+  host_.as(2).call<ops::Lock::Release>(lock);
+  EXPECT_THAT(delivered(), ElementsAre(Code::ok));
+}
+
+TEST_F(CirclesTest, TheEndOfASessionEndsItsCircle) {
+  const ObjectId a = host_.make<ops::Lock>();
+  const ObjectId b = host_.make<ops::Lock>();
+  acquire(1, a);
+  acquire(2, b, 0);
+  acquire(2, a, 1'000);
+  acquire(1, b, 1'000);
+  EXPECT_THAT(host_.engine().circles(), SizeIs(1));
+  host_.close(2);
+  EXPECT_THAT(delivered(), ElementsAre(Code::ok));
+  EXPECT_THAT(host_.engine().circles(), IsEmpty());
+}
+
+TEST_F(CirclesTest, ThoseApartAreListedApart) {
+  for (SessionId session : {1, 3, 5}) {
+    const ObjectId a = host_.as(session).make<ops::Lock>();
+    const ObjectId b = host_.make<ops::Lock>();
+    acquire(session, a);
+    acquire(session + 1, b);
+    acquire(session, b, 1'000);
+    acquire(session + 1, a, 1'000);
+  }
+  acquire(7, host_.as(7).make<ops::Lock>());
+  EXPECT_THAT(host_.engine().circles(), SizeIs(3));
+}
+
+TEST(CirclesReported, AreLetBeWhereTheyAreNotRefused) {
+  server::Facts facts = Host::facts();
+  facts.refuses_circles = false;
+  Host host({}, facts);
+  host.open(2);
+  const ObjectId a = host.make<ops::Lock>();
+  const ObjectId b = host.make<ops::Lock>();
+  host.as(1).call<ops::Lock::Acquire>(a);
+  host.as(2).call<ops::Lock::Acquire>(b);
+  host.as(1).call<ops::Lock::Acquire>(b);
+  host.as(2).call<ops::Lock::Acquire>(a);
+  EXPECT_EQ(host.engine().waits().size(), 2u);
+  EXPECT_THAT(host.engine().take_circles_found(),
+              ElementsAre(HasSubstr("not refused: session 2 thread 1 waits for")));
+  ASSERT_THAT(host.engine().circles(), SizeIs(1));
+  EXPECT_TRUE(host.engine().circles()[0].for_ever());
+  EXPECT_THAT(host.engine().describe(host.engine().circles()[0]),
+              HasSubstr("session 1 thread 1 waits for lock"));
+}
+
+}  // namespace
+}  // namespace tandem::test

@@ -1,0 +1,183 @@
+// The engine is deterministic: the inputs of a long random run, taken in again by a fresh engine, give the same replies
+// and the same state, byte for byte.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/server/engine/consistency.hpp"
+#include "tests/server/engine/host.hpp"
+#include "tests/server/engine/random_calls.hpp"
+
+namespace tandem::test {
+namespace {
+
+using server::Engine;
+
+constexpr int steps = 40'000;
+
+struct Recording {
+  std::vector<Input> inputs;
+  std::vector<std::string>
+      replies;  // code, operation, bytes, if it was a call; then those to requests that had waited
+  std::string state;
+  std::vector<int> times_ok;  // by operation
+};
+
+/// An engine that writes down what it does.
+class Recorder {
+ public:
+  explicit Recorder(std::uint64_t memory_bytes_max, std::uint64_t hash_seed = 1) {
+    limits_.memory_bytes_max = memory_bytes_max;
+    limits_.objects_max = 200;
+    limits_.outbox_bytes_max = 100'000;
+    server::Facts facts = Host::facts();
+    facts.hash_seed = hash_seed;
+    engine_.emplace(limits_, facts, server::hosted_types());
+    recording_.times_ok.resize(engine_->operations().size());
+  }
+
+  const Engine& engine() const { return *engine_; }
+  void take(const Input& input) {
+    recording_.inputs.push_back(input);
+    recording_.replies.push_back(std::visit([&](const auto& one) { return step(one); }, input));
+  }
+  Recording finish() {
+    recording_.state = packed_by([&](wire::Writer& to) { engine_->save(to); }).encoded;
+    return std::move(recording_);
+  }
+
+ private:
+  template <class OtherInput>
+  std::string step(const OtherInput& input) {
+    engine_->step(input);
+    return deliveries();
+  }
+  std::string step(const RecordedCall& call) {
+    wire::Buffer out;
+    const server::Outcome outcome =
+        engine_->step(server::Call{call.session, call.actor, call.object, call.op,
+                                   wire::as_bytes(call.arguments), call.token, call.now_ns},
+                      out);
+    if (outcome.code == Code::ok) ++recording_.times_ok.at(outcome.operation);
+    return std::string(name_of(outcome.code)) + ' ' + std::to_string(outcome.operation) + ' ' +
+           std::string(wire::as_text(out.view())) + deliveries();
+  }
+  std::string deliveries() {
+    server::Deliveries taken;
+    engine_->take_deliveries(taken);
+    std::string text;
+    for (const server::Deliveries::Delivery& one : taken.all())
+      text += "; " + std::to_string(one.ticket) + ' ' + std::string(name_of(one.code)) + ' ' +
+              std::string(wire::as_text(taken.payload(one)));
+    return text;
+  }
+
+  Limits limits_;
+  std::optional<Engine> engine_;
+  Recording recording_;
+};
+
+std::uint64_t memory_bytes_max(std::uint64_t seed) {
+  return seed % 2 == 0 ? 30'000 : 20'000'000;
+}
+
+Recording record(std::uint64_t seed) {
+  Recorder recorder(memory_bytes_max(seed));
+  RandomInputs inputs(seed, recorder.engine());
+  auto check = [&] {
+    while (!recorder.engine().registry().is_clean()) recorder.take(server::Tick{});
+    expect_consistent(recorder.engine());
+  };
+  for (int i = 0; i < steps; ++i) {
+    recorder.take(inputs.next());
+    if (i % 1'000 == 0) check();
+  }
+  check();
+  return recorder.finish();
+}
+
+Recording replay(const std::vector<Input>& inputs, std::uint64_t seed, std::uint64_t hash_seed = 1) {
+  Recorder recorder(memory_bytes_max(seed), hash_seed);
+  for (const Input& input : inputs) recorder.take(input);
+  return recorder.finish();
+}
+
+/// Where two recordings part: the first reply that differs, or the number of replies where only the state does. None if
+/// they are the same.
+std::optional<std::size_t> difference(const Recording& a, const Recording& b) {
+  const auto [left, right] =
+      std::mismatch(a.replies.begin(), a.replies.end(), b.replies.begin(), b.replies.end());
+  if (left != a.replies.end() || right != b.replies.end())
+    return static_cast<std::size_t>(left - a.replies.begin());
+  return a.state == b.state ? std::nullopt : std::optional(a.replies.size());
+}
+
+class Replay : public ::testing::TestWithParam<std::uint64_t> {};
+
+TEST_P(Replay, GivesTheSameRepliesAndTheSameState) {
+  SCOPED_TRACE("seed " + std::to_string(GetParam()));
+  const Recording first = record(GetParam());
+  const Recording second = replay(first.inputs, GetParam());
+  EXPECT_EQ(difference(first, second), std::nullopt);
+  EXPECT_GT(first.state.size(), 500u);
+}
+
+TEST_P(Replay, ShowsNothingOfTheHashSeed) {
+  SCOPED_TRACE("seed " + std::to_string(GetParam()));
+  const Recording first = record(GetParam());
+  EXPECT_EQ(difference(first, replay(first.inputs, GetParam(), 0xfeed)), std::nullopt);
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, Replay, ::testing::Range(std::uint64_t{1}, std::uint64_t{7}));
+
+TEST(Recording, ADroppedInputIsNoticed) {
+  const Recording first = record(3);
+  int dropped = 0;
+  for (std::size_t i = 0; i < first.inputs.size() && dropped < 5; i += i / 2 + 1) {
+    // Any call that makes an object: the ids of all that follow depend on it.
+    auto made_one = [](const std::string& reply) {
+      return reply.starts_with("ok 0 ") && reply.ends_with('\xc3');
+    };
+    auto made =
+        std::find_if(first.replies.begin() + static_cast<std::ptrdiff_t>(i), first.replies.end(), made_one);
+    if (made == first.replies.end()) break;
+    Recording without = first;
+    without.inputs.erase(without.inputs.begin() + (made - first.replies.begin()));
+    without.replies.erase(without.replies.begin() + (made - first.replies.begin()));
+    EXPECT_NE(difference(without, replay(without.inputs, 3)), std::nullopt)
+        << "input " << made - first.replies.begin();
+    ++dropped;
+  }
+  EXPECT_EQ(dropped, 5);
+}
+
+TEST(Recording, AChangedArgumentIsNoticed) {
+  Recorder recorder(memory_bytes_max(0));
+  RecordedCall create{1, 1, ops::Manager::id, ops::Manager::Create::description.number,
+                      list("list", list(), list(list(1))).encoded};
+  recorder.take(server::SessionOpened{1, 0, 0});
+  recorder.take(create);
+  const Recording first = recorder.finish();
+  std::vector<Input> inputs = first.inputs;
+  std::get<RecordedCall>(inputs[1]).arguments = list("list", list(), list(list(2))).encoded;
+  EXPECT_EQ(difference(first, replay(inputs, 0)), std::optional<std::size_t>(2));  // in the state alone
+}
+
+TEST(Recording, EveryOperationIsAmongTheCallsThatSucceed) {
+  std::vector<int> times_ok;
+  for (std::uint64_t seed = 1; seed < 25; ++seed) {
+    const Recording recording = record(seed);
+    times_ok.resize(recording.times_ok.size());
+    for (std::size_t i = 0; i < times_ok.size(); ++i) times_ok[i] += recording.times_ok[i];
+  }
+  Host host;
+  const auto operations = host.engine().operations();
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    if (operations[i].op->number == 0) continue;  // creations run inside the manager's
+    EXPECT_GT(times_ok[i], 0) << operations[i].type->name << '.' << operations[i].op->signature;
+  }
+}
+
+}  // namespace
+}  // namespace tandem::test

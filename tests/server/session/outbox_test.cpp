@@ -1,0 +1,99 @@
+// Replies built in place, cut into parts, sent in pieces.
+#include "server/session/outbox.hpp"
+
+#include "tests/server/session/fixture.hpp"
+
+namespace tandem::server {
+namespace {
+
+std::string payload_of(std::size_t bytes) {
+  std::string payload;
+  for (std::size_t i = 0; i < bytes; ++i) payload += static_cast<char>('a' + i % 23);
+  return payload;
+}
+void reply(Outbox& outbox, std::uint32_t request, std::string_view payload,
+           std::size_t frame_bytes_max = 4096) {
+  std::size_t at = outbox.begin_reply();
+  outbox.buffer().append(wire::as_bytes(payload));
+  outbox.finish_reply(at, Code::key_error, request, frame_bytes_max);
+}
+
+TEST(Outbox, CutsAtEveryLengthAroundTheEndOfAPart) {
+  constexpr std::size_t frame_bytes_max = 64;
+  constexpr std::size_t part = frame_bytes_max - wire::short_header_bytes;
+  for (std::size_t bytes : {std::size_t{0}, std::size_t{1}, part - 1, part, part + 1, 2 * part - 1, 2 * part,
+                            2 * part + 1, 10 * part, 10 * part + 5}) {
+    Outbox outbox;
+    reply(outbox, 1, "before", frame_bytes_max);
+    reply(outbox, 7, payload_of(bytes), frame_bytes_max);
+    std::vector<Heard> heard = parse_frames(wire::as_text(outbox.unsent()), frame_bytes_max);
+    ASSERT_EQ(heard.size(), 2u);
+    EXPECT_EQ(heard[0].payload, "before");
+    EXPECT_EQ(heard[1].payload, payload_of(bytes));
+    EXPECT_EQ(heard[1].code, Code::key_error);
+    EXPECT_EQ(heard[1].frames, static_cast<int>(bytes == 0 ? 1 : (bytes + part - 1) / part));
+    EXPECT_EQ(outbox.unread_replies(), 2u);
+  }
+}
+
+TEST(Outbox, SentInPiecesOfAnyLengthNothingIsLostOrCountedTwice) {
+  for (std::size_t piece : {1u, 5u, 11u, 12u, 13u, 100u, 1000u}) {
+    Outbox outbox;
+    std::string wanted, got;
+    outbox.append_raw(wire::as_bytes("handshake"));
+    for (std::uint32_t request = 0; request < 40; ++request)
+      reply(outbox, request, payload_of(request * 7), 100);
+    wanted = wire::as_text(outbox.unsent());
+    EXPECT_EQ(outbox.unread_replies(), 40u);
+    std::uint64_t before = 40;
+    while (outbox.unsent_bytes() != 0) {
+      std::string_view next = wire::as_text(outbox.unsent()).substr(0, piece);
+      got += next;
+      outbox.sent(next.size());
+      EXPECT_LE(outbox.unread_replies(), before);
+      before = outbox.unread_replies();
+    }
+    EXPECT_EQ(got, wanted);
+    EXPECT_EQ(outbox.unread_replies(), 0u);
+  }
+}
+
+TEST(Outbox, ThatIsNeverQuiteEmptyDoesNotGrowForEver) {
+  Outbox outbox;
+  std::string wanted, got;
+  reply(outbox, 0, payload_of(1000));
+  wanted = wire::as_text(outbox.unsent());
+  for (std::uint32_t request = 1; request < 2000; ++request) {
+    std::size_t before = outbox.unsent_bytes();
+    reply(outbox, request, payload_of(1000));
+    wanted += wire::as_text(outbox.unsent()).substr(before);
+    std::string_view next = wire::as_text(outbox.unsent()).substr(0, 1012);
+    got += next;
+    outbox.sent(next.size());
+    EXPECT_EQ(outbox.unread_replies(), 1u);
+  }
+  got += wire::as_text(outbox.unsent());
+  EXPECT_EQ(got, wanted);
+  EXPECT_LT(outbox.buffer().capacity(), 512u * 1024) << "two million bytes went through";
+}
+
+TEST(Outbox, GivesALongReplysMemoryBackOnceItIsSent) {
+  Outbox outbox;
+  reply(outbox, 1, payload_of(1'000'000), 1 << 20);
+  outbox.sent(outbox.unsent_bytes());
+  EXPECT_LE(outbox.buffer().capacity(), 64u * 1024);
+}
+
+TEST(Outbox, AnAbandonedReplyLeavesNothing) {
+  Outbox outbox;
+  reply(outbox, 1, "one");
+  std::size_t before = outbox.unsent_bytes();
+  std::size_t at = outbox.begin_reply();
+  outbox.buffer().append(wire::as_bytes("half of a re"));
+  outbox.abandon_reply(at);
+  EXPECT_EQ(outbox.unsent_bytes(), before);
+  EXPECT_EQ(outbox.unread_replies(), 1u);
+}
+
+}  // namespace
+}  // namespace tandem::server

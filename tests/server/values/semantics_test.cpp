@@ -1,0 +1,342 @@
+#include "server/values/semantics.hpp"
+
+#include <gtest/gtest.h>
+
+#include "server/values/validate.hpp"
+#include "tests/server/engine/pack.hpp"
+
+namespace tandem::test {
+namespace {
+
+using namespace std::string_literals;
+using namespace std::string_view_literals;
+using server::Bitwise;
+using server::Result;
+using server::ValueView;
+
+std::string both(const Packed& a, const Packed& b) {
+  return ::testing::PrintToString(a) + " against " + ::testing::PrintToString(b);
+}
+ValueView view(const Packed& value) {
+  return {value.bytes(), true};
+}
+bool equal(const Packed& a, const Packed& b) {
+  const bool one_way = are_equal(view(a), view(b));
+  EXPECT_EQ(one_way, are_equal(view(b), view(a)));
+  return one_way;
+}
+std::uint32_t hash(const Packed& value, std::uint64_t seed = 0) {
+  return *hash_key(view(value), seed);
+}
+/// "<" both ways round, or "no" where there is no order.
+std::string order(const Packed& a, const Packed& b) {
+  Result<bool> less = is_less(view(a), view(b));
+  Result<bool> greater = is_less(view(b), view(a));
+  if (!less || !greater) {
+    EXPECT_EQ(less ? greater.failure().code : less.failure().code, Code::type_error);
+    return "no";
+  }
+  return *less ? "<" : *greater ? ">" : "=";
+}
+std::string instant(std::string_view body) {
+  return extension(wire::Extension::timestamp, body).encoded;
+}
+
+const std::vector<Packed>& kinds() {  // one of each, no two equal
+  static const std::vector<Packed> all{pack(nullptr),
+                                       pack(2),
+                                       pack(2.5),
+                                       pack("2"),
+                                       bytes("2"),
+                                       list(2),
+                                       tuple(2),
+                                       set(2),
+                                       dict(2, 2),
+                                       reference(2, 2),
+                                       raw(instant("\0\0\0\x02"sv)),
+                                       extension(wire::Extension::foreign, "p2"),
+                                       extension(wire::Extension::foreign, "j2"),
+                                       reference(3, 2),
+                                       big("\x02\0\0\0\0\0\0\0\0\0"sv)};
+  return all;
+}
+
+TEST(Equality, KindsAreNeverEqualToEachOther) {
+  for (const Packed& a : kinds())
+    for (const Packed& b : kinds()) EXPECT_EQ(equal(a, b), &a == &b) << both(a, b);
+}
+
+TEST(Equality, IsByMeaningNotByBytes) {
+  const std::pair<Packed, Packed> table[] = {
+      {pack("abc"), raw("\xd9\x03"
+                        "abc")},
+      {bytes("abc"), raw("\xc5\0\x03"
+                         "abc"sv)},
+      {list(1, "a"), raw("\xdc\0\x02\x01\xa1"
+                         "a"sv)},
+      {list(1, 2), list(true, 2.0)},
+      {tuple(1, list(2)), tuple(1.0, list(2.0f))},
+      {set(1, 2, "x"), set("x", 2.0, true)},
+      {dict(1, "a", 2, "b"), dict(2.0, "b", true, "a")},
+      {dict("k", dict(1, set(1, 2))), dict("k", dict(true, set(2, 1)))},
+      {dict(tuple(1, 2), 3), dict(tuple(1.0, 2.0), 3.0)},
+      {raw(instant("\0\0\0\x02"sv)), raw(instant("\0\0\0\0\0\0\0\x02"sv))},
+      {raw(instant("\0\0\0\x02"sv)), raw(instant("\0\0\0\0\0\0\0\0\0\0\0\x02"sv))},
+  };
+  for (const auto& [a, b] : table) EXPECT_TRUE(equal(a, b)) << both(a, b);
+}
+
+TEST(Equality, SeesEachDifference) {
+  const std::pair<Packed, Packed> table[] = {
+      {list(1, 2), list(2, 1)},
+      {list(1), list(1, 1)},
+      {tuple(1), tuple(1, 1)},
+      {set(1, 2), set(1, 3)},
+      {set(1), set(1, 2)},
+      {dict(1, 2), dict(1, 3)},
+      {dict(1, 2), dict(2, 1)},
+      {dict(1, 2), dict()},
+      {dict(1, 2, 3, 4), dict(1, 4, 3, 2)},
+      {pack("a"), pack("A")},
+      {pack(""), bytes("")},
+      {list(), tuple()},
+      {list(list(1)), list(list(2))},
+      {set(tuple(1, 2)), set(tuple(2, 1))},
+      {raw(instant("\0\0\0\x02"sv)), raw(instant("\0\0\0\x03"sv))},
+  };
+  for (const auto& [a, b] : table) EXPECT_FALSE(equal(a, b)) << both(a, b);
+}
+
+TEST(Equality, OfRepeatedElementsTheLastCounts) {  // as in Python's {1: 2, 1: 3}
+  EXPECT_TRUE(equal(set(1, 1.0, true), set(1)));
+  EXPECT_FALSE(equal(set(1, 1), set(1, 2)));
+  EXPECT_TRUE(equal(dict(1, "a", 1.0, "b"), dict(1, "b")));
+  EXPECT_FALSE(equal(dict(1, "a", 1.0, "b"), dict(1, "a")));
+  EXPECT_FALSE(equal(dict(1, "a", 1.0, "b"), dict(1, "b", 2, "c")));
+}
+
+TEST(Equality, ANanIsItself) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_TRUE(equal(list(nan, 1), list(nan, true)));
+  EXPECT_TRUE(equal(set(nan, 1), set(true, nan)));
+  EXPECT_FALSE(equal(list(nan), list(static_cast<float>(nan))));
+}
+
+TEST(Equality, RepeatedKeysDoNotMultiplyTheWork) {
+  // 60,000 entries of one key on both sides: comparing each with each would take minutes, not milliseconds.
+  std::string many;
+  std::string others;
+  for (int i = 0; i < 60'000; ++i) {
+    many += pack(1).encoded + pack(i).encoded;
+    others += pack(1.0).encoded + pack(i + 1).encoded;
+  }
+  const std::string header = "\xdf\0\0\xea\x60"s;
+  EXPECT_FALSE(equal(raw(header + many), raw(header + others)));
+  EXPECT_TRUE(equal(raw(header + many), dict(1, 59'999)));
+}
+
+TEST(Equality, ReachesEveryDepth) {
+  Packed a = list(1);
+  Packed b = list(1.0);
+  Packed other = list(2);
+  for (int depth = 0; depth < 100; ++depth)
+    for (Packed* value : {&a, &b, &other})
+      *value = depth % 3 == 0   ? dict(1, *value, 2, 3)
+               : depth % 3 == 1 ? list(*value, depth)
+                                : tuple(depth, *value);
+  EXPECT_TRUE(equal(a, b));
+  EXPECT_FALSE(equal(a, other));
+}
+
+TEST(Hash, AgreesForWhatIsEqual) {
+  const std::pair<Packed, Packed> table[] = {
+      {pack("abc"), raw("\xd9\x03"
+                        "abc")},
+      {pack(std::string(31, 'a')), raw("\xda\0\x1f"s + std::string(31, 'a'))},
+      {pack(""), raw("\xd9\0"sv)},
+      {bytes("abc"), raw("\xc5\0\x03"
+                         "abc"sv)},
+      {tuple(1, "a", tuple()), tuple(1.0, "a", tuple())},
+      {tuple(true), tuple(1)},
+      {raw(instant("\0\0\0\x02"sv)), raw(instant("\0\0\0\0\0\0\0\x02"sv))},
+  };
+  for (const auto& [a, b] : table) {
+    ASSERT_TRUE(equal(a, b));
+    EXPECT_EQ(hash(a, 42), hash(b, 42)) << ::testing::PrintToString(a);
+  }
+}
+
+TEST(Hash, DependsOnKindAndSeed) {
+  std::vector<std::uint32_t> hashes;
+  for (const Packed& value : kinds())
+    if (hash_key(view(value), 0)) {
+      hashes.push_back(hash(value, 0));
+      hashes.push_back(hash(value, 1'000));
+    }
+  EXPECT_EQ(hashes.size(), 24u);
+  std::sort(hashes.begin(), hashes.end());
+  EXPECT_EQ(std::unique(hashes.begin(), hashes.end()), hashes.end());
+}
+
+TEST(Hash, RefusesWhatPythonRefuses) {
+  for (const Packed& value : {list(1), set(1), dict(1, 2), tuple(1, tuple(list()))}) {
+    Result<std::uint32_t> result = hash_key(view(value), 0);
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.failure().code, Code::type_error);
+    EXPECT_NE(result.failure().text.find("unhashable type: '"), std::string::npos);
+  }
+}
+
+TEST(Order, IsPythons) {
+  const struct {
+    Packed a;
+    Packed b;
+    std::string expected;
+  } table[] = {
+      {pack(1), pack(2), "<"},
+      {pack(1), pack(1.0), "="},
+      {pack(true), pack(0.5), ">"},
+      {pack("a"), pack("b"), "<"},
+      {pack("a"), pack("ab"), "<"},
+      {pack(""), pack("a"), "<"},
+      {pack("Z"), pack("a"), "<"},
+      {pack("\xef\xbf\xbf"), pack("\xf0\x90\x80\x80"), "<"},  // by code points, unlike UTF-16
+      {bytes("\x7f"), bytes("\x80"), "<"},
+      {list(1, 2), list(1, 3), "<"},
+      {list(1), list(1, 0), "<"},
+      {list(2), list(1, 5), ">"},
+      {list(1, "a"), list(2, 7), "<"},  // decided before the second elements meet
+      {list(1, "a"), list(1.0, 7), "no"},
+      {list(nullptr, 1), list(nullptr, 2), "<"},  // equal ones are passed over, even without an order
+      {tuple(1, list(2)), tuple(1, list(3)), "<"},
+      {tuple(), tuple(), "="},
+      {list(1), tuple(1), "no"},
+      {set(1), set(1, 2), "<"},     // part of
+      {set(1, 3), set(1, 2), "="},  // neither is part of the other
+      {set(1, 2), set(2.0, true), "="},
+      {pack(nullptr), pack(nullptr), "no"},
+      {pack("1"), pack(1), "no"},
+      {pack("1"), bytes("1"), "no"},
+      {dict(1, 2), dict(1, 3), "no"},
+      {reference(2, 1), reference(2, 2), "no"},
+      {raw(instant("\0\0\0\x02"sv)), raw(instant("\0\0\0\0\0\0\0\x03"sv)), "<"},
+      {raw(instant("\0\0\0\x05"sv)), raw(instant("\0\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff"sv)),
+       ">"},  // before 1970
+  };
+  for (const auto& [a, b, expected] : table) EXPECT_EQ(order(a, b), expected) << both(a, b);
+}
+
+TEST(Order, SaysWhichTypesHaveNone) {
+  EXPECT_EQ(is_less(view(pack(1)), view(pack("a"))).failure().text,
+            "'<' not supported between instances of 'int' and 'str'");
+}
+
+Packed add(const Packed& a, const Packed& b) {
+  wire::Buffer out;
+  Result<void> result = server::add(view(a), view(b), out);
+  return result ? raw(wire::as_text(out.view())) : raw(name_of(result.failure().code));
+}
+
+TEST(Sum, JoinsWhatPythonJoins) {
+  EXPECT_EQ(add(pack("ab"), pack("cd")), pack("abcd"));
+  EXPECT_EQ(add(pack(std::string(30, 'a')), pack("bc")),
+            pack(std::string(30, 'a') + "bc"));  // the header grows too
+  EXPECT_EQ(add(bytes("\xff"), bytes("\xfe")), bytes("\xff\xfe"));
+  EXPECT_EQ(add(list(1, list(2)), list("x")), list(1, list(2), "x"));
+  const Packed eight = list(1, 2, 3, 4, 5, 6, 7, 8);
+  EXPECT_EQ(add(eight, eight), list(1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8));
+  EXPECT_EQ(add(list(), list()), list());
+  EXPECT_EQ(add(tuple(1), tuple("x", tuple())), tuple(1, "x", tuple()));
+  EXPECT_EQ(add(tuple(), tuple()), tuple());
+  EXPECT_EQ(add(pack(1), pack(2.5)), pack(3.5));
+}
+
+TEST(Sum, RefusesTheRest) {
+  const Packed refused = raw("type_error");
+  EXPECT_EQ(add(pack("a"), pack(1)), refused);
+  EXPECT_EQ(add(pack(1), pack("a")), refused);
+  EXPECT_EQ(add(list(1), tuple(1)), refused);
+  EXPECT_EQ(add(pack("a"), bytes("a")), refused);
+  EXPECT_EQ(add(set(1), set(2)), refused);
+  EXPECT_EQ(add(dict(), dict()), refused);
+  EXPECT_EQ(add(pack(nullptr), pack(nullptr)), refused);
+  EXPECT_EQ(add(pack(UINT64_MAX), pack(1)), raw("overflow"));
+  wire::Buffer out;
+  EXPECT_EQ(subtract(view(pack("a")), view(pack("a")), out).failure().code, Code::type_error);
+  EXPECT_EQ(subtract(view(list()), view(list()), out).failure().code, Code::type_error);
+  EXPECT_TRUE(out.empty());
+}
+
+Packed bits(Bitwise how, const Packed& a, const Packed& b) {
+  wire::Buffer out;
+  Result<void> result = combine_bits(how, view(a), view(b), out);
+  return result ? raw(wire::as_text(out.view())) : raw(name_of(result.failure().code));
+}
+
+TEST(Bits, OfIntegersAreThoseOfTwosComplement) {
+  const Packed overflow = raw("overflow");
+  const Packed most = pack(UINT64_MAX);
+  const Packed least = pack(std::int64_t{INT64_MIN});
+  EXPECT_EQ(bits(Bitwise::conjunction, pack(12), pack(10)), pack(8));
+  EXPECT_EQ(bits(Bitwise::disjunction, pack(12), pack(10)), pack(14));
+  EXPECT_EQ(bits(Bitwise::exclusive, pack(12), pack(10)), pack(6));
+  EXPECT_EQ(bits(Bitwise::conjunction, pack(-1), most), most);
+  EXPECT_EQ(bits(Bitwise::conjunction, least, most), pack(std::uint64_t{1} << 63));
+  EXPECT_EQ(bits(Bitwise::disjunction, least, pack(1)), pack(INT64_MIN + 1));
+  EXPECT_EQ(bits(Bitwise::disjunction, pack(-1), most), pack(-1));
+  EXPECT_EQ(bits(Bitwise::exclusive, pack(-1), pack(-1)), pack(0));
+  EXPECT_EQ(bits(Bitwise::exclusive, pack(-1), pack(5)), pack(-6));
+  EXPECT_EQ(bits(Bitwise::exclusive, pack(-1), most), overflow);  // Python: -2^64
+  EXPECT_EQ(bits(Bitwise::disjunction, least, most), pack(-1));
+  EXPECT_EQ(bits(Bitwise::exclusive, least, pack(std::uint64_t{1} << 63)), overflow);
+}
+
+TEST(Bits, OfBooleansAreBooleans) {
+  EXPECT_EQ(bits(Bitwise::conjunction, pack(true), pack(false)), pack(false));
+  EXPECT_EQ(bits(Bitwise::disjunction, pack(true), pack(false)), pack(true));
+  EXPECT_EQ(bits(Bitwise::exclusive, pack(true), pack(true)), pack(false));
+  EXPECT_EQ(bits(Bitwise::disjunction, pack(true), pack(6)), pack(7));
+}
+
+TEST(Bits, AreOfNothingElse) {
+  for (const Packed& value : kinds()) {
+    if (value == pack(2)) continue;
+    EXPECT_EQ(bits(Bitwise::conjunction, pack(1), value), raw("type_error"))
+        << ::testing::PrintToString(value);
+  }
+}
+
+TEST(Names, ArePythons) {
+  const std::pair<Packed, std::string> table[] = {{pack(nullptr), "NoneType"},
+                                                  {pack(true), "bool"},
+                                                  {pack(1), "int"},
+                                                  {big("\x01\0\0\0\0\0\0\0\0\0"sv), "int"},
+                                                  {pack(1.0), "float"},
+                                                  {pack("a"), "str"},
+                                                  {bytes("a"), "bytes"},
+                                                  {list(), "list"},
+                                                  {dict(), "dict"},
+                                                  {tuple(), "tuple"},
+                                                  {set(), "set"},
+                                                  {reference(2, 1), "reference"}};
+  for (const auto& [value, name] : table) EXPECT_EQ(type_name(view(value)), name);
+}
+
+TEST(Names, DescriptionsAreShortAndValidText) {
+  EXPECT_EQ(describe(view(pack("a"))), "\"a\"");
+  EXPECT_EQ(describe(view(pack(1.5))), "1.5");
+  EXPECT_EQ(describe(view(pack(nullptr))), "nil");
+  EXPECT_EQ(describe(view(list(1, 2))), "a list of 2");
+  EXPECT_EQ(describe(view(reference(2, 77))), "a reference to object 77");
+  for (std::size_t length = 50; length < 80; ++length) {
+    std::string text(length % 3, 'x');
+    while (text.size() < length) text += "\xe4\xb8\x96";
+    const std::string described = describe(view(pack(text)));
+    EXPECT_LE(described.size(), 80u);
+    EXPECT_TRUE(server::is_utf8(wire::as_bytes(described))) << described;
+  }
+  for (const Packed& value : kinds()) EXPECT_FALSE(describe(view(value)).empty());
+}
+
+}  // namespace
+}  // namespace tandem::test
