@@ -325,12 +325,12 @@ void PipelineScript::read_all() {
   while (under_way_ != 0) wait_for_reply(nullptr);
 }
 
-bool PipelineScript::read_until_ready(Awaited& awaited, std::optional<std::chrono::milliseconds> limit) {
+bool PipelineScript::read_until_ready(Awaited& awaited, WaitLimit limit) {
   if (awaited.ready) return true;
   check_not_busy();
   if (!is_usable()) return awaited.ready;
   std::optional<os::Deadline> deadline;
-  if (limit) deadline.emplace(std::max(*limit, std::chrono::milliseconds{1}));
+  if (limit) deadline.emplace(std::max(std::chrono::ceil<std::chrono::milliseconds>(*limit), std::chrono::milliseconds{1}));
   guarded([&] {
     send_all();
     while (!awaited.ready) {
@@ -395,7 +395,7 @@ void PipelinedCall::send(std::shared_ptr<Awaited> result) {
   script_.end(std::move(object_), op_, std::move(result), std::move(kept_));
 }
 
-bool read_until_ready(Awaited& awaited, std::optional<std::chrono::milliseconds> limit) {
+bool read_until_ready(Awaited& awaited, WaitLimit limit) {
   return awaited.ready || awaited.pipeline->read_until_ready(awaited, limit);
 }
 

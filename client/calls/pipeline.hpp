@@ -66,7 +66,7 @@ class PipelineScript final : public Script {
 
   void flush();
   void wait();
-  bool read_until_ready(Awaited& awaited, std::optional<std::chrono::milliseconds> limit);
+  bool read_until_ready(Awaited& awaited, WaitLimit limit);
   void cancel(Awaited& awaited);
   /// The pipeline is going. Throws nothing.
   void finish() noexcept;

@@ -16,8 +16,10 @@ class Deadline {
  public:
   using Clock = std::chrono::steady_clock;
 
+  /// Zero, or more than a hundred years: no limit.
   explicit Deadline(std::chrono::milliseconds limit)
-      : limit_(limit), end_(limit.count() > 0 ? Clock::now() + limit : Clock::time_point{}) {}
+      : limit_(limit < std::chrono::hours(24 * 365 * 100) ? limit : std::chrono::milliseconds{0}),
+        end_(limit_.count() > 0 ? Clock::now() + limit_ : Clock::time_point{}) {}
 
   std::chrono::milliseconds limit() const { return limit_; }
   /// What is left, at least 1 ms; zero where there is no limit. Throws TimedOut when nothing is left.

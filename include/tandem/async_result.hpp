@@ -213,22 +213,19 @@ class AsyncResult {
     return result(client::no_limit);
   }
   /// Timeout: it is not there within the limit, and still to come.
-  template <class Rep, class Period>
   std::conditional_t<std::is_void_v<R>, void, std::add_lvalue_reference_t<const client::Held<R>>> get(
-      std::chrono::duration<Rep, Period> limit) const& {
-    return result(client::limit_of(limit));
+      For limit) const& {
+    return result(limit);
   }
   R get() && { return taken(client::no_limit); }
-  template <class Rep, class Period>
-  R get(std::chrono::duration<Rep, Period> limit) && {
-    return taken(client::limit_of(limit));
+  R get(For limit) && {
+    return taken(limit);
   }
 
   void wait() const { job().wait(client::no_limit); }
   /// Gives whether it is there.
-  template <class Rep, class Period>
-  bool wait_for(std::chrono::duration<Rep, Period> limit) const {
-    return job().wait(client::limit_of(limit));
+  bool wait_for(For limit) const {
+    return job().wait(limit);
   }
   bool ready() const { return job().ready(); }
   /// Whether get() gives a result and throws nothing. ValueError: it is not there yet.
@@ -306,9 +303,8 @@ class ResultStream {
   /// Waits for the next one; none: that was all. Throws what its call threw; the one behind it can be had all the same.
   std::optional<value_type> next() { return job_->next(client::no_limit); }
   /// Timeout: it is not there within the limit, and still to come.
-  template <class Rep, class Period>
-  std::optional<value_type> next(std::chrono::duration<Rep, Period> limit) {
-    return job_->next(client::limit_of(limit));
+  std::optional<value_type> next(For limit) {
+    return job_->next(limit);
   }
 
   iterator begin() { return iterator(*this); }

@@ -82,6 +82,20 @@ concept ItemSource = ItemRange<R, T> || ProxyType<R> || Untyped<R>;
 
 }  // namespace client
 
+/// The name of an object; none: it is unnamed. Converts from text, which it refers to, and from std::nullopt.
+class Name {
+ public:
+  Name() = default;
+  Name(std::nullopt_t) {}
+  template <std::convertible_to<std::string_view> T>
+  Name(const T& text) : text_(text) {}
+
+  const std::optional<std::string_view>& text() const { return text_; }
+
+ private:
+  std::optional<std::string_view> text_;
+};
+
 /// What a manager says of one of its objects.
 struct ObjectInfo {
   std::uint64_t id = 0;
@@ -160,8 +174,8 @@ class Manager {
   // that name, and creates it if there is none; contents count only then. TypeError: the name is another type's.
 
   template <class K = nlohmann::json, class V = nlohmann::json>
-  Dict<K, V> dict() const {
-    return create<Dict<K, V>>(std::nullopt);
+  Dict<K, V> dict(Name name = {}) const {
+    return create<Dict<K, V>>(name);
   }
   template <class K = nlohmann::json, class V = nlohmann::json>
   Dict<K, V> dict(Braced<std::pair<K, V>> entries) const {
@@ -172,21 +186,17 @@ class Manager {
     return create<Dict<K, V>>(std::nullopt, client::entries_of<K, V>(entries));
   }
   template <class K = nlohmann::json, class V = nlohmann::json>
-  Dict<K, V> dict(std::string_view name) const {
-    return create<Dict<K, V>>(name);
-  }
-  template <class K = nlohmann::json, class V = nlohmann::json>
-  Dict<K, V> dict(std::string_view name, Braced<std::pair<K, V>> entries) const {
+  Dict<K, V> dict(Name name, Braced<std::pair<K, V>> entries) const {
     return create<Dict<K, V>>(name, client::entries_of<K, V>(entries));
   }
   template <class K = nlohmann::json, class V = nlohmann::json, client::EntrySource<K, V> R>
-  Dict<K, V> dict(std::string_view name, const R& entries) const {
+  Dict<K, V> dict(Name name, const R& entries) const {
     return create<Dict<K, V>>(name, client::entries_of<K, V>(entries));
   }
 
   template <class T = nlohmann::json>
-  List<T> list() const {
-    return create<List<T>>(std::nullopt);
+  List<T> list(Name name = {}) const {
+    return create<List<T>>(name);
   }
   template <class T = nlohmann::json>
   List<T> list(Braced<T> items) const {
@@ -197,21 +207,17 @@ class Manager {
     return create<List<T>>(std::nullopt, client::items_of<T>(items));
   }
   template <class T = nlohmann::json>
-  List<T> list(std::string_view name) const {
-    return create<List<T>>(name);
-  }
-  template <class T = nlohmann::json>
-  List<T> list(std::string_view name, Braced<T> items) const {
+  List<T> list(Name name, Braced<T> items) const {
     return create<List<T>>(name, client::items_of<T>(items));
   }
   template <class T = nlohmann::json, client::ItemSource<T> R>
-  List<T> list(std::string_view name, const R& items) const {
+  List<T> list(Name name, const R& items) const {
     return create<List<T>>(name, client::items_of<T>(items));
   }
 
   template <class T = nlohmann::json>
-  Set<T> set() const {
-    return create<Set<T>>(std::nullopt);
+  Set<T> set(Name name = {}) const {
+    return create<Set<T>>(name);
   }
   template <class T = nlohmann::json>
   Set<T> set(Braced<T> items) const {
@@ -222,27 +228,22 @@ class Manager {
     return create<Set<T>>(std::nullopt, client::items_of<T>(items));
   }
   template <class T = nlohmann::json>
-  Set<T> set(std::string_view name) const {
-    return create<Set<T>>(name);
-  }
-  template <class T = nlohmann::json>
-  Set<T> set(std::string_view name, Braced<T> items) const {
+  Set<T> set(Name name, Braced<T> items) const {
     return create<Set<T>>(name, client::items_of<T>(items));
   }
   template <class T = nlohmann::json, client::ItemSource<T> R>
-  Set<T> set(std::string_view name, const R& items) const {
+  Set<T> set(Name name, const R& items) const {
     return create<Set<T>>(name, client::items_of<T>(items));
   }
 
-  Namespace ns() const { return create<Namespace>(std::nullopt); }
-  Namespace ns(std::string_view name) const { return create<Namespace>(name); }
+  Namespace ns(Name name = {}) const { return create<Namespace>(name); }
 
   template <class T = nlohmann::json>
   Value<T> value(client::In<T> initial) const {
     return create<Value<T>>(std::nullopt, initial);
   }
   template <class T = nlohmann::json>
-  Value<T> value(std::string_view name, client::In<T> initial) const {
+  Value<T> value(Name name, client::In<T> initial) const {
     return create<Value<T>>(name, initial);
   }
 
@@ -262,58 +263,49 @@ class Manager {
   }
   /// An existing array has to have this length (ValueError) and elements of this type (TypeError).
   template <client::Arithmetic T>
-  Array<T> array(std::string_view name, std::size_t size) const {
+  Array<T> array(Name name, std::size_t size) const {
     return create_array<T>(name, size, size);
   }
   template <client::Arithmetic T>
-  Array<T> array(std::string_view name, std::initializer_list<T> elements) const {
+  Array<T> array(Name name, std::initializer_list<T> elements) const {
     return create_array<T>(name, client::RawElements<T>(elements), elements.size());
   }
   template <client::Arithmetic T, client::ItemRange<T> R>
-  Array<T> array(std::string_view name, const R& elements) const {
+  Array<T> array(Name name, const R& elements) const {
     std::vector<T> copied(std::ranges::begin(elements), std::ranges::end(elements));
     return create_array<T>(name, client::RawElements<T>(copied), copied.size());
   }
 
-  Lock lock() const { return create<Lock>(std::nullopt); }
-  Lock lock(std::string_view name) const { return create<Lock>(name); }
-  RLock rlock() const { return create<RLock>(std::nullopt); }
-  RLock rlock(std::string_view name) const { return create<RLock>(name); }
+  Lock lock(Name name = {}) const { return create<Lock>(name); }
+  RLock rlock(Name name = {}) const { return create<RLock>(name); }
 
-  SharedLock shared_lock() const { return create<SharedLock>(std::nullopt); }
-  SharedLock shared_lock(std::string_view name) const { return create<SharedLock>(name); }
+  SharedLock shared_lock(Name name = {}) const { return create<SharedLock>(name); }
 
   template <class K = nlohmann::json>
-  Locks<K> locks() const {
-    return create<Locks<K>>(std::nullopt);
-  }
-  template <class K = nlohmann::json>
-  Locks<K> locks(std::string_view name) const {
+  Locks<K> locks(Name name = {}) const {
     return create<Locks<K>>(name);
   }
 
   /// On an RLock of its own, or on a Lock or RLock of this manager.
-  Condition condition() const { return create<Condition>(std::nullopt); }
-  Condition condition(std::string_view name) const { return create<Condition>(name); }
+  Condition condition(Name name = {}) const { return create<Condition>(name); }
   Condition condition(const Lock& lock) const { return create<Condition>(std::nullopt, lock); }
   Condition condition(const RLock& lock) const { return create<Condition>(std::nullopt, lock); }
-  Condition condition(std::string_view name, const Lock& lock) const { return create<Condition>(name, lock); }
-  Condition condition(std::string_view name, const RLock& lock) const {
+  Condition condition(Name name, const Lock& lock) const { return create<Condition>(name, lock); }
+  Condition condition(Name name, const RLock& lock) const {
     return create<Condition>(name, lock);
   }
 
-  Event event() const { return create<Event>(std::nullopt); }
-  Event event(std::string_view name) const { return create<Event>(name); }
+  Event event(Name name = {}) const { return create<Event>(name); }
 
   /// ValueError: less than 0 permits.
   Semaphore semaphore(std::int64_t permits = 1) const { return create<Semaphore>(std::nullopt, permits); }
   Semaphore semaphore(std::int64_t permits, Ownerless) const {
     return create<Semaphore>(std::nullopt, permits, false, true);
   }
-  Semaphore semaphore(std::string_view name, std::int64_t permits = 1) const {
+  Semaphore semaphore(Name name, std::int64_t permits = 1) const {
     return create<Semaphore>(name, permits);
   }
-  Semaphore semaphore(std::string_view name, std::int64_t permits, Ownerless) const {
+  Semaphore semaphore(Name name, std::int64_t permits, Ownerless) const {
     return create<Semaphore>(name, permits, false, true);
   }
   Semaphore bounded_semaphore(std::int64_t permits = 1) const {
@@ -322,10 +314,10 @@ class Manager {
   Semaphore bounded_semaphore(std::int64_t permits, Ownerless) const {
     return create<Semaphore>(std::nullopt, permits, true, true);
   }
-  Semaphore bounded_semaphore(std::string_view name, std::int64_t permits = 1) const {
+  Semaphore bounded_semaphore(Name name, std::int64_t permits = 1) const {
     return create<Semaphore>(name, permits, true);
   }
-  Semaphore bounded_semaphore(std::string_view name, std::int64_t permits, Ownerless) const {
+  Semaphore bounded_semaphore(Name name, std::int64_t permits, Ownerless) const {
     return create<Semaphore>(name, permits, true, true);
   }
 
@@ -333,13 +325,13 @@ class Manager {
   Barrier barrier(std::size_t parties, std::optional<std::chrono::microseconds> limit = {}) const {
     return create<Barrier>(std::nullopt, parties, count_of(limit));
   }
-  Barrier barrier(std::string_view name, std::size_t parties,
+  Barrier barrier(Name name, std::size_t parties,
                   std::optional<std::chrono::microseconds> limit = {}) const {
     return create<Barrier>(name, parties, count_of(limit));
   }
   /// ValueError: less than 0.
   Latch latch(std::int64_t expected) const { return create<Latch>(std::nullopt, expected); }
-  Latch latch(std::string_view name, std::int64_t expected) const { return create<Latch>(name, expected); }
+  Latch latch(Name name, std::int64_t expected) const { return create<Latch>(name, expected); }
 
   /// With room for `maxsize` items; without a limit if it is 0 or less, as in Python.
   template <class T = nlohmann::json>
@@ -347,7 +339,7 @@ class Manager {
     return create<Queue<T>>(std::nullopt, maxsize);
   }
   template <class T = nlohmann::json>
-  Queue<T> queue(std::string_view name, std::int64_t maxsize = 0) const {
+  Queue<T> queue(Name name, std::int64_t maxsize = 0) const {
     return create<Queue<T>>(name, maxsize);
   }
   template <class T = nlohmann::json>
@@ -355,7 +347,7 @@ class Manager {
     return create<LifoQueue<T>>(std::nullopt, maxsize);
   }
   template <class T = nlohmann::json>
-  LifoQueue<T> lifo_queue(std::string_view name, std::int64_t maxsize = 0) const {
+  LifoQueue<T> lifo_queue(Name name, std::int64_t maxsize = 0) const {
     return create<LifoQueue<T>>(name, maxsize);
   }
   template <class T = nlohmann::json>
@@ -363,14 +355,14 @@ class Manager {
     return create<PriorityQueue<T>>(std::nullopt, maxsize);
   }
   template <class T = nlohmann::json>
-  PriorityQueue<T> priority_queue(std::string_view name, std::int64_t maxsize = 0) const {
+  PriorityQueue<T> priority_queue(Name name, std::int64_t maxsize = 0) const {
     return create<PriorityQueue<T>>(name, maxsize);
   }
 
   /// Types of your own (hosted.hpp, proxy/proxy_of.hpp): `arguments` are those of P's Create. Unnamed with nullopt for a
   /// name: `m.create<CounterProxy>(std::nullopt, 10)`. TypeError: the manager hosts no such type.
   template <client::ProxyType P, class... A>
-  P create(std::optional<std::string_view> name = std::nullopt, const A&... arguments) const {
+  P create(Name name = {}, const A&... arguments) const {
     return P(obtain<P>(name, arguments...).first);
   }
 
@@ -445,20 +437,20 @@ class Manager {
   }
   /// The object, and whether it was made by this call.
   template <class P, class... A>
-  std::pair<std::shared_ptr<client::RemoteObject>, bool> obtain(std::optional<std::string_view> name,
+  std::pair<std::shared_ptr<client::RemoteObject>, bool> obtain(Name name,
                                                                 const A&... contents) const {
     using Operations = typename P::Operations;
     return call<ops::Manager::Create, std::pair<std::shared_ptr<client::RemoteObject>, bool>>(
-        Operations::type, name, client::arguments_of<typename Operations::Create>(contents...));
+        Operations::type, name.text(), client::arguments_of<typename Operations::Create>(contents...));
   }
   template <client::Arithmetic T, class A>
-  Array<T> create_array(std::optional<std::string_view> name, const A& contents, std::size_t size) const {
+  Array<T> create_array(Name name, const A& contents, std::size_t size) const {
     auto [remote, is_new] = obtain<Array<T>>(name, Array<T>::typecode, contents);
     Array<T> array(std::move(remote));
     if (is_new) return array;
     array.check_type();
     if (std::size_t found = array.size(); found != size)
-      throw ValueError("asked for array \"" + std::string(*name) + "\" of " + std::to_string(size) +
+      throw ValueError("asked for array \"" + std::string(*name.text()) + "\" of " + std::to_string(size) +
                        " elements, found one of " + std::to_string(found));
     return array;
   }

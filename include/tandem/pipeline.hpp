@@ -26,6 +26,7 @@
 
 #include "tandem/call/call.hpp"
 #include "tandem/call/result_as.hpp"
+#include "tandem/call/wait.hpp"
 #include "tandem/codec/parameter.hpp"
 
 namespace tandem {
@@ -57,7 +58,7 @@ class PipelinedCall {
 };
 
 /// Reads until `awaited` is ready. False: it was not within the limit.
-bool read_until_ready(Awaited& awaited, std::optional<std::chrono::milliseconds> limit);
+bool read_until_ready(Awaited& awaited, WaitLimit limit);
 void cancel(Awaited& awaited);
 
 }  // namespace client
@@ -78,11 +79,10 @@ class Future {
   /// Sends what the pipeline has not sent yet, and reads answers up to this one. Throws Timeout when nothing comes for
   /// Options::call_timeout, which does not count for operations that wait; one may wait again. The operation's own error,
   /// that of a pipeline that broke too, is not thrown here.
-  void wait() const { client::read_until_ready(checked(), std::nullopt); }
+  void wait() const { client::read_until_ready(checked(), client::no_limit); }
   /// Whether it is ready within the limit.
-  template <class Rep, class Period>
-  bool wait_for(std::chrono::duration<Rep, Period> limit) const {
-    return client::read_until_ready(checked(), std::chrono::ceil<std::chrono::milliseconds>(limit));
+  bool wait_for(For limit) const {
+    return client::read_until_ready(checked(), limit);
   }
   /// Waits, and gives the result or throws the operation's own error. ConnectionError, SessionLost: the answer did not
   /// come any more; whether the operation was done is not known.

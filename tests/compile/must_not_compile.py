@@ -7,6 +7,7 @@ Every case is a change to a program that compiles. The unchanged program is comp
 "fail to compile" because of something else.
 """
 
+import concurrent.futures
 import os
 import subprocess
 import sys
@@ -179,16 +180,17 @@ class Compiler:
     def __init__(self, command, root, folder, program):
         self.command = [command, "-std=c++20", f"-I{root}", f"-I{root}/include"]
         lines = program.splitlines()
+        self.folder = folder
         self.header = os.path.join(folder, "headers.hpp")
-        self.source = os.path.join(folder, "program.cpp")
         with open(self.header, "w") as header:
             header.write("\n".join(line for line in lines if line.startswith("#include")) + "\n")
         subprocess.run(self.command + ["-x", "c++-header", self.header, "-o", self.header + ".gch"], check=True)
 
-    def run(self, program):
-        with open(self.source, "w") as source:
-            source.write("\n".join("" if line.startswith("#include") else line for line in program.splitlines()))
-        return subprocess.run(self.command + ["-fsyntax-only", "-include", self.header, self.source],
+    def run(self, number, program):
+        source = os.path.join(self.folder, f"program{number}.cpp")
+        with open(source, "w") as file:
+            file.write("\n".join("" if line.startswith("#include") else line for line in program.splitlines()))
+        return subprocess.run(self.command + ["-fsyntax-only", "-include", self.header, source],
                               capture_output=True, text=True)
 
 
@@ -200,38 +202,45 @@ def show_declaration(root):
     return declaration
 
 
-def failures_of(command, root, good, cases):
-    with tempfile.TemporaryDirectory() as folder:
-        return failures_of_cases(Compiler(command, root, folder, good), good, cases)
-
-
-def failures_of_cases(compiler, good, cases):
-    failures = []
-    result = compiler.run(good)
-    if result.returncode != 0:
-        return ["the program without a mistake does not compile:\n" + result.stderr]
-    for name, old, new, message, *more in cases:
-        program = good
-        for before, after in [(old, new), *more]:
-            if before not in program:
-                failures.append(f"{name}: the text to change is not in the program")
-            program = program.replace(before, after)
-        result = compiler.run(program)
-        if result.returncode == 0:
-            failures.append(f"{name}: it compiles")
-        elif message not in result.stderr:
-            failures.append(f"{name}: the compiler does not say {message!r}:\n{result.stderr[:2000]}")
-        else:
-            print(f"refused as it should be: {name}")
-    return failures
+def failure_of_case(compiler, good, number, name, changes, message):
+    """What is wrong with a case, or None."""
+    program = good
+    for before, after in changes:
+        if before not in program:
+            return f"{name}: the text to change is not in the program"
+        program = program.replace(before, after)
+    result = compiler.run(number, program)
+    if not changes:
+        return f"{name} does not compile:\n{result.stderr}" if result.returncode != 0 else None
+    if result.returncode == 0:
+        return f"{name}: it compiles"
+    if message not in result.stderr:
+        return f"{name}: the compiler does not say {message!r}:\n{result.stderr[:2000]}"
+    print(f"refused as it should be: {name}")
+    return None
 
 
 def main():
     command, root = sys.argv[1:]
-    failures = failures_of(command, root, PROGRAM % {"show": show_declaration(root)}, CASES)
-    failures += failures_of(command, root, HOSTED_PROGRAM, HOSTED_CASES)
-    failures += failures_of(command, root, POOL_PROGRAM, POOL_CASES)
-    failures += failures_of(command, root, CALLS_PROGRAM, CALLS_CASES)
+    programs = [(PROGRAM % {"show": show_declaration(root)}, CASES), (HOSTED_PROGRAM, HOSTED_CASES),
+                (POOL_PROGRAM, POOL_CASES), (CALLS_PROGRAM, CALLS_CASES)]
+    with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as threads:
+
+        def make_compiler(number):
+            own = os.path.join(folder, str(number))
+            os.mkdir(own)
+            return Compiler(command, root, own, programs[number][0])
+
+        compilers = [threads.submit(make_compiler, number) for number in range(len(programs))]
+        found = []
+        for (good, cases), compiler in zip(programs, compilers):
+            found.append(threads.submit(failure_of_case, compiler.result(), good, 0, "the program without a mistake",
+                                        [], None))
+            for number, (name, old, new, message, *more) in enumerate(cases, 1):
+                found.append(threads.submit(failure_of_case, compiler.result(), good, number, name,
+                                            [(old, new), *more], message))
+        failures = [future.result() for future in found]
+    failures = [failure for failure in failures if failure]
     if failures:
         sys.exit("\n".join(failures))
 

@@ -221,7 +221,7 @@ void add_pool(std::vector<Wait>& all) {
                    const client::TaskPool pool = pool_of(m);
                    const std::int64_t submitter = pool.enter();
                    submit(pool, submitter);
-                   return has_any(pool.collect(submitter, client::limit_of(l), s));
+                   return has_any(pool.collect(submitter, For(l), s));
                  },
                  [](const Manager& m) { pool_of(m).terminate(); }});
   all.push_back({"PoolWork",
@@ -230,7 +230,7 @@ void add_pool(std::vector<Wait>& all) {
                  [](const Manager& m, Limit l, const Stop& s) {
                    const client::TaskPool pool = pool_of(m);
                    (void)pool.enlist(std::nullopt, std::nullopt);
-                   return has_any(pool.work(client::EncodedItems(0, {}), client::limit_of(l), s));
+                   return has_any(pool.work(client::EncodedItems(0, {}), For(l), s));
                  },
                  [](const Manager& m) { submit(pool_of(m), pool_of(m).enter()); }});
 }

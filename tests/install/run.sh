@@ -13,7 +13,9 @@ cxx=(-DCMAKE_CXX_COMPILER="${CXX:-c++}" -DCMAKE_CXX_COMPILER_LAUNCHER="${CXX_LAU
 if [[ "$1" == --shared ]]; then
   source_dir=$2 work=$3
   build=$work/build
-  cmake -S "$source_dir" -B "$build" -G Ninja "${cxx[@]}" -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON \
+  # What is installed where and found how is the same without optimisation, which takes a third of the time.
+  cmake -S "$source_dir" -B "$build" -G Ninja "${cxx[@]}" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0 \
+    -DBUILD_SHARED_LIBS=ON \
     -DTANDEM_TESTS=OFF -DTANDEM_EXAMPLES=OFF
   cmake --build "$build"
 else

@@ -3,31 +3,63 @@
 
 #include <chrono>
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <stop_token>
 
-namespace tandem::client {
+namespace tandem {
 
-/// None: for ever.
+namespace client {
+
+/// None: without limit.
 using WaitLimit = std::optional<std::chrono::microseconds>;
-
-/// A limit in any unit; rounded up, so that nobody gives up too early. What lies beyond 64 bits of microseconds is none.
-template <class Rep, class Period>
-WaitLimit limit_of(std::chrono::duration<Rep, Period> limit) {
-  using Microseconds = std::chrono::microseconds;
-  constexpr auto most = std::chrono::duration<long double, std::micro>(Microseconds::max() / 2);
-  const std::chrono::duration<long double, std::micro> exact = limit;
-  if (exact >= most) return std::nullopt;
-  if (exact.count() <= 0) return Microseconds{0};
-  return std::chrono::ceil<Microseconds>(limit);
-}
-template <class Clock, class Duration>
-WaitLimit limit_until(std::chrono::time_point<Clock, Duration> end) {
-  return limit_of(end - Clock::now());
-}
 
 inline constexpr WaitLimit no_limit = std::nullopt;
 inline constexpr WaitLimit at_once = std::chrono::microseconds{0};
 
-}  // namespace tandem::client
+/// Any unit and any number: rounded up, so that no wait ends too early. What lies beyond 64 bits of microseconds is no
+/// limit; what is negative, or not a number, is none at all.
+using ExactMicroseconds = std::chrono::duration<long double, std::micro>;
+inline WaitLimit limit_of(ExactMicroseconds limit) {
+  using Microseconds = std::chrono::microseconds;
+  if (limit >= ExactMicroseconds(Microseconds::max() / 2)) return no_limit;
+  if (!(limit.count() > 0)) return at_once;
+  return std::chrono::ceil<Microseconds>(limit);
+}
+
+}  // namespace client
+
+/// How long to wait: converts from every duration of std::chrono, from min() to max(). Zero or less: not at all; more than
+/// 146,000 years: without limit.
+class For {
+ public:
+  template <class Rep, class Period>
+  For(std::chrono::duration<Rep, Period> limit) : limit_(client::limit_of(limit)) {}
+  operator client::WaitLimit() const { return limit_; }
+
+ private:
+  client::WaitLimit limit_;
+};
+
+/// When to stop waiting: converts from every time point of a clock that has now(), from min() to max(). What is left until
+/// then is measured by the steady clock. More than a hundred years from now: without limit.
+class Until {
+ public:
+  template <class Clock, class Duration>
+  Until(std::chrono::time_point<Clock, Duration> end)
+      : Until(For(client::ExactMicroseconds(end.time_since_epoch()) -
+                  client::ExactMicroseconds(Clock::now().time_since_epoch()))) {}
+  /// That long from now.
+  explicit Until(For limit) {
+    constexpr std::chrono::hours farthest{24 * 365 * 100};
+    if (const client::WaitLimit left = limit; left && *left < farthest) end_ = Steady::now() + *left;
+  }
+  operator client::WaitLimit() const {
+    return end_ ? client::limit_of(*end_ - Steady::now()) : client::no_limit;
+  }
+
+ private:
+  using Steady = std::chrono::steady_clock;
+  std::optional<Steady::time_point> end_;
+};
+
+}  // namespace tandem

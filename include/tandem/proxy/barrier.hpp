@@ -32,14 +32,12 @@ class Barrier : public Proxy {
 
   /// Gives which of the parties this is, in the order of their arrival. With the barrier's own time limit, if it has one.
   std::size_t wait(const std::stop_token& stop = {}) const { return wait_within(client::no_limit, stop); }
-  template <class Rep, class Period>
-  std::size_t wait_for(std::chrono::duration<Rep, Period> limit, const std::stop_token& stop = {}) const {
-    return wait_within(client::limit_of(limit), stop);
+  std::size_t wait_for(For limit, const std::stop_token& stop = {}) const {
+    return wait_within(limit, stop);
   }
-  template <class Clock, class Duration>
-  std::size_t wait_until(std::chrono::time_point<Clock, Duration> end,
+  std::size_t wait_until(Until end,
                          const std::stop_token& stop = {}) const {
-    return wait_within(client::limit_until(end), stop);
+    return wait_within(end, stop);
   }
   /// As it was at first. Who waits now gets BrokenBarrierError.
   void reset() const { call<Operations::Reset>(); }

@@ -40,13 +40,11 @@ class Condition : public BasicLock<ops::Condition> {
 
   Woken wait() const { return wait_within(client::no_limit); }
   Woken wait(const std::stop_token& stop) const { return wait_within(client::no_limit, stop); }
-  template <class Rep, class Period>
-  Woken wait_for(std::chrono::duration<Rep, Period> limit, const std::stop_token& stop = {}) const {
-    return wait_within(client::limit_of(limit), stop);
+  Woken wait_for(For limit, const std::stop_token& stop = {}) const {
+    return wait_within(limit, stop);
   }
-  template <class Clock, class Duration>
-  Woken wait_until(std::chrono::time_point<Clock, Duration> end, const std::stop_token& stop = {}) const {
-    return wait_within(client::limit_until(end), stop);
+  Woken wait_until(Until end, const std::stop_token& stop = {}) const {
+    return wait_within(end, stop);
   }
 
   // Wait until the predicate, which is called with the lock held, is true. The others give what it said last.
@@ -61,16 +59,13 @@ class Condition : public BasicLock<ops::Condition> {
       if (stop.stop_requested() || !wait(stop)) return predicate();
     return true;
   }
-  template <class Rep, class Period, std::predicate P>
-  bool wait_for(std::chrono::duration<Rep, Period> limit, P predicate,
+  template <std::predicate P>
+  bool wait_for(For limit, P predicate,
                 const std::stop_token& stop = {}) const {
-    const client::WaitLimit most = client::limit_of(limit);
-    if (!most || *most > std::chrono::hours(24 * 365 * 100))
-      return wait(stop, predicate);  // no clock goes so far
-    return wait_until(std::chrono::steady_clock::now() + *most, predicate, stop);
+    return wait_until(Until(limit), predicate, stop);
   }
-  template <class Clock, class Duration, std::predicate P>
-  bool wait_until(std::chrono::time_point<Clock, Duration> end, P predicate,
+  template <std::predicate P>
+  bool wait_until(Until end, P predicate,
                   const std::stop_token& stop = {}) const {
     while (!predicate())
       if (!wait_until(end, stop)) return predicate();

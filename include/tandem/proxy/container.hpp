@@ -34,16 +34,14 @@ class Container : public Proxy {
     return wait_within(since, client::no_limit, stop);
   }
   /// None: it did not change within the limit, or before a stop was requested.
-  template <class Rep, class Period>
-  std::optional<std::uint64_t> wait_for_change(std::uint64_t since, std::chrono::duration<Rep, Period> limit,
+  std::optional<std::uint64_t> wait_for_change(std::uint64_t since, For limit,
                                                const std::stop_token& stop = {}) const {
-    return wait_within(since, client::limit_of(limit), stop);
+    return wait_within(since, limit, stop);
   }
-  template <class Clock, class Duration>
   std::optional<std::uint64_t> wait_for_change(std::uint64_t since,
-                                               std::chrono::time_point<Clock, Duration> end,
+                                               Until end,
                                                const std::stop_token& stop = {}) const {
-    return wait_within(since, client::limit_until(end), stop);
+    return wait_within(since, end, stop);
   }
 
  private:

@@ -32,13 +32,11 @@ class Event : public Proxy {
   /// Gives whether it was set; false: a stop was requested first.
   bool wait(const std::stop_token& stop) const { return wait_within(client::no_limit, stop); }
   /// Gives whether it was set within the limit, and before a stop was requested.
-  template <class Rep, class Period>
-  bool wait_for(std::chrono::duration<Rep, Period> limit, const std::stop_token& stop = {}) const {
-    return wait_within(client::limit_of(limit), stop);
+  bool wait_for(For limit, const std::stop_token& stop = {}) const {
+    return wait_within(limit, stop);
   }
-  template <class Clock, class Duration>
-  bool wait_until(std::chrono::time_point<Clock, Duration> end, const std::stop_token& stop = {}) const {
-    return wait_within(client::limit_until(end), stop);
+  bool wait_until(Until end, const std::stop_token& stop = {}) const {
+    return wait_within(end, stop);
   }
 
  private:

@@ -67,13 +67,11 @@ class BasicLock : public Proxy {
   bool lock(const std::stop_token& stop) const { return acquire(client::no_limit, stop).token != 0; }
   bool try_lock() const { return acquire(client::at_once).token != 0; }
   /// Gives whether it was locked within the limit, and before a stop was requested.
-  template <class Rep, class Period>
-  bool try_lock_for(std::chrono::duration<Rep, Period> limit, const std::stop_token& stop = {}) const {
-    return acquire(client::limit_of(limit), stop).token != 0;
+  bool try_lock_for(For limit, const std::stop_token& stop = {}) const {
+    return acquire(limit, stop).token != 0;
   }
-  template <class Clock, class Duration>
-  bool try_lock_until(std::chrono::time_point<Clock, Duration> end, const std::stop_token& stop = {}) const {
-    return acquire(client::limit_until(end), stop).token != 0;
+  bool try_lock_until(Until end, const std::stop_token& stop = {}) const {
+    return acquire(end, stop).token != 0;
   }
   /// NotOwner: this thread does not hold it.
   void unlock() const { call<typename Operations::Release>(); }
@@ -82,14 +80,12 @@ class BasicLock : public Proxy {
   GuardType guard() const { return {*this, acquire(client::no_limit)}; }
   GuardType guard(const std::stop_token& stop) const { return {*this, acquire(client::no_limit, stop)}; }
   GuardType try_guard() const { return {*this, acquire(client::at_once)}; }
-  template <class Rep, class Period>
-  GuardType try_guard_for(std::chrono::duration<Rep, Period> limit, const std::stop_token& stop = {}) const {
-    return {*this, acquire(client::limit_of(limit), stop)};
+  GuardType try_guard_for(For limit, const std::stop_token& stop = {}) const {
+    return {*this, acquire(limit, stop)};
   }
-  template <class Clock, class Duration>
-  GuardType try_guard_until(std::chrono::time_point<Clock, Duration> end,
+  GuardType try_guard_until(Until end,
                             const std::stop_token& stop = {}) const {
-    return {*this, acquire(client::limit_until(end), stop)};
+    return {*this, acquire(end, stop)};
   }
 
   /// What this thread was told when it got the lock, asked for again: for who uses std::unique_lock. NotOwner.

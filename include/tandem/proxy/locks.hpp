@@ -33,12 +33,10 @@ class KeyLock {
   void lock() const { locks_.lock(key_); }
   bool lock(const std::stop_token& stop) const { return locks_.lock(key_, stop); }
   bool try_lock() const { return locks_.try_lock(key_); }
-  template <class Rep, class Period>
-  bool try_lock_for(std::chrono::duration<Rep, Period> limit, const std::stop_token& stop = {}) const {
+  bool try_lock_for(For limit, const std::stop_token& stop = {}) const {
     return locks_.try_lock_for(key_, limit, stop);
   }
-  template <class Clock, class Duration>
-  bool try_lock_until(std::chrono::time_point<Clock, Duration> end, const std::stop_token& stop = {}) const {
+  bool try_lock_until(Until end, const std::stop_token& stop = {}) const {
     return locks_.try_lock_until(key_, end, stop);
   }
   void unlock() const { locks_.unlock(key_); }
@@ -98,15 +96,13 @@ class Locks : public Proxy {
   }
   bool try_lock(client::In<K> key) const { return acquire(key, client::at_once).token != 0; }
   /// Gives whether it was locked within the limit, and before a stop was requested.
-  template <class Rep, class Period>
-  bool try_lock_for(client::In<K> key, std::chrono::duration<Rep, Period> limit,
+  bool try_lock_for(client::In<K> key, For limit,
                     const std::stop_token& stop = {}) const {
-    return acquire(key, client::limit_of(limit), stop).token != 0;
+    return acquire(key, limit, stop).token != 0;
   }
-  template <class Clock, class Duration>
-  bool try_lock_until(client::In<K> key, std::chrono::time_point<Clock, Duration> end,
+  bool try_lock_until(client::In<K> key, Until end,
                       const std::stop_token& stop = {}) const {
-    return acquire(key, client::limit_until(end), stop).token != 0;
+    return acquire(key, end, stop).token != 0;
   }
   /// NotOwner: this thread does not hold it.
   void unlock(client::In<K> key) const { call<Operations::Release>(key); }
@@ -118,15 +114,13 @@ class Locks : public Proxy {
     return keep(std::move(key), client::no_limit, stop);
   }
   KeyGuard try_guard(K key) const { return keep(std::move(key), client::at_once); }
-  template <class Rep, class Period>
-  KeyGuard try_guard_for(K key, std::chrono::duration<Rep, Period> limit,
+  KeyGuard try_guard_for(K key, For limit,
                          const std::stop_token& stop = {}) const {
-    return keep(std::move(key), client::limit_of(limit), stop);
+    return keep(std::move(key), limit, stop);
   }
-  template <class Clock, class Duration>
-  KeyGuard try_guard_until(K key, std::chrono::time_point<Clock, Duration> end,
+  KeyGuard try_guard_until(K key, Until end,
                            const std::stop_token& stop = {}) const {
-    return keep(std::move(key), client::limit_until(end), stop);
+    return keep(std::move(key), end, stop);
   }
 
   // Several at once.
@@ -136,15 +130,13 @@ class Locks : public Proxy {
     return acquire_all(keys, client::no_limit, stop).token != 0;
   }
   bool try_lock_all(Keys keys) const { return acquire_all(keys, client::at_once).token != 0; }
-  template <class Rep, class Period>
-  bool try_lock_all_for(Keys keys, std::chrono::duration<Rep, Period> limit,
+  bool try_lock_all_for(Keys keys, For limit,
                         const std::stop_token& stop = {}) const {
-    return acquire_all(keys, client::limit_of(limit), stop).token != 0;
+    return acquire_all(keys, limit, stop).token != 0;
   }
-  template <class Clock, class Duration>
-  bool try_lock_all_until(Keys keys, std::chrono::time_point<Clock, Duration> end,
+  bool try_lock_all_until(Keys keys, Until end,
                           const std::stop_token& stop = {}) const {
-    return acquire_all(keys, client::limit_until(end), stop).token != 0;
+    return acquire_all(keys, end, stop).token != 0;
   }
   /// NotOwner: this thread does not hold all of them; those it holds it keeps.
   void unlock_all(Keys keys) const { call<Operations::ReleaseAll>(keys); }
@@ -154,15 +146,13 @@ class Locks : public Proxy {
     return keep_all(std::move(keys), client::no_limit, stop);
   }
   KeysGuard try_guard_all(std::vector<K> keys) const { return keep_all(std::move(keys), client::at_once); }
-  template <class Rep, class Period>
-  KeysGuard try_guard_all_for(std::vector<K> keys, std::chrono::duration<Rep, Period> limit,
+  KeysGuard try_guard_all_for(std::vector<K> keys, For limit,
                               const std::stop_token& stop = {}) const {
-    return keep_all(std::move(keys), client::limit_of(limit), stop);
+    return keep_all(std::move(keys), limit, stop);
   }
-  template <class Clock, class Duration>
-  KeysGuard try_guard_all_until(std::vector<K> keys, std::chrono::time_point<Clock, Duration> end,
+  KeysGuard try_guard_all_until(std::vector<K> keys, Until end,
                                 const std::stop_token& stop = {}) const {
-    return keep_all(std::move(keys), client::limit_until(end), stop);
+    return keep_all(std::move(keys), end, stop);
   }
 
   /// What this thread was told when it got the key's lock. NotOwner.

@@ -65,13 +65,11 @@ class BasicQueue : public Container {
   void put(Item item) const { put_within(item, client::no_limit); }
   /// These give whether it was put.
   bool put(Item item, const Stop& stop) const { return put_within(item, client::no_limit, stop); }
-  template <class Rep, class Period>
-  bool put_for(Item item, std::chrono::duration<Rep, Period> limit, const Stop& stop = {}) const {
-    return put_within(item, client::limit_of(limit), stop);
+  bool put_for(Item item, For limit, const Stop& stop = {}) const {
+    return put_within(item, limit, stop);
   }
-  template <class Clock, class Duration>
-  bool put_until(Item item, std::chrono::time_point<Clock, Duration> end, const Stop& stop = {}) const {
-    return put_within(item, client::limit_until(end), stop);
+  bool put_until(Item item, Until end, const Stop& stop = {}) const {
+    return put_within(item, end, stop);
   }
   bool try_put(Item item) const { return put_within(item, client::at_once); }
 
@@ -81,15 +79,13 @@ class BasicQueue : public Container {
   std::size_t put_many(Items items, const Stop& stop = {}) const {
     return put_many_within(items, client::no_limit, stop);
   }
-  template <class Rep, class Period>
-  std::size_t put_many_for(Items items, std::chrono::duration<Rep, Period> limit,
+  std::size_t put_many_for(Items items, For limit,
                            const Stop& stop = {}) const {
-    return put_many_within(items, client::limit_of(limit), stop);
+    return put_many_within(items, limit, stop);
   }
-  template <class Clock, class Duration>
-  std::size_t put_many_until(Items items, std::chrono::time_point<Clock, Duration> end,
+  std::size_t put_many_until(Items items, Until end,
                              const Stop& stop = {}) const {
-    return put_many_within(items, client::limit_until(end), stop);
+    return put_many_within(items, end, stop);
   }
   std::size_t try_put_many(Items items) const { return put_many_within(items, client::at_once); }
 
@@ -105,13 +101,13 @@ class BasicQueue : public Container {
   std::optional<R> get(const Stop& stop) const {
     return get_within<R>(client::no_limit, stop);
   }
-  template <class R = T, class Rep, class Period>
-  std::optional<R> get_for(std::chrono::duration<Rep, Period> limit, const Stop& stop = {}) const {
-    return get_within<R>(client::limit_of(limit), stop);
+  template <class R = T>
+  std::optional<R> get_for(For limit, const Stop& stop = {}) const {
+    return get_within<R>(limit, stop);
   }
-  template <class R = T, class Clock, class Duration>
-  std::optional<R> get_until(std::chrono::time_point<Clock, Duration> end, const Stop& stop = {}) const {
-    return get_within<R>(client::limit_until(end), stop);
+  template <class R = T>
+  std::optional<R> get_until(Until end, const Stop& stop = {}) const {
+    return get_within<R>(end, stop);
   }
   template <class R = T>
   std::optional<R> try_get() const {
@@ -124,15 +120,15 @@ class BasicQueue : public Container {
   std::vector<R> get_many(std::size_t max, const Stop& stop = {}) const {
     return get_many_within<R>(max, client::no_limit, stop);
   }
-  template <class R = T, class Rep, class Period>
-  std::vector<R> get_many_for(std::size_t max, std::chrono::duration<Rep, Period> limit,
+  template <class R = T>
+  std::vector<R> get_many_for(std::size_t max, For limit,
                               const Stop& stop = {}) const {
-    return get_many_within<R>(max, client::limit_of(limit), stop);
+    return get_many_within<R>(max, limit, stop);
   }
-  template <class R = T, class Clock, class Duration>
-  std::vector<R> get_many_until(std::size_t max, std::chrono::time_point<Clock, Duration> end,
+  template <class R = T>
+  std::vector<R> get_many_until(std::size_t max, Until end,
                                 const Stop& stop = {}) const {
-    return get_many_within<R>(max, client::limit_until(end), stop);
+    return get_many_within<R>(max, end, stop);
   }
   template <class R = T>
   std::vector<R> try_get_many(std::size_t max) const {
@@ -154,15 +150,15 @@ class BasicQueue : public Container {
   std::optional<Lease<R>> get_leased(const Stop& stop) const {
     return get_leased_within<R>(client::no_limit, stop);
   }
-  template <class R = T, class Rep, class Period>
-  std::optional<Lease<R>> get_leased_for(std::chrono::duration<Rep, Period> limit,
+  template <class R = T>
+  std::optional<Lease<R>> get_leased_for(For limit,
                                          const Stop& stop = {}) const {
-    return get_leased_within<R>(client::limit_of(limit), stop);
+    return get_leased_within<R>(limit, stop);
   }
-  template <class R = T, class Clock, class Duration>
-  std::optional<Lease<R>> get_leased_until(std::chrono::time_point<Clock, Duration> end,
+  template <class R = T>
+  std::optional<Lease<R>> get_leased_until(Until end,
                                            const Stop& stop = {}) const {
-    return get_leased_within<R>(client::limit_until(end), stop);
+    return get_leased_within<R>(end, stop);
   }
   template <class R = T>
   std::optional<Lease<R>> try_get_leased() const {
@@ -173,10 +169,10 @@ class BasicQueue : public Container {
   std::vector<Lease<R>> get_many_leased(std::size_t max, const Stop& stop = {}) const {
     return get_many_leased_within<R>(max, client::no_limit, stop);
   }
-  template <class R = T, class Rep, class Period>
-  std::vector<Lease<R>> get_many_leased_for(std::size_t max, std::chrono::duration<Rep, Period> limit,
+  template <class R = T>
+  std::vector<Lease<R>> get_many_leased_for(std::size_t max, For limit,
                                             const Stop& stop = {}) const {
-    return get_many_leased_within<R>(max, client::limit_of(limit), stop);
+    return get_many_leased_within<R>(max, limit, stop);
   }
   template <class R = T>
   std::vector<Lease<R>> try_get_many_leased(std::size_t max) const {
@@ -200,13 +196,11 @@ class BasicQueue : public Container {
   void join() const { join_within(client::no_limit); }
   /// These give whether it came to that.
   bool join(const Stop& stop) const { return join_within(client::no_limit, stop); }
-  template <class Rep, class Period>
-  bool join_for(std::chrono::duration<Rep, Period> limit, const Stop& stop = {}) const {
-    return join_within(client::limit_of(limit), stop);
+  bool join_for(For limit, const Stop& stop = {}) const {
+    return join_within(limit, stop);
   }
-  template <class Clock, class Duration>
-  bool join_until(std::chrono::time_point<Clock, Duration> end, const Stop& stop = {}) const {
-    return join_within(client::limit_until(end), stop);
+  bool join_until(Until end, const Stop& stop = {}) const {
+    return join_within(end, stop);
   }
 
   /// For ever. Whoever waits to put gets Closed; whoever waits to get does when there is nothing left to be got. With

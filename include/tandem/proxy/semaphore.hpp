@@ -51,15 +51,13 @@ class Semaphore : public Proxy {
   }
   bool acquire(const std::stop_token& stop) const { return acquire(1, stop); }
   bool try_acquire(std::int64_t permits = 1) const { return acquire_within(permits, client::at_once); }
-  template <class Rep, class Period>
-  bool try_acquire_for(std::chrono::duration<Rep, Period> limit, std::int64_t permits = 1,
+  bool try_acquire_for(For limit, std::int64_t permits = 1,
                        const std::stop_token& stop = {}) const {
-    return acquire_within(permits, client::limit_of(limit), stop);
+    return acquire_within(permits, limit, stop);
   }
-  template <class Clock, class Duration>
-  bool try_acquire_until(std::chrono::time_point<Clock, Duration> end, std::int64_t permits = 1,
+  bool try_acquire_until(Until end, std::int64_t permits = 1,
                          const std::stop_token& stop = {}) const {
-    return acquire_within(permits, client::limit_until(end), stop);
+    return acquire_within(permits, end, stop);
   }
   /// NotOwner: this process does not hold so many. Ownerless: ValueError, more than at first if it is bounded.
   void release(std::int64_t permits = 1) const { call<Operations::Release>(permits); }
@@ -68,11 +66,9 @@ class Semaphore : public Proxy {
   SemaphoreGuard guard(std::int64_t permits = 1) const;
   SemaphoreGuard guard(std::int64_t permits, const std::stop_token& stop) const;
   SemaphoreGuard try_guard(std::int64_t permits = 1) const;
-  template <class Rep, class Period>
-  SemaphoreGuard try_guard_for(std::chrono::duration<Rep, Period> limit, std::int64_t permits = 1,
+  SemaphoreGuard try_guard_for(For limit, std::int64_t permits = 1,
                                const std::stop_token& stop = {}) const;
-  template <class Clock, class Duration>
-  SemaphoreGuard try_guard_until(std::chrono::time_point<Clock, Duration> end, std::int64_t permits = 1,
+  SemaphoreGuard try_guard_until(Until end, std::int64_t permits = 1,
                                  const std::stop_token& stop = {}) const;
 
   /// Permits that can be acquired, at this moment.
@@ -138,13 +134,11 @@ inline SemaphoreGuard Semaphore::guard(std::int64_t permits, const std::stop_tok
 inline SemaphoreGuard Semaphore::try_guard(std::int64_t permits) const {
   return {*this, try_acquire(permits) ? permits : 0};
 }
-template <class Rep, class Period>
-SemaphoreGuard Semaphore::try_guard_for(std::chrono::duration<Rep, Period> limit, std::int64_t permits,
+inline SemaphoreGuard Semaphore::try_guard_for(For limit, std::int64_t permits,
                                         const std::stop_token& stop) const {
   return {*this, try_acquire_for(limit, permits, stop) ? permits : 0};
 }
-template <class Clock, class Duration>
-SemaphoreGuard Semaphore::try_guard_until(std::chrono::time_point<Clock, Duration> end, std::int64_t permits,
+inline SemaphoreGuard Semaphore::try_guard_until(Until end, std::int64_t permits,
                                           const std::stop_token& stop) const {
   return {*this, try_acquire_until(end, permits, stop) ? permits : 0};
 }

@@ -31,14 +31,12 @@ class SharedLock : public BasicLock<ops::SharedLock> {
   }
   bool try_lock_shared() const { return acquire_shared(client::at_once).token != 0; }
   /// Gives whether it was locked within the limit, and before a stop was requested.
-  template <class Rep, class Period>
-  bool try_lock_shared_for(std::chrono::duration<Rep, Period> limit, const std::stop_token& stop = {}) const {
-    return acquire_shared(client::limit_of(limit), stop).token != 0;
+  bool try_lock_shared_for(For limit, const std::stop_token& stop = {}) const {
+    return acquire_shared(limit, stop).token != 0;
   }
-  template <class Clock, class Duration>
-  bool try_lock_shared_until(std::chrono::time_point<Clock, Duration> end,
+  bool try_lock_shared_until(Until end,
                              const std::stop_token& stop = {}) const {
-    return acquire_shared(client::limit_until(end), stop).token != 0;
+    return acquire_shared(end, stop).token != 0;
   }
   /// NotOwner: this thread does not read.
   void unlock_shared() const { call<Operations::ReleaseShared>(); }
@@ -49,15 +47,13 @@ class SharedLock : public BasicLock<ops::SharedLock> {
     return {*this, acquire_shared(client::no_limit, stop)};
   }
   SharedGuard try_shared_guard() const { return {*this, acquire_shared(client::at_once)}; }
-  template <class Rep, class Period>
-  SharedGuard try_shared_guard_for(std::chrono::duration<Rep, Period> limit,
+  SharedGuard try_shared_guard_for(For limit,
                                    const std::stop_token& stop = {}) const {
-    return {*this, acquire_shared(client::limit_of(limit), stop)};
+    return {*this, acquire_shared(limit, stop)};
   }
-  template <class Clock, class Duration>
-  SharedGuard try_shared_guard_until(std::chrono::time_point<Clock, Duration> end,
+  SharedGuard try_shared_guard_until(Until end,
                                      const std::stop_token& stop = {}) const {
-    return {*this, acquire_shared(client::limit_until(end), stop)};
+    return {*this, acquire_shared(end, stop)};
   }
 
  private:
