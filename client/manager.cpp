@@ -17,8 +17,8 @@ std::string authkey_of(const Options& options) {
   return client::read_authkey_file(options.authkey_file);
 }
 
-client::ConnectionPtr connect(std::unique_ptr<client::Connector> connector, const Options& options) {
-  return client::Connection::open(std::move(connector), options);
+client::SessionPtr connect(std::unique_ptr<client::Connector> connector, const Options& options) {
+  return client::Session::open(std::move(connector), options);
 }
 
 std::unique_ptr<client::PrivateManager> launch(const Options& options) {
@@ -30,7 +30,7 @@ std::unique_ptr<client::PrivateManager> launch(const Options& options) {
 }  // namespace
 
 struct Manager::State {
-  State(client::ConnectionPtr connection, std::unique_ptr<client::PrivateManager> manager)
+  State(client::SessionPtr connection, std::unique_ptr<client::PrivateManager> manager)
       : own(std::move(manager)),
         object(std::move(connection), {ops::Manager::number, ops::Manager::id}, false) {}
 
@@ -54,7 +54,7 @@ Manager::Manager(std::string_view address, const Options& options)
 Manager::Manager(std::unique_ptr<client::Connector> connector, const Options& options)
     : state_(std::make_shared<State>(connect(std::move(connector), options), nullptr)) {}
 
-Manager::Manager(client::ConnectionPtr connection)
+Manager::Manager(client::SessionPtr connection)
     : state_(std::make_shared<State>(std::move(connection), nullptr)) {}
 
 Manager Manager::from_environment(Options options) {
@@ -157,9 +157,9 @@ std::vector<ObjectInfo> Manager::objects(std::optional<std::string_view> type) c
 // ---- as an argument ---------------------------------------------------------------------------------------
 
 void Codec<Manager>::encode(Encoder& to, const Manager& manager) {
-  if (to.handover == nullptr)
+  if (to.spawn_sender == nullptr)
     throw TypeError("a Manager can be passed to a process that is spawned, and nowhere else");
-  to.handover->note_manager(manager.connection(), to.connection);
+  to.spawn_sender->note_manager(manager.connection(), to.connection);
   to.writer.nil();
 }
 

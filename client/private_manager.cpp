@@ -45,7 +45,7 @@ bool is_program(const fs::path& path) {
 /// The file that this code was loaded from: the library, or the program it is linked into.
 fs::path own_file() {
   Dl_info info{};
-  if (dladdr(reinterpret_cast<const void*>(&places_of_tandemd), &info) == 0 || info.dli_fname == nullptr)
+  if (dladdr(reinterpret_cast<const void*>(&tandemd_search_path), &info) == 0 || info.dli_fname == nullptr)
     return {};
   std::error_code ignored;
   return fs::weakly_canonical(info.dli_fname, ignored);
@@ -102,7 +102,7 @@ std::string describe_status(int status) {
 
 }  // namespace
 
-std::vector<std::string> places_of_tandemd() {
+std::vector<std::string> tandemd_search_path() {
   if (const char* named = std::getenv("TANDEM_TANDEMD"); named != nullptr && *named != '\0') return {named};
   std::vector<std::string> places;
   for (const fs::path& folder : folders_to_look_in()) {

@@ -26,9 +26,9 @@ namespace tandem::client {
 /// Where a tandemd is looked for, in this order: what the environment variable TANDEM_TANDEMD names, and if it is set
 /// nowhere else; beside the running program; beside this library, and in ../bin of it; where it was installed; where it
 /// was built; in PATH.
-std::vector<std::string> places_of_tandemd();
+std::vector<std::string> tandemd_search_path();
 /// The first of the places where a program is. Throws ConnectionError listing them all.
-std::string find_tandemd(const std::vector<std::string>& places = places_of_tandemd());
+std::string find_tandemd(const std::vector<std::string>& places = tandemd_search_path());
 
 class PrivateManager final : private os::ForkListener {
  public:

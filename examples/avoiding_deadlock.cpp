@@ -1,4 +1,4 @@
-// Two workers take two locks in opposite order. The wait that would close the circle is refused; who is refused backs
+// Two workers take two locks in opposite order. The wait that would close the cycle is refused; who is refused backs
 // off and tries again, and both finish.
 #include <iostream>
 #include <mutex>

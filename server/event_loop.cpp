@@ -23,11 +23,11 @@ bool poll_busily(asio::io_context& io, Clock::time_point until) {
 }
 
 /// Until no channel is hot any more. Where there are as many as processors, each idle round gives way to their clients.
-void serve_hot(asio::io_context& io, HotChannels& hot) {
+void serve_hot(asio::io_context& io, PolledChannels& polled) {
   unsigned busy_rounds = 0;
   unsigned idle_rounds = 0;
-  while (!hot.empty() && !io.stopped()) {
-    if (hot.look()) {
+  while (!polled.empty() && !io.stopped()) {
+    if (polled.look()) {
       idle_rounds = 0;
       if (++busy_rounds < busy_rounds_max) continue;
     } else {
@@ -37,19 +37,19 @@ void serve_hot(asio::io_context& io, HotChannels& hot) {
     }
     busy_rounds = 0;
     io.poll();
-    hot.cool(Clock::now());
+    polled.stop_idle(Clock::now());
   }
 }
 
 }  // namespace
 
-void run_event_loop(asio::io_context& io, HotChannels& hot, std::chrono::microseconds busy_poll) {
+void run_event_loop(asio::io_context& io, PolledChannels& polled, std::chrono::microseconds busy_poll) {
   os::BusyPoll advice(busy_poll);
   while (!io.stopped()) {
-    serve_hot(io, hot);
+    serve_hot(io, polled);
     if (io.poll() != 0) continue;
     if (io.stopped()) return;
-    if (!hot.empty()) continue;
+    if (!polled.empty()) continue;
     const Clock::time_point idle_since = Clock::now();
     if (!advice.worthwhile() || !poll_busily(io, idle_since + advice.limit())) {
       // The wait ends when run_one() begins to run what came, which takes no time worth counting.

@@ -82,7 +82,7 @@ std::optional<int> read_options(int argc, char** argv, ProgramOptions& options) 
          [&](const std::string& what) {
            server.on_deadlock = what == "raise" ? OnDeadlock::raise : OnDeadlock::report;
          },
-         "what becomes of a wait that closes a circle of lock owners: raise refuses it, report only logs it "
+         "what becomes of a wait that closes a cycle of lock owners: raise refuses it, report only logs it "
          "(raise)")
       ->check(quiet(CLI::IsMember({"raise", "report"})))
       ->type_name("WHAT");

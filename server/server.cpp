@@ -73,18 +73,18 @@ Credentials credentials_of(const std::string& authkey) {
   return made;
 }
 
-Facts facts_of(const Credentials& credentials, OnDeadlock on_deadlock) {
-  Facts facts;
-  facts.refuses_circles = on_deadlock == OnDeadlock::raise;
-  facts.version = TANDEM_VERSION;
-  facts.incarnation_hex = client::to_hex(credentials.incarnation);
-  facts.pid = static_cast<std::uint32_t>(::getpid());
+ServerInfo server_info_of(const Credentials& credentials, OnDeadlock on_deadlock) {
+  ServerInfo server_info;
+  server_info.refuse_deadlocks = on_deadlock == OnDeadlock::raise;
+  server_info.version = TANDEM_VERSION;
+  server_info.incarnation_hex = client::to_hex(credentials.incarnation);
+  server_info.pid = static_cast<std::uint32_t>(::getpid());
   auto now = std::chrono::system_clock::now().time_since_epoch();
-  facts.started_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
-  std::array<std::uint8_t, sizeof facts.hash_seed> seed{};
+  server_info.started_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+  std::array<std::uint8_t, sizeof server_info.hash_seed> seed{};
   client::random_bytes(seed);
-  facts.hash_seed = wire::load_little<std::uint64_t>(seed.data());
-  return facts;
+  server_info.hash_seed = wire::load_little<std::uint64_t>(seed.data());
+  return server_info;
 }
 
 }  // namespace
@@ -98,19 +98,19 @@ struct Server::Parts {
         authkey(secret_of("authkey", options.authkey, options.authkey_file, *log)),
         credentials(credentials_of(authkey)),
         types(options.types),
-        engine(limits, facts_of(credentials, options.on_deadlock), types.all()),
+        engine(limits, server_info_of(credentials, options.on_deadlock), types.all()),
         service(engine, limits, credentials, *log),
-        hot(options.busy_poll),
+        polled(options.busy_poll),
         stop_timer(io),
-        alarm(io) {
+        timer(io) {
     ListenPolicy policy{credentials.has_authkey, options.insecure_tcp};
     for (const std::string& text : options.listen) {
-      listeners.push_back(std::make_unique<Listener>(io, service, options.ring ? &hot : nullptr,
+      listeners.push_back(std::make_unique<Listener>(io, service, options.ring ? &polled : nullptr,
                                                      listen_on(Address::parse(text), policy)));
       addresses.push_back(listeners.back()->address().to_string());
     }
     service.on_channel_gone = [this] { channel_gone(); };
-    service.on_alarm = [this](std::uint64_t at_ns) { set_alarm(at_ns); };
+    service.on_deadline_changed = [this](std::uint64_t at_ns) { set_timer(at_ns); };
     open_debug(options);
   }
 
@@ -119,7 +119,7 @@ struct Server::Parts {
   std::shared_ptr<InProcessPath> connect();
 
   void run();
-  void set_alarm(std::uint64_t at_ns);
+  void set_timer(std::uint64_t at_ns);
   void begin_stop(std::chrono::milliseconds limit);
   void end_stop();
   void channel_gone();
@@ -136,9 +136,9 @@ struct Server::Parts {
   Engine engine;
   Service service;
   asio::io_context io{1};
-  HotChannels hot;  // whose channels have a part in io
+  PolledChannels polled;  // whose channels have a part in io
   asio::steady_timer stop_timer;
-  asio::steady_timer alarm;
+  asio::steady_timer timer;
   std::vector<std::unique_ptr<Listener>> listeners;
   std::vector<std::string> addresses;
   std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work;
@@ -184,7 +184,7 @@ void Server::Parts::run() {
   log->info("tandem {} runs as process {}, listening on{}", TANDEM_VERSION, pid,
             where.empty() ? " nothing" : where);
   if (debug) debug->start();
-  run_event_loop(io, hot, busy_poll);
+  run_event_loop(io, polled, busy_poll);
   if (debug) debug->stop();
   log->info("stopped");
   {
@@ -205,10 +205,10 @@ void Server::Parts::post(std::function<void()> work) {
   if (phase < Phase::closing) asio::post(io, std::move(work));
 }
 
-void Server::Parts::set_alarm(std::uint64_t at_ns) {
+void Server::Parts::set_timer(std::uint64_t at_ns) {
   using Clock = std::chrono::steady_clock;
-  alarm.expires_at(Clock::time_point(std::chrono::nanoseconds(at_ns)));
-  alarm.async_wait([this](asio::error_code error) {
+  timer.expires_at(Clock::time_point(std::chrono::nanoseconds(at_ns)));
+  timer.async_wait([this](asio::error_code error) {
     auto now = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch());
     if (!error) service.tick(static_cast<std::uint64_t>(now.count()));
   });
@@ -242,8 +242,8 @@ void Server::Parts::begin_stop(std::chrono::milliseconds limit) {
 // Nothing is left to be done, so that io.run() returns.
 void Server::Parts::end_stop() {
   stop_timer.cancel();
-  service.on_alarm = nullptr;
-  alarm.cancel();
+  service.on_deadline_changed = nullptr;
+  timer.cancel();
   work.reset();
 }
 

@@ -73,7 +73,7 @@ std::vector<Metric> ServiceView::metrics() const {
       service_.engine().waits().size());
   add("protocol_errors", "Channels closed because the client broke the protocol.", counter,
       counted.protocol_errors);
-  add("deadlocks_found", "Circles of waits for locks, refused or not.", counter, counted.circles_found);
+  add("deadlocks_found", "Cycles of waits for locks, refused or not.", counter, counted.deadlocks_found);
   add("requests_refused", "Requests refused by a limit before they were carried out.", counter,
       counted.requests_refused);
   add("replies_refused", "Replies withheld by a limit after their requests were carried out.", counter,

@@ -4,7 +4,7 @@
 
 #include <chrono>
 
-#include "client/calls/script.hpp"
+#include "client/calls/call_sink.hpp"
 #include "client/os/signals.hpp"
 #include "client/session/thread_channels.hpp"
 #include "tandem/codec.hpp"
@@ -41,9 +41,9 @@ void complete_with(std::unique_ptr<AsyncHandler>& handler, std::exception_ptr er
 
 // ---- beginning and end ------------------------------------------------------------------------------------
 
-AsyncChannel::AsyncChannel(ConnectionPtr connection)
+AsyncChannel::AsyncChannel(SessionPtr connection)
     : connection_(std::move(connection)),
-      allowance_(connection_->allowance()),
+      budget_(connection_->budget()),
       channel_(connection_->take_channel()),
       last_ticket_(channel_.number_request()) {
   os::listen_to_forks(*this);
@@ -166,7 +166,7 @@ void AsyncChannel::start(std::uint64_t ticket, std::shared_ptr<const AsyncReques
 
 /// One of each kind may always go, so that nobody here ever waits for what others in the session have under way.
 bool AsyncChannel::may_send(bool waits) const {
-  return (waits ? waits_sent_ : others_sent_) == 0 || allowance_->has_room(waits);
+  return (waits ? waits_sent_ : others_sent_) == 0 || budget_->has_room(waits);
 }
 
 void AsyncChannel::send(Operation& operation) {
@@ -174,7 +174,7 @@ void AsyncChannel::send(Operation& operation) {
   const bool waits = operation.waits();
   operation.is_sent = true;
   ++(waits ? waits_sent_ : others_sent_);
-  allowance_->take(waits);
+  budget_->acquire(waits);
   frames_.clear();
   frames_.extend(wire::request_header_bytes);
   if (const std::uint64_t token = request.object->token(); token != 0)
@@ -221,7 +221,7 @@ void AsyncChannel::send_held_back() {
 void AsyncChannel::note_end(const Operation& operation) {
   if (!operation.is_sent) return;
   --(operation.waits() ? waits_sent_ : others_sent_);
-  allowance_->give(operation.waits());
+  budget_->release(operation.waits());
 }
 
 std::vector<AsyncChannel::Operation> AsyncChannel::take_unsent() {
@@ -359,7 +359,7 @@ void AsyncChannel::fail_all(Code code, const std::string& why) {
 
 // ---- what async.hpp has ----------------------------------------------------------------------------------------
 
-AsyncSession::AsyncSession(const ConnectionPtr& connection)
+AsyncSession::AsyncSession(const SessionPtr& connection)
     : channel_(std::make_shared<AsyncChannel>(connection)) {
   channel_->open();
 }

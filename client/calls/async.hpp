@@ -19,12 +19,12 @@ namespace tandem::client {
 
 class AsyncChannel final : public std::enable_shared_from_this<AsyncChannel>, private os::ForkListener {
  public:
-  explicit AsyncChannel(ConnectionPtr connection);
+  explicit AsyncChannel(SessionPtr connection);
   ~AsyncChannel();
   /// Starts the threads.
   void open();
 
-  const ConnectionPtr& connection() const { return connection_; }
+  const SessionPtr& connection() const { return connection_; }
   std::uint64_t next_ticket();
   void start(std::uint64_t ticket, std::shared_ptr<const AsyncRequest> request, std::uint32_t actor,
              std::unique_ptr<AsyncHandler> handler);
@@ -65,8 +65,8 @@ class AsyncChannel final : public std::enable_shared_from_this<AsyncChannel>, pr
   void after_fork_in_parent() noexcept override { mutex_.unlock(); }
   void after_fork_in_child() noexcept override;
 
-  const ConnectionPtr connection_;
-  const std::shared_ptr<Allowance> allowance_;
+  const SessionPtr connection_;
+  const std::shared_ptr<RequestBudget> budget_;
 
   // The receiver's, but for sending, which is whoever's that has the mutex, or the sender's while it is sending.
   Channel& channel_;

@@ -2,16 +2,16 @@
 
 #include <vector>
 
-#include "client/calls/script.hpp"
+#include "client/calls/call_sink.hpp"
 
 namespace tandem::client {
 
 /// The operations of a batch, and where their results go.
-class BatchScript final : public Script {
+class BatchSink final : public CallSink {
  public:
-  explicit BatchScript(ConnectionPtr connection) : connection_(std::move(connection)) {}
+  explicit BatchSink(SessionPtr connection) : connection_(std::move(connection)) {}
 
-  const ConnectionPtr& connection() const override { return connection_; }
+  const SessionPtr& connection() const override { return connection_; }
   std::size_t size() const { return entries_.size(); }
   void await_next(std::shared_ptr<Awaited> result) { next_ = std::move(result); }
 
@@ -109,34 +109,34 @@ class BatchScript final : public Script {
     return error;
   }
 
-  const ConnectionPtr connection_;
+  const SessionPtr connection_;
   Steps steps_;
   std::vector<Entry> entries_;
   std::shared_ptr<Awaited> next_;
 };
 
-std::shared_ptr<RemoteObject> bound(const std::shared_ptr<RemoteObject>& object,
-                                    const std::shared_ptr<BatchScript>& script) {
-  return bound(object, script, "batch");
+std::shared_ptr<RemoteObject> redirect(const std::shared_ptr<RemoteObject>& object,
+                                       const std::shared_ptr<BatchSink>& sink) {
+  return redirect(object, sink, "batch");
 }
 
-void await_next(BatchScript& script, std::shared_ptr<Awaited> result) {
-  script.await_next(std::move(result));
+void await_next(BatchSink& sink, std::shared_ptr<Awaited> result) {
+  sink.await_next(std::move(result));
 }
 
 }  // namespace tandem::client
 
 namespace tandem {
 
-Batch::Batch(client::ConnectionPtr connection)
-    : script_(std::make_shared<client::BatchScript>(std::move(connection))) {}
+Batch::Batch(client::SessionPtr connection)
+    : sink_(std::make_shared<client::BatchSink>(std::move(connection))) {}
 
 std::size_t Batch::size() const {
-  return script_->size();
+  return sink_->size();
 }
 
 void Batch::run(Together together) {
-  script_->run(together == all_or_nothing ? ops::RunMode::all_or_nothing : ops::RunMode::each);
+  sink_->run(together == all_or_nothing ? ops::RunMode::all_or_nothing : ops::RunMode::each);
 }
 
 }  // namespace tandem

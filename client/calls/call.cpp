@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "client/calls/script.hpp"
+#include "client/calls/call_sink.hpp"
 #include "client/session/session.hpp"
 #include "tandem/ops/manager.hpp"
 #include "tandem/text.hpp"
@@ -39,7 +39,7 @@ Channel& acquire(const RemoteObject& object, std::string_view type_name, const o
 
 }  // namespace
 
-RemoteObject::RemoteObject(ConnectionPtr connection, wire::Reference reference, bool counted)
+RemoteObject::RemoteObject(SessionPtr connection, wire::Reference reference, bool counted)
     : connection_(std::move(connection)), reference_(reference), counted_(counted) {
   if (counted_) connection_->count_reference();
 }
@@ -49,15 +49,15 @@ RemoteObject::RemoteObject(std::shared_ptr<const RemoteObject> origin, std::uint
       reference_(origin->reference_),
       counted_(false),
       token_(token),
-      script_(origin->script_),
+      sink_(origin->sink_),
       origin_(origin->origin_ ? origin->origin_ : origin) {}
 
-RemoteObject::RemoteObject(std::shared_ptr<const RemoteObject> origin, std::shared_ptr<Script> script)
+RemoteObject::RemoteObject(std::shared_ptr<const RemoteObject> origin, std::shared_ptr<CallSink> sink)
     : connection_(origin->connection_),
       reference_(origin->reference_),
       counted_(false),
       token_(origin->token_),
-      script_(std::move(script)),
+      sink_(std::move(sink)),
       origin_(origin->origin_ ? origin->origin_ : origin) {}
 
 RemoteObject::~RemoteObject() {
@@ -65,13 +65,14 @@ RemoteObject::~RemoteObject() {
 }
 
 /// A call that goes to a script: it is put together here.
-struct Call::Scripted : CallBuffers {
-  explicit Scripted(std::shared_ptr<Script> its) : CallBuffers(its->lend_buffers()), script(std::move(its)) {}
-  ~Scripted() { script->take_back(std::move(*this)); }
-  Scripted(const Scripted&) = delete;
-  Scripted& operator=(const Scripted&) = delete;
+struct Call::Redirected : CallBuffers {
+  explicit Redirected(std::shared_ptr<CallSink> its)
+      : CallBuffers(its->lend_buffers()), sink(std::move(its)) {}
+  ~Redirected() { sink->take_back(std::move(*this)); }
+  Redirected(const Redirected&) = delete;
+  Redirected& operator=(const Redirected&) = delete;
 
-  std::shared_ptr<Script> script;
+  std::shared_ptr<CallSink> sink;
 };
 
 Call::Call(const RemoteObject& object, const ops::OpDescription& op, std::size_t argument_count,
@@ -79,11 +80,11 @@ Call::Call(const RemoteObject& object, const ops::OpDescription& op, std::size_t
     : object_(object),
       op_(op),
       type_name_(type_name),
-      scripted_(object.script() ? std::make_unique<Scripted>(object.script()) : nullptr),
-      channel_(scripted_ ? nullptr : &acquire(object, type_name, op)),
-      encoder_{wire::Writer(scripted_ ? scripted_->arguments : channel_->begin_request()),
-               object.connection().get(), nullptr, scripted_ ? &scripted_->kept : nullptr} {
-  if (object.token() != 0 && !scripted_) {
+      redirected_(object.sink() ? std::make_unique<Redirected>(object.sink()) : nullptr),
+      channel_(redirected_ ? nullptr : &acquire(object, type_name, op)),
+      encoder_{wire::Writer(redirected_ ? redirected_->arguments : channel_->begin_request()),
+               object.connection().get(), nullptr, redirected_ ? &redirected_->kept : nullptr} {
+  if (object.token() != 0 && !redirected_) {
     std::uint8_t token[wire::token_bytes];
     wire::store_little(token, object.token());
     encoder_.writer.raw(token);
@@ -96,18 +97,18 @@ Call::~Call() {
 }
 
 Decoder& Call::send(bool wanted) {
-  if (!scripted_) [[likely]]
+  if (!redirected_) [[likely]]
     return exchange(object_.connection()->call_timeout(), {});
-  scripted_->kept.push_back(object_.holder());
-  object_.script()->keep(scripted_->kept);
-  object_.script()->call(object_, op_, scripted_->arguments.view(), wanted, scripted_->result);
-  decoder_.reader = wire::Reader(scripted_->result.view());
-  decoder_.connection = object_.script()->connection();
+  redirected_->kept.push_back(object_.holder());
+  object_.sink()->keep(redirected_->kept);
+  object_.sink()->call(object_, op_, redirected_->arguments.view(), wanted, redirected_->result);
+  decoder_.reader = wire::Reader(redirected_->result.view());
+  decoder_.connection = object_.sink()->connection();
   return decoder_;
 }
 
 Decoder& Call::wait(std::optional<std::chrono::microseconds> limit, const std::stop_token& stop) {
-  if (scripted_)
+  if (redirected_)
     throw TypeError(
         describe(object_, type_name_, op_) +
         ": nothing waits in a batch, a transaction or a pipeline's proxy (pipeline.call<…>() may)");

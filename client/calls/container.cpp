@@ -17,8 +17,8 @@ const client::RemoteObject& object_of(const Proxy& proxy) {
 /// Versions are asked of the manager, whatever the object's type; as part of a transaction, if the proxy is.
 client::RemoteObject manager_of(const client::RemoteObject& object) {
   const wire::Reference reference{ops::Manager::number, ops::Manager::id};
-  if (!object.script()) return {object.connection(), reference, false};
-  return {std::make_shared<client::RemoteObject>(object.connection(), reference, false), object.script()};
+  if (!object.sink()) return {object.connection(), reference, false};
+  return {std::make_shared<client::RemoteObject>(object.connection(), reference, false), object.sink()};
 }
 
 }  // namespace

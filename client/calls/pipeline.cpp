@@ -26,15 +26,15 @@ std::exception_ptr error_of(Code code, const std::string& text) {
 
 }  // namespace
 
-PipelineScript::PipelineScript(ConnectionPtr connection)
+PipelineSink::PipelineSink(SessionPtr connection)
     : connection_(std::move(connection)),
-      allowance_(connection_->allowance()),
+      budget_(connection_->budget()),
       channel_(&connection_->take_channel()) {}
 
 // ---- putting operations in ------------------------------------------------------------------------------
 
-void PipelineScript::call(const RemoteObject& object, const ops::OpDescription& op, wire::Bytes arguments,
-                          bool wanted, wire::Buffer&) {
+void PipelineSink::call(const RemoteObject& object, const ops::OpDescription& op, wire::Bytes arguments,
+                        bool wanted, wire::Buffer&) {
   // The last is the object itself, and mostly there is no other.
   std::shared_ptr<const RemoteObject> holder = std::move(kept_.back());
   kept_.pop_back();
@@ -49,7 +49,7 @@ void PipelineScript::call(const RemoteObject& object, const ops::OpDescription& 
   end(std::move(holder), op, nullptr, std::move(kept));
 }
 
-wire::Buffer& PipelineScript::begin(const RemoteObject* object) {
+wire::Buffer& PipelineSink::begin(const RemoteObject* object) {
   if (object == nullptr) throw ValueError("an empty proxy cannot be part of a pipeline");
   check_not_busy();
   if (!is_usable()) throw_error(ended_code_, ended_why_);
@@ -68,14 +68,14 @@ wire::Buffer& PipelineScript::begin(const RemoteObject* object) {
   return out_;
 }
 
-void PipelineScript::take_back() noexcept {
+void PipelineSink::take_back() noexcept {
   composing_ = false;
   out_.truncate(begun_at_);
 }
 
-void PipelineScript::end(std::shared_ptr<const RemoteObject> object, const ops::OpDescription& op,
-                         std::shared_ptr<Awaited> result,
-                         std::vector<std::shared_ptr<const RemoteObject>> kept) {
+void PipelineSink::end(std::shared_ptr<const RemoteObject> object, const ops::OpDescription& op,
+                       std::shared_ptr<Awaited> result,
+                       std::vector<std::shared_ptr<const RemoteObject>> kept) {
   composing_ = false;
   const std::size_t bytes = out_.size() - begun_at_ - wire::request_header_bytes;
   if (bytes > channel_->message_bytes_max()) {
@@ -98,7 +98,7 @@ void PipelineScript::end(std::shared_ptr<const RemoteObject> object, const ops::
   ++requests_count_;
   ++under_way_;
   if (waits) ++waits_under_way_;
-  allowance_->take(waits);
+  budget_->acquire(waits);
   if (out_.size() - sent_ < flush_bytes && !has_too_many(waits)) [[likely]]
     return;
   guarded([&] {
@@ -115,28 +115,28 @@ void PipelineScript::end(std::shared_ptr<const RemoteObject> object, const ops::
 
 /// Whether replies have to be read before there is another of the kind. Not if there are none to be read: what else is
 /// under way in the session may be for this thread to go on with.
-bool PipelineScript::has_too_many(bool waits) const {
-  if (allowance_->has_room(waits)) [[likely]]
+bool PipelineSink::has_too_many(bool waits) const {
+  if (budget_->has_room(waits)) [[likely]]
     return false;
   const std::size_t others = under_way_ - waits_under_way_;
   return waits ? others > 0 || waits_under_way_ > 1 : others > 1;
 }
 
 /// Only a fork breaks a channel behind its user's back: it is the parent's.
-bool PipelineScript::is_usable() noexcept {
+bool PipelineSink::is_usable() noexcept {
   if (channel_ != nullptr && channel_->broken())
     end_with(Code::connection_error, "it is that of the process which forked this one", Whose::parents);
   return channel_ != nullptr;
 }
 
-void PipelineScript::check_not_busy() const {
+void PipelineSink::check_not_busy() const {
   if (composing_) throw ValueError("an operation is being put into this pipeline by whoever is calling here");
   if (taking_) throw ValueError("a result is being read from this pipeline by whoever is calling here");
 }
 
 /// Whatever ends the channel becomes the error of all operations under way, each of which says so itself.
 template <class F>
-void PipelineScript::guarded(F&& io) {
+void PipelineSink::guarded(F&& io) {
   try {
     io();
   } catch (const StreamClosed& closed) {
@@ -145,7 +145,7 @@ void PipelineScript::guarded(F&& io) {
   }
 }
 
-void PipelineScript::send_all() {
+void PipelineSink::send_all() {
   const os::Deadline deadline(connection_->call_timeout());
   try {
     while (sent_ != out_.size()) {
@@ -166,7 +166,7 @@ void PipelineScript::send_all() {
   sent_ = 0;
 }
 
-void PipelineScript::make_room(const os::Deadline& deadline) {
+void PipelineSink::make_room(const os::Deadline& deadline) {
   if (a_reply_is_certain()) return receive(deadline.remaining());
   std::chrono::milliseconds limit = deadline.remaining();
   const bool may_get_replies = !entries_.empty() && entries_.front().end <= sent_total_;
@@ -188,7 +188,7 @@ void PipelineScript::make_room(const os::Deadline& deadline) {
 
 /// Whether there is a request the whole of which is sent and that does not wait: the manager is about to answer it, or
 /// waits for us to read.
-bool PipelineScript::a_reply_is_certain() const {
+bool PipelineSink::a_reply_is_certain() const {
   for (const Entry& entry : entries_) {
     if (entry.end > sent_total_) return false;
     if (!entry.done && !entry.waits()) return true;
@@ -196,13 +196,13 @@ bool PipelineScript::a_reply_is_certain() const {
   return false;
 }
 
-void PipelineScript::receive(std::chrono::milliseconds timeout) {
+void PipelineSink::receive(std::chrono::milliseconds timeout) {
   channel_->receive_some(timeout);
   for (NumberedReply reply; channel_->next_reply(reply);) settle(reply);
 }
 
 /// Of one, or of any. Throws Timeout; the channel stays good.
-void PipelineScript::wait_for_reply(const Awaited* of) {
+void PipelineSink::wait_for_reply(const Awaited* of) {
   std::chrono::milliseconds timeout = connection_->call_timeout();
   const Entry* entry = nullptr;
   if (of != nullptr) entry = &entries_[of->request - first_request_];
@@ -218,7 +218,7 @@ void PipelineScript::wait_for_reply(const Awaited* of) {
 
 // ---- what became of them ---------------------------------------------------------------------------------
 
-void PipelineScript::settle(const NumberedReply& reply) {
+void PipelineSink::settle(const NumberedReply& reply) {
   const std::uint32_t place = reply.request - first_request_;
   if (place >= entries_.size() || entries_[place].done) return release_references(connection_, reply.payload);
   Entry& entry = entries_[place];
@@ -236,7 +236,7 @@ void PipelineScript::settle(const NumberedReply& reply) {
 }
 
 /// Gives the error, if that is what the reply is, or what reading it came to.
-std::exception_ptr PipelineScript::taken(const Entry& entry, const NumberedReply& reply) {
+std::exception_ptr PipelineSink::taken(const Entry& entry, const NumberedReply& reply) {
   if (reply.code != Code::ok) [[unlikely]] {
     return error_of(reply.code, reason_of(reply));
   }
@@ -257,10 +257,10 @@ std::exception_ptr PipelineScript::taken(const Entry& entry, const NumberedReply
   return error;
 }
 
-void PipelineScript::done(Entry& entry, std::exception_ptr error) {
+void PipelineSink::done(Entry& entry, std::exception_ptr error) {
   --under_way_;
   if (entry.waits()) --waits_under_way_;
-  allowance_->give(entry.waits());
+  budget_->release(entry.waits());
   if (entry.result) {
     entry.result->pipeline = nullptr;
     entry.result->error = std::move(error);
@@ -273,10 +273,10 @@ void PipelineScript::done(Entry& entry, std::exception_ptr error) {
 }
 
 /// The channel is of no use any more. Whoever waits may have been given something without our knowing.
-void PipelineScript::end_with(Code code, const std::string& why, Whose whose) noexcept {
+void PipelineSink::end_with(Code code, const std::string& why, Whose whose) noexcept {
   ended_code_ = code;
   ended_why_ = "the pipeline has ended: " + why;
-  Line<Entry> entries = std::exchange(entries_, {});
+  FifoBuffer<Entry> entries = std::exchange(entries_, {});
   const std::string at_and_why = " at " + connection_->address() + ": " + why;
   bool is_in_doubt = false;
   for (Entry& entry : entries) {
@@ -293,7 +293,7 @@ void PipelineScript::end_with(Code code, const std::string& why, Whose whose) no
   sent_ = 0;
 }
 
-void PipelineScript::raise_errors() {
+void PipelineSink::raise_errors() {
   if (errors_.count == 0) return;
   const Errors errors = std::exchange(errors_, {});
   try {
@@ -308,29 +308,31 @@ void PipelineScript::raise_errors() {
 
 // ---- waiting ----------------------------------------------------------------------------------------------
 
-void PipelineScript::flush() {
+void PipelineSink::flush() {
   check_not_busy();
   if (is_usable()) guarded([this] { send_all(); });
   raise_errors();
 }
 
-void PipelineScript::wait() {
+void PipelineSink::wait() {
   check_not_busy();
   if (is_usable()) guarded([this] { read_all(); });
   raise_errors();
 }
 
-void PipelineScript::read_all() {
+void PipelineSink::read_all() {
   send_all();
   while (under_way_ != 0) wait_for_reply(nullptr);
 }
 
-bool PipelineScript::read_until_ready(Awaited& awaited, WaitLimit limit) {
+bool PipelineSink::read_until_ready(Awaited& awaited, WaitLimit limit) {
   if (awaited.ready) return true;
   check_not_busy();
   if (!is_usable()) return awaited.ready;
   std::optional<os::Deadline> deadline;
-  if (limit) deadline.emplace(std::max(std::chrono::ceil<std::chrono::milliseconds>(*limit), std::chrono::milliseconds{1}));
+  if (limit)
+    deadline.emplace(
+        std::max(std::chrono::ceil<std::chrono::milliseconds>(*limit), std::chrono::milliseconds{1}));
   guarded([&] {
     send_all();
     while (!awaited.ready) {
@@ -348,7 +350,7 @@ bool PipelineScript::read_until_ready(Awaited& awaited, WaitLimit limit) {
   return awaited.ready;
 }
 
-void PipelineScript::cancel(Awaited& awaited) {
+void PipelineSink::cancel(Awaited& awaited) {
   check_not_busy();
   if (!is_usable() || awaited.ready) return;
   if (!entries_[awaited.request - first_request_].waits()) return;
@@ -356,7 +358,7 @@ void PipelineScript::cancel(Awaited& awaited) {
   guarded([this] { send_all(); });
 }
 
-void PipelineScript::finish() noexcept {
+void PipelineSink::finish() noexcept {
   if (!is_usable()) return;
   try {
     guarded([this] {
@@ -373,26 +375,26 @@ void PipelineScript::finish() noexcept {
 
 // ---- what pipeline.hpp has ----------------------------------------------------------------------------------
 
-std::shared_ptr<RemoteObject> bound(const std::shared_ptr<RemoteObject>& object,
-                                    const std::shared_ptr<PipelineScript>& script) {
-  return bound(object, script, "pipeline");
+std::shared_ptr<RemoteObject> redirect(const std::shared_ptr<RemoteObject>& object,
+                                       const std::shared_ptr<PipelineSink>& sink) {
+  return redirect(object, sink, "pipeline");
 }
 
-PipelinedCall::PipelinedCall(PipelineScript& script, std::shared_ptr<const RemoteObject> object,
+PipelinedCall::PipelinedCall(PipelineSink& sink, std::shared_ptr<const RemoteObject> object,
                              const ops::OpDescription& op, std::size_t argument_count)
-    : script_(script),
+    : sink_(sink),
       object_(std::move(object)),
       op_(op),
-      encoder_{wire::Writer(script.begin(object_.get())), script.connection().get(), nullptr, &kept_} {
+      encoder_{wire::Writer(sink.begin(object_.get())), sink.connection().get(), nullptr, &kept_} {
   encoder_.writer.array(argument_count);
 }
 
 PipelinedCall::~PipelinedCall() {
-  if (object_) script_.take_back();
+  if (object_) sink_.take_back();
 }
 
 void PipelinedCall::send(std::shared_ptr<Awaited> result) {
-  script_.end(std::move(object_), op_, std::move(result), std::move(kept_));
+  sink_.end(std::move(object_), op_, std::move(result), std::move(kept_));
 }
 
 bool read_until_ready(Awaited& awaited, WaitLimit limit) {
@@ -407,30 +409,30 @@ void cancel(Awaited& awaited) {
 
 namespace tandem {
 
-Pipeline::Pipeline(const client::ConnectionPtr& connection)
-    : script_(std::make_shared<client::PipelineScript>(connection)) {}
+Pipeline::Pipeline(const client::SessionPtr& connection)
+    : sink_(std::make_shared<client::PipelineSink>(connection)) {}
 
 Pipeline::~Pipeline() {
-  if (script_) script_->finish();
+  if (sink_) sink_->finish();
 }
 
 Pipeline& Pipeline::operator=(Pipeline&& other) noexcept {
   if (this == &other) return *this;
-  if (script_) script_->finish();
-  script_ = std::move(other.script_);
+  if (sink_) sink_->finish();
+  sink_ = std::move(other.sink_);
   return *this;
 }
 
 void Pipeline::flush() {
-  script_->flush();
+  sink_->flush();
 }
 
 void Pipeline::wait() {
-  script_->wait();
+  sink_->wait();
 }
 
 std::size_t Pipeline::under_way() const {
-  return script_->under_way();
+  return sink_->under_way();
 }
 
 }  // namespace tandem

@@ -8,14 +8,14 @@
 #include <utility>
 #include <vector>
 
-#include "client/calls/script.hpp"
+#include "client/calls/call_sink.hpp"
 #include "tandem/pipeline.hpp"
 
 namespace tandem::client {
 
 /// What came first goes first. Its memory stays, so that in the steady state it takes none.
 template <class T>
-class Line {
+class FifoBuffer {
  public:
   bool empty() const { return first_ == all_.size(); }
   std::size_t size() const { return all_.size() - first_; }
@@ -46,12 +46,12 @@ class Line {
   std::size_t first_ = 0;  // those before it have been popped
 };
 
-class PipelineScript final : public Script {
+class PipelineSink final : public CallSink {
  public:
-  explicit PipelineScript(ConnectionPtr connection);
-  ~PipelineScript() override { finish(); }
+  explicit PipelineSink(SessionPtr connection);
+  ~PipelineSink() override { finish(); }
 
-  const ConnectionPtr& connection() const override { return connection_; }
+  const SessionPtr& connection() const override { return connection_; }
   std::size_t under_way() const { return under_way_; }
 
   // Of bound proxies.
@@ -110,8 +110,8 @@ class PipelineScript final : public Script {
   void read_all();
   void raise_errors();
 
-  const ConnectionPtr connection_;
-  const std::shared_ptr<Allowance> allowance_;
+  const SessionPtr connection_;
+  const std::shared_ptr<RequestBudget> budget_;
   Channel* channel_;  // null: it has ended, for this reason:
   Code ended_code_ = Code::value_error;
   std::string ended_why_ = "the pipeline has gone";
@@ -124,7 +124,7 @@ class PipelineScript final : public Script {
   bool composing_ = false;  // a user's code may be running
   bool taking_ = false;     // the same, with the channel's buffers in use
 
-  Line<Entry> entries_;  // in the order of their requests
+  FifoBuffer<Entry> entries_;  // in the order of their requests
   std::uint32_t first_request_ = 0;
   std::size_t under_way_ = 0;
   std::size_t waits_under_way_ = 0;   // of them

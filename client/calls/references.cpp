@@ -11,7 +11,7 @@
 
 namespace tandem::client {
 
-void release_references(const ConnectionPtr& connection, wire::Bytes values) noexcept {
+void release_references(const SessionPtr& connection, wire::Bytes values) noexcept {
   if (!connection) return;
   wire::Reader reader(values);
   while (!reader.at_end()) {
@@ -43,13 +43,13 @@ void release_references(const ConnectionPtr& connection, wire::Bytes values) noe
   }
 }
 
-bool belongs_to(const RemoteObject& object, const Connection* connection) {
+bool belongs_to(const RemoteObject& object, const Session* connection) {
   return same_manager(object.connection().get(), connection);
 }
 
 void encode_reference(Encoder& to, const RemoteObject* object) {
   if (object == nullptr) throw ValueError("an empty proxy cannot be stored");
-  if (to.handover != nullptr) to.handover->note_reference(*object, to.connection);
+  if (to.spawn_sender != nullptr) to.spawn_sender->note_reference(*object, to.connection);
   if (to.connection == nullptr)
     throw ValueError("a proxy can only be stored in its own manager, or be an argument of a process");
   if (!belongs_to(*object, to.connection))
@@ -57,7 +57,7 @@ void encode_reference(Encoder& to, const RemoteObject* object) {
                      std::string(hosted_type_name(object->reference().type)) + " lives in another");
   if (to.kept != nullptr) to.kept->push_back(object->holder());
   // What a manager keeps is the object. A process that is spawned goes on with the token, as a forked one does.
-  if (to.handover == nullptr || object->token() == 0) return to.writer.reference(object->reference());
+  if (to.spawn_sender == nullptr || object->token() == 0) return to.writer.reference(object->reference());
   wire::Buffer body;
   wire::Writer(body).reference(object->reference());
   wire::store_little(body.extend(wire::token_bytes), object->token());

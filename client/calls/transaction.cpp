@@ -6,7 +6,7 @@
 #include <thread>
 #include <unordered_set>
 
-#include "client/calls/script.hpp"
+#include "client/calls/call_sink.hpp"
 
 namespace tandem::client {
 namespace {
@@ -33,11 +33,11 @@ void each_reference(wire::Bytes values, F&& f) {
 }  // namespace
 
 /// The operations of one run, in order, with the results that it was given.
-class TransactionScript final : public Script {
+class TransactionSink final : public CallSink {
  public:
-  explicit TransactionScript(ConnectionPtr connection) : connection_(std::move(connection)) {}
+  explicit TransactionSink(SessionPtr connection) : connection_(std::move(connection)) {}
 
-  const ConnectionPtr& connection() const override { return connection_; }
+  const SessionPtr& connection() const override { return connection_; }
   void end() noexcept {
     ended_ = true;
     kept_.clear();
@@ -130,7 +130,7 @@ class TransactionScript final : public Script {
     }
   }
 
-  const ConnectionPtr connection_;
+  const SessionPtr connection_;
   Steps steps_;
   std::size_t results_ = 0;                    // steps that expect one
   std::unordered_set<std::uint64_t> written_;  // objects
@@ -138,9 +138,9 @@ class TransactionScript final : public Script {
   bool ended_ = false;
 };
 
-std::shared_ptr<RemoteObject> bound(const std::shared_ptr<RemoteObject>& object,
-                                    const std::shared_ptr<TransactionScript>& script) {
-  return bound(object, script, "transaction");
+std::shared_ptr<RemoteObject> redirect(const std::shared_ptr<RemoteObject>& object,
+                                       const std::shared_ptr<TransactionSink>& sink) {
+  return redirect(object, sink, "transaction");
 }
 
 // ---- attempts -----------------------------------------------------------------------------------------------------
@@ -155,14 +155,14 @@ constexpr std::chrono::microseconds first_pause{50};
 }  // namespace
 
 struct Attempts::State {
-  ConnectionPtr connection;
+  SessionPtr connection;
   TransactionOptions options;
-  std::shared_ptr<TransactionScript> script{};
+  std::shared_ptr<TransactionSink> sink{};
   std::size_t made = 0;
   std::optional<std::minstd_rand> random{};
 };
 
-Attempts::Attempts(ConnectionPtr connection, const TransactionOptions& options) {
+Attempts::Attempts(SessionPtr connection, const TransactionOptions& options) {
   if (options.attempts_max == 0) throw ValueError("a transaction with attempts_max 0 cannot be made");
   if (in_transaction)
     throw ValueError(
@@ -172,23 +172,23 @@ Attempts::Attempts(ConnectionPtr connection, const TransactionOptions& options) 
 }
 
 Attempts::~Attempts() {
-  if (state_->script) state_->script->end();
+  if (state_->sink) state_->sink->end();
   in_transaction = false;
 }
 
-std::shared_ptr<TransactionScript> Attempts::begin() {
-  if (state_->script) state_->script->end();
+std::shared_ptr<TransactionSink> Attempts::begin() {
+  if (state_->sink) state_->sink->end();
   ++state_->made;
-  return state_->script = std::make_shared<TransactionScript>(state_->connection);
+  return state_->sink = std::make_shared<TransactionSink>(state_->connection);
 }
 
 bool Attempts::commit() {
-  return state_->script->commit();
+  return state_->sink->commit();
 }
 
 bool Attempts::is_stale() noexcept {
   try {
-    return state_->script->is_stale();
+    return state_->sink->is_stale();
   } catch (...) {
     return false;  // what cannot be asked of the manager does not hide what went wrong before
   }
@@ -198,7 +198,7 @@ void Attempts::pause() {
   State& state = *state_;
   if (state.made >= state.options.attempts_max)
     throw Conflict("a transaction met with a conflict each of the " + std::to_string(state.made) +
-                   " times that it was tried (attempts_max); the last one: " + state.script->conflict());
+                   " times that it was tried (attempts_max); the last one: " + state.sink->conflict());
   if (!state.random) state.random.emplace(std::random_device{}());
   // The first time at once: most often one other has been quicker, and is through.
   if (state.made == 1) return;

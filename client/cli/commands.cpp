@@ -164,15 +164,15 @@ void show_waits(const Manager& manager, bool json) {
     Json waiters = Json::array(), owned = Json::array();
     for (const WaitInfo& wait : waits) waiters.push_back(json_of(wait));
     for (const HoldingInfo& holding : holdings) owned.push_back(json_of(holding));
-    return print(
-        dump(
-            {{"waiters", std::move(waiters)}, {"holdings", std::move(owned)}, {"circles", manager.circles()}},
-            2) +
-        "\n");
+    return print(dump({{"waiters", std::move(waiters)},
+                       {"holdings", std::move(owned)},
+                       {"deadlocks", manager.deadlocks()}},
+                      2) +
+                 "\n");
   }
   for (const WaitInfo& wait : waits) print_line(wait);
   for (const HoldingInfo& holding : holdings) print_line(holding);
-  for (const std::string& circle : manager.circles()) print("circle: " + circle + "\n");
+  for (const std::string& cycle : manager.deadlocks()) print("cycle: " + cycle + "\n");
 }
 
 void show_information(const Manager& manager, bool json) {

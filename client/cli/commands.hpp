@@ -26,8 +26,8 @@ void list_objects(const Manager& manager, const ListRequest& request, bool json)
 /// Lines of KEY: VALUE or of VALUE, as to_text() has them; or {"type", "entries": [[key, value], …]},
 /// {"type", "items": […]}, {"type", "value"}. With a key its value alone.
 void get(const Manager& manager, const GetRequest& request, bool json);
-/// A line for each request that waits, each thing owned and each circle; or {"waiters": […], "holdings": […],
-/// "circles": […]}.
+/// A line for each request that waits, each thing owned and each cycle; or {"waiters": […], "holdings": […],
+/// "deadlocks": […]}.
 void show_waits(const Manager& manager, bool json);
 /// What the manager says of itself.
 void show_information(const Manager& manager, bool json);

@@ -285,7 +285,7 @@ class Supervisor {
 void supervise(TaskPool pool, std::int64_t submitter, unsigned workers, unsigned max_tasks,
                FunctionIds functions, Bytes initializer, tandem::Connection control) {
   // A daemon by its end, which is its parent's; but it has children, and they are daemons too.
-  Family::of_this_process().self()->daemon = false;
+  ProcessTree::of_this_process().self()->daemon = false;
   try {
     const std::int64_t number = pool.supervise(submitter, as_wire(initializer));
     Supervisor supervisor(std::move(pool), number, max_tasks, std::move(functions));

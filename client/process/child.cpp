@@ -22,11 +22,11 @@ int run_body(const std::function<void()>& body, const std::function<void()>& rel
   try {
     body();
   } catch (...) {
-    print_current_exception(Family::of_this_process().self()->name);
+    print_current_exception(ProcessTree::of_this_process().self()->name);
     status = EXIT_FAILURE;
   }
   release();
-  Family::of_this_process().end_children();
+  ProcessTree::of_this_process().end_children();
   flush_output();
   return status;
 }

@@ -268,11 +268,11 @@ bool Connection::poll(std::optional<std::chrono::milliseconds> limit) const {
 // ---- as an argument ---------------------------------------------------------------------------------------
 
 void Codec<Connection>::encode(Encoder& to, const Connection& connection) {
-  if (to.handover == nullptr)
+  if (to.spawn_sender == nullptr)
     throw TypeError("an end of a pipe can be passed to a process that is spawned, and nowhere else");
   const PipeEnd& end = connection.end();
   to.writer.array(3);
-  to.writer.unsigned_integer(to.handover->copy_descriptor(end.descriptor));
+  to.writer.unsigned_integer(to.spawn_sender->copy_descriptor(end.descriptor));
   to.writer.boolean(end.readable);
   to.writer.boolean(end.writable);
 }
@@ -282,10 +282,10 @@ Connection Codec<Connection>::decode(Decoder& from) {
   std::uint64_t place = 0;
   bool readable = false;
   bool writable = false;
-  if (from.takeover == nullptr || !from.reader.array(count) || count != 3 || !from.reader.uint64(place) ||
-      !from.reader.boolean(readable) || !from.reader.boolean(writable))
+  if (from.spawn_receiver == nullptr || !from.reader.array(count) || count != 3 ||
+      !from.reader.uint64(place) || !from.reader.boolean(readable) || !from.reader.boolean(writable))
     client::throw_mismatch(from.reader, name());
-  return Connection(open_ends().adopt(from.takeover->take_descriptor(place), readable, writable));
+  return Connection(open_ends().adopt(from.spawn_receiver->take_descriptor(place), readable, writable));
 }
 
 }  // namespace tandem

@@ -17,8 +17,8 @@
 
 namespace tandem {
 
-using client::Family;
 using client::ProcessState;
+using client::ProcessTree;
 using Relation = ProcessState::Relation;
 
 // ---- handles ----------------------------------------------------------------------------------------------
@@ -30,7 +30,7 @@ ProcessState& ProcessHandle::state() const {
 
 const std::string& ProcessHandle::name() const {
   ProcessState& process = state();
-  if (process.name.empty()) Family::of_this_process().name(process);
+  if (process.name.empty()) ProcessTree::of_this_process().name(process);
   return process.name;
 }
 
@@ -126,7 +126,7 @@ void Process::leave() noexcept {
   if (!state_ || state_->relation != Relation::child || state_->pid == 0 || state_->owner != getpid()) return;
   std::optional<std::chrono::milliseconds> limit;
   if (state_->daemon) limit = std::chrono::milliseconds{0};
-  if (state_->wait(limit)) Family::of_this_process().forget(state_);
+  if (state_->wait(limit)) ProcessTree::of_this_process().forget(state_);
 }
 
 void Process::set_name(std::string name) {
@@ -156,7 +156,7 @@ void Process::start() {
     throw ValueError("process " + name() + " was started before");
   if (!task_ && typeid(*this) == typeid(Process))
     throw ValueError("a Process without a callable has nothing to run");
-  Family::of_this_process().name(*state_);
+  ProcessTree::of_this_process().name(*state_);
   if (task_ && task_->function()) client::spawn(state_, *task_);
   else fork_child();
   task_.reset();
@@ -165,11 +165,11 @@ void Process::start() {
 void Process::fork_child() {
   client::flush_output();
   const os::SignalsBlocked signals;
-  Family::Starting starting(Family::of_this_process(), state_);
+  ProcessTree::Starting starting(ProcessTree::of_this_process(), state_);
   const pid_t pid = fork();
   if (pid < 0) throw std::system_error(errno, std::generic_category(), "cannot start process " + name());
   if (pid != 0) return starting.started(pid);
-  Family::of_this_process().become(state_);
+  ProcessTree::of_this_process().adopt_identity(state_);
   signals.release_in_child();
   run_in_child();
 }
@@ -184,18 +184,18 @@ void Process::run_in_child() noexcept {
 // ---- this process and its family ----------------------------------------------------------------------------
 
 ProcessHandle current_process() {
-  return ProcessHandle(Family::of_this_process().self());
+  return ProcessHandle(ProcessTree::of_this_process().self());
 }
 
 std::optional<ProcessHandle> parent_process() {
-  client::ProcessStatePtr parent = Family::of_this_process().parent();
+  client::ProcessStatePtr parent = ProcessTree::of_this_process().parent();
   if (!parent) return std::nullopt;
   return ProcessHandle(std::move(parent));
 }
 
 std::vector<ProcessHandle> active_children() {
   std::vector<ProcessHandle> handles;
-  for (client::ProcessStatePtr& each : Family::of_this_process().children())
+  for (client::ProcessStatePtr& each : ProcessTree::of_this_process().children())
     handles.push_back(ProcessHandle(std::move(each)));
   return handles;
 }

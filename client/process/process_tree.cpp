@@ -35,29 +35,29 @@ int open_pidfd(pid_t pid) {
 }  // namespace
 
 // Never destroyed: processes may stand in static variables.
-Family& Family::of_this_process() {
-  static Family& the_family = *new Family;
+ProcessTree& ProcessTree::of_this_process() {
+  static ProcessTree& the_family = *new ProcessTree;
   return the_family;
 }
 
-Family::Family() : self_(std::make_shared<ProcessState>()) {
+ProcessTree::ProcessTree() : self_(std::make_shared<ProcessState>()) {
   self_->relation = ProcessState::Relation::self;
   self_->name = main_name;
   os::listen_to_forks(*this);
   std::atexit([] { of_this_process().end_children(); });
 }
 
-ProcessStatePtr Family::self() const {
+ProcessStatePtr ProcessTree::self() const {
   std::lock_guard lock(mutex_);
   return self_;
 }
 
-ProcessStatePtr Family::parent() const {
+ProcessStatePtr ProcessTree::parent() const {
   std::lock_guard lock(mutex_);
   return parent_ && parent_->owner == getpid() ? parent_ : nullptr;
 }
 
-std::vector<ProcessStatePtr> Family::children() {
+std::vector<ProcessStatePtr> ProcessTree::children() {
   std::vector<ProcessStatePtr> running;
   std::vector<ProcessStatePtr> all;
   {
@@ -75,12 +75,12 @@ std::vector<ProcessStatePtr> Family::children() {
   return running;
 }
 
-void Family::forget(const ProcessStatePtr& child) {
+void ProcessTree::forget(const ProcessStatePtr& child) {
   std::lock_guard lock(mutex_);
   std::erase(children_, child);
 }
 
-void Family::name(ProcessState& child) {
+void ProcessTree::name(ProcessState& child) {
   std::lock_guard lock(mutex_);
   if (!child.counted) {
     child.counted = true;
@@ -92,18 +92,18 @@ void Family::name(ProcessState& child) {
 
 // ---- starting ---------------------------------------------------------------------------------------------
 
-Family::Starting::Starting(Family& family, ProcessStatePtr child)
-    : family_(family), child_(std::move(child)) {
-  if (family_.self()->daemon)
+ProcessTree::Starting::Starting(ProcessTree& tree, ProcessStatePtr child)
+    : tree_(tree), child_(std::move(child)) {
+  if (tree_.self()->daemon)
     throw ValueError("a daemon cannot have children: nobody would wait for them or end them");
-  family_.children();  // nothing of those that have ended is left behind
-  std::lock_guard lock(family_.mutex_);
+  tree_.children();  // nothing of those that have ended is left behind
+  std::lock_guard lock(tree_.mutex_);
   child_->owner = getpid();
-  family_.children_.push_back(child_);
+  tree_.children_.push_back(child_);
   if (child_->daemon) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) {
-      family_.children_.pop_back();
+      tree_.children_.pop_back();
       throw_cannot_start(*child_);
     }
     child_->lifeline_in_child = ends[0];
@@ -112,16 +112,16 @@ Family::Starting::Starting(Family& family, ProcessStatePtr child)
   starting_child = child_.get();
 }
 
-Family::Starting::~Starting() {
+ProcessTree::Starting::~Starting() {
   starting_child = nullptr;
   close_once(child_->lifeline_in_child);
   if (started_) return;
-  std::lock_guard lock(family_.mutex_);
-  std::erase(family_.children_, child_);
+  std::lock_guard lock(tree_.mutex_);
+  std::erase(tree_.children_, child_);
   close_once(child_->lifeline);
 }
 
-void Family::Starting::started(pid_t pid) {
+void ProcessTree::Starting::started(pid_t pid) {
   const int pidfd = open_pidfd(pid);
   if (pidfd < 0 && errno != ESRCH) {  // not: SIGCHLD is ignored, and it has come and gone
     const int error = errno;
@@ -130,7 +130,7 @@ void Family::Starting::started(pid_t pid) {
     errno = error;
     throw_cannot_start(*child_);
   }
-  std::lock_guard lock(family_.mutex_);
+  std::lock_guard lock(tree_.mutex_);
   child_->started(pid, pidfd);
   started_ = true;
 }
@@ -139,7 +139,7 @@ void Family::Starting::started(pid_t pid) {
 
 // What fork() copied of the parent's children is not ours. Were a lifeline still open here, a daemon would outlive the
 // parent.
-void Family::after_fork_in_child() noexcept {
+void ProcessTree::after_fork_in_child() noexcept {
   for (const ProcessStatePtr& child : children_) {
     const int kept = child.get() == starting_child ? child->lifeline_in_child.exchange(-1) : -1;
     child->disown();
@@ -150,7 +150,7 @@ void Family::after_fork_in_child() noexcept {
   mutex_.unlock();
 }
 
-void Family::become(ProcessStatePtr child) noexcept {
+void ProcessTree::adopt_identity(ProcessStatePtr child) noexcept {
   const std::string parent_name = self_->name;
   const pid_t parent_pid = child->owner;
   starting_child = nullptr;
@@ -164,15 +164,15 @@ void Family::become(ProcessStatePtr child) noexcept {
   if (self_->daemon) hold_lifeline(self_->lifeline_in_child.exchange(-1));
 }
 
-void Family::become(const std::string& name, const std::string& parent_name, pid_t parent_pid,
-                    int parent_pidfd, int lifeline) {
+void ProcessTree::adopt_identity(const std::string& name, const std::string& parent_name, pid_t parent_pid,
+                                 int parent_pidfd, int lifeline) {
   self_->name = name;
   self_->daemon = lifeline >= 0;
   set_parent(parent_name, parent_pid, parent_pidfd);
   if (lifeline >= 0) hold_lifeline(lifeline);
 }
 
-void Family::set_parent(const std::string& name, pid_t pid, int pidfd) {
+void ProcessTree::set_parent(const std::string& name, pid_t pid, int pidfd) {
   parent_ = std::make_shared<ProcessState>();
   parent_->relation = ProcessState::Relation::parent;
   parent_->name = name;
@@ -180,7 +180,7 @@ void Family::set_parent(const std::string& name, pid_t pid, int pidfd) {
 }
 
 /// From now on the end of the parent is the end of this process. The descriptor stays open for that.
-void Family::hold_lifeline(int descriptor) noexcept {
+void ProcessTree::hold_lifeline(int descriptor) noexcept {
   fcntl(descriptor, F_SETOWN, getpid());
   fcntl(descriptor, F_SETSIG, SIGKILL);
   fcntl(descriptor, F_SETFL, O_ASYNC);
@@ -190,7 +190,7 @@ void Family::hold_lifeline(int descriptor) noexcept {
 
 // ---- the end ----------------------------------------------------------------------------------------------
 
-void Family::end_children() noexcept {
+void ProcessTree::end_children() noexcept {
   const auto running = children();
   for (const ProcessStatePtr& child : running)
     if (child->daemon) child->signal(SIGTERM);

@@ -17,10 +17,10 @@ namespace tandem::client {
 
 using ProcessStatePtr = std::shared_ptr<ProcessState>;
 
-class Family final : private os::ForkListener {
+class ProcessTree final : private os::ForkListener {
  public:
   /// The one of this process. At its end (exit()) its children end, or are waited for.
-  static Family& of_this_process();
+  static ProcessTree& of_this_process();
 
   ProcessStatePtr self() const;
   ProcessStatePtr parent() const;  // null: none that is known
@@ -37,7 +37,7 @@ class Family final : private os::ForkListener {
   class Starting {
    public:
     /// Throws ValueError when this process may have no children, std::system_error.
-    Starting(Family& family, ProcessStatePtr child);
+    Starting(ProcessTree& tree, ProcessStatePtr child);
     ~Starting();
     Starting(const Starting&) = delete;
     Starting& operator=(const Starting&) = delete;
@@ -45,22 +45,22 @@ class Family final : private os::ForkListener {
     void started(pid_t pid);
 
    private:
-    Family& family_;
+    ProcessTree& tree_;
     ProcessStatePtr child_;
     bool started_ = false;
   };
 
   /// In a forked child: `child` is what this process is now.
-  void become(ProcessStatePtr child) noexcept;
+  void adopt_identity(ProcessStatePtr child) noexcept;
   /// In a spawned process. The descriptors are taken over; lifeline -1: no daemon.
-  void become(const std::string& name, const std::string& parent_name, pid_t parent_pid, int parent_pidfd,
-              int lifeline);
+  void adopt_identity(const std::string& name, const std::string& parent_name, pid_t parent_pid,
+                      int parent_pidfd, int lifeline);
 
   /// Sends daemons SIGTERM, and a second later SIGKILL; then waits for all others.
   void end_children() noexcept;
 
  private:
-  Family();
+  ProcessTree();
 
   void set_parent(const std::string& name, pid_t pid, int pidfd);
   static void hold_lifeline(int descriptor) noexcept;

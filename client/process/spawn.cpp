@@ -55,11 +55,11 @@ void write_all(int descriptor, wire::Bytes bytes) {
   }
 }
 
-wire::Buffer message_of(const ProcessState& child, const Task& task, Handover& handover) {
+wire::Buffer message_of(const ProcessState& child, const Task& task, SpawnSender& spawn_sender) {
   wire::Buffer arguments;  // first, for they tell which sessions there are to be
-  Encoder to{wire::Writer(arguments), nullptr, &handover};
+  Encoder to{wire::Writer(arguments), nullptr, &spawn_sender};
   task.encode_arguments(to);
-  const ProcessStatePtr self = Family::of_this_process().self();
+  const ProcessStatePtr self = ProcessTree::of_this_process().self();
   wire::Buffer message;
   wire::Writer writer(message);
   writer.array(fields);
@@ -68,7 +68,7 @@ wire::Buffer message_of(const ProcessState& child, const Task& task, Handover& h
   writer.boolean(child.daemon);
   writer.text(self->name);
   writer.integer(std::int64_t{getpid()});
-  handover.write_managers(writer);
+  spawn_sender.write_managers(writer);
   writer.text(task.function()->id());
   writer.raw(arguments.view());
   return message;
@@ -102,8 +102,8 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   return pointers;
 }
 
-pid_t run_program_anew(Handover& handover) {
-  const std::vector<int> descriptors = handover.lay_out(first_descriptor);
+pid_t run_program_anew(SpawnSender& spawn_sender) {
+  const std::vector<int> descriptors = spawn_sender.lay_out(first_descriptor);
   const os::SignalsBlocked signals;
   os::SpawnPlan plan;
   int at = first_descriptor;
@@ -130,14 +130,14 @@ void spawn(const ProcessStatePtr& child, const Task& task) {
         "Process::spawn() runs this program anew, so its main() has to begin with tandem::run_spawned(), "
         "which runs the function in the new process");
   flush_output();
-  Family::Starting starting(Family::of_this_process(), child);
-  Handover handover;
+  ProcessTree::Starting starting(ProcessTree::of_this_process(), child);
+  SpawnSender spawn_sender;
   int file = -1;
-  handover.add_descriptor([&] { return file = memfd_create("tandem", MFD_CLOEXEC); }, "file in memory");
-  handover.add_descriptor([] { return static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)); }, "pidfd");
-  if (child->daemon) handover.copy_descriptor(child->lifeline_in_child);
-  write_all(file, message_of(*child, task, handover).view());
-  starting.started(run_program_anew(handover));
+  spawn_sender.add_descriptor([&] { return file = memfd_create("tandem", MFD_CLOEXEC); }, "file in memory");
+  spawn_sender.add_descriptor([] { return static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)); }, "pidfd");
+  if (child->daemon) spawn_sender.copy_descriptor(child->lifeline_in_child);
+  write_all(file, message_of(*child, task, spawn_sender).view());
+  starting.started(run_program_anew(spawn_sender));
 }
 
 // ---- in the child -----------------------------------------------------------------------------------------
@@ -184,7 +184,8 @@ class Given {
     if (!reader_.int64(parent_pid)) throw_unreadable();
     const int parent = takeover_.take_descriptor(parent_place);
     const int lifeline = daemon ? takeover_.take_descriptor(lifeline_place) : -1;
-    Family::of_this_process().become(name, parent_name, static_cast<pid_t>(parent_pid), parent, lifeline);
+    ProcessTree::of_this_process().adopt_identity(name, parent_name, static_cast<pid_t>(parent_pid), parent,
+                                                  lifeline);
   }
 
   void call_function() {
@@ -201,7 +202,7 @@ class Given {
     return std::string(text);
   }
 
-  Takeover takeover_;
+  SpawnReceiver takeover_;
   std::string contents_;
   wire::Reader reader_;
 };

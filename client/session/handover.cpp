@@ -112,11 +112,11 @@ OfferedSession read(wire::Reader& from) {
 
 // ---- the parent's side ------------------------------------------------------------------------------------
 
-Handover::Handover() {
+SpawnSender::SpawnSender() {
   os::listen_to_forks(*this);
 }
 
-Handover::~Handover() {
+SpawnSender::~SpawnSender() {
   {
     InsideGate inside(adding_);
     for (std::atomic<int>& descriptor : descriptors_)
@@ -125,13 +125,13 @@ Handover::~Handover() {
   os::ignore_forks(*this);
 }
 
-void Handover::after_fork_in_child() noexcept {
+void SpawnSender::after_fork_in_child() noexcept {
   for (std::atomic<int>& descriptor : descriptors_)
     if (int copied = descriptor.exchange(none); copied != none) close(copied);
   adding_.open();
 }
 
-std::size_t Handover::add_descriptor(const std::function<int()>& make, const char* what) {
+std::size_t SpawnSender::add_descriptor(const std::function<int()>& make, const char* what) {
   InsideGate inside(adding_);
   std::atomic<int>& place = descriptors_.emplace_back(none);
   place = make();
@@ -141,18 +141,18 @@ std::size_t Handover::add_descriptor(const std::function<int()>& make, const cha
   return descriptors_.size() - 1;
 }
 
-std::size_t Handover::copy_descriptor(int descriptor) {
+std::size_t SpawnSender::copy_descriptor(int descriptor) {
   return add_descriptor([=] { return fcntl(descriptor, F_DUPFD_CLOEXEC, 0); }, "copy of a descriptor");
 }
 
-Handover::Manager& Handover::manager(const ConnectionPtr& connection, Connection*& manager_of_argument) {
+SpawnSender::Manager& SpawnSender::manager(const SessionPtr& connection, Session*& manager_of_argument) {
   if (manager_of_argument == nullptr) manager_of_argument = connection.get();
   for (Manager& each : managers_)
     if (each.connection == connection) return each;
   return managers_.emplace_back(Manager{connection, {}});
 }
 
-void Handover::note_reference(const RemoteObject& object, Connection*& manager_of_argument) {
+void SpawnSender::note_reference(const RemoteObject& object, Session*& manager_of_argument) {
   if (manager_of_argument != nullptr && !same_manager(object.connection().get(), manager_of_argument))
     throw ValueError("an argument of a process holds proxies of two managers; pass them as two arguments");
   if (manager_of_argument == nullptr) manager_of_argument = object.connection().get();
@@ -162,19 +162,19 @@ void Handover::note_reference(const RemoteObject& object, Connection*& manager_o
   manager(object.connection(), manager_of_argument).references.push_back(object.reference());
 }
 
-void Handover::note_manager(const ConnectionPtr& connection, Connection*& manager_of_argument) {
+void SpawnSender::note_manager(const SessionPtr& connection, Session*& manager_of_argument) {
   if (manager_of_argument != nullptr && manager_of_argument != connection.get())
     throw ValueError("an argument of a process holds handles of two managers; pass them as two arguments");
   manager(connection, manager_of_argument);
 }
 
-std::size_t Handover::index_of(const Connection& wanted) const {
+std::size_t SpawnSender::index_of(const Session& wanted) const {
   std::size_t index = 0;
   while (managers_[index].connection.get() != &wanted) ++index;
   return index;
 }
 
-void Handover::write_managers(wire::Writer& to) {
+void SpawnSender::write_managers(wire::Writer& to) {
   to.array(managers_.size());
   for (const Manager& manager : managers_) {
     std::size_t place = 0;
@@ -187,7 +187,7 @@ void Handover::write_managers(wire::Writer& to) {
   }
 }
 
-std::vector<int> Handover::lay_out(int first) {
+std::vector<int> SpawnSender::lay_out(int first) {
   InsideGate inside(adding_);
   const int free = first + static_cast<int>(descriptors_.size());
   std::vector<int> all;
@@ -205,7 +205,7 @@ std::vector<int> Handover::lay_out(int first) {
 
 // ---- the child's side -------------------------------------------------------------------------------------
 
-Takeover::Takeover(int first_descriptor, std::size_t descriptors_count) {
+SpawnReceiver::SpawnReceiver(int first_descriptor, std::size_t descriptors_count) {
   for (std::size_t i = 0; i < descriptors_count; ++i) {
     const int descriptor = first_descriptor + static_cast<int>(i);
     if (fcntl(descriptor, F_SETFD, FD_CLOEXEC) != 0) throw_unreadable();
@@ -213,26 +213,26 @@ Takeover::Takeover(int first_descriptor, std::size_t descriptors_count) {
   }
 }
 
-Takeover::~Takeover() {
+SpawnReceiver::~SpawnReceiver() {
   for (int descriptor : descriptors_)
     if (descriptor != none) close(descriptor);
 }
 
-void Takeover::read_managers(wire::Reader& from) {
+void SpawnReceiver::read_managers(wire::Reader& from) {
   std::uint32_t count = 0;
   if (!from.array(count)) throw_unreadable();
   for (; count != 0; --count) {
     const OfferedSession session = read(from);
-    managers_.push_back(Connection::adopt(session, take_descriptor(read_number(from))));
+    managers_.push_back(Session::adopt(session, take_descriptor(read_number(from))));
   }
 }
 
-const ConnectionPtr& Takeover::manager(std::size_t index) const {
+const SessionPtr& SpawnReceiver::manager(std::size_t index) const {
   if (index >= managers_.size()) throw_unreadable();
   return managers_[index];
 }
 
-int Takeover::take_descriptor(std::size_t index) {
+int SpawnReceiver::take_descriptor(std::size_t index) {
   if (index >= descriptors_.size() || descriptors_[index] == none) throw_unreadable();
   return std::exchange(descriptors_[index], none);
 }
@@ -241,12 +241,12 @@ int Takeover::take_descriptor(std::size_t index) {
 
 void encode_with_manager(Encoder& to, Encoder& argument, wire::Bytes value) {
   if (argument.connection == nullptr) to.writer.nil();
-  else to.writer.unsigned_integer(to.handover->index_of(*argument.connection));
+  else to.writer.unsigned_integer(to.spawn_sender->index_of(*argument.connection));
   to.writer.raw(value);
 }
 
 void decode_manager(Decoder& from) {
-  from.connection = from.reader.nil() ? nullptr : from.takeover->manager(read_number(from.reader));
+  from.connection = from.reader.nil() ? nullptr : from.spawn_receiver->manager(read_number(from.reader));
 }
 
 }  // namespace tandem::client

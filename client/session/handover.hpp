@@ -19,13 +19,13 @@
 namespace tandem::client {
 
 /// In the parent. Used by one thread.
-class Handover final : private os::ForkListener {
+class SpawnSender final : private os::ForkListener {
  public:
-  Handover();
+  SpawnSender();
   /// Closes the descriptors that are left, whereby sessions nobody took over end.
-  ~Handover();
-  Handover(const Handover&) = delete;
-  Handover& operator=(const Handover&) = delete;
+  ~SpawnSender();
+  SpawnSender(const SpawnSender&) = delete;
+  SpawnSender& operator=(const SpawnSender&) = delete;
 
   /// `make` makes one descriptor (close-on-exec), which is ours from then on; or fails with -1 and errno, whereupon this
   /// throws std::system_error saying that there is no `what`. Gives its place among those handed over.
@@ -34,10 +34,10 @@ class Handover final : private os::ForkListener {
   std::size_t copy_descriptor(int descriptor);
 
   /// Notes that an argument holds a proxy. Throws ValueError when it holds one of another manager already.
-  void note_reference(const RemoteObject& object, Connection*& manager_of_argument);
-  void note_manager(const ConnectionPtr& connection, Connection*& manager_of_argument);
+  void note_reference(const RemoteObject& object, Session*& manager_of_argument);
+  void note_manager(const SessionPtr& connection, Session*& manager_of_argument);
   /// Where the argument's manager stands in what write_managers() writes.
-  std::size_t index_of(const Connection& manager) const;
+  std::size_t index_of(const Session& manager) const;
 
   /// Opens the sessions, and writes what the child needs to take them over. Throws what opening a channel throws;
   /// ConnectionError for a manager that no other process can reach.
@@ -49,11 +49,11 @@ class Handover final : private os::ForkListener {
 
  private:
   struct Manager {
-    ConnectionPtr connection;
+    SessionPtr connection;
     std::vector<wire::Reference> references;
   };
 
-  Manager& manager(const ConnectionPtr& connection, Connection*& manager_of_argument);
+  Manager& manager(const SessionPtr& connection, Session*& manager_of_argument);
 
   void before_fork() noexcept override { adding_.close(); }
   void after_fork_in_parent() noexcept override { adding_.open(); }
@@ -65,25 +65,25 @@ class Handover final : private os::ForkListener {
 };
 
 /// In the child.
-class Takeover {
+class SpawnReceiver {
  public:
   /// `descriptors_count` of them, the first with this number. They are closed on exec from now on.
-  Takeover(int first_descriptor, std::size_t descriptors_count);
+  SpawnReceiver(int first_descriptor, std::size_t descriptors_count);
   /// Closes what nobody took.
-  ~Takeover();
-  Takeover(const Takeover&) = delete;
-  Takeover& operator=(const Takeover&) = delete;
+  ~SpawnReceiver();
+  SpawnReceiver(const SpawnReceiver&) = delete;
+  SpawnReceiver& operator=(const SpawnReceiver&) = delete;
 
   /// Reads what write_managers() wrote. Throws ProtocolError.
   void read_managers(wire::Reader& from);
   /// Null for none. Throws ProtocolError when there is no such place.
-  const ConnectionPtr& manager(std::size_t index) const;
+  const SessionPtr& manager(std::size_t index) const;
   /// Each is taken once. Throws ProtocolError when it is not there.
   int take_descriptor(std::size_t index);
 
  private:
   std::vector<int> descriptors_;
-  std::vector<ConnectionPtr> managers_;
+  std::vector<SessionPtr> managers_;
 };
 
 }  // namespace tandem::client

@@ -10,10 +10,10 @@
 namespace tandem::client {
 
 /// For all threads.
-class Allowance {
+class RequestBudget {
  public:
   /// `limit`: the manager's requests_under_way_max.
-  explicit Allowance(std::uint64_t limit) {
+  explicit RequestBudget(std::uint64_t limit) {
     const std::uint64_t reserve = std::max<std::uint64_t>(1, limit / 8);
     waits_most_ = limit > 2 * reserve ? limit - 2 * reserve : 1;
     most_ = limit > reserve ? limit - reserve : 1;
@@ -24,11 +24,11 @@ class Allowance {
     return under_way_.load(std::memory_order_relaxed) < most_ &&
            (!waits || waiting_.load(std::memory_order_relaxed) < waits_most_);
   }
-  void take(bool waits) {
+  void acquire(bool waits) {
     under_way_.fetch_add(1, std::memory_order_relaxed);
     if (waits) waiting_.fetch_add(1, std::memory_order_relaxed);
   }
-  void give(bool waits) {
+  void release(bool waits) {
     under_way_.fetch_sub(1, std::memory_order_relaxed);
     if (waits) waiting_.fetch_sub(1, std::memory_order_relaxed);
   }

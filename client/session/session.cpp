@@ -29,7 +29,7 @@ void exchange(Channel& channel, std::uint16_t op, std::chrono::milliseconds time
 
 /// Gives a channel that was acquired back.
 struct Release {
-  Connection& connection;
+  Session& connection;
   Channel& channel;
   ~Release() { connection.release(channel); }
 };
@@ -38,20 +38,20 @@ struct Release {
 
 // ---- beginning and end ----------------------------------------------------------------------------------
 
-Connection::Connection(std::unique_ptr<Connector> connector, const Options& options)
+Session::Session(std::unique_ptr<Connector> connector, const Options& options)
     : connector_(std::move(connector)), options_(options), number_(next_number()) {
   os::listen_to_forks(*this);
 }
 
-ConnectionPtr Connection::open(std::unique_ptr<Connector> connector, const Options& options) {
-  ConnectionPtr connection(new Connection(std::move(connector), options));
+SessionPtr Session::open(std::unique_ptr<Connector> connector, const Options& options) {
+  SessionPtr connection(new Session(std::move(connector), options));
   connection->put_aside(connection->open_channel(options.connect_timeout));
   return connection;
 }
 
 // The channels go while a fork would still wait for us: a child could not close its copies of them afterwards, and
 // would keep the session alive.
-Connection::~Connection() {
+Session::~Session() {
   keep_alive_.reset();
   {
     std::lock_guard lock(mutex_);
@@ -60,35 +60,35 @@ Connection::~Connection() {
   os::ignore_forks(*this);
 }
 
-std::uint64_t Connection::session() const {
+std::uint64_t Session::session() const {
   std::lock_guard lock(mutex_);
   return welcome_.session;
 }
 
-wire::Incarnation Connection::incarnation() const {
+wire::Incarnation Session::incarnation() const {
   std::lock_guard lock(mutex_);
   return incarnation_;
 }
 
-std::shared_ptr<Allowance> Connection::allowance() {
+std::shared_ptr<RequestBudget> Session::budget() {
   if (session() == 0) put_aside(open_channel(options_.connect_timeout));
   std::lock_guard lock(mutex_);
-  return allowance_;
+  return budget_;
 }
 
-bool same_manager(const Connection* a, const Connection* b) {
+bool same_manager(const Session* a, const Session* b) {
   if (a == b) return true;
   return a != nullptr && b != nullptr && a->incarnation() == b->incarnation();
 }
 
-std::size_t Connection::channels_count() const {
+std::size_t Session::channels_count() const {
   std::lock_guard lock(mutex_);
   return channels_.size();
 }
 
 // ---- channels -------------------------------------------------------------------------------------------
 
-Channel& Connection::acquire() {
+Channel& Session::acquire() {
   const ThreadChannel& last = last_thread_channel();
   if (last.connection == number_ && !last.channel->busy && !has_postponed_.load(std::memory_order_relaxed))
       [[likely]] {
@@ -98,7 +98,7 @@ Channel& Connection::acquire() {
   return acquire_slowly();
 }
 
-Channel& Connection::acquire_slowly() {
+Channel& Session::acquire_slowly() {
   Channel* channel = find_thread_channel(number_);
   if (channel == nullptr) {
     channel = &check_out(options_.connect_timeout);
@@ -111,13 +111,13 @@ Channel& Connection::acquire_slowly() {
   return *channel;
 }
 
-Channel& Connection::take_channel() {
+Channel& Session::take_channel() {
   Channel& channel = check_out(options_.connect_timeout);
   channel.busy = true;
   return channel;
 }
 
-void Connection::release(Channel& channel) noexcept {
+void Session::release(Channel& channel) noexcept {
   channel.end_request();
   channel.busy = false;
   if (channel.broken()) [[unlikely]]
@@ -125,13 +125,13 @@ void Connection::release(Channel& channel) noexcept {
   else if (!channel.of_thread) [[unlikely]] put_aside(channel);
 }
 
-void Connection::take_back(const ThreadChannel& channel) noexcept {
+void Session::take_back(const ThreadChannel& channel) noexcept {
   if (channel.connection != number_) return;  // from before a fork
   channel.channel->of_thread = false;
   put_aside(*channel.channel);
 }
 
-Channel& Connection::check_out(std::chrono::milliseconds timeout) {
+Channel& Session::check_out(std::chrono::milliseconds timeout) {
   {
     std::lock_guard lock(mutex_);
     if (!idle_.empty()) {
@@ -143,7 +143,7 @@ Channel& Connection::check_out(std::chrono::milliseconds timeout) {
   return open_channel(timeout);
 }
 
-Channel& Connection::open_channel(std::chrono::milliseconds timeout) {
+Channel& Session::open_channel(std::chrono::milliseconds timeout) {
   InsideGate inside(opening_channels_);
   std::unique_lock first(opening_session_);
   bool is_first = session() == 0;
@@ -158,21 +158,21 @@ Channel& Connection::open_channel(std::chrono::milliseconds timeout) {
   return *channels_.emplace_back(std::move(channel));
 }
 
-Opened Connection::open_session(std::chrono::milliseconds timeout) {
+Opened Session::open_session(std::chrono::milliseconds timeout) {
   Opened opened = connector_->open({}, timeout);
   check_same_manager(opened);  // this may be a child that could inherit nothing
   return opened;
 }
 
 /// Our proxies' ids mean something else to another manager.
-void Connection::check_same_manager(const Opened& opened) const {
+void Session::check_same_manager(const Opened& opened) const {
   std::lock_guard lock(mutex_);
   if (incarnation_ != wire::Incarnation{} && incarnation_ != opened.incarnation)
     throw ConnectionError(address() +
                           ": the manager was restarted, and what it held is gone; make a new Manager");
 }
 
-Opened Connection::join_session(std::chrono::milliseconds timeout) {
+Opened Session::join_session(std::chrono::milliseconds timeout) {
   OpenRequest request{.purpose = wire::Purpose::join};
   {
     std::lock_guard lock(mutex_);
@@ -192,24 +192,24 @@ Opened Connection::join_session(std::chrono::milliseconds timeout) {
 // ---- the end of a session that still has a client ---------------------------------------------------------
 
 /// With mutex_ locked: this is the session from now on.
-void Connection::enter(const wire::Welcome& welcome) {
+void Session::enter(const wire::Welcome& welcome) {
   welcome_ = welcome;
-  allowance_ = std::make_shared<Allowance>(welcome.requests_under_way_max);
+  budget_ = std::make_shared<RequestBudget>(welcome.requests_under_way_max);
   if (welcome.lease_ms != 0) keep_alive();
 }
 
 /// With mutex_ locked. The thread has a share of the connection only while it pings.
-void Connection::keep_alive() {
+void Session::keep_alive() {
   keep_alive_ = std::make_unique<KeepAlive>(
       [weak = weak_from_this()] {
-        const ConnectionPtr alive = weak.lock();
+        const SessionPtr alive = weak.lock();
         return alive != nullptr && alive->ping();
       },
       std::chrono::milliseconds(welcome_.lease_ms));
 }
 
 /// Returns whether it is worth going on.
-bool Connection::ping() {
+bool Session::ping() {
   try {
     Channel& channel = acquire();
     const Release release{*this, channel};
@@ -227,7 +227,7 @@ bool Connection::ping() {
   }
 }
 
-void Connection::session_lost(const SessionLost& lost) {
+void Session::session_lost(const SessionLost& lost) {
   std::function<void(const SessionLost&)> callback;
   {
     std::lock_guard lock(mutex_);
@@ -238,7 +238,7 @@ void Connection::session_lost(const SessionLost& lost) {
   if (callback) callback(lost);
 }
 
-void Connection::on_session_lost(std::function<void(const SessionLost&)> callback) {
+void Session::on_session_lost(std::function<void(const SessionLost&)> callback) {
   std::optional<SessionLost> lost;
   {
     std::lock_guard lock(mutex_);
@@ -249,7 +249,7 @@ void Connection::on_session_lost(std::function<void(const SessionLost&)> callbac
 }
 
 // Channels in use are closed under their users, who retire them; the others go at once.
-void Connection::give_up_session() noexcept {
+void Session::give_up_session() noexcept {
   std::lock_guard lock(mutex_);
   for (const auto& channel : channels_) channel->shut_down();
   for (Channel* channel : idle_)
@@ -257,7 +257,7 @@ void Connection::give_up_session() noexcept {
   idle_.clear();
 }
 
-void Connection::retire(Channel& channel) noexcept {
+void Session::retire(Channel& channel) noexcept {
   if (channel.of_thread) forget_thread_channel(number_);
   auto is_it = [&channel](const std::unique_ptr<Channel>& each) { return each.get() == &channel; };
   std::lock_guard lock(
@@ -266,7 +266,7 @@ void Connection::retire(Channel& channel) noexcept {
   std::erase_if(abandoned_, is_it);
 }
 
-void Connection::put_aside(Channel& channel) noexcept {
+void Session::put_aside(Channel& channel) noexcept {
   channel.busy = false;
   {
     std::lock_guard lock(mutex_);
@@ -277,7 +277,7 @@ void Connection::put_aside(Channel& channel) noexcept {
 
 // ---- references -----------------------------------------------------------------------------------------
 
-void Connection::give_back_reference(std::uint64_t object) noexcept {
+void Session::give_back_reference(std::uint64_t object) noexcept {
   references_.fetch_sub(1, std::memory_order_relaxed);
   Channel* channel = find_thread_channel(number_);
   if (channel != nullptr && channel->give_back(this_thread_number(), object)) return;
@@ -285,7 +285,7 @@ void Connection::give_back_reference(std::uint64_t object) noexcept {
 }
 
 /// False when all channels are in use by other threads.
-bool Connection::give_back_by_idle_channel(std::uint64_t object) noexcept {
+bool Session::give_back_by_idle_channel(std::uint64_t object) noexcept {
   std::lock_guard lock(mutex_);
   while (!idle_.empty()) {
     Channel* channel = idle_.back();
@@ -296,7 +296,7 @@ bool Connection::give_back_by_idle_channel(std::uint64_t object) noexcept {
   return channels_.empty();  // the session is over, and with it all its references
 }
 
-void Connection::give_back_by_new_channel(std::uint64_t object) noexcept {
+void Session::give_back_by_new_channel(std::uint64_t object) noexcept {
   try {
     if (!has_postponed_.load()) {
       Channel& channel = check_out(std::min(options_.connect_timeout, give_back_wait));
@@ -312,7 +312,7 @@ void Connection::give_back_by_new_channel(std::uint64_t object) noexcept {
   has_postponed_ = true;
 }
 
-void Connection::send_postponed(Channel& channel) noexcept {
+void Session::send_postponed(Channel& channel) noexcept {
   std::lock_guard lock(mutex_);
   for (std::uint64_t object : postponed_) channel.give_back(this_thread_number(), object);
   postponed_.clear();
@@ -333,8 +333,8 @@ void hold(Channel& channel, std::span<const wire::Reference> references, std::ch
 
 }  // namespace
 
-OfferedSession Connection::offer_session(std::span<const wire::Reference> references,
-                                         std::atomic<int>& descriptor) {
+OfferedSession Session::offer_session(std::span<const wire::Reference> references,
+                                      std::atomic<int>& descriptor) {
   std::optional<Reach> reach = connector_->reach();
   if (!reach) throw ConnectionError(address() + ": no other process can reach this manager");
   InsideGate inside(opening_channels_);
@@ -353,13 +353,12 @@ OfferedSession Connection::offer_session(std::span<const wire::Reference> refere
   return {*std::move(reach), options_, opened.incarnation, opened.welcome};
 }
 
-ConnectionPtr Connection::adopt(const OfferedSession& offered, int descriptor) {
+SessionPtr Session::adopt(const OfferedSession& offered, int descriptor) {
   auto stream = std::make_unique<SocketStream>(descriptor);
   stream->apply(offered.options);
-  ConnectionPtr connection(
-      new Connection(std::make_unique<SocketConnector>(Address::parse(offered.reach.address),
-                                                       offered.reach.authkey, offered.options),
-                     offered.options));
+  SessionPtr connection(new Session(std::make_unique<SocketConnector>(Address::parse(offered.reach.address),
+                                                                      offered.reach.authkey, offered.options),
+                                    offered.options));
   connection->incarnation_ = offered.incarnation;
   {
     std::lock_guard lock(connection->mutex_);
@@ -374,7 +373,7 @@ ConnectionPtr Connection::adopt(const OfferedSession& offered, int descriptor) {
 }
 
 /// Of an adopted session, whose channel is a socket: one through shared memory, if the manager has that to offer.
-Channel& Connection::best_channel() {
+Channel& Session::best_channel() {
   try {
     if (connector_->offers_ring()) return open_channel(options_.connect_timeout);
   } catch (const std::exception&) {
@@ -385,7 +384,7 @@ Channel& Connection::best_channel() {
 
 // ---- fork -----------------------------------------------------------------------------------------------
 
-void Connection::inherit() noexcept {
+void Session::inherit() noexcept {
   OpenRequest request{.purpose = wire::Purpose::inherit};
   {
     std::lock_guard lock(mutex_);
@@ -402,19 +401,19 @@ void Connection::inherit() noexcept {
   }
 }
 
-void Connection::before_fork() noexcept {
+void Session::before_fork() noexcept {
   opening_channels_.close();
   if (references_.load(std::memory_order_relaxed) > 0) inherit();
   mutex_.lock();
 }
 
-void Connection::after_fork_in_parent() noexcept {
+void Session::after_fork_in_parent() noexcept {
   inheritance_.reset();  // the child has it open
   mutex_.unlock();
   opening_channels_.open();
 }
 
-void Connection::after_fork_in_child() noexcept {
+void Session::after_fork_in_child() noexcept {
   number_ = next_number();
   for (auto& channel : channels_) {
     channel->abandon();

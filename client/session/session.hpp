@@ -40,15 +40,15 @@ struct OfferedSession {
   wire::Welcome welcome;
 };
 
-class Connection final : public std::enable_shared_from_this<Connection>,
-                         public ThreadChannelOwner,
-                         private os::ForkListener {
+class Session final : public std::enable_shared_from_this<Session>,
+                      public ThreadChannelOwner,
+                      private os::ForkListener {
  public:
   /// Opens the session. Of the options, it is the time limits that matter here. Throws what Connector::open throws.
-  static ConnectionPtr open(std::unique_ptr<Connector> connector, const Options& options);
+  static SessionPtr open(std::unique_ptr<Connector> connector, const Options& options);
   /// Goes on with a session that another process offered. `descriptor`: its channel's socket, which this takes over.
-  static ConnectionPtr adopt(const OfferedSession& offered, int descriptor);
-  ~Connection();
+  static SessionPtr adopt(const OfferedSession& offered, int descriptor);
+  ~Session();
 
   /// A channel for one call of this thread, to be given to release(). Throws ConnectionError when none can be opened.
   Channel& acquire();
@@ -60,7 +60,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   /// are read. Throws as acquire() does.
   Channel& take_channel();
   /// Of this session, which is opened if it is not yet (in a forked child); throws as acquire() does.
-  std::shared_ptr<Allowance> allowance();
+  std::shared_ptr<RequestBudget> budget();
 
   /// Counts the references that this process holds, so that a fork knows whether there is anything to inherit.
   void count_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
@@ -91,7 +91,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   std::size_t channels_count() const;
 
  private:
-  Connection(std::unique_ptr<Connector> connector, const Options& options);
+  Session(std::unique_ptr<Connector> connector, const Options& options);
 
   Channel& acquire_slowly();
   Channel& check_out(std::chrono::milliseconds timeout);
@@ -136,7 +136,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   std::unique_ptr<KeepAlive> keep_alive_;  // while the session has a lease
   std::function<void(const SessionLost&)> callback_;
   std::optional<SessionLost> lost_;
-  std::shared_ptr<Allowance> allowance_;  // of welcome_
+  std::shared_ptr<RequestBudget> budget_;  // of welcome_
   std::vector<std::unique_ptr<Channel>>
       abandoned_;  // the parent's, which calls begun before a fork still point to
 
@@ -146,6 +146,6 @@ class Connection final : public std::enable_shared_from_this<Connection>,
 };
 
 /// Whether both lead to the same manager, be it by two sessions.
-bool same_manager(const Connection* a, const Connection* b);
+bool same_manager(const Session* a, const Session* b);
 
 }  // namespace tandem::client

@@ -114,7 +114,7 @@ void RingStream::ring_bell() noexcept {
 
 /// Whether the manager alone serves as many channels busily as there are processors: somebody's turn is to be given way to.
 bool RingStream::crowded() const {
-  return directions_.to_client.crowd.load(std::memory_order_relaxed) >= os::processors_count();
+  return directions_.to_client.busy_channel_count.load(std::memory_order_relaxed) >= os::processors_count();
 }
 
 /// A few looks on a processor that nobody else wants: most answers come within them.

@@ -173,9 +173,9 @@ void tune_tcp(int descriptor) {
 }
 
 /// The stream, or null with the reason in `error`.
-std::unique_ptr<SocketStream> try_connect(int family, const sockaddr* to, socklen_t size,
+std::unique_ptr<SocketStream> try_connect(int tree, const sockaddr* to, socklen_t size,
                                           const os::Deadline& deadline, int& error) {
-  int descriptor = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int descriptor = socket(tree, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (descriptor < 0) {
     error = errno;
     return nullptr;
@@ -183,7 +183,7 @@ std::unique_ptr<SocketStream> try_connect(int family, const sockaddr* to, sockle
   auto stream = std::make_unique<SocketStream>(descriptor);
   error = connect_one(descriptor, to, size, deadline);
   if (error != 0) return nullptr;
-  if (family != AF_UNIX) tune_tcp(descriptor);
+  if (tree != AF_UNIX) tune_tcp(descriptor);
   return stream;
 }
 

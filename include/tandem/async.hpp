@@ -20,7 +20,7 @@
 // manager itself, as ops::Manager::WaitForChange, are called with the Manager in the proxy's place.
 //
 // Any number of operations may wait at once: they all travel on one channel, and a waiting one costs no thread. What
-// exceeds the manager's requests_under_way_max (or what a session leaves of it: Allowance in client/session/request_budget.hpp) waits
+// exceeds the manager's requests_under_way_max (or what a session leaves of it: RequestBudget in client/session/request_budget.hpp) waits
 // its turn here, waits behind waits, others behind others. Requests are sent in the order of their calls otherwise, and
 // are carried out in that order; they complete in any.
 //
@@ -73,7 +73,7 @@ namespace client {
 
 /// Whether a wait that gives this was not served. What gives a mere number always gives something.
 template <class Tag>
-bool came_to_nothing(wire::Reader result) {
+bool wait_expired(wire::Reader result) {
   std::uint32_t count = 0;
   std::int64_t number = 0;
   bool yes = false;
@@ -149,7 +149,7 @@ class AsyncOperation final : public AsyncHandler {
  private:
   static std::exception_ptr error_of(const AsyncOutcome& outcome) {
     const bool is_aborted = outcome.unsent || (outcome.cancelled && !outcome.error &&
-                                               came_to_nothing<Tag>(wire::Reader(outcome.result.view())));
+                                               wait_expired<Tag>(wire::Reader(outcome.result.view())));
     if (!is_aborted) return outcome.error;
     return std::make_exception_ptr(
         asio::system_error(asio::error::make_error_code(asio::error::operation_aborted)));

@@ -218,15 +218,11 @@ class AsyncResult {
     return result(limit);
   }
   R get() && { return taken(client::no_limit); }
-  R get(For limit) && {
-    return taken(limit);
-  }
+  R get(For limit) && { return taken(limit); }
 
   void wait() const { job().wait(client::no_limit); }
   /// Gives whether it is there.
-  bool wait_for(For limit) const {
-    return job().wait(limit);
-  }
+  bool wait_for(For limit) const { return job().wait(limit); }
   bool ready() const { return job().ready(); }
   /// Whether get() gives a result and throws nothing. ValueError: it is not there yet.
   bool successful() const {
@@ -303,9 +299,7 @@ class ResultStream {
   /// Waits for the next one; none: that was all. Throws what its call threw; the one behind it can be had all the same.
   std::optional<value_type> next() { return job_->next(client::no_limit); }
   /// Timeout: it is not there within the limit, and still to come.
-  std::optional<value_type> next(For limit) {
-    return job_->next(limit);
-  }
+  std::optional<value_type> next(For limit) { return job_->next(limit); }
 
   iterator begin() { return iterator(*this); }
   std::default_sentinel_t end() const { return {}; }

@@ -31,12 +31,12 @@ inline constexpr Together all_or_nothing = Together::all_or_nothing;
 
 namespace client {
 
-class BatchScript;  // client/calls/batch.cpp
+class BatchSink;  // client/calls/batch.cpp
 
-std::shared_ptr<RemoteObject> bound(const std::shared_ptr<RemoteObject>& object,
-                                    const std::shared_ptr<BatchScript>& script);
+std::shared_ptr<RemoteObject> redirect(const std::shared_ptr<RemoteObject>& object,
+                                       const std::shared_ptr<BatchSink>& sink);
 /// What the script's next call comes to will go to `result`.
-void await_next(BatchScript& script, std::shared_ptr<Awaited> result);
+void await_next(BatchSink& sink, std::shared_ptr<Awaited> result);
 
 }  // namespace client
 
@@ -62,7 +62,7 @@ class BatchResult {
 /// Made by Manager::batch(). Used by one thread at a time. What has not been run when it goes is not done.
 class Batch {
  public:
-  explicit Batch(client::ConnectionPtr connection);
+  explicit Batch(client::SessionPtr connection);
   Batch(Batch&&) noexcept = default;
   Batch& operator=(Batch&&) noexcept = default;
 
@@ -70,7 +70,7 @@ class Batch {
   /// so do those that would wait. ValueError: an empty proxy, or an object of another manager.
   template <class P>
   requires client::is_proxy<P> P operator()(const P& proxy) const {
-    return P(client::bound(proxy.remote(), script_));
+    return P(client::redirect(proxy.remote(), sink_));
   }
 
   /// Puts an operation into the batch whose result is to be had afterwards. The operations are those of
@@ -82,11 +82,11 @@ class Batch {
     static_assert(Op::description.effect != ops::Effect::waits, "nothing waits in a batch");
     static_assert(client::is_operation_of<Op, P>, "another type's operation");
     using Awaited = client::AwaitedResult<typename Op::Result, client::ResultAs<Op, R>>;
-    const std::shared_ptr<client::RemoteObject> object = client::bound(proxy.remote(), script_);
+    const std::shared_ptr<client::RemoteObject> object = client::redirect(proxy.remote(), sink_);
     client::Call call(*object, Op::description, sizeof...(A));
     client::encode_arguments<Op>(call.arguments(), arguments...);
     auto awaited = std::make_shared<Awaited>();
-    client::await_next(*script_, awaited);
+    client::await_next(*sink_, awaited);
     call.send(false);
     return BatchResult<typename Op::Result, client::ResultAs<Op, R>>(std::move(awaited));
   }
@@ -105,7 +105,7 @@ class Batch {
   void run(Together together = each_for_itself);
 
  private:
-  std::shared_ptr<client::BatchScript> script_;
+  std::shared_ptr<client::BatchSink> sink_;
 };
 
 }  // namespace tandem

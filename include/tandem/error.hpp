@@ -29,7 +29,7 @@ enum class Code : std::uint8_t {
   connection_error = 13,      // the manager cannot be reached, or went away (made by the client only)
   shutting_down = 14,         // the manager is stopping and takes no new requests
   not_owner = 15,             // a lock that the calling thread does not hold
-  deadlock = 16,              // a wait that would close a circle of owners waiting for each other
+  deadlock = 16,              // a wait that would close a cycle of owners waiting for each other
   session_lost = 17,          // this process's session ended while it lived; the text names the locks it held
   stale_token = 18,           // the lock's grant that the operation was to be covered by is over
   broken_barrier = 19,        // a barrier was broken or reset while it was waited at
@@ -144,7 +144,7 @@ using Timeout = ErrorOf<Code::timeout>;                   // Options::call_timeo
 using ConnectionError = ErrorOf<Code::connection_error>;  // says which address, what was under way
 using ShuttingDown = ErrorOf<Code::shutting_down>;
 using NotOwner = ErrorOf<Code::not_owner>;
-using DeadlockError = ErrorOf<Code::deadlock>;  // the text names every link of the circle
+using DeadlockError = ErrorOf<Code::deadlock>;  // the text names every link of the cycle
 using SessionLost = ErrorOf<Code::session_lost>;
 using StaleToken = ErrorOf<Code::stale_token>;
 using BrokenBarrierError = ErrorOf<Code::broken_barrier>;  // Python's threading.BrokenBarrierError

@@ -87,6 +87,7 @@ class Name {
  public:
   Name() = default;
   Name(std::nullopt_t) {}
+  Name(std::optional<std::string_view> text) : text_(text) {}
   template <std::convertible_to<std::string_view> T>
   Name(const T& text) : text_(text) {}
 
@@ -164,7 +165,7 @@ class Manager {
   static Manager from_environment(Options options = {});
   /// For the library's own use: attaches through a connector, and by what a process was given.
   Manager(std::unique_ptr<client::Connector> connector, const Options& options);
-  explicit Manager(client::ConnectionPtr connection);
+  explicit Manager(client::SessionPtr connection);
 
   /// Contents in braces, whose types do not take part in finding T.
   template <class T>
@@ -291,9 +292,7 @@ class Manager {
   Condition condition(const Lock& lock) const { return create<Condition>(std::nullopt, lock); }
   Condition condition(const RLock& lock) const { return create<Condition>(std::nullopt, lock); }
   Condition condition(Name name, const Lock& lock) const { return create<Condition>(name, lock); }
-  Condition condition(Name name, const RLock& lock) const {
-    return create<Condition>(name, lock);
-  }
+  Condition condition(Name name, const RLock& lock) const { return create<Condition>(name, lock); }
 
   Event event(Name name = {}) const { return create<Event>(name); }
 
@@ -302,9 +301,7 @@ class Manager {
   Semaphore semaphore(std::int64_t permits, Ownerless) const {
     return create<Semaphore>(std::nullopt, permits, false, true);
   }
-  Semaphore semaphore(Name name, std::int64_t permits = 1) const {
-    return create<Semaphore>(name, permits);
-  }
+  Semaphore semaphore(Name name, std::int64_t permits = 1) const { return create<Semaphore>(name, permits); }
   Semaphore semaphore(Name name, std::int64_t permits, Ownerless) const {
     return create<Semaphore>(name, permits, false, true);
   }
@@ -325,8 +322,7 @@ class Manager {
   Barrier barrier(std::size_t parties, std::optional<std::chrono::microseconds> limit = {}) const {
     return create<Barrier>(std::nullopt, parties, count_of(limit));
   }
-  Barrier barrier(Name name, std::size_t parties,
-                  std::optional<std::chrono::microseconds> limit = {}) const {
+  Barrier barrier(Name name, std::size_t parties, std::optional<std::chrono::microseconds> limit = {}) const {
     return create<Barrier>(name, parties, count_of(limit));
   }
   /// ValueError: less than 0.
@@ -383,9 +379,11 @@ class Manager {
   /// ids. Read by pages, as objects().
   std::vector<WaitInfo> waits() const;
   std::vector<HoldingInfo> holdings() const;
-  /// Owners of locks who wait for each other in a circle now: one text for each, which names every link. Only waits with
-  /// a time limit can be in one, unless the manager was told to let circles be.
-  std::vector<std::string> circles() const { return call<ops::Manager::Circles, std::vector<std::string>>(); }
+  /// Owners of locks who wait for each other in a cycle now: one text for each, which names every link. Only waits with
+  /// a time limit can be in one, unless the manager was told to let cycles be.
+  std::vector<std::string> deadlocks() const {
+    return call<ops::Manager::Deadlocks, std::vector<std::string>>();
+  }
 
   /// Has `callback` called when the manager has ended this process's session while the process lives: nothing was heard
   /// of it for session_lease_ms (a stopped process, a broken network). Locks it owned have gone to others; the text names
@@ -418,7 +416,7 @@ class Manager {
   void shutdown() const;
 
   /// For the library's own use.
-  const client::ConnectionPtr& connection() const { return object().connection(); }
+  const client::SessionPtr& connection() const { return object().connection(); }
 
  private:
   struct State;
@@ -437,8 +435,7 @@ class Manager {
   }
   /// The object, and whether it was made by this call.
   template <class P, class... A>
-  std::pair<std::shared_ptr<client::RemoteObject>, bool> obtain(Name name,
-                                                                const A&... contents) const {
+  std::pair<std::shared_ptr<client::RemoteObject>, bool> obtain(Name name, const A&... contents) const {
     using Operations = typename P::Operations;
     return call<ops::Manager::Create, std::pair<std::shared_ptr<client::RemoteObject>, bool>>(
         Operations::type, name.text(), client::arguments_of<typename Operations::Create>(contents...));

@@ -33,14 +33,14 @@ namespace tandem {
 
 namespace client {
 
-std::shared_ptr<RemoteObject> bound(const std::shared_ptr<RemoteObject>& object,
-                                    const std::shared_ptr<PipelineScript>& script);
+std::shared_ptr<RemoteObject> redirect(const std::shared_ptr<RemoteObject>& object,
+                                       const std::shared_ptr<PipelineSink>& sink);
 
 /// A request that is being put together in a pipeline. Unless it is sent, nothing stays of it.
 class PipelinedCall {
  public:
-  PipelinedCall(PipelineScript& script, std::shared_ptr<const RemoteObject> object,
-                const ops::OpDescription& op, std::size_t argument_count);
+  PipelinedCall(PipelineSink& sink, std::shared_ptr<const RemoteObject> object, const ops::OpDescription& op,
+                std::size_t argument_count);
   ~PipelinedCall();
   PipelinedCall(const PipelinedCall&) = delete;
   PipelinedCall& operator=(const PipelinedCall&) = delete;
@@ -50,7 +50,7 @@ class PipelinedCall {
   void send(std::shared_ptr<Awaited> result);
 
  private:
-  PipelineScript& script_;
+  PipelineSink& sink_;
   std::shared_ptr<const RemoteObject> object_;
   const ops::OpDescription& op_;
   std::vector<std::shared_ptr<const RemoteObject>> kept_;
@@ -81,9 +81,7 @@ class Future {
   /// that of a pipeline that broke too, is not thrown here.
   void wait() const { client::read_until_ready(checked(), client::no_limit); }
   /// Whether it is ready within the limit.
-  bool wait_for(For limit) const {
-    return client::read_until_ready(checked(), limit);
-  }
+  bool wait_for(For limit) const { return client::read_until_ready(checked(), limit); }
   /// Waits, and gives the result or throws the operation's own error. ConnectionError, SessionLost: the answer did not
   /// come any more; whether the operation was done is not known.
   std::add_lvalue_reference_t<std::add_const_t<R>> get() const {
@@ -114,7 +112,7 @@ class Future {
 /// all operations under way, and of all that come later. In a forked child, the parent's pipelines have ended.
 class Pipeline {
  public:
-  explicit Pipeline(const client::ConnectionPtr& connection);
+  explicit Pipeline(const client::SessionPtr& connection);
   /// Sends what is left, ends what still waits, and waits for all answers: futures stay good. Throws nothing: wait()
   /// before, to learn of errors.
   ~Pipeline();
@@ -125,7 +123,7 @@ class Pipeline {
   /// and so do those that would wait. ValueError: an empty proxy, or an object of another manager.
   template <class P>
   requires client::is_proxy<P> P operator()(const P& proxy) const {
-    return P(client::bound(proxy.remote(), script_));
+    return P(client::redirect(proxy.remote(), sink_));
   }
 
   /// Puts an operation into the pipeline. The operations are those of include/tandem/ops, their arguments what the
@@ -157,12 +155,12 @@ class Pipeline {
   template <class Op, class P, class... A>
   void put(const P& proxy, std::shared_ptr<client::Awaited> result, const A&... arguments) const {
     static_assert(client::is_operation_of<Op, P>, "another type's operation");
-    client::PipelinedCall call(*script_, proxy.remote(), Op::description, sizeof...(A));
+    client::PipelinedCall call(*sink_, proxy.remote(), Op::description, sizeof...(A));
     client::encode_arguments<Op>(call.arguments(), arguments...);
     call.send(std::move(result));
   }
 
-  std::shared_ptr<client::PipelineScript> script_;
+  std::shared_ptr<client::PipelineSink> sink_;
 };
 
 }  // namespace tandem

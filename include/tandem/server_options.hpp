@@ -15,7 +15,7 @@ namespace tandem {
 
 enum class LogLevel : std::uint8_t { debug, info, warning, error, off };
 
-/// What becomes of a wait without a time limit that closes a circle of lock owners who wait for each other.
+/// What becomes of a wait without a time limit that closes a cycle of lock owners who wait for each other.
 enum class OnDeadlock : std::uint8_t {
   raise,   // it is refused: DeadlockError
   report,  // it is logged and listed, and goes on

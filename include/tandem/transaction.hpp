@@ -42,10 +42,10 @@ struct TransactionOptions {
 
 namespace client {
 
-class TransactionScript;  // client/calls/transaction.cpp
+class TransactionSink;  // client/calls/transaction.cpp
 
-std::shared_ptr<RemoteObject> bound(const std::shared_ptr<RemoteObject>& object,
-                                    const std::shared_ptr<TransactionScript>& script);
+std::shared_ptr<RemoteObject> redirect(const std::shared_ptr<RemoteObject>& object,
+                                       const std::shared_ptr<TransactionSink>& sink);
 
 }  // namespace client
 
@@ -53,7 +53,7 @@ std::shared_ptr<RemoteObject> bound(const std::shared_ptr<RemoteObject>& object,
 /// throw ValueError afterwards.
 class Transaction {
  public:
-  explicit Transaction(std::shared_ptr<client::TransactionScript> script) : script_(std::move(script)) {}
+  explicit Transaction(std::shared_ptr<client::TransactionSink> sink) : sink_(std::move(sink)) {}
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
 
@@ -65,7 +65,7 @@ class Transaction {
   /// one that gives nothing comes out of atomically(), with nothing written, or out of a later operation.
   template <class P>
   requires client::is_proxy<P> P operator()(const P& proxy) const {
-    return P(client::bound(proxy.remote(), script_));
+    return P(client::redirect(proxy.remote(), sink_));
   }
 
   /// Carries out an operation whose result does not matter, so that it can be no cause of a conflict. `a["x"] += 1` gives
@@ -75,14 +75,14 @@ class Transaction {
   requires client::is_proxy<P>
   void call(const P& proxy, const A&... arguments) const {
     static_assert(Op::description.effect != ops::Effect::waits, "nothing waits in a transaction");
-    const std::shared_ptr<client::RemoteObject> object = client::bound(proxy.remote(), script_);
+    const std::shared_ptr<client::RemoteObject> object = client::redirect(proxy.remote(), sink_);
     client::Call call(*object, Op::description, sizeof...(A));
     client::encode_arguments<Op>(call.arguments(), arguments...);
     call.send(false);
   }
 
  private:
-  std::shared_ptr<client::TransactionScript> script_;
+  std::shared_ptr<client::TransactionSink> sink_;
 };
 
 namespace client {
@@ -91,12 +91,12 @@ namespace client {
 class Attempts {
  public:
   /// ValueError within another transaction of this thread, or where no run is allowed.
-  Attempts(ConnectionPtr connection, const TransactionOptions& options);
+  Attempts(SessionPtr connection, const TransactionOptions& options);
   ~Attempts();
   Attempts(const Attempts&) = delete;
   Attempts& operator=(const Attempts&) = delete;
 
-  std::shared_ptr<TransactionScript> begin();
+  std::shared_ptr<TransactionSink> begin();
   /// False: there was a conflict. Throws what a step failed with.
   bool commit();
   /// Whether what this run has read is no longer so, or never was. For one that ends in an exception.
@@ -111,7 +111,7 @@ class Attempts {
 
 /// Manager::atomically.
 template <class F>
-std::invoke_result_t<F&, Transaction&> atomically(const ConnectionPtr& connection, F& function,
+std::invoke_result_t<F&, Transaction&> atomically(const SessionPtr& connection, F& function,
                                                   const TransactionOptions& options) {
   using R = std::invoke_result_t<F&, Transaction&>;
   for (Attempts attempts(connection, options);; attempts.pause()) {

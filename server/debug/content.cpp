@@ -31,7 +31,7 @@ std::optional<std::uint64_t> Content::copy(const Object& object, std::uint64_t c
     skip = 0;
   }
   std::uint64_t skipped = 0;
-  return object.show(cursor, [&](ValueView key, ValueView element) {
+  return object.visit_elements(cursor, [&](ValueView key, ValueView element) {
     if (skip != 0) {
       --skip;
       return ++skipped < elements_skipped_max;

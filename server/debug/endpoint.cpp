@@ -95,7 +95,7 @@ Bound bound_to(int socket) {
 
 }  // namespace
 
-DebugEndpoint::DebugEndpoint(DebugOptions options, Ask::Post post, const View& view)
+DebugEndpoint::DebugEndpoint(DebugOptions options, EngineQuery::Post post, const View& view)
     : background_(std::move(options.background)), ask_(std::move(post), view, options.ask_ms_max) {
   const Address address = parse_address(options.address);
   AddressInfo found = resolve(address);

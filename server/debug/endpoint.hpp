@@ -7,7 +7,7 @@
 #include <string>
 
 #include "server/debug/access.hpp"
-#include "server/debug/ask.hpp"
+#include "server/debug/engine_query.hpp"
 #include "server/debug/http.hpp"
 #include "server/debug/pages.hpp"
 
@@ -19,7 +19,7 @@ struct DebugOptions {
   /// What every request then needs as `Authorization: Bearer TOKEN`; needed on addresses that other machines
   /// can reach.
   std::string token;
-  Background background;
+  StartupInfo background;
   HttpLimits http;
   /// How long a request waits for the engine before it is answered with 503.
   std::chrono::milliseconds ask_ms_max{2000};
@@ -29,7 +29,7 @@ class DebugEndpoint {
  public:
   /// Listens, but answers nobody before start(). Throws ValueError (the address; no token where one is
   /// needed), ConnectionError (the address cannot be listened on). `view` outlives the endpoint.
-  DebugEndpoint(DebugOptions options, Ask::Post post, const View& view);
+  DebugEndpoint(DebugOptions options, EngineQuery::Post post, const View& view);
   /// stop().
   ~DebugEndpoint();
   DebugEndpoint(const DebugEndpoint&) = delete;
@@ -46,9 +46,9 @@ class DebugEndpoint {
  private:
   Answer answer(const Request& request);
 
-  const Background background_;
+  const StartupInfo background_;
   std::string address_;
-  Ask ask_;
+  EngineQuery ask_;
   std::unique_ptr<Access> access_;
   std::unique_ptr<HttpServer> http_;
 };

@@ -124,12 +124,12 @@ MetricsSnapshot copy_metrics(const View& view) {
   gauge("memory_bytes_max", "Limit of the memory held by objects and messages.",
         engine.limits().memory_bytes_max);
   gauge("start_time_seconds", "When the manager was started, as Unix time.", 0);
-  snapshot.others.back().value = static_cast<double>(engine.facts().started_ms) / 1e3;
+  snapshot.others.back().value = static_cast<double>(engine.server_info().started_ms) / 1e3;
   snapshot.others.push_back(
       {"info",
        "Always 1; its labels say which manager this is.",
        Metric::Kind::gauge,
-       {{"version", engine.facts().version}, {"incarnation", engine.facts().incarnation_hex}},
+       {{"version", engine.server_info().version}, {"incarnation", engine.server_info().incarnation_hex}},
        1});
   return snapshot;
 }

@@ -70,7 +70,7 @@ Batch copy_batch(const Registry& registry, ObjectId after) {
   return batch;
 }
 
-void check_type(Ask& ask, const std::optional<std::string>& type) {
+void check_type(EngineQuery& ask, const std::optional<std::string>& type) {
   if (!type) return;
   std::string there;
   bool known = false;
@@ -85,7 +85,7 @@ void check_type(Ask& ask, const std::optional<std::string>& type) {
 }
 
 /// Fills `found` with up to `limit` objects; gives the cursor to go on from, 0 at the end.
-ObjectId search(Ask& ask, const ObjectFilter& filter, ObjectId after, std::size_t limit,
+ObjectId search(EngineQuery& ask, const ObjectFilter& filter, ObjectId after, std::size_t limit,
                 std::vector<ObjectInfo>& found) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(search_ms_max);
   for (;;) {
@@ -101,7 +101,7 @@ ObjectId search(Ask& ask, const ObjectFilter& filter, ObjectId after, std::size_
 }
 
 /// A name without wildcards needs no search.
-void look_up(Ask& ask, const std::string& name, const ObjectFilter& filter, ObjectId after,
+void look_up(EngineQuery& ask, const std::string& name, const ObjectFilter& filter, ObjectId after,
              std::vector<ObjectInfo>& found) {
   ask_or_refuse(ask, [&](const View& view) {
     const Object* object = view.engine().registry().find(name);
@@ -143,11 +143,11 @@ struct ObjectKey {
 
 }  // namespace
 
-void ask_or_refuse(Ask& ask, Ask::Question question) {
+void ask_or_refuse(EngineQuery& ask, EngineQuery::Question question) {
   if (!ask(std::move(question))) throw Refused{503, "the manager did not answer in time"};
 }
 
-Answer answer_objects(const Target& target, Ask& ask) {
+Answer answer_objects(const Target& target, EngineQuery& ask) {
   target.allow_only({"type", "name", "limit", "cursor"});
   ObjectFilter filter{target.text("type"), target.text("name")};
   auto limit = static_cast<std::size_t>(target.number("limit", page_limit_default, 1, page_limit_max));
@@ -171,7 +171,7 @@ Answer answer_objects(const Target& target, Ask& ask) {
   return {.body = dump({{"objects", std::move(objects)}, {"next_cursor", std::move(next_cursor)}})};
 }
 
-Answer answer_object(const Target& target, Ask& ask) {
+Answer answer_object(const Target& target, EngineQuery& ask) {
   target.allow_only({"offset", "cursor", "limit", "by"});
   ObjectKey key = ObjectKey::parse(target);
   const bool by_cursor = target.text("cursor").has_value();

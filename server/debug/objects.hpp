@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "server/debug/answer.hpp"
-#include "server/debug/ask.hpp"
+#include "server/debug/engine_query.hpp"
 #include "server/debug/target.hpp"
 
 namespace tandem::server {
@@ -20,10 +20,10 @@ inline constexpr std::size_t objects_per_question_max = 1000;
 inline constexpr std::uint64_t search_ms_max = 1000;
 
 /// What every answer but /metrics is made from. Throws Refused (503) where the engine does not answer.
-void ask_or_refuse(Ask& ask, Ask::Question question);
+void ask_or_refuse(EngineQuery& ask, EngineQuery::Question question);
 
-Answer answer_objects(const Target& target, Ask& ask);
+Answer answer_objects(const Target& target, EngineQuery& ask);
 /// `path`: "/objects/" and the object's name or "id:" and its id.
-Answer answer_object(const Target& target, Ask& ask);
+Answer answer_object(const Target& target, EngineQuery& ask);
 
 }  // namespace tandem::server

@@ -8,22 +8,22 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Answer answer_index(const Target&, const Background&, Ask&);
+Answer answer_index(const Target&, const StartupInfo&, EngineQuery&);
 
-Answer answer_health(const Target& target, const Background&, Ask& ask) {
+Answer answer_health(const Target& target, const StartupInfo&, EngineQuery& ask) {
   target.allow_only({});
   ask_or_refuse(ask, [](const View&) {});
   return {.body = dump({{"status", "ok"}})};
 }
 
-Answer answer_info(const Target& target, const Background& background, Ask& ask) {
+Answer answer_info(const Target& target, const StartupInfo& background, EngineQuery& ask) {
   target.allow_only({});
-  Facts facts;
+  ServerInfo server_info;
   Limits limits;
   std::uint64_t objects = 0, sessions = 0, memory_bytes = 0;
   ask_or_refuse(ask, [&](const View& view) {
     const Engine& engine = view.engine();
-    facts = engine.facts();
+    server_info = engine.server_info();
     limits = engine.limits();
     objects = engine.registry().size();
     memory_bytes = engine.registry().memory_bytes();
@@ -33,10 +33,10 @@ Answer answer_info(const Target& target, const Background& background, Ask& ask)
   Json limits_json = Json::object();
   for (const LimitDescription& limit : limit_descriptions)
     limits_json[std::string(limit.name)] = limits.*limit.member;
-  return {.body = dump({{"version", facts.version},
-                        {"pid", facts.pid},
-                        {"incarnation", facts.incarnation_hex},
-                        {"started_ms", facts.started_ms},
+  return {.body = dump({{"version", server_info.version},
+                        {"pid", server_info.pid},
+                        {"incarnation", server_info.incarnation_hex},
+                        {"started_ms", server_info.started_ms},
                         {"uptime_s", uptime.count()},
                         {"objects", objects},
                         {"sessions", sessions},
@@ -58,7 +58,7 @@ Json json_of(const ClientInfo& session) {
           {"outbox_bytes", session.outbox_bytes}};
 }
 
-Answer answer_sessions(const Target& target, const Background&, Ask& ask) {
+Answer answer_sessions(const Target& target, const StartupInfo&, EngineQuery& ask) {
   target.allow_only({"limit", "cursor"});
   auto limit = static_cast<std::size_t>(target.number("limit", page_limit_default, 1, page_limit_max));
   std::uint64_t after = target.number("cursor", 0, 0, ~std::uint64_t{0});
@@ -100,7 +100,7 @@ Json json_of(const HoldingInfo& holding) {
   return json;
 }
 
-Answer answer_waits(const Target& target, const Background&, Ask& ask) {
+Answer answer_waits(const Target& target, const StartupInfo&, EngineQuery& ask) {
   target.allow_only({"limit", "cursor", "holdings_cursor"});
   auto limit = static_cast<std::size_t>(target.number("limit", page_limit_default, 1, page_limit_max));
   std::uint64_t after = target.number("cursor", 0, 0, ~std::uint64_t{0});
@@ -110,16 +110,16 @@ Answer answer_waits(const Target& target, const Background&, Ask& ask) {
   std::uint64_t next = 0, held_next = 0;
   std::vector<std::string> round;
   ask_or_refuse(ask, [&](const View& view) {
-    waiting = waits(view.engine().world(), after, limit, next);
-    held = holdings(view.engine().world(), held_after, limit, held_next);
-    round = circles(view.engine().world());
+    waiting = waits(view.engine().state(), after, limit, next);
+    held = holdings(view.engine().state(), held_after, limit, held_next);
+    round = deadlocks(view.engine().state());
   });
   Json waiters = Json::array(), owned = Json::array();
   for (const WaitInfo& wait : waiting) waiters.push_back(json_of(wait));
   for (const HoldingInfo& holding : held) owned.push_back(json_of(holding));
   return {.body = dump({{"waiters", std::move(waiters)},
                         {"next_cursor", next == 0 ? Json(nullptr) : Json(next)},
-                        {"circles", round},
+                        {"deadlocks", round},
                         {"holdings", std::move(owned)},
                         {"next_holdings_cursor", held_next == 0 ? Json(nullptr) : Json(held_next)}})};
 }
@@ -153,7 +153,7 @@ Json json_of(const OperationCounts& counts) {
             {"buckets", std::move(buckets)}}}};
 }
 
-Answer answer_operations(const Target& target, const Background&, Ask& ask) {
+Answer answer_operations(const Target& target, const StartupInfo&, EngineQuery& ask) {
   target.allow_only({"type"});
   std::optional<std::string> type = target.text("type");
   std::vector<CountedOperation> all;
@@ -178,7 +178,7 @@ Answer answer_operations(const Target& target, const Background&, Ask& ask) {
   return {.body = dump({{"operations", std::move(operations)}, {"unresolved", json_of(unresolved)}})};
 }
 
-Answer answer_metrics(const Target& target, const Background& background, Ask& ask) {
+Answer answer_metrics(const Target& target, const StartupInfo& background, EngineQuery& ask) {
   target.allow_only({});
   MetricsSnapshot snapshot;
   ask_or_refuse(ask, [&](const View& view) { snapshot = copy_metrics(view); });
@@ -193,7 +193,7 @@ struct Route {
   std::string_view path;  // as shown; a path that ends with '{' … '}' stands for everything that begins so
   std::string_view parameters;  // as shown
   std::string_view description;
-  Answer (*answer)(const Target&, const Background&, Ask&);
+  Answer (*answer)(const Target&, const StartupInfo&, EngineQuery&);
 };
 
 constexpr Route routes[] = {
@@ -204,7 +204,7 @@ constexpr Route routes[] = {
      "hosted objects in the order of their ids; name is a glob: * any characters, ? one, \\ before a "
      "character to take it as it is. next_cursor goes on from here, null at the end; a long search may "
      "give a short page",
-     [](const Target& target, const Background&, Ask& ask) { return answer_objects(target, ask); }},
+     [](const Target& target, const StartupInfo&, EngineQuery& ask) { return answer_objects(target, ask); }},
     {"/objects/{name or id:ID}", "offset, cursor, limit, by",
      "one object and a page of its contents: items, or entries as [key, value]. next_offset and "
      "next_cursor go on from here, null at the end; by cursor an entry that stays is seen exactly once, "
@@ -212,10 +212,10 @@ constexpr Route routes[] = {
      "takes it as a bare id. What JSON cannot say is an object with one of the keys $bytes (base64), "
      "$tuple, $set, $map, $int, $float, $ref, $foreign, $timestamp, $extension; a value too long for a "
      "page is {\"$truncated\": its bytes, \"$kind\": …}",
-     [](const Target& target, const Background&, Ask& ask) { return answer_object(target, ask); }},
+     [](const Target& target, const StartupInfo&, EngineQuery& ask) { return answer_object(target, ask); }},
     {"/sessions", "limit, cursor", "client processes in the order of their ids", answer_sessions},
     {"/waits", "limit, cursor, holdings_cursor",
-     "requests that wait, oldest first; circles of owners who wait for each other; and what sessions own: "
+     "requests that wait, oldest first; cycles of owners who wait for each other; and what sessions own: "
      "locks with their "
      "fencing tokens, permits, leased items",
      answer_waits},
@@ -224,7 +224,7 @@ constexpr Route routes[] = {
     {"/metrics", "", "counters, gauges and histograms in the text format of Prometheus", answer_metrics},
 };
 
-Answer answer_index(const Target& target, const Background&, Ask&) {
+Answer answer_index(const Target& target, const StartupInfo&, EngineQuery&) {
   target.allow_only({});
   Json endpoints = Json::array();
   for (const Route& route : routes) {
@@ -250,7 +250,7 @@ const Route* route_of(const std::string& path) {
   return nullptr;
 }
 
-Answer answer_or_throw(const Request& request, const Background& background, Ask& ask) {
+Answer answer_or_throw(const Request& request, const StartupInfo& background, EngineQuery& ask) {
   if (request.method != "GET" && request.method != "HEAD") {
     Answer answer =
         error_answer(405, "the debug endpoint is for reading: GET and HEAD only, not " + request.method);
@@ -265,7 +265,7 @@ Answer answer_or_throw(const Request& request, const Background& background, Ask
 
 }  // namespace
 
-Answer answer_request(const Request& request, const Background& background, Ask& ask) {
+Answer answer_request(const Request& request, const StartupInfo& background, EngineQuery& ask) {
   try {
     return answer_or_throw(request, background, ask);
   } catch (const Refused& refused) {

@@ -8,12 +8,12 @@
 namespace tandem::server {
 
 /// What the manager was started with, for /info.
-struct Background {
+struct StartupInfo {
   nlohmann::ordered_json flags = nlohmann::ordered_json::object();
   std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
 };
 
 /// Answers GET and HEAD, whoever asks; never throws.
-Answer answer_request(const Request& request, const Background& background, Ask& ask);
+Answer answer_request(const Request& request, const StartupInfo& background, EngineQuery& ask);
 
 }  // namespace tandem::server

@@ -15,54 +15,54 @@ struct Found {
   Blocker blocker;
 };
 
-Circle circle_back_from(const std::vector<Found>& found, Found last) {
-  Circle circle;
-  circle.links.push_back({last.waiter, last.blocker});
+WaitCycle cycle_back_from(const std::vector<Found>& found, Found last) {
+  WaitCycle cycle;
+  cycle.links.push_back({last.waiter, last.blocker});
   for (std::size_t at = last.before; at != 0; at = found[at].before)
-    circle.links.push_back({found[at].waiter, found[at].blocker});
-  std::reverse(circle.links.begin(), circle.links.end());
-  return circle;
+    cycle.links.push_back({found[at].waiter, found[at].blocker});
+  std::reverse(cycle.links.begin(), cycle.links.end());
+  return cycle;
 }
 
 }  // namespace
 
-bool Circle::for_ever() const {
+bool WaitCycle::for_ever() const {
   return std::all_of(links.begin(), links.end(),
                      [](const Link& l) { return l.waiter->deadline_ns == never_ns; });
 }
 
 /// Breadth first, so that the shortest one is found. Each thread is looked at once, whatever many wait for it.
-std::optional<Circle> find_circle(const Waits& waits, const Waiter& waiter, bool for_ever) {
+std::optional<WaitCycle> find_cycle(const Waits& waits, const Waiter& waiter, bool for_ever) {
   if (for_ever && waiter.deadline_ns != never_ns) return std::nullopt;
   std::vector<Found> found(1);  // the first is the waiter's own thread
   std::set<Owner> seen;
-  std::optional<Circle> circle;
+  std::optional<WaitCycle> cycle;
   auto look_at = [&](const Waiter& request, std::size_t before) {
-    if (circle || (for_ever && request.deadline_ns != never_ns) || request.object->is_watched_by(request))
+    if (cycle || (for_ever && request.deadline_ns != never_ns) || request.object->is_watched_by(request))
       return;
     request.object->each_blocker(request, [&](const Blocker& blocker) {
-      if (circle) return;
-      if (blocker.who == waiter.who) circle = circle_back_from(found, {before, &request, blocker});
+      if (cycle) return;
+      if (blocker.who == waiter.who) cycle = cycle_back_from(found, {before, &request, blocker});
       else if (seen.insert(blocker.who).second) found.push_back({before, &request, blocker});
     });
   };
   look_at(waiter, 0);
-  for (std::size_t i = 1; i < found.size() && !circle; ++i)
+  for (std::size_t i = 1; i < found.size() && !cycle; ++i)
     waits.each_of(found[i].blocker.who, [&](const Waiter& request) { look_at(request, i); });
-  return circle;
+  return cycle;
 }
 
-std::vector<Circle> find_circles(const Waits& waits) {
-  std::vector<Circle> circles;
+std::vector<WaitCycle> find_cycles(const Waits& waits) {
+  std::vector<WaitCycle> deadlocks;
   std::set<Ticket> listed;
   waits.each([&](const Waiter& waiter) {
     if (listed.count(waiter.ticket) != 0) return;
-    std::optional<Circle> circle = find_circle(waits, waiter, false);
-    if (!circle) return;
-    for (const Circle::Link& link : circle->links) listed.insert(link.waiter->ticket);
-    circles.push_back(std::move(*circle));
+    std::optional<WaitCycle> cycle = find_cycle(waits, waiter, false);
+    if (!cycle) return;
+    for (const WaitCycle::Link& link : cycle->links) listed.insert(link.waiter->ticket);
+    deadlocks.push_back(std::move(*cycle));
   });
-  return circles;
+  return deadlocks;
 }
 
 std::string describe(const Object& object) {
@@ -80,11 +80,11 @@ std::string describe(Owner who, const std::function<std::uint32_t(SessionId)>& p
          (pid == 0 ? "" : " (process " + std::to_string(pid) + ")") + " thread " + std::to_string(who.actor);
 }
 
-std::string describe(const Circle& circle, const std::function<std::uint32_t(SessionId)>& pid_of) {
-  std::string text = describe(circle.links.front().waiter->who, pid_of);
-  for (const Circle::Link& link : circle.links) {
+std::string describe(const WaitCycle& cycle, const std::function<std::uint32_t(SessionId)>& pid_of) {
+  std::string text = describe(cycle.links.front().waiter->who, pid_of);
+  for (const WaitCycle::Link& link : cycle.links) {
     const Waiter& waiter = *link.waiter;
-    if (&link != &circle.links.front()) text += ", which";
+    if (&link != &cycle.links.front()) text += ", which";
     text += " waits for " + waiter.object->describe_wait(waiter);
     const bool itself = link.blocker.who == waiter.who;
     if (!link.blocker.holds) text += ", behind " + describe(link.blocker.who, pid_of) + " in the line";

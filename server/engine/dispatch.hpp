@@ -1,7 +1,7 @@
 #pragma once
 // From an operation's declaration to its row: decodes the arguments by their declared types, calls the handler
 //
-//     Result<R> T::on(Ops::Name, Turn&, arguments…)
+//     Result<R> T::on(Ops::Name, CallContext&, arguments…)
 //
 // and encodes its result. A type without a handler for one of its operations does not compile.
 //
@@ -26,7 +26,7 @@
 #include <concepts>
 #include <tuple>
 
-#include "server/engine/turn.hpp"
+#include "server/engine/call_context.hpp"
 #include "server/values/semantics.hpp"
 
 namespace tandem::server {
@@ -48,13 +48,13 @@ template <>
 struct Argument<ops::Any> {
   using Type = ValueView;
   static constexpr std::string_view wanted = "a value";
-  static Result<std::optional<Type>> take(Turn&, ValueView v) { return std::optional(v); }
+  static Result<std::optional<Type>> take(CallContext&, ValueView v) { return std::optional(v); }
 };
 template <>
 struct Argument<ops::Bool> {
   using Type = bool;
   static constexpr std::string_view wanted = "a boolean";
-  static Result<std::optional<Type>> take(Turn&, ValueView v) {
+  static Result<std::optional<Type>> take(CallContext&, ValueView v) {
     bool truth = false;
     return v.reader().boolean(truth) ? std::optional(truth) : std::nullopt;
   }
@@ -63,7 +63,7 @@ template <>
 struct Argument<ops::Int> {
   using Type = std::int64_t;
   static constexpr std::string_view wanted = "an integer of 64 bits";
-  static Result<std::optional<Type>> take(Turn&, ValueView v) {
+  static Result<std::optional<Type>> take(CallContext&, ValueView v) {
     std::int64_t number = 0;
     return v.reader().int64(number) ? std::optional(number) : std::nullopt;
   }
@@ -72,7 +72,7 @@ template <>
 struct Argument<ops::Text> {
   using Type = std::string_view;
   static constexpr std::string_view wanted = "a text";
-  static Result<std::optional<Type>> take(Turn&, ValueView v) {
+  static Result<std::optional<Type>> take(CallContext&, ValueView v) {
     std::string_view text;
     return v.reader().text(text) ? std::optional(text) : std::nullopt;
   }
@@ -81,7 +81,7 @@ template <>
 struct Argument<ops::Bytes> {
   using Type = wire::Bytes;
   static constexpr std::string_view wanted = "bytes";
-  static Result<std::optional<Type>> take(Turn&, ValueView v) {
+  static Result<std::optional<Type>> take(CallContext&, ValueView v) {
     wire::Bytes bytes;
     return v.reader().bytes(bytes) ? std::optional(bytes) : std::nullopt;
   }
@@ -90,18 +90,19 @@ template <>
 struct Argument<ops::Reference> {
   using Type = std::reference_wrapper<Object>;
   static constexpr std::string_view wanted = "a reference to an object";
-  static Result<std::optional<Type>> take(Turn& turn, ValueView v) {
+  static Result<std::optional<Type>> take(CallContext& context, ValueView v) {
     wire::Reference reference;
     if (!v.reader().reference(reference)) return std::optional<Type>();
-    return std::optional<Type>(*turn.registry().find(reference.id));  // there: validated with the arguments
+    return std::optional<Type>(
+        *context.registry().find(reference.id));  // there: validated with the arguments
   }
 };
 template <>
 struct Argument<ops::Items> {
   using Type = ItemsView;
   static constexpr std::string_view wanted = "a sequence";
-  static Result<std::optional<Type>> take(Turn& turn, ValueView v) {
-    Result<ItemsView> items = turn.items_of(v);
+  static Result<std::optional<Type>> take(CallContext& context, ValueView v) {
+    Result<ItemsView> items = context.items_of(v);
     if (!items) return std::move(items.failure());
     return std::optional(*items);
   }
@@ -110,8 +111,8 @@ template <>
 struct Argument<ops::Entries> {
   using Type = EntriesView;
   static constexpr std::string_view wanted = "a map";
-  static Result<std::optional<Type>> take(Turn& turn, ValueView v) {
-    Result<EntriesView> entries = turn.entries_of(v);
+  static Result<std::optional<Type>> take(CallContext& context, ValueView v) {
+    Result<EntriesView> entries = context.entries_of(v);
     if (!entries) return std::move(entries.failure());
     return std::optional(*entries);
   }
@@ -120,7 +121,7 @@ template <>
 struct Argument<ops::Maybe> {
   using Type = std::optional<ValueView>;
   static constexpr std::string_view wanted = "an array of no element or one";
-  static Result<std::optional<Type>> take(Turn&, ValueView v) {
+  static Result<std::optional<Type>> take(CallContext&, ValueView v) {
     std::uint32_t count = 0;
     wire::Reader reader = v.reader();
     if (!reader.array(count) || count > 1) return std::optional<Type>();
@@ -132,9 +133,9 @@ template <class T>
 struct Argument<ops::Optional<T>> {
   using Type = std::optional<typename Argument<T>::Type>;
   static constexpr std::string_view wanted = Argument<T>::wanted;
-  static Result<std::optional<Type>> take(Turn& turn, ValueView v) {
+  static Result<std::optional<Type>> take(CallContext& context, ValueView v) {
     if (v.kind() == wire::Kind::nil) return std::optional<Type>(Type());
-    auto taken = Argument<T>::take(turn, v);
+    auto taken = Argument<T>::take(context, v);
     if (!taken) return std::move(taken.failure());
     if (!*taken) return std::optional<Type>();
     return std::optional<Type>(Type(std::move(**taken)));
@@ -145,41 +146,41 @@ template <class Tag>
 struct Encoding;  // none: the handler has to give Written
 template <>
 struct Encoding<ops::Any> {
-  static void put(Turn& turn, ValueView v) { turn.write(v); }
+  static void put(CallContext& context, ValueView v) { context.write(v); }
 };
 template <>
 struct Encoding<ops::Bool> {
-  static void put(Turn& turn, std::same_as<bool> auto v) { turn.out().boolean(v); }
+  static void put(CallContext& context, std::same_as<bool> auto v) { context.out().boolean(v); }
 };
 template <>
 struct Encoding<ops::Int> {
-  static void put(Turn& turn, std::same_as<std::int64_t> auto v) { turn.out().integer(v); }
+  static void put(CallContext& context, std::same_as<std::int64_t> auto v) { context.out().integer(v); }
 };
 template <>
 struct Encoding<ops::Text> {
-  static void put(Turn& turn, std::string_view v) { turn.out().text(v); }
+  static void put(CallContext& context, std::string_view v) { context.out().text(v); }
 };
 template <>
 struct Encoding<ops::Maybe> {
   template <class V>
-  static void put(Turn& turn, const std::optional<V>& v) {
-    turn.out().array(v ? 1 : 0);
-    if (v) turn.write(ValueView(*v));
+  static void put(CallContext& context, const std::optional<V>& v) {
+    context.out().array(v ? 1 : 0);
+    if (v) context.write(ValueView(*v));
   }
 };
 
 /// Takes one argument; the reader stands behind it afterwards.
 template <class Tag>
-bool take_argument(const ops::OpDescription& op, Turn& turn, wire::Reader& reader, std::uint32_t position,
-                   std::uint32_t count, std::optional<typename Argument<Tag>::Type>& into,
-                   std::optional<Failure>& failure) {
+bool take_argument(const ops::OpDescription& op, CallContext& context, wire::Reader& reader,
+                   std::uint32_t position, std::uint32_t count,
+                   std::optional<typename Argument<Tag>::Type>& into, std::optional<Failure>& failure) {
   if (position >= count) {  // left out: the engine has checked that it may be
     if constexpr (ops::detail::is_optional<Tag>) into.emplace();
     return true;
   }
-  Result<ValueView> value = validate(reader, turn.limits().value_depth_max, turn.registry());
+  Result<ValueView> value = validate(reader, context.limits().value_depth_max, context.registry());
   if (!value) return failure = std::move(value.failure()), false;
-  auto taken = Argument<Tag>::take(turn, *value);
+  auto taken = Argument<Tag>::take(context, *value);
   if (!taken) return failure = std::move(taken.failure()), false;
   if (!*taken) return failure = wrong_argument(op, position, Argument<Tag>::wanted, *value), false;
   into = std::move(*taken);
@@ -187,28 +188,28 @@ bool take_argument(const ops::OpDescription& op, Turn& turn, wire::Reader& reade
 }
 
 template <class T, class O, class... P, std::size_t... I>
-Result<void> invoke(Object& object, Turn& turn, wire::Reader& reader, [[maybe_unused]] std::uint32_t count,
-                    std::index_sequence<I...>) {
+Result<void> invoke(Object& object, CallContext& context, wire::Reader& reader,
+                    [[maybe_unused]] std::uint32_t count, std::index_sequence<I...>) {
   std::tuple<std::optional<typename Argument<P>::Type>...> arguments;
   std::optional<Failure> failure;
-  if (!(take_argument<P>(O::description, turn, reader, I, count, std::get<I>(arguments), failure) && ...))
+  if (!(take_argument<P>(O::description, context, reader, I, count, std::get<I>(arguments), failure) && ...))
     return std::move(*failure);
   if (!reader.at_end()) return Failure{Code::protocol_error, "bytes follow the last argument"};
-  auto result = static_cast<T&>(object).on(O{}, turn, std::move(*std::get<I>(arguments))...);
+  auto result = static_cast<T&>(object).on(O{}, context, std::move(*std::get<I>(arguments))...);
   if (!result) return std::move(result.failure());
   static_assert(
       O::description.effect != ops::Effect::waits || std::is_same_v<decltype(result), Result<Written>>,
       "the handler of an operation that waits gives Written");
   if constexpr (std::is_same_v<decltype(result), Result<Written>>) return {};
-  else if constexpr (std::is_void_v<typename O::Result>) turn.out().nil();
-  else Encoding<typename O::Result>::put(turn, *result);
+  else if constexpr (std::is_void_v<typename O::Result>) context.out().nil();
+  else Encoding<typename O::Result>::put(context, *result);
   return {};
 }
 
 template <class T, class O>
-Result<void> invoke(Object& object, Turn& turn, wire::Reader& reader, std::uint32_t count) {
+Result<void> invoke(Object& object, CallContext& context, wire::Reader& reader, std::uint32_t count) {
   return O::with_parameters([&]<class... P>() {
-    return invoke<T, O, P...>(object, turn, reader, count, std::index_sequence_for<P...>());
+    return invoke<T, O, P...>(object, context, reader, count, std::index_sequence_for<P...>());
   });
 }
 

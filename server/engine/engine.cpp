@@ -7,8 +7,8 @@
 
 namespace tandem::server {
 
-Engine::Engine(const Limits& limits, Facts facts, std::span<const Type* const> types)
-    : world_(limits, std::move(facts), types) {
+Engine::Engine(const Limits& limits, ServerInfo server_info, std::span<const Type* const> types)
+    : world_(limits, std::move(server_info), types) {
   TANDEM_ASSERT(!types.empty() && types[0]->number == ops::Manager::number);
   for (const Type* type : types) {
     if (first_operation_.size() <= type->number) first_operation_.resize(type->number + std::size_t{1});
@@ -38,12 +38,13 @@ Outcome Engine::step(const Call& call, wire::Buffer& reply) {
   wire::Reader arguments(call.arguments);
   Result<std::uint32_t> count = check_call(op, arguments, call.token, world_.tokens);
   if (!count) return refuse(count.failure(), operation, mark, reply);
-  Turn turn(world_, Owner{call.session, call.actor}, operation, reply);
+  CallContext context(world_, Owner{call.session, call.actor}, operation, reply);
 
-  Result<void> result = carry_out(turn, *object, **row, arguments, *count, mark);
+  Result<void> result = carry_out(context, *object, **row, arguments, *count, mark);
 
-  const Ticket parked = turn.parked() == nullptr ? 0 : turn.parked()->ticket;
-  if (result && parked == 0 && turn.references_written()) registry.hold(call.session, reply.view_from(mark));
+  const Ticket parked = context.parked() == nullptr ? 0 : context.parked()->ticket;
+  if (result && parked == 0 && context.references_written())
+    registry.hold(call.session, reply.view_from(mark));
   if (op.effect != ops::Effect::reads) end_step();
   if (!result) return refuse(result.failure(), operation, mark, reply);
   if (parked != 0) reply.truncate(mark);
@@ -52,120 +53,122 @@ Outcome Engine::step(const Call& call, wire::Buffer& reply) {
 
 // ---- waits ------------------------------------------------------------------------------------------------------------
 
-/// What has been marked is served, circles are broken, and what nobody holds any more goes: the end of every step that
+/// What has been marked is served, cycles are broken, and what nobody holds any more goes: the end of every step that
 /// changes something. Where very much goes at once, some of it is left to the steps that follow.
 void Engine::end_step() {
   std::int64_t cleaning_left = Registry::cleaning_per_step_max;
   do {
-    if (!world_.marked.empty()) serve_marked();
-    if (!world_.moved.empty()) look_for_circles();
+    if (!world_.ready_objects.empty()) serve_ready();
+    if (!world_.moved.empty()) look_for_cycles();
     if (!world_.registry.is_clean()) world_.registry.clean_up(cleaning_left);
-  } while (!world_.marked.empty() || !world_.moved.empty());
+  } while (!world_.ready_objects.empty() || !world_.moved.empty());
 }
 
-void Engine::look_for_circles() {
+void Engine::look_for_cycles() {
   for (std::size_t i = 0; i < world_.moved.size(); ++i) {
     const Ticket ticket = world_.moved[i];
     const Waiter* waiter = world_.waits.find(ticket);
-    while (waiter != nullptr && refuse_circle_through(*waiter)) waiter = world_.waits.find(ticket);
+    while (waiter != nullptr && refuse_cycle_through(*waiter)) waiter = world_.waits.find(ticket);
   }
   world_.moved.clear();
 }
 
-/// Gives whether a wait was refused: that of `waiter`, which closes the circle, or, if it must be served, of the one who
-/// came last of those in the circle that need not. (Such a one is there: whoever must be served gave up a lock that the
-/// next in the circle then took, while holding what the one before waits for. That cannot go round.)
-bool Engine::refuse_circle_through(const Waiter& waiter) {
-  std::optional<Circle> circle = find_circle(world_.waits, waiter, true);
-  const bool for_ever = circle.has_value();
-  if (!circle) circle = find_circle(world_.waits, waiter, false);
-  if (!circle) return false;
-  const std::string text = describe(*circle);
+/// Gives whether a wait was refused: that of `waiter`, which closes the cycle, or, if it must be served, of the one who
+/// came last of those in the cycle that need not. (Such a one is there: whoever must be served gave up a lock that the
+/// next in the cycle then took, while holding what the one before waits for. That cannot go round.)
+bool Engine::refuse_cycle_through(const Waiter& waiter) {
+  std::optional<WaitCycle> cycle = find_cycle(world_.waits, waiter, true);
+  const bool for_ever = cycle.has_value();
+  if (!cycle) cycle = find_cycle(world_.waits, waiter, false);
+  if (!cycle) return false;
+  const std::string text = describe(*cycle);
   const Waiter* refused = nullptr;
-  if (for_ever && facts().refuses_circles) {
-    for (const Circle::Link& link : circle->links)
+  if (for_ever && server_info().refuse_deadlocks) {
+    for (const WaitCycle::Link& link : cycle->links)
       if (!link.waiter->object->must_be_served(*link.waiter) &&
           (refused == nullptr || link.waiter->ticket > refused->ticket))
         refused = link.waiter;
     if (!waiter.object->must_be_served(waiter)) refused = &waiter;
   }
-  world_.circles_found.push_back((refused != nullptr ? "refused: "
-                                  : for_ever         ? "not refused: "
-                                                     : "has a time limit: ") +
-                                 text);
+  world_.deadlocks_found.push_back((refused != nullptr ? "refused: "
+                                    : for_ever         ? "not refused: "
+                                                       : "has a time limit: ") +
+                                   text);
   if (refused == nullptr) return false;
   refuse_wait(*world_.waits.find(refused->ticket), text);
   return true;
 }
 
-void Engine::refuse_wait(Waiter& waiter, const std::string& circle) {
+void Engine::refuse_wait(Waiter& waiter, const std::string& cycle) {
   wire::Buffer unused;
-  Turn turn(world_, Owner{}, operation_none, unused);
+  CallContext context(world_, Owner{}, operation_none, unused);
   const ObjectId object = waiter.object->id();
   const Ticket ticket = waiter.ticket;
-  waiter.object->leave(turn, waiter, Leaving::deadlock);
+  waiter.object->on_wait_ended(context, waiter, WaitEnd::deadlock);
   if (Waiter* still = world_.waits.find(ticket))
-    turn.refuse(*still, {Code::deadlock, "this wait would never end: " + circle});
-  world_.marked.push_back(object);
+    context.refuse(*still, {Code::deadlock, "this wait would never end: " + cycle});
+  world_.ready_objects.push_back(object);
 }
 
-void Engine::serve_marked() {
+void Engine::serve_ready() {
   wire::Buffer unused;
-  Turn turn(world_, Owner{}, operation_none, unused);
-  for (std::size_t i = 0; i < world_.marked.size(); ++i) {  // serving one may mark others
-    Object* object = world_.registry.find(world_.marked[i]);
+  CallContext context(world_, Owner{}, operation_none, unused);
+  for (std::size_t i = 0; i < world_.ready_objects.size(); ++i) {  // serving one may mark others
+    Object* object = world_.registry.find(world_.ready_objects[i]);
     if (object == nullptr) continue;
-    object->serve(turn);
+    object->serve(context);
     // Whoever watches began to at the version of that time, the same for all.
     while (!object->watchers_.empty() && object->watchers_.front()->amount != object->version_)
-      turn.answer(*object->watchers_.front(),
-                  [&](Turn& its) { its.out().unsigned_integer(object->version_); });
+      context.answer(*object->watchers_.front(),
+                     [&](CallContext& its) { its.out().unsigned_integer(object->version_); });
     world_.registry.account(*object);
   }
-  world_.marked.clear();
+  world_.ready_objects.clear();
 }
 
-void Engine::leave(Waiter& waiter, Leaving why) {
+void Engine::on_wait_ended(Waiter& waiter, WaitEnd why) {
   const Ticket ticket = waiter.ticket;
   const ObjectId object = waiter.object->id();
   wire::Buffer unused;
-  Turn turn(world_, Owner{}, operation_none, unused);
-  if (Line::of(waiter) != &waiter.object->watchers_) waiter.object->leave(turn, waiter, why);
-  else if (why == Leaving::timed_out || why == Leaving::cancelled)
-    turn.answer(waiter, [version = waiter.amount](Turn& its) { its.out().unsigned_integer(version); });
+  CallContext context(world_, Owner{}, operation_none, unused);
+  if (WaitQueue::of(waiter) != &waiter.object->watchers_) waiter.object->on_wait_ended(context, waiter, why);
+  else if (why == WaitEnd::timed_out || why == WaitEnd::cancelled)
+    context.answer(waiter,
+                   [version = waiter.amount](CallContext& its) { its.out().unsigned_integer(version); });
   if (Waiter* still = world_.waits.find(ticket)) {
-    if (why == Leaving::session_ended || why == Leaving::deadlock) world_.waits.remove(*still);
+    if (why == WaitEnd::session_ended || why == WaitEnd::deadlock) world_.waits.remove(*still);
     else world_.waits.set_deadline(*still, never_ns);
   }
-  world_.marked.push_back(object);  // who stood behind it may be served now
+  world_.ready_objects.push_back(object);  // who stood behind it may be served now
 }
 
 /// The object goes.
 void Engine::let_go(Object& object) {
   wire::Buffer unused;
-  Turn turn(world_, Owner{}, operation_none, unused);
-  object.going(turn);
+  CallContext context(world_, Owner{}, operation_none, unused);
+  object.on_destroy(context);
   if (object.waiters() == 0) return;
   std::vector<Ticket> tickets;
   world_.waits.each([&](const Waiter& waiter) {
     if (waiter.object == &object) tickets.push_back(waiter.ticket);
   });
   for (Ticket ticket : tickets)
-    turn.refuse(*world_.waits.find(ticket), {Code::object_gone, "object " + std::to_string(object.id()) +
-                                                                    ", a " + std::string(object.type().name) +
-                                                                    ", was removed while it was waited for"});
+    context.refuse(
+        *world_.waits.find(ticket),
+        {Code::object_gone, "object " + std::to_string(object.id()) + ", a " +
+                                std::string(object.type().name) + ", was removed while it was waited for"});
 }
 
 void Engine::step(const Cancel& input) {
   Waiter* waiter = world_.waits.find(input.ticket);
   if (waiter == nullptr) return;
-  leave(*waiter, Leaving::cancelled);
+  on_wait_ended(*waiter, WaitEnd::cancelled);
   end_step();
 }
 
 void Engine::step(const Tick& input) {
   tell_time(input.now_ns);
-  while (Waiter* waiter = world_.waits.first_due(world_.now_ns)) leave(*waiter, Leaving::timed_out);
+  while (Waiter* waiter = world_.waits.first_due(world_.now_ns)) on_wait_ended(*waiter, WaitEnd::timed_out);
   end_step();
 }
 
@@ -188,14 +191,15 @@ void Engine::step(const SessionIdentified& input) {
 }
 
 void Engine::step(const SessionClosed& input) {
-  while (Waiter* waiter = world_.waits.first_of(input.session)) leave(*waiter, Leaving::session_ended);
+  while (Waiter* waiter = world_.waits.first_of(input.session))
+    on_wait_ended(*waiter, WaitEnd::session_ended);
   wire::Buffer unused;
-  Turn turn(world_, Owner{}, operation_none, unused);
+  CallContext context(world_, Owner{}, operation_none, unused);
   for (ObjectId id : world_.holdings.of(input.session)) {
     Object* object = world_.registry.find(id);
     if (object == nullptr) continue;
-    object->session_ended(turn, input.session);
-    turn.serve_later(*object);
+    object->session_ended(context, input.session);
+    context.schedule_serve(*object);
   }
   world_.holdings.forget(input.session);
   world_.pids.erase(input.session);

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "server/engine/call_context.hpp"
 #include "server/engine/deadlocks.hpp"
 #include "server/engine/registry.hpp"
-#include "server/engine/turn.hpp"
 
 namespace tandem::server {
 
@@ -63,7 +63,7 @@ class Engine {
   using Operation = server::Operation;
 
   /// `types`: every hosted type, the manager's first; must outlive the engine. `limits` likewise.
-  Engine(const Limits& limits, Facts facts, std::span<const Type* const> types);
+  Engine(const Limits& limits, ServerInfo server_info, std::span<const Type* const> types);
 
   /// Runs one operation, and appends to `reply` its result, one value, or the text of its error. Never throws for
   /// anything a client can send.
@@ -90,7 +90,7 @@ class Engine {
   const Registry& registry() const { return world_.registry; }
   const Waits& waits() const { return world_.waits; }
   const Tokens& tokens() const { return world_.tokens; }
-  const Facts& facts() const { return world_.facts; }
+  const ServerInfo& server_info() const { return world_.server_info; }
   const Limits& limits() const { return world_.registry.limits(); }
   std::uint64_t now_ns() const { return world_.now_ns; }
   /// 0: not known.
@@ -99,34 +99,34 @@ class Engine {
     return found == world_.pids.end() ? 0 : found->second;
   }
 
-  /// Circles of waiters that steps found since they were last taken, as text: refused ones, and those that were let be
-  /// because a time limit ends them or Facts::refuses_circles is false.
-  const std::vector<std::string>& circles_found() const { return world_.circles_found; }
-  std::vector<std::string> take_circles_found() { return std::exchange(world_.circles_found, {}); }
-  /// The circles there are now.
-  std::vector<Circle> circles() const { return find_circles(world_.waits); }
-  std::string describe(const Circle& circle) const {
-    return server::describe(circle, [this](SessionId session) { return pid_of(session); });
+  /// Cycles of waiters that steps found since they were last taken, as text: refused ones, and those that were let be
+  /// because a time limit ends them or ServerInfo::refuses_circles is false.
+  const std::vector<std::string>& deadlocks_found() const { return world_.deadlocks_found; }
+  std::vector<std::string> take_deadlocks_found() { return std::exchange(world_.deadlocks_found, {}); }
+  /// The cycles there are now.
+  std::vector<WaitCycle> deadlocks() const { return find_cycles(world_.waits); }
+  std::string describe(const WaitCycle& cycle) const {
+    return server::describe(cycle, [this](SessionId session) { return pid_of(session); });
   }
 
   std::span<const Operation> operations() const { return world_.operations; }
-  const World& world() const { return world_; }
+  const EngineState& state() const { return world_; }
 
   /// Appends the whole state as MessagePack: equal states, equal bytes.
   void save(wire::Writer& out) const;
 
  private:
   void tell_time(std::uint64_t now_ns) { world_.now_ns = now_ns > world_.now_ns ? now_ns : world_.now_ns; }
-  void leave(Waiter& waiter, Leaving why);
-  void serve_marked();
-  void look_for_circles();
-  bool refuse_circle_through(const Waiter& waiter);
-  void refuse_wait(Waiter& waiter, const std::string& circle);
+  void on_wait_ended(Waiter& waiter, WaitEnd why);
+  void serve_ready();
+  void look_for_cycles();
+  bool refuse_cycle_through(const Waiter& waiter);
+  void refuse_wait(Waiter& waiter, const std::string& cycle);
   void let_go(Object& object);
   void end_step();
   Outcome refuse(const Failure& failure, std::uint16_t operation, std::size_t mark, wire::Buffer& reply);
 
-  World world_;
+  EngineState world_;
   std::vector<std::uint16_t>
       first_operation_;  // by type number: where the type's operations begin, by op number
   std::vector<std::uint16_t> operation_index_;

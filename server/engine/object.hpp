@@ -16,11 +16,11 @@
 namespace tandem::server {
 
 class Object;
-class Turn;
+class CallContext;
 struct Type;
 
 /// Decodes the arguments, runs the handler, encodes the result into the turn's reply.
-using Invoke = Result<void> (*)(Object& object, Turn& turn, wire::Reader& arguments,
+using Invoke = Result<void> (*)(Object& object, CallContext& context, wire::Reader& arguments,
                                 std::uint32_t argument_count);
 
 /// One operation of a hosted type, as the engine calls it. `invoke` is null for a number nobody has.
@@ -56,7 +56,7 @@ struct Blocker {
 
 /// Looks at one element of an object, at the key of a keyed() one too; both are good during the call only. Gives whether
 /// to go on.
-using LookAt = std::function<bool(ValueView key, ValueView element)>;
+using ElementVisitor = std::function<bool(ValueView key, ValueView element)>;
 
 class Object {
  public:
@@ -71,7 +71,8 @@ class Object {
   virtual void save(wire::Writer& out) const = 0;
   /// Shows `look` the elements behind `cursor` (0: from the start) until it gives false; gives the cursor to go on from,
   /// none at the end. Nothing is copied, so that whoever looks decides how much that is to be.
-  virtual std::optional<std::uint64_t> show(std::uint64_t cursor, const LookAt& look) const = 0;
+  virtual std::optional<std::uint64_t> visit_elements(std::uint64_t cursor,
+                                                      const ElementVisitor& visit) const = 0;
   /// The cursor behind the first `offset` elements where it is known without counting them.
   virtual std::optional<std::uint64_t> cursor_at(std::uint64_t /*offset*/) const { return std::nullopt; }
   /// Whether elements have keys.
@@ -85,19 +86,19 @@ class Object {
 
   // Of objects that requests wait for.
 
-  /// Answers whom it can, oldest first (Turn::answer). Called after every step in which it was marked, or a waiter left.
-  virtual void serve(Turn&) {}
+  /// Answers whom it can, oldest first (CallContext::answer). Called after every step in which it was marked, or a waiter left.
+  virtual void serve(CallContext&) {}
   /// `waiter`, in one of its lines, gives up. On `timed_out` and `cancelled` it is answered as the operation has it for
   /// a time limit that ran out, or else goes on waiting, then without a limit. On the others nobody is answered, and
   /// it is removed afterwards; what it had got so far is taken back.
-  virtual void leave(Turn&, Waiter& /*waiter*/, Leaving) {}
+  virtual void on_wait_ended(CallContext&, Waiter& /*waiter*/, WaitEnd) {}
   /// It was removed, or nobody holds it any more: who owns a part of it does no longer. Requests that wait for it are
   /// refused afterwards.
-  virtual void going(Turn&) {}
-  /// A session that owned a part of this (Turn::own) ended; its waiters have left already.
-  virtual void session_ended(Turn&, SessionId) {}
+  virtual void on_destroy(CallContext&) {}
+  /// A session that owned a part of this (CallContext::own) ended; its waiters have left already.
+  virtual void session_ended(CallContext&, SessionId) {}
 
-  // Of objects that threads own: for finding circles of those who wait for each other (circles.hpp).
+  // Of objects that threads own: for finding cycles of those who wait for each other (cycles.hpp).
 
   /// Shows whom `waiter`, in a line of the type's own, waits for: whoever has to give something back before it can be served. Of
   /// those who merely wait before it, only as many as lead on to all of these.
@@ -116,16 +117,16 @@ class Object {
   /// Held by sessions and by containers, together.
   std::uint64_t references() const { return references_; }
   /// Whether it waits for a change of the object, and not in a line of its type's own.
-  bool is_watched_by(const Waiter& waiter) const { return Line::of(waiter) == &watchers_; }
+  bool is_watched_by(const Waiter& waiter) const { return WaitQueue::of(waiter) == &watchers_; }
   /// Requests that wait for it.
   std::uint64_t waiters() const { return waiters_; }
-  /// How often its contents have changed (Turn::changed).
+  /// How often its contents have changed (CallContext::changed).
   std::uint64_t version() const { return version_; }
 
  private:
   friend class Engine;
   friend class Registry;
-  friend class Turn;
+  friend class CallContext;
   friend class Waits;
   ObjectId id_ = 0;
   std::string name_;
@@ -133,7 +134,7 @@ class Object {
   std::uint64_t references_ = 0;
   std::uint64_t waiters_ = 0;
   std::uint64_t version_ = 0;
-  Line watchers_;                      // who waits for the version to be another than it is
+  WaitQueue watchers_;                 // who waits for the version to be another than it is
   std::uint64_t accounted_bytes_ = 0;  // what the registry's total has for this object
 };
 

@@ -10,16 +10,16 @@ ObjectLabel label_of(const Object& object) {
   return {object.id(), std::string(object.type().name), object.name()};
 }
 
-HoldingInfo info_of(const World& world, const Object& object, const Holding& holding) {
+HoldingInfo info_of(const EngineState& state, const Object& object, const Holding& holding) {
   HoldingInfo info;
   info.object = label_of(object);
   info.who = holding.who;
-  info.pid = world.pid_of(holding.who.session);
+  info.pid = state.pid_of(holding.who.session);
   info.how = holding.how;
   if (!holding.key.bytes.empty()) info.key = tandem::to_text(holding.key.bytes);
   info.count = holding.count;
   info.token = holding.token;
-  info.held_ns = world.now_ns > holding.since_ns ? world.now_ns - holding.since_ns : 0;
+  info.held_ns = state.now_ns > holding.since_ns ? state.now_ns - holding.since_ns : 0;
   return info;
 }
 
@@ -38,42 +38,44 @@ std::string to_text(const HoldingInfo& holding) {
   return text;
 }
 
-std::vector<HoldingInfo> holdings_of(const World& world, SessionId session, std::size_t limit, bool& more) {
+std::vector<HoldingInfo> holdings_of(const EngineState& state, SessionId session, std::size_t limit,
+                                     bool& more) {
   std::vector<HoldingInfo> found;
   more = false;
-  for (ObjectId id : world.holdings.of(session)) {
-    const Object* object = world.registry.find(id);
+  for (ObjectId id : state.holdings.of(session)) {
+    const Object* object = state.registry.find(id);
     if (object == nullptr) continue;
     object->each_holding([&](const Holding& holding) {
       if (holding.who.session != session) return;
-      if (found.size() < limit) found.push_back(info_of(world, *object, holding));
+      if (found.size() < limit) found.push_back(info_of(state, *object, holding));
       else more = true;
     });
   }
   return found;
 }
 
-std::vector<HoldingInfo> holdings(const World& world, ObjectId after, std::size_t limit, ObjectId& next) {
+std::vector<HoldingInfo> holdings(const EngineState& state, ObjectId after, std::size_t limit,
+                                  ObjectId& next) {
   std::vector<HoldingInfo> found;
   next = 0;
   ObjectId last = after;
-  for (ObjectId id : world.holdings.objects()) {
-    const Object* object = world.registry.find(id);
+  for (ObjectId id : state.holdings.objects()) {
+    const Object* object = state.registry.find(id);
     if (object == nullptr || id <= after) continue;
     if (found.size() >= limit) {
       next = last;
       break;
     }
-    object->each_holding([&](const Holding& holding) { found.push_back(info_of(world, *object, holding)); });
+    object->each_holding([&](const Holding& holding) { found.push_back(info_of(state, *object, holding)); });
     last = id;
   }
   return found;
 }
 
-std::vector<WaitInfo> waits(const World& world, Ticket after, std::size_t limit, Ticket& next) {
+std::vector<WaitInfo> waits(const EngineState& state, Ticket after, std::size_t limit, Ticket& next) {
   std::vector<WaitInfo> found;
   next = 0;
-  world.waits.each_behind(after, [&](const Waiter& waiter) {
+  state.waits.each_behind(after, [&](const Waiter& waiter) {
     if (found.size() == limit) {
       next = found.back().ticket;
       return false;
@@ -82,23 +84,23 @@ std::vector<WaitInfo> waits(const World& world, Ticket after, std::size_t limit,
     info.ticket = waiter.ticket;
     info.object = label_of(*waiter.object);
     info.who = waiter.who;
-    info.pid = world.pid_of(waiter.who.session);
-    info.operation = world.operations.at(waiter.operation).type->name;
+    info.pid = state.pid_of(waiter.who.session);
+    info.operation = state.operations.at(waiter.operation).type->name;
     info.operation += '.';
-    info.operation += world.operations.at(waiter.operation).op->name;
-    info.waited_ns = world.now_ns > waiter.since_ns ? world.now_ns - waiter.since_ns : 0;
+    info.operation += state.operations.at(waiter.operation).op->name;
+    info.waited_ns = state.now_ns > waiter.since_ns ? state.now_ns - waiter.since_ns : 0;
     if (waiter.deadline_ns != never_ns)
-      info.left_ns = waiter.deadline_ns > world.now_ns ? waiter.deadline_ns - world.now_ns : 0;
+      info.left_ns = waiter.deadline_ns > state.now_ns ? waiter.deadline_ns - state.now_ns : 0;
     found.push_back(std::move(info));
     return true;
   });
   return found;
 }
 
-std::vector<std::string> circles(const World& world) {
+std::vector<std::string> deadlocks(const EngineState& state) {
   std::vector<std::string> texts;
-  for (const Circle& circle : find_circles(world.waits))
-    texts.push_back(describe(circle, [&](SessionId session) { return world.pid_of(session); }));
+  for (const WaitCycle& cycle : find_cycles(state.waits))
+    texts.push_back(describe(cycle, [&](SessionId session) { return state.pid_of(session); }));
   return texts;
 }
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "server/engine/turn.hpp"
+#include "server/engine/call_context.hpp"
 
 namespace tandem::server {
 
@@ -40,15 +40,17 @@ struct WaitInfo {
 };
 
 /// What `session` owns, at most so much of it; then `more` says that there is more.
-std::vector<HoldingInfo> holdings_of(const World& world, SessionId session, std::size_t limit, bool& more);
+std::vector<HoldingInfo> holdings_of(const EngineState& state, SessionId session, std::size_t limit,
+                                     bool& more);
 /// What anybody owns of the objects behind id `after`, in the order of ids: whole objects, until there are `limit`.
 /// `next`: the id to go on behind, 0 at the end.
-std::vector<HoldingInfo> holdings(const World& world, ObjectId after, std::size_t limit, ObjectId& next);
+std::vector<HoldingInfo> holdings(const EngineState& state, ObjectId after, std::size_t limit,
+                                  ObjectId& next);
 /// Waiters behind ticket `after`, oldest first. `next` likewise.
-std::vector<WaitInfo> waits(const World& world, Ticket after, std::size_t limit, Ticket& next);
+std::vector<WaitInfo> waits(const EngineState& state, Ticket after, std::size_t limit, Ticket& next);
 
-/// Circles of owners who wait for each other, each with every link named: those with a time limit, and all where circles
+/// Cycles of owners who wait for each other, each with every link named: those with a time limit, and all where cycles
 /// are not refused.
-std::vector<std::string> circles(const World& world);
+std::vector<std::string> deadlocks(const EngineState& state);
 
 }  // namespace tandem::server

@@ -2,7 +2,7 @@
 // The way of every operation, whether it is a call of its own or one step among several: found, checked, carried out,
 // accounted for.
 
-#include "server/engine/turn.hpp"
+#include "server/engine/call_context.hpp"
 
 namespace tandem::server {
 
@@ -38,16 +38,17 @@ inline Result<std::uint32_t> check_call(const ops::OpDescription& op, wire::Read
 }
 
 /// Runs the handler; its result is in the turn's reply then, from `mark` on, unless it has parked the request.
-inline Result<void> carry_out(Turn& turn, Object& object, const OpRow& row, wire::Reader arguments,
+inline Result<void> carry_out(CallContext& context, Object& object, const OpRow& row, wire::Reader arguments,
                               std::uint32_t count, std::size_t mark) {
   const ops::Effect effect = row.op->effect;
   if (effect == ops::Effect::writes)
-    if (Result<void> room = turn.room_for(arguments.rest().size()); !room) return room;
-  Result<void> result = row.invoke(object, turn, arguments, count);
-  if (result && !turn.is_unchanged() && (effect == ops::Effect::writes || effect == ops::Effect::frees))
-    turn.changed(object);
-  if (result && turn.parked() == nullptr) result = turn.reply_fits(turn.out().buffer().size() - mark);
-  if (effect != ops::Effect::reads) turn.registry().account(object);
+    if (Result<void> room = context.room_for(arguments.rest().size()); !room) return room;
+  Result<void> result = row.invoke(object, context, arguments, count);
+  if (result && !context.is_unchanged() && (effect == ops::Effect::writes || effect == ops::Effect::frees))
+    context.changed(object);
+  if (result && context.parked() == nullptr)
+    result = context.reply_fits(context.out().buffer().size() - mark);
+  if (effect != ops::Effect::reads) context.registry().account(object);
   return result;
 }
 

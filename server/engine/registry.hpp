@@ -69,7 +69,7 @@ class Registry final : public ReferenceCounter, public ReferenceCheck {
   void retain(ObjectId id) override;
   void release(ObjectId id) override;
   /// The same for values that may outlive this registry: counts in vain from then on.
-  std::shared_ptr<hosting::References> lasting_references() const { return lasting_; }
+  std::shared_ptr<hosting::References> weak_references() const { return lasting_; }
   Result<void> check(wire::Reference reference) const override;
   /// What clean_up() does at most in one step, counted in elements. An object counts as several.
   static constexpr std::int64_t cleaning_per_step_max = 4'096;
@@ -79,7 +79,7 @@ class Registry final : public ReferenceCounter, public ReferenceCheck {
   /// Whether clean_up() would find nothing.
   bool is_clean() const { return unheld_.empty() && graveyard_.empty(); }
   /// Where objects leave large contents.
-  Graveyard& graveyard() { return graveyard_; }
+  ReclaimQueue& reclaim_queue() { return graveyard_; }
 
   /// Brings the total up to date after `object` changed.
   void account(Object& object) {
@@ -125,7 +125,7 @@ class Registry final : public ReferenceCounter, public ReferenceCheck {
   std::map<SessionId, Held> sessions_;  // references held
 
   std::uint64_t memory_bytes_ = 0;
-  Graveyard graveyard_;
+  ReclaimQueue graveyard_;
 };
 
 }  // namespace tandem::server

@@ -54,13 +54,13 @@ Result<void> check_all(ItemsView steps) {
 
 class Run {
  public:
-  Run(Turn& turn, ItemsView steps, ops::RunMode mode)
-      : turn_(turn),
+  Run(CallContext& context, ItemsView steps, ops::RunMode mode)
+      : turn_(context),
         steps_(steps),
         count_(steps.count()),
         mode_(mode),
-        begin_(turn.out().buffer().size()),
-        marked_(turn.marked_count()) {}
+        begin_(context.out().buffer().size()),
+        marked_(context.marked_count()) {}
 
   Result<void> each() {
     turn_.out().array(count_);
@@ -144,7 +144,7 @@ class Run {
                                              " cannot be undone, so it cannot be part of a transaction"};
       turn_.remember(*object, *undo);
     }
-    Turn its(turn_, undo, result_at_ - begin_);
+    CallContext its(turn_, undo, result_at_ - begin_);
     Result<void> done = carry_out(its, *object, **row, arguments, *count, result_at_);
     if (done && step_.wanted && its.references_written()) turn_.note_references();
     return done;
@@ -180,7 +180,7 @@ class Run {
            (object->named() ? quote(object->name()) : "object " + std::to_string(object->id()));
   }
 
-  Turn& turn_;
+  CallContext& turn_;
   ItemsView steps_;
   const std::uint64_t count_;
   const ops::RunMode mode_;
@@ -194,10 +194,10 @@ class Run {
 
 }  // namespace
 
-Result<void> run_steps(Turn& turn, ItemsView steps, ops::RunMode mode) {
-  if (turn.is_step()) return Failure{Code::type_error, "run: a step cannot have steps of its own"};
+Result<void> run_steps(CallContext& context, ItemsView steps, ops::RunMode mode) {
+  if (context.is_step()) return Failure{Code::type_error, "run: a step cannot have steps of its own"};
   if (Result<void> good = check_all(steps); !good) return good;
-  Run run(turn, steps, mode);
+  Run run(context, steps, mode);
   return mode == ops::RunMode::each ? run.each() : run.together();
 }
 

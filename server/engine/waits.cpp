@@ -8,7 +8,7 @@ namespace tandem::server {
 
 // ---- a line -----------------------------------------------------------------------------------------------------------
 
-void Line::push_back(Waiter& waiter) {
+void WaitQueue::push_back(Waiter& waiter) {
   TANDEM_ASSERT(waiter.line_ == nullptr);
   waiter.line_ = this;
   waiter.before_ = back_;
@@ -18,8 +18,8 @@ void Line::push_back(Waiter& waiter) {
   ++size_;
 }
 
-void Line::remove(Waiter& waiter) {
-  Line* line = std::exchange(waiter.line_, nullptr);
+void WaitQueue::remove(Waiter& waiter) {
+  WaitQueue* line = std::exchange(waiter.line_, nullptr);
   if (line == nullptr) return;
   (waiter.before_ == nullptr ? line->front_ : waiter.before_->behind_) = waiter.behind_;
   (waiter.behind_ == nullptr ? line->back_ : waiter.behind_->before_) = waiter.before_;
@@ -29,7 +29,7 @@ void Line::remove(Waiter& waiter) {
 
 // ---- all of them ------------------------------------------------------------------------------------------------------
 
-Waiter& Waits::park(Line& line, Object& object, Owner who, std::uint16_t operation, std::uint64_t now_ns,
+Waiter& Waits::park(WaitQueue& line, Object& object, Owner who, std::uint16_t operation, std::uint64_t now_ns,
                     std::uint64_t deadline_ns) {
   auto made = std::make_unique<Waiter>();
   Waiter& waiter = *made;
@@ -46,8 +46,8 @@ Waiter& Waits::park(Line& line, Object& object, Owner who, std::uint16_t operati
   return waiter;
 }
 
-void Waits::move(Waiter& waiter, Line& line, Object& object) {
-  Line::remove(waiter);
+void Waits::move(Waiter& waiter, WaitQueue& line, Object& object) {
+  WaitQueue::remove(waiter);
   --waiter.object->waiters_;
   waiter.object = &object;
   ++object.waiters_;
@@ -62,7 +62,7 @@ void Waits::set_deadline(Waiter& waiter, std::uint64_t deadline_ns) {
 
 void Waits::remove(Waiter& waiter) {
   set_deadline(waiter, never_ns);
-  Line::remove(waiter);
+  WaitQueue::remove(waiter);
   --waiter.object->waiters_;
   by_owner_.erase({waiter.who, waiter.ticket});
   // Out of the table first: its values count back into the registry as they go.

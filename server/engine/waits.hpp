@@ -1,6 +1,6 @@
 #pragma once
 // Requests that wait: for a lock, an item, an event. A handler that cannot answer parks its request in a line of its
-// object (Turn::park). Whoever changes the object marks it (Turn::serve_later), and after the handler the object
+// object (CallContext::park). Whoever changes the object marks it (CallContext::schedule_serve), and after the handler the object
 // answers whom it can, oldest first (Object::serve). A waiter that gives up, or whose session ends, leaves its line
 // (Object::leave).
 
@@ -20,7 +20,7 @@
 namespace tandem::server {
 
 class Object;
-class Line;
+class WaitQueue;
 
 using SessionId = std::uint64_t;
 using Ticket = std::uint64_t;  // of a waiting request: from a counter that begins at 1, never reused
@@ -36,7 +36,7 @@ struct Owner {
 };
 
 /// Why a waiter leaves its line without having been served.
-enum class Leaving : std::uint8_t {
+enum class WaitEnd : std::uint8_t {
   timed_out,
   cancelled,      // by its client
   session_ended,  // nobody is there to be answered
@@ -59,18 +59,18 @@ struct Waiter {
   std::size_t position = 0;   // of what it still needs among `values`
 
  private:
-  friend class Line;
-  Line* line_ = nullptr;
+  friend class WaitQueue;
+  WaitQueue* line_ = nullptr;
   Waiter* before_ = nullptr;
   Waiter* behind_ = nullptr;
 };
 
 /// Waiters, oldest first. Owns none of them.
-class Line {
+class WaitQueue {
  public:
-  Line() = default;
-  Line(const Line&) = delete;
-  Line& operator=(const Line&) = delete;
+  WaitQueue() = default;
+  WaitQueue(const WaitQueue&) = delete;
+  WaitQueue& operator=(const WaitQueue&) = delete;
 
   bool empty() const { return front_ == nullptr; }
   std::size_t size() const { return size_; }
@@ -80,7 +80,7 @@ class Line {
   static Waiter* next(const Waiter& waiter) { return waiter.behind_; }
   void push_back(Waiter& waiter);
   /// Null: in none.
-  static Line* of(const Waiter& waiter) { return waiter.line_; }
+  static WaitQueue* of(const Waiter& waiter) { return waiter.line_; }
   /// Out of whatever line it stands in.
   static void remove(Waiter& waiter);
 
@@ -97,10 +97,10 @@ class Waits {
   Waits(const Waits&) = delete;
   Waits& operator=(const Waits&) = delete;
 
-  Waiter& park(Line& line, Object& object, Owner who, std::uint16_t operation, std::uint64_t now_ns,
+  Waiter& park(WaitQueue& line, Object& object, Owner who, std::uint16_t operation, std::uint64_t now_ns,
                std::uint64_t deadline_ns);
   /// To the end of another line, of the same object or of another.
-  void move(Waiter& waiter, Line& line, Object& object);
+  void move(Waiter& waiter, WaitQueue& line, Object& object);
   void set_deadline(Waiter& waiter, std::uint64_t deadline_ns);
   /// Out of its line, and gone.
   void remove(Waiter& waiter);

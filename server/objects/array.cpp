@@ -8,14 +8,14 @@ constexpr std::uint64_t array_bytes_max = 0xffffffff;
 
 }  // namespace
 
-Result<void> Array::allocate(const Turn& turn, ElementType type, std::uint64_t length) {
+Result<void> Array::allocate(const CallContext& context, ElementType type, std::uint64_t length) {
   if (length > array_bytes_max / type.bytes())
     return Failure{Code::resource_exhausted, "an array of " + std::to_string(length) + " elements of " +
                                                  std::to_string(type.bytes()) + " bytes is over the " +
                                                  std::to_string(array_bytes_max) +
                                                  " bytes that an array can have"};
   const std::uint64_t bytes = length * type.bytes();
-  if (Result<void> room = turn.room_for(bytes); !room) return room;
+  if (Result<void> room = context.room_for(bytes); !room) return room;
   element_ = type;
   if (bytes == 0) return {};
   // calloc, as it need not write the zeros of a large array.
@@ -27,23 +27,23 @@ Result<void> Array::allocate(const Turn& turn, ElementType type, std::uint64_t l
   return {};
 }
 
-void Array::remember(const Turn& turn, const Slice& slice) {
-  if (turn.undo() == nullptr) return;
+void Array::remember(const CallContext& context, const Slice& slice) {
+  if (context.undo() == nullptr) return;
   const std::size_t width = element_.bytes();
   wire::Buffer before;
   before.reserve(slice.count * width);
   if (slice.step == 1) before.append(element(static_cast<std::uint64_t>(slice.start)), slice.count * width);
   else
     for (std::uint64_t i = 0; i < slice.count; ++i) before.append(element(slice.position(i)), width);
-  turn.undo()->add(slice.count * width,
-                   [this, slice, before = std::move(before)] { assign(slice, before.view()); });
+  context.undo()->add(slice.count * width,
+                      [this, slice, before = std::move(before)] { assign(slice, before.view()); });
 }
 
-void Array::remember(const Turn& turn, std::uint8_t* at) {
-  if (turn.undo() == nullptr) return;
+void Array::remember(const CallContext& context, std::uint8_t* at) {
+  if (context.undo() == nullptr) return;
   ElementType::Space before{};
   std::memcpy(before.data(), at, element_.bytes());
-  turn.undo()->add(0, [at, before, width = element_.bytes()] { std::memcpy(at, before.data(), width); });
+  context.undo()->add(0, [at, before, width = element_.bytes()] { std::memcpy(at, before.data(), width); });
 }
 
 void Array::assign(const Slice& slice, wire::Bytes elements) {
@@ -62,7 +62,7 @@ Result<std::uint8_t*> Array::element_at(std::int64_t index) {
                                         " elements"};
 }
 
-Result<void> Array::on(Ops::Create, Turn& turn, std::string_view typecode, ValueView contents) {
+Result<void> Array::on(Ops::Create, CallContext& context, std::string_view typecode, ValueView contents) {
   Result<ElementType> type = ElementType::of(typecode);
   if (!type) return std::move(type.failure());
   std::int64_t length = 0;
@@ -70,7 +70,7 @@ Result<void> Array::on(Ops::Create, Turn& turn, std::string_view typecode, Value
   if (contents.reader().int64(length)) {
     if (length < 0)
       return Failure{Code::value_error, "an array's length is at least 0, not " + std::to_string(length)};
-    return allocate(turn, *type, static_cast<std::uint64_t>(length));
+    return allocate(context, *type, static_cast<std::uint64_t>(length));
   }
   if (!contents.reader().bytes(elements))
     return Failure{Code::type_error,
@@ -79,51 +79,51 @@ Result<void> Array::on(Ops::Create, Turn& turn, std::string_view typecode, Value
     return Failure{Code::value_error, std::to_string(elements.size()) +
                                           " bytes are no whole number of elements of " +
                                           std::to_string(type->bytes()) + " bytes"};
-  if (Result<void> made = allocate(turn, *type, elements.size() / type->bytes()); !made) return made;
+  if (Result<void> made = allocate(context, *type, elements.size() / type->bytes()); !made) return made;
   std::copy(elements.begin(), elements.end(), memory_.get());
   return {};
 }
 
-Result<Written> Array::on(Ops::At, Turn& turn, std::int64_t index) {
+Result<Written> Array::on(Ops::At, CallContext& context, std::int64_t index) {
   Result<std::uint8_t*> at = element_at(index);
   if (!at) return std::move(at.failure());
-  element_.read(*at, turn.out());
+  element_.read(*at, context.out());
   return Written{};
 }
 
-Result<void> Array::on(Ops::Set, Turn& turn, std::int64_t index, ValueView value) {
+Result<void> Array::on(Ops::Set, CallContext& context, std::int64_t index, ValueView value) {
   Result<std::uint8_t*> at = element_at(index);
   if (!at) return std::move(at.failure());
-  remember(turn, *at);
+  remember(context, *at);
   return element_.write(value, *at);
 }
 
-Result<Written> Array::on(Ops::FetchAdd, Turn& turn, std::int64_t index, ValueView operand) {
+Result<Written> Array::on(Ops::FetchAdd, CallContext& context, std::int64_t index, ValueView operand) {
   Result<std::uint8_t*> at = element_at(index);
   if (!at) return std::move(at.failure());
-  element_.read(*at, turn.out());
-  remember(turn, *at);
+  element_.read(*at, context.out());
+  remember(context, *at);
   if (Result<void> added = element_.add(operand, *at); !added) return std::move(added.failure());
   return Written{};
 }
 
-Result<Written> Array::on(Ops::Slice, Turn& turn, Index start, Index stop, Index step) {
+Result<Written> Array::on(Ops::Slice, CallContext& context, Index start, Index stop, Index step) {
   Result<Slice> slice = slice_of(start, stop, step, size());
   if (!slice) return std::move(slice.failure());
   const std::size_t width = element_.bytes();
-  if (Result<void> fits = turn.reply_fits(slice->count * width); !fits) return std::move(fits.failure());
+  if (Result<void> fits = context.reply_fits(slice->count * width); !fits) return std::move(fits.failure());
   if (slice->step == 1) {
-    turn.out().bytes({element(static_cast<std::uint64_t>(slice->start)), slice->count * width});
+    context.out().bytes({element(static_cast<std::uint64_t>(slice->start)), slice->count * width});
     return Written{};
   }
   wire::Buffer picked;
   picked.reserve(slice->count * width);
   for (std::uint64_t i = 0; i < slice->count; ++i) picked.append(element(slice->position(i)), width);
-  turn.out().bytes(picked.view());
+  context.out().bytes(picked.view());
   return Written{};
 }
 
-Result<void> Array::on(Ops::AssignSlice, Turn& turn, wire::Bytes elements, Index start, Index stop,
+Result<void> Array::on(Ops::AssignSlice, CallContext& context, wire::Bytes elements, Index start, Index stop,
                        Index step) {
   Result<Slice> slice = slice_of(start, stop, step, size());
   if (!slice) return std::move(slice.failure());
@@ -132,26 +132,26 @@ Result<void> Array::on(Ops::AssignSlice, Turn& turn, wire::Bytes elements, Index
     return Failure{Code::value_error, "attempt to assign " + std::to_string(elements.size()) +
                                           " bytes to a slice of " + std::to_string(slice->count) +
                                           " elements of " + std::to_string(width) + " bytes each"};
-  if (slice->count == 0) turn.unchanged();
-  remember(turn, *slice);
+  if (slice->count == 0) context.unchanged();
+  remember(context, *slice);
   assign(*slice, elements);
   return {};
 }
 
-Result<void> Array::on(Ops::Fill, Turn& turn, ValueView value) {
+Result<void> Array::on(Ops::Fill, CallContext& context, ValueView value) {
   ElementType::Space space{};
   if (Result<void> made = element_.write(value, space.data()); !made) return made;
-  if (size() == 0) turn.unchanged();
-  remember(turn, Slice{0, 1, size()});
+  if (size() == 0) context.unchanged();
+  remember(context, Slice{0, 1, size()});
   for (std::uint64_t i = 0; i < size(); ++i) std::memcpy(element(i), space.data(), element_.bytes());
   return {};
 }
 
-Result<std::int64_t> Array::on(Ops::Size, Turn&) {
+Result<std::int64_t> Array::on(Ops::Size, CallContext&) {
   return static_cast<std::int64_t>(size());
 }
 
-Result<std::string_view> Array::on(Ops::TypeCode, Turn&) {
+Result<std::string_view> Array::on(Ops::TypeCode, CallContext&) {
   return element_.code();
 }
 
@@ -161,13 +161,13 @@ void Array::save(wire::Writer& out) const {
   out.bytes({memory_.get(), bytes_});
 }
 
-std::optional<std::uint64_t> Array::show(std::uint64_t cursor, const LookAt& look) const {
+std::optional<std::uint64_t> Array::visit_elements(std::uint64_t cursor, const ElementVisitor& visit) const {
   wire::Buffer shown;
   wire::Writer out(shown);
   for (std::uint64_t i = cursor; i < size(); ++i) {
     shown.clear();
     element_.read(element(i), out);
-    if (!look({}, {shown.view()}) && i + 1 < size()) return i + 1;
+    if (!visit({}, {shown.view()}) && i + 1 < size()) return i + 1;
   }
   return std::nullopt;
 }

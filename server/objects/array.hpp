@@ -17,21 +17,22 @@ class Array final : public Object {
   static constexpr bool can_undo = true;
   using Index = std::optional<std::int64_t>;
 
-  Result<void> on(Ops::Create, Turn&, std::string_view typecode, ValueView contents);
-  Result<Written> on(Ops::At, Turn&, std::int64_t index);
-  Result<void> on(Ops::Set, Turn&, std::int64_t index, ValueView value);
-  Result<Written> on(Ops::FetchAdd, Turn&, std::int64_t index, ValueView operand);
-  Result<Written> on(Ops::Slice, Turn&, Index start, Index stop, Index step);
-  Result<void> on(Ops::AssignSlice, Turn&, wire::Bytes elements, Index start, Index stop, Index step);
-  Result<void> on(Ops::Fill, Turn&, ValueView value);
-  Result<std::int64_t> on(Ops::Size, Turn&);
-  Result<std::string_view> on(Ops::TypeCode, Turn&);
+  Result<void> on(Ops::Create, CallContext&, std::string_view typecode, ValueView contents);
+  Result<Written> on(Ops::At, CallContext&, std::int64_t index);
+  Result<void> on(Ops::Set, CallContext&, std::int64_t index, ValueView value);
+  Result<Written> on(Ops::FetchAdd, CallContext&, std::int64_t index, ValueView operand);
+  Result<Written> on(Ops::Slice, CallContext&, Index start, Index stop, Index step);
+  Result<void> on(Ops::AssignSlice, CallContext&, wire::Bytes elements, Index start, Index stop, Index step);
+  Result<void> on(Ops::Fill, CallContext&, ValueView value);
+  Result<std::int64_t> on(Ops::Size, CallContext&);
+  Result<std::string_view> on(Ops::TypeCode, CallContext&);
 
   const Type& type() const override { return type_of<Array>(); }
   std::uint64_t size() const override { return bytes_ / element_.bytes(); }
   std::uint64_t memory_bytes() const override { return bytes_; }
   void save(wire::Writer& out) const override;
-  std::optional<std::uint64_t> show(std::uint64_t cursor, const LookAt& look) const override;
+  std::optional<std::uint64_t> visit_elements(std::uint64_t cursor,
+                                              const ElementVisitor& visit) const override;
   std::optional<std::uint64_t> cursor_at(std::uint64_t offset) const override { return offset; }
 
  private:
@@ -39,10 +40,10 @@ class Array final : public Object {
     void operator()(std::uint8_t* memory) const { std::free(memory); }
   };
 
-  Result<void> allocate(const Turn& turn, ElementType type, std::uint64_t length);
+  Result<void> allocate(const CallContext& context, ElementType type, std::uint64_t length);
   /// Undone, the elements of `slice` are what they are now.
-  void remember(const Turn& turn, const Slice& slice);
-  void remember(const Turn& turn, std::uint8_t* element);
+  void remember(const CallContext& context, const Slice& slice);
+  void remember(const CallContext& context, std::uint8_t* element);
   void assign(const Slice& slice, wire::Bytes elements);
   Result<std::uint8_t*> element_at(std::int64_t index);
   std::uint8_t* element(std::uint64_t position) const { return memory_.get() + position * element_.bytes(); }

@@ -2,63 +2,63 @@
 
 namespace tandem::server {
 
-Result<void> Barrier::on(Ops::Create, Turn&, std::int64_t parties, Limit limit_us) {
+Result<void> Barrier::on(Ops::Create, CallContext&, std::int64_t parties, Limit limit_us) {
   if (parties < 1) return Failure{Code::value_error, "a barrier has at least 1 party"};
   parties_ = static_cast<std::uint64_t>(parties);
   limit_us_ = limit_us;
   return {};
 }
 
-Result<Written> Barrier::on(Ops::Wait, Turn& turn, Limit limit_us) {
+Result<Written> Barrier::on(Ops::Wait, CallContext& context, Limit limit_us) {
   if (is_broken()) return Failure{Code::broken_barrier, "the barrier is broken: " + broken_};
   const Limit limit = limit_us ? limit_us : limit_us_;
   if (line_.size() + 1 == parties_) {
-    turn.out().unsigned_integer(line_.size());
+    context.out().unsigned_integer(line_.size());
     for (std::uint64_t index = 0; !line_.empty(); ++index)
-      turn.answer(*line_.front(), [&](Turn& its) { its.out().unsigned_integer(index); });
+      context.answer(*line_.front(), [&](CallContext& its) { its.out().unsigned_integer(index); });
     return Written{};
   }
-  if (turn.may_wait(limit)) {
-    turn.park(line_, *this, limit);
+  if (context.may_wait(limit)) {
+    context.park(line_, *this, limit);
     return Written{};
   }
   if (!limit || *limit > 0)  // it would be willing, but must not
     return Failure{Code::value_error, "a barrier cannot be waited for where nothing may wait"};
-  break_down(turn, "the time limit of one who waited ran out");
+  break_down(context, "the time limit of one who waited ran out");
   return Failure{Code::broken_barrier, "the barrier is broken: " + broken_};
 }
 
-void Barrier::refuse_all(Turn& turn, const std::string& why) {
-  while (!line_.empty()) turn.refuse(*line_.front(), {Code::broken_barrier, why});
+void Barrier::refuse_all(CallContext& context, const std::string& why) {
+  while (!line_.empty()) context.refuse(*line_.front(), {Code::broken_barrier, why});
 }
 
-void Barrier::break_down(Turn& turn, const std::string& why) {
+void Barrier::break_down(CallContext& context, const std::string& why) {
   if (!is_broken()) broken_ = why;
-  refuse_all(turn, "the barrier is broken: " + broken_);
+  refuse_all(context, "the barrier is broken: " + broken_);
 }
 
-Result<void> Barrier::on(Ops::Reset, Turn& turn) {
+Result<void> Barrier::on(Ops::Reset, CallContext& context) {
   broken_.clear();
-  refuse_all(turn, "the barrier was reset while it was waited at");
+  refuse_all(context, "the barrier was reset while it was waited at");
   return {};
 }
 
-Result<void> Barrier::on(Ops::Abort, Turn& turn) {
-  break_down(turn, "it was aborted");
+Result<void> Barrier::on(Ops::Abort, CallContext& context) {
+  break_down(context, "it was aborted");
   return {};
 }
 
-void Barrier::leave(Turn& turn, Waiter& waiter, Leaving why) {
+void Barrier::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
   switch (why) {
-    case Leaving::timed_out: return break_down(turn, "the time limit of one who waited ran out");
-    case Leaving::cancelled: return break_down(turn, "one who waited gave up");
+    case WaitEnd::timed_out: return break_down(context, "the time limit of one who waited ran out");
+    case WaitEnd::cancelled: return break_down(context, "one who waited gave up");
     default: break;
   }
   const SessionId session = waiter.who.session;
   std::string who = "session " + std::to_string(session);
-  if (std::uint32_t pid = turn.pid_of(session); pid != 0) who += ", process " + std::to_string(pid) + ",";
-  Line::remove(waiter);  // nobody is there to be told
-  break_down(turn, who + " ended while it waited");
+  if (std::uint32_t pid = context.pid_of(session); pid != 0) who += ", process " + std::to_string(pid) + ",";
+  WaitQueue::remove(waiter);  // nobody is there to be told
+  break_down(context, who + " ended while it waited");
 }
 
 void Barrier::save(wire::Writer& out) const {
@@ -69,7 +69,8 @@ void Barrier::save(wire::Writer& out) const {
   out.text(broken_);
 }
 
-std::optional<std::uint64_t> Barrier::show(std::uint64_t cursor, const LookAt& look) const {
+std::optional<std::uint64_t> Barrier::visit_elements(std::uint64_t cursor,
+                                                     const ElementVisitor& visit) const {
   wire::Buffer state;
   wire::Writer out(state);
   out.map(3);
@@ -79,7 +80,7 @@ std::optional<std::uint64_t> Barrier::show(std::uint64_t cursor, const LookAt& l
   out.unsigned_integer(line_.size());
   out.text("broken");
   out.text(broken_);
-  if (cursor == 0) (void)look({}, {state.view(), false});
+  if (cursor == 0) (void)visit({}, {state.view(), false});
   return std::nullopt;
 }
 

@@ -11,31 +11,32 @@ class Barrier final : public Object {
   using Ops = ops::Barrier;
   using Limit = std::optional<std::int64_t>;
 
-  Result<void> on(Ops::Create, Turn&, std::int64_t parties, Limit limit_us);
-  Result<Written> on(Ops::Wait, Turn&, Limit limit_us);
-  Result<void> on(Ops::Reset, Turn&);
-  Result<void> on(Ops::Abort, Turn&);
-  Result<std::int64_t> on(Ops::Parties, Turn&) { return static_cast<std::int64_t>(parties_); }
-  Result<std::int64_t> on(Ops::Waiting, Turn&) { return static_cast<std::int64_t>(line_.size()); }
-  Result<bool> on(Ops::IsBroken, Turn&) { return is_broken(); }
+  Result<void> on(Ops::Create, CallContext&, std::int64_t parties, Limit limit_us);
+  Result<Written> on(Ops::Wait, CallContext&, Limit limit_us);
+  Result<void> on(Ops::Reset, CallContext&);
+  Result<void> on(Ops::Abort, CallContext&);
+  Result<std::int64_t> on(Ops::Parties, CallContext&) { return static_cast<std::int64_t>(parties_); }
+  Result<std::int64_t> on(Ops::Waiting, CallContext&) { return static_cast<std::int64_t>(line_.size()); }
+  Result<bool> on(Ops::IsBroken, CallContext&) { return is_broken(); }
 
-  void leave(Turn&, Waiter&, Leaving) override;
+  void on_wait_ended(CallContext&, Waiter&, WaitEnd) override;
 
   const Type& type() const override { return type_of<Barrier>(); }
   std::uint64_t size() const override { return 1; }
   std::uint64_t memory_bytes() const override { return broken_.size(); }
   void save(wire::Writer& out) const override;
-  std::optional<std::uint64_t> show(std::uint64_t cursor, const LookAt& look) const override;
+  std::optional<std::uint64_t> visit_elements(std::uint64_t cursor,
+                                              const ElementVisitor& visit) const override;
 
  private:
   bool is_broken() const { return !broken_.empty(); }
-  void refuse_all(Turn& turn, const std::string& why);
-  void break_down(Turn& turn, const std::string& why);
+  void refuse_all(CallContext& context, const std::string& why);
+  void break_down(CallContext& context, const std::string& why);
 
   std::uint64_t parties_ = 1;
   Limit limit_us_;
   std::string broken_;  // why; empty: it is whole
-  Line line_;           // in the order of arrival: so their indices
+  WaitQueue line_;      // in the order of arrival: so their indices
 };
 
 }  // namespace tandem::server

@@ -3,8 +3,8 @@
 namespace tandem::server {
 namespace {
 
-OwnedLock* lock_in(Turn& turn, wire::Reference reference) {
-  Object* found = turn.registry().find(reference.id);
+OwnedLock* lock_in(CallContext& context, wire::Reference reference) {
+  Object* found = context.registry().find(reference.id);
   const bool is_lock = found != nullptr && (found->type().number == ops::Lock::number ||
                                             found->type().number == ops::RLock::number);
   return is_lock ? static_cast<OwnedLock*>(found) : nullptr;
@@ -16,34 +16,35 @@ Failure lock_gone() {
 
 }  // namespace
 
-Condition* Condition::find(Turn& turn, ObjectId id) {
-  Object* found = turn.registry().find(id);
+Condition* Condition::find(CallContext& context, ObjectId id) {
+  Object* found = context.registry().find(id);
   return found != nullptr && found->type().number == Ops::number ? static_cast<Condition*>(found) : nullptr;
 }
 
-Result<OwnedLock*> Condition::lock(Turn& turn) const {
-  Object* found = turn.registry().find(lock_id_);
+Result<OwnedLock*> Condition::lock(CallContext& context) const {
+  Object* found = context.registry().find(lock_id_);
   if (found == nullptr) return lock_gone();
   return static_cast<OwnedLock*>(found);
 }
 
-Result<void> Condition::on(Ops::Create, Turn& turn, std::optional<ValueView> given) {
+Result<void> Condition::on(Ops::Create, CallContext& context, std::optional<ValueView> given) {
   wire::Reference reference;
   OwnedLock* lock = nullptr;
   if (given) {
-    if (given->reader().reference(reference)) lock = lock_in(turn, reference);
+    if (given->reader().reference(reference)) lock = lock_in(context, reference);
     if (lock == nullptr)
       return Failure{Code::type_error, "a condition is on a lock or an rlock, not on " + describe(*given)};
   } else {
-    if (turn.registry().size() >= turn.limits().objects_max)
-      return Failure{Code::resource_exhausted, "objects_max (" + std::to_string(turn.limits().objects_max) +
+    if (context.registry().size() >= context.limits().objects_max)
+      return Failure{Code::resource_exhausted, "objects_max (" +
+                                                   std::to_string(context.limits().objects_max) +
                                                    "): there is no room for the condition's lock"};
-    lock = static_cast<OwnedLock*>(&turn.registry().adopt(std::make_unique<RLock>()));
+    lock = static_cast<OwnedLock*>(&context.registry().adopt(std::make_unique<RLock>()));
     reference = {lock->type().number, lock->id()};
   }
   wire::Buffer encoded;
   wire::Writer(encoded).reference(reference);
-  lock_ = turn.keep({encoded.view(), true});
+  lock_ = context.keep({encoded.view(), true});
   lock_id_ = lock->id();
   lock->add(*this);
   return {};
@@ -51,104 +52,107 @@ Result<void> Condition::on(Ops::Create, Turn& turn, std::optional<ValueView> giv
 
 // ---- the lock's operations --------------------------------------------------------------------------------------------
 
-Result<Written> Condition::on(Ops::Acquire, Turn& turn, std::optional<std::int64_t> limit_us) {
-  Result<OwnedLock*> its = lock(turn);
+Result<Written> Condition::on(Ops::Acquire, CallContext& context, std::optional<std::int64_t> limit_us) {
+  Result<OwnedLock*> its = lock(context);
   if (!its) return std::move(its.failure());
-  return (*its)->acquire(turn, limit_us);
+  return (*its)->acquire(context, limit_us);
 }
 
-Result<void> Condition::on(Ops::Release, Turn& turn) {
-  Result<OwnedLock*> its = lock(turn);
+Result<void> Condition::on(Ops::Release, CallContext& context) {
+  Result<OwnedLock*> its = lock(context);
   if (!its) return std::move(its.failure());
-  return (*its)->release(turn);
+  return (*its)->release(context);
 }
 
-Result<bool> Condition::on(Ops::Locked, Turn& turn) {
-  Result<OwnedLock*> its = lock(turn);
+Result<bool> Condition::on(Ops::Locked, CallContext& context) {
+  Result<OwnedLock*> its = lock(context);
   if (!its) return std::move(its.failure());
   return (*its)->locked();
 }
 
-Result<Written> Condition::on(Ops::Grant, Turn& turn) {
-  Result<OwnedLock*> its = lock(turn);
+Result<Written> Condition::on(Ops::Grant, CallContext& context) {
+  Result<OwnedLock*> its = lock(context);
   if (!its) return std::move(its.failure());
-  return (*its)->grant(turn);
+  return (*its)->grant(context);
 }
 
-Result<Written> Condition::on(Ops::Owners, Turn& turn) {
-  Result<OwnedLock*> its = lock(turn);
+Result<Written> Condition::on(Ops::Owners, CallContext& context) {
+  Result<OwnedLock*> its = lock(context);
   if (!its) return std::move(its.failure());
-  write_owners(turn, **its);
+  write_owners(context, **its);
   return Written{};
 }
 
 // ---- its own ----------------------------------------------------------------------------------------------------------
 
-Result<Written> Condition::on(Ops::Wait, Turn& turn, std::optional<std::int64_t> limit_us) {
-  Result<OwnedLock*> its = lock(turn);
+Result<Written> Condition::on(Ops::Wait, CallContext& context, std::optional<std::int64_t> limit_us) {
+  Result<OwnedLock*> its = lock(context);
   if (!its) return std::move(its.failure());
   OwnedLock& lock = **its;
-  if (Result<void> owned = lock.check_owner(turn, "waited with"); !owned) return std::move(owned.failure());
-  if (turn.may_wait(limit_us)) {
-    const std::uint64_t depth = lock.release_wholly(turn);
-    Waiter& waiter = turn.park(line_, *this, limit_us);
+  if (Result<void> owned = lock.check_owner(context, "waited with"); !owned)
+    return std::move(owned.failure());
+  if (context.may_wait(limit_us)) {
+    const std::uint64_t depth = lock.release_wholly(context);
+    Waiter& waiter = context.park(line_, *this, limit_us);
     waiter.origin = id();
     waiter.amount = depth;
-  } else if (lock.has_waiters() && turn.may_wait(std::nullopt)) {
+  } else if (lock.has_waiters() && context.may_wait(std::nullopt)) {
     // Who polls lets others in between, as if it had waited.
-    const std::uint64_t depth = lock.release_wholly(turn);
-    lock.park_to_return(turn, id(), depth);
+    const std::uint64_t depth = lock.release_wholly(context);
+    lock.park_for_reacquire(context, id(), depth);
   } else {
-    lock.write_returned(turn.out(), OwnedLock::gave_up);
+    lock.write_returned(context.out(), OwnedLock::gave_up);
   }
   return Written{};
 }
 
-Result<std::int64_t> Condition::on(Ops::Notify, Turn& turn, std::optional<std::int64_t> n) {
-  Result<OwnedLock*> its = lock(turn);
+Result<std::int64_t> Condition::on(Ops::Notify, CallContext& context, std::optional<std::int64_t> n) {
+  Result<OwnedLock*> its = lock(context);
   if (!its) return std::move(its.failure());
-  if (Result<void> owned = (*its)->check_owner(turn, "notified with"); !owned)
+  if (Result<void> owned = (*its)->check_owner(context, "notified with"); !owned)
     return std::move(owned.failure());
   const std::int64_t most = n.value_or(1);
   if (most < 0)
     return Failure{Code::value_error, "notify: n is " + std::to_string(most) + ", and at least 0"};
-  return notify(turn, **its, static_cast<std::uint64_t>(most), OwnedLock::notified);
+  return notify(context, **its, static_cast<std::uint64_t>(most), OwnedLock::notified);
 }
 
-Result<std::int64_t> Condition::on(Ops::NotifyAll, Turn& turn) {
-  Result<OwnedLock*> its = lock(turn);
+Result<std::int64_t> Condition::on(Ops::NotifyAll, CallContext& context) {
+  Result<OwnedLock*> its = lock(context);
   if (!its) return std::move(its.failure());
-  if (Result<void> owned = (*its)->check_owner(turn, "notified with"); !owned)
+  if (Result<void> owned = (*its)->check_owner(context, "notified with"); !owned)
     return std::move(owned.failure());
-  return notify(turn, **its, line_.size(), OwnedLock::notified_with_all);
+  return notify(context, **its, line_.size(), OwnedLock::notified_with_all);
 }
 
-std::int64_t Condition::notify(Turn& turn, OwnedLock& lock, std::uint64_t n, OwnedLock::Return how) {
+std::int64_t Condition::notify(CallContext& context, OwnedLock& lock, std::uint64_t n,
+                               OwnedLock::Reacquire how) {
   std::int64_t count = 0;
-  for (; n != 0 && !line_.empty(); --n, ++count) lock.move_to_return(turn, *line_.front(), how);
+  for (; n != 0 && !line_.empty(); --n, ++count) lock.move_to_reacquire(context, *line_.front(), how);
   return count;
 }
 
-void Condition::pass_on(Turn& turn) {
-  if (Result<OwnedLock*> its = lock(turn)) notify(turn, **its, 1, OwnedLock::notified);
+void Condition::pass_on(CallContext& context) {
+  if (Result<OwnedLock*> its = lock(context)) notify(context, **its, 1, OwnedLock::notified);
 }
 
-void Condition::leave(Turn& turn, Waiter& waiter, Leaving why) {
-  if (why != Leaving::timed_out && why != Leaving::cancelled) return;
-  if (Result<OwnedLock*> its = lock(turn)) (*its)->move_to_return(turn, waiter, OwnedLock::gave_up);
-  else turn.refuse(waiter, its.failure());
+void Condition::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
+  if (why != WaitEnd::timed_out && why != WaitEnd::cancelled) return;
+  if (Result<OwnedLock*> its = lock(context)) (*its)->move_to_reacquire(context, waiter, OwnedLock::gave_up);
+  else context.refuse(waiter, its.failure());
 }
 
-void Condition::lock_is_going(Turn& turn) {
-  while (!line_.empty()) turn.refuse(*line_.front(), lock_gone());
+void Condition::lock_is_going(CallContext& context) {
+  while (!line_.empty()) context.refuse(*line_.front(), lock_gone());
 }
 
-void Condition::going(Turn& turn) {
-  if (Result<OwnedLock*> its = lock(turn)) (*its)->forget(*this);
+void Condition::on_destroy(CallContext& context) {
+  if (Result<OwnedLock*> its = lock(context)) (*its)->forget(*this);
 }
 
-std::optional<std::uint64_t> Condition::show(std::uint64_t cursor, const LookAt& look) const {
-  if (cursor == 0) (void)look({}, lock_);
+std::optional<std::uint64_t> Condition::visit_elements(std::uint64_t cursor,
+                                                       const ElementVisitor& visit) const {
+  if (cursor == 0) (void)visit({}, lock_);
   return std::nullopt;
 }
 

@@ -12,38 +12,39 @@ class Condition final : public Object {
   using Ops = ops::Condition;
 
   /// Null when it is gone.
-  static Condition* find(Turn& turn, ObjectId id);
+  static Condition* find(CallContext& context, ObjectId id);
 
-  Result<void> on(Ops::Create, Turn&, std::optional<ValueView> lock);
-  Result<Written> on(Ops::Acquire, Turn&, std::optional<std::int64_t> limit_us);
-  Result<void> on(Ops::Release, Turn&);
-  Result<bool> on(Ops::Locked, Turn&);
-  Result<Written> on(Ops::Grant, Turn&);
-  Result<Written> on(Ops::Owners, Turn&);
-  Result<Written> on(Ops::Wait, Turn&, std::optional<std::int64_t> limit_us);
-  Result<std::int64_t> on(Ops::Notify, Turn&, std::optional<std::int64_t> n);
-  Result<std::int64_t> on(Ops::NotifyAll, Turn&);
+  Result<void> on(Ops::Create, CallContext&, std::optional<ValueView> lock);
+  Result<Written> on(Ops::Acquire, CallContext&, std::optional<std::int64_t> limit_us);
+  Result<void> on(Ops::Release, CallContext&);
+  Result<bool> on(Ops::Locked, CallContext&);
+  Result<Written> on(Ops::Grant, CallContext&);
+  Result<Written> on(Ops::Owners, CallContext&);
+  Result<Written> on(Ops::Wait, CallContext&, std::optional<std::int64_t> limit_us);
+  Result<std::int64_t> on(Ops::Notify, CallContext&, std::optional<std::int64_t> n);
+  Result<std::int64_t> on(Ops::NotifyAll, CallContext&);
 
   /// Somebody was notified and did not live to see it.
-  void pass_on(Turn& turn);
-  void lock_is_going(Turn& turn);
+  void pass_on(CallContext& context);
+  void lock_is_going(CallContext& context);
 
-  void leave(Turn&, Waiter&, Leaving) override;
-  void going(Turn&) override;
+  void on_wait_ended(CallContext&, Waiter&, WaitEnd) override;
+  void on_destroy(CallContext&) override;
 
   const Type& type() const override { return type_of<Condition>(); }
   std::uint64_t size() const override { return 1; }
   std::uint64_t memory_bytes() const override { return lock_.heap_bytes(); }
   void save(wire::Writer& out) const override { out.raw(lock_.view().bytes); }
-  std::optional<std::uint64_t> show(std::uint64_t cursor, const LookAt& look) const override;
+  std::optional<std::uint64_t> visit_elements(std::uint64_t cursor,
+                                              const ElementVisitor& visit) const override;
 
  private:
-  Result<OwnedLock*> lock(Turn& turn) const;
-  std::int64_t notify(Turn& turn, OwnedLock& lock, std::uint64_t n, OwnedLock::Return how);
+  Result<OwnedLock*> lock(CallContext& context) const;
+  std::int64_t notify(CallContext& context, OwnedLock& lock, std::uint64_t n, OwnedLock::Reacquire how);
 
   Value lock_;  // a reference
   ObjectId lock_id_ = 0;
-  Line line_;
+  WaitQueue line_;
 };
 
 }  // namespace tandem::server

@@ -2,38 +2,39 @@
 
 namespace tandem::server {
 
-Result<void> Event::on(Ops::Set, Turn& turn) {
-  if (set_) turn.unchanged();
+Result<void> Event::on(Ops::Set, CallContext& context) {
+  if (set_) context.unchanged();
   set_ = true;
-  turn.serve_later(*this);
+  context.schedule_serve(*this);
   return {};
 }
 
-Result<void> Event::on(Ops::Clear, Turn& turn) {
-  if (!set_) turn.unchanged();
+Result<void> Event::on(Ops::Clear, CallContext& context) {
+  if (!set_) context.unchanged();
   set_ = false;
   return {};
 }
 
-Result<Written> Event::on(Ops::Wait, Turn& turn, std::optional<std::int64_t> limit_us) {
-  if (!set_ && turn.may_wait(limit_us)) turn.park(line_, *this, limit_us);
-  else turn.out().boolean(set_);
+Result<Written> Event::on(Ops::Wait, CallContext& context, std::optional<std::int64_t> limit_us) {
+  if (!set_ && context.may_wait(limit_us)) context.park(line_, *this, limit_us);
+  else context.out().boolean(set_);
   return Written{};
 }
 
-void Event::serve(Turn& turn) {
-  while (set_ && !line_.empty()) turn.answer(*line_.front(), [](Turn& its) { its.out().boolean(true); });
+void Event::serve(CallContext& context) {
+  while (set_ && !line_.empty())
+    context.answer(*line_.front(), [](CallContext& its) { its.out().boolean(true); });
 }
 
-void Event::leave(Turn& turn, Waiter& waiter, Leaving why) {
-  if (why == Leaving::timed_out || why == Leaving::cancelled)
-    turn.answer(waiter, [](Turn& its) { its.out().boolean(false); });
+void Event::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
+  if (why == WaitEnd::timed_out || why == WaitEnd::cancelled)
+    context.answer(waiter, [](CallContext& its) { its.out().boolean(false); });
 }
 
-std::optional<std::uint64_t> Event::show(std::uint64_t cursor, const LookAt& look) const {
+std::optional<std::uint64_t> Event::visit_elements(std::uint64_t cursor, const ElementVisitor& visit) const {
   wire::Buffer state;
   wire::Writer(state).boolean(set_);
-  if (cursor == 0) (void)look({}, {state.view(), false});
+  if (cursor == 0) (void)visit({}, {state.view(), false});
   return std::nullopt;
 }
 

@@ -62,8 +62,8 @@ Failure failure_of_exception() {
 
 class TurnExchange final : public hosting::Exchange {
  public:
-  TurnExchange(const ops::OpDescription& op, Turn& turn)
-      : Exchange(op, turn.registry().lasting_references()), turn_(turn) {}
+  TurnExchange(const ops::OpDescription& op, CallContext& context)
+      : Exchange(op, context.registry().weak_references()), turn_(context) {}
 
   /// Takes all arguments.
   Result<void> take(wire::Reader& reader, std::uint32_t count) {
@@ -104,7 +104,7 @@ class TurnExchange final : public hosting::Exchange {
   }
 
  private:
-  Turn& turn_;
+  CallContext& turn_;
   std::vector<wire::Bytes> arguments_;
   std::deque<wire::Buffer> copies_;
 };
@@ -133,18 +133,19 @@ Result<ValueView> checked(wire::Bytes value, const ReferenceCheck& references) {
   return good;
 }
 
-Result<void> give_result(TurnExchange& exchange, Turn& turn) {
-  Result<ValueView> result = checked(exchange.result().view(), ResultCheck(turn.registry()));
+Result<void> give_result(TurnExchange& exchange, CallContext& context) {
+  Result<ValueView> result = checked(exchange.result().view(), ResultCheck(context.registry()));
   if (!result)
     return Failure{result.failure().code,
                    std::string(exchange.op().signature) + ": the result: " + result.failure().text};
-  turn.write(*result);
+  context.write(*result);
   return {};
 }
 
 template <std::size_t Number>
-Result<void> invoke(Object& object, Turn& turn, wire::Reader& arguments, std::uint32_t argument_count) {
-  return static_cast<CustomObject&>(object).call(Number, turn, arguments, argument_count);
+Result<void> invoke(Object& object, CallContext& context, wire::Reader& arguments,
+                    std::uint32_t argument_count) {
+  return static_cast<CustomObject&>(object).call(Number, context, arguments, argument_count);
 }
 
 /// Rows hold bare functions, so there is one for each number that an operation can have (ops::OpList).
@@ -155,10 +156,10 @@ constexpr auto invokes = []<std::size_t... Number>(std::index_sequence<Number...
 
 }  // namespace
 
-Result<void> CustomObject::call(std::size_t number, Turn& turn, wire::Reader& arguments,
+Result<void> CustomObject::call(std::size_t number, CallContext& context, wire::Reader& arguments,
                                 std::uint32_t argument_count) {
   const hosting::Handler& handler = type_.hosted.handlers[number];
-  TurnExchange exchange(*handler.op, turn);
+  TurnExchange exchange(*handler.op, context);
   if (Result<void> taken = exchange.take(arguments, argument_count); !taken) return taken;
   Result<void> done;
   try {
@@ -167,10 +168,10 @@ Result<void> CustomObject::call(std::size_t number, Turn& turn, wire::Reader& ar
   } catch (...) {
     done = failure_of_exception();
   }
-  if (done) done = give_result(exchange, turn);
+  if (done) done = give_result(exchange, context);
   if (handler.op->effect == ops::Effect::reads) return done;
   measure();
-  if (!done) turn.changed(*this);  // who knows
+  if (!done) context.changed(*this);  // who knows
   return done;
 }
 
@@ -215,7 +216,8 @@ wire::Buffer CustomObject::contents() const {
   return shown;
 }
 
-std::optional<std::uint64_t> CustomObject::show(std::uint64_t cursor, const LookAt& look) const {
+std::optional<std::uint64_t> CustomObject::visit_elements(std::uint64_t cursor,
+                                                          const ElementVisitor& visit) const {
   if (type_.hosted.shown == hosting::Shown::nothing) return std::nullopt;
   const wire::Buffer shown = contents();
   wire::Reader reader(shown.view());
@@ -234,7 +236,7 @@ std::optional<std::uint64_t> CustomObject::show(std::uint64_t cursor, const Look
     (void)reader.value(element.bytes);
     if (i < cursor) continue;
     key.references = element.references = true;
-    if (!look(key, element)) return i + 1 < count && !reader.at_end() ? std::optional(i + 1) : std::nullopt;
+    if (!visit(key, element)) return i + 1 < count && !reader.at_end() ? std::optional(i + 1) : std::nullopt;
   }
   return std::nullopt;
 }

@@ -25,13 +25,15 @@ class CustomObject final : public Object {
   explicit CustomObject(const CustomType& type) : type_(type) {}
 
   /// Runs the handler of operation `number`.
-  Result<void> call(std::size_t number, Turn& turn, wire::Reader& arguments, std::uint32_t argument_count);
+  Result<void> call(std::size_t number, CallContext& context, wire::Reader& arguments,
+                    std::uint32_t argument_count);
 
   const Type& type() const override { return type_; }
   std::uint64_t size() const override { return size_; }
   std::uint64_t memory_bytes() const override { return memory_bytes_; }
   void save(wire::Writer& out) const override { out.raw(contents().view()); }
-  std::optional<std::uint64_t> show(std::uint64_t cursor, const LookAt& look) const override;
+  std::optional<std::uint64_t> visit_elements(std::uint64_t cursor,
+                                              const ElementVisitor& visit) const override;
   std::optional<std::uint64_t> cursor_at(std::uint64_t offset) const override { return offset; }
   bool keyed() const override { return type_.hosted.shown == hosting::Shown::entries; }
 

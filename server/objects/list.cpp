@@ -10,17 +10,18 @@ namespace {
 constexpr std::uint64_t list_items_max = 0xffffffff;
 
 /// For operations that take in more than one item: what they need beyond the bytes that came with the call.
-Result<void> room_for_items(const Turn& turn, std::uint64_t held, std::uint64_t count, std::uint64_t bytes) {
+Result<void> room_for_items(const CallContext& context, std::uint64_t held, std::uint64_t count,
+                            std::uint64_t bytes) {
   if (count > list_items_max || held > list_items_max - count)
     return Failure{Code::resource_exhausted,
                    "a list holds at most " + std::to_string(list_items_max) + " items"};
-  return turn.room_for(bytes);
+  return context.room_for(bytes);
 }
 
-std::vector<Value> keep_all(Turn& turn, ItemsView items) {
+std::vector<Value> keep_all(CallContext& context, ItemsView items) {
   std::vector<Value> kept;
   kept.reserve(items.count());
-  for (ValueView item; items.next(item);) kept.push_back(turn.keep(item));
+  for (ValueView item; items.next(item);) kept.push_back(context.keep(item));
   return kept;
 }
 
@@ -43,94 +44,96 @@ std::optional<std::uint64_t> List::find(ValueView item, std::uint64_t from, std:
   return std::nullopt;
 }
 
-Result<void> List::on(Ops::Create, Turn& turn, std::optional<ItemsView> items) {
-  items_.bury_in(turn.registry().graveyard());
+Result<void> List::on(Ops::Create, CallContext& context, std::optional<ItemsView> items) {
+  items_.bury_in(context.registry().reclaim_queue());
   if (!items) return {};
-  return on(Ops::Extend{}, turn, *items);
+  return on(Ops::Extend{}, context, *items);
 }
 
-Result<void> List::on(Ops::Append, Turn& turn, ValueView item) {
-  if (Result<void> room = room_for_items(turn, items_.size(), 1, sizeof(Value)); !room) return room;
-  items_.remember_size(turn.undo());
-  items_.push_back(turn.keep(item));
+Result<void> List::on(Ops::Append, CallContext& context, ValueView item) {
+  if (Result<void> room = room_for_items(context, items_.size(), 1, sizeof(Value)); !room) return room;
+  items_.remember_size(context.undo());
+  items_.push_back(context.keep(item));
   return {};
 }
 
-Result<void> List::on(Ops::Extend, Turn& turn, ItemsView items) {
+Result<void> List::on(Ops::Extend, CallContext& context, ItemsView items) {
   const std::uint64_t bytes = items.bytes() + items.count() * sizeof(Value);
-  if (Result<void> room = room_for_items(turn, items_.size(), items.count(), bytes); !room) return room;
-  if (items.count() == 0) turn.unchanged();
-  items_.remember_size(turn.undo());
-  for (ValueView item; items.next(item);) items_.push_back(turn.keep(item));
+  if (Result<void> room = room_for_items(context, items_.size(), items.count(), bytes); !room) return room;
+  if (items.count() == 0) context.unchanged();
+  items_.remember_size(context.undo());
+  for (ValueView item; items.next(item);) items_.push_back(context.keep(item));
   return {};
 }
 
-Result<void> List::on(Ops::Insert, Turn& turn, std::int64_t index, ValueView item) {
-  if (Result<void> room = room_for_items(turn, items_.size(), 1, sizeof(Value)); !room) return room;
-  items_.insert(clamped_position_of(index, items_.size()), turn.keep(item), turn.undo());
+Result<void> List::on(Ops::Insert, CallContext& context, std::int64_t index, ValueView item) {
+  if (Result<void> room = room_for_items(context, items_.size(), 1, sizeof(Value)); !room) return room;
+  items_.insert(clamped_position_of(index, items_.size()), context.keep(item), context.undo());
   return {};
 }
 
-Result<ValueView> List::on(Ops::At, Turn&, std::int64_t index) {
+Result<ValueView> List::on(Ops::At, CallContext&, std::int64_t index) {
   Result<std::uint64_t> at = position(index);
   if (!at) return std::move(at.failure());
   return items_[*at];
 }
 
-Result<void> List::on(Ops::Set, Turn& turn, std::int64_t index, ValueView item) {
+Result<void> List::on(Ops::Set, CallContext& context, std::int64_t index, ValueView item) {
   Result<std::uint64_t> at = position(index);
   if (!at) return std::move(at.failure());
-  items_.replace(*at, turn.keep(item), turn.undo());
+  items_.replace(*at, context.keep(item), context.undo());
   return {};
 }
 
-Result<ValueView> List::on(Ops::Add, Turn& turn, std::int64_t index, ValueView delta) {
+Result<ValueView> List::on(Ops::Add, CallContext& context, std::int64_t index, ValueView delta) {
   Result<std::uint64_t> at = position(index);
   if (!at) return std::move(at.failure());
   const ValueView before = items_[*at];
   wire::Buffer sum;
-  if (Result<void> added = turn.add(before, delta, sum); !added) return std::move(added.failure());
-  items_.replace(*at, turn.keep({sum.view(), before.references || delta.references}), turn.undo());
+  if (Result<void> added = context.add(before, delta, sum); !added) return std::move(added.failure());
+  items_.replace(*at, context.keep({sum.view(), before.references || delta.references}), context.undo());
   return items_[*at];
 }
 
-Result<void> List::on(Ops::Erase, Turn& turn, std::int64_t index) {
+Result<void> List::on(Ops::Erase, CallContext& context, std::int64_t index) {
   Result<std::uint64_t> at = position(index);
   if (!at) return std::move(at.failure());
-  items_.erase(*at, turn.undo());
+  items_.erase(*at, context.undo());
   return {};
 }
 
-Result<void> List::on(Ops::Remove, Turn& turn, ValueView item) {
+Result<void> List::on(Ops::Remove, CallContext& context, ValueView item) {
   std::optional<std::uint64_t> at = find(item, 0, items_.size());
   if (!at) return not_there(item);
-  items_.erase(*at, turn.undo());
+  items_.erase(*at, context.undo());
   return {};
 }
 
-Result<Value> List::on(Ops::Pop, Turn& turn, Index index) {
+Result<Value> List::on(Ops::Pop, CallContext& context, Index index) {
   if (items_.empty()) return Failure{Code::index_error, "pop: the list is empty"};
   Result<std::uint64_t> at = position(index.value_or(-1));
   if (!at) return std::move(at.failure());
-  if (Result<void> fits = turn.reply_fits(items_[*at].bytes.size()); !fits) return std::move(fits.failure());
-  if (turn.undo() == nullptr) return items_.take(*at);
-  Value popped = turn.keep(items_[*at]);
-  items_.erase(*at, turn.undo());
+  if (Result<void> fits = context.reply_fits(items_[*at].bytes.size()); !fits)
+    return std::move(fits.failure());
+  if (context.undo() == nullptr) return items_.take(*at);
+  Value popped = context.keep(items_[*at]);
+  items_.erase(*at, context.undo());
   return popped;
 }
 
-Result<Written> List::on(Ops::Slice, Turn& turn, Index start, Index stop, Index step) {
+Result<Written> List::on(Ops::Slice, CallContext& context, Index start, Index stop, Index step) {
   Result<Slice> slice = slice_of(start, stop, step, items_.size());
   if (!slice) return std::move(slice.failure());
   std::uint64_t bytes = 0;
   for (std::uint64_t i = 0; i < slice->count; ++i) bytes += items_[slice->position(i)].bytes.size();
-  if (Result<void> fits = turn.reply_fits(bytes); !fits) return std::move(fits.failure());
-  turn.out().array(slice->count);
-  for (std::uint64_t i = 0; i < slice->count; ++i) turn.write(items_[slice->position(i)]);
+  if (Result<void> fits = context.reply_fits(bytes); !fits) return std::move(fits.failure());
+  context.out().array(slice->count);
+  for (std::uint64_t i = 0; i < slice->count; ++i) context.write(items_[slice->position(i)]);
   return Written{};
 }
 
-Result<void> List::on(Ops::AssignSlice, Turn& turn, ItemsView items, Index start, Index stop, Index step) {
+Result<void> List::on(Ops::AssignSlice, CallContext& context, ItemsView items, Index start, Index stop,
+                      Index step) {
   Result<Slice> slice = slice_of(start, stop, step, items_.size());
   if (!slice) return std::move(slice.failure());
   if (slice->step != 1 && slice->count != items.count())
@@ -138,26 +141,26 @@ Result<void> List::on(Ops::AssignSlice, Turn& turn, ItemsView items, Index start
                                           " items to an extended slice of " + std::to_string(slice->count)};
   const std::uint64_t staying = items_.size() - slice->count;
   const std::uint64_t bytes = items.bytes() + items.count() * sizeof(Value);
-  if (Result<void> room = room_for_items(turn, staying, items.count(), bytes); !room) return room;
-  if (items.count() == 0 && slice->count == 0) turn.unchanged();
-  std::vector<Value> kept = keep_all(turn, items);
+  if (Result<void> room = room_for_items(context, staying, items.count(), bytes); !room) return room;
+  if (items.count() == 0 && slice->count == 0) context.unchanged();
+  std::vector<Value> kept = keep_all(context, items);
   if (slice->step == 1)
-    items_.splice(static_cast<std::uint64_t>(slice->start), slice->count, std::move(kept), turn.undo());
+    items_.splice(static_cast<std::uint64_t>(slice->start), slice->count, std::move(kept), context.undo());
   else
     for (std::uint64_t i = 0; i < slice->count; ++i)
-      items_.replace(slice->position(i), std::move(kept[i]), turn.undo());
+      items_.replace(slice->position(i), std::move(kept[i]), context.undo());
   return {};
 }
 
-Result<void> List::on(Ops::EraseSlice, Turn& turn, Index start, Index stop, Index step) {
+Result<void> List::on(Ops::EraseSlice, CallContext& context, Index start, Index stop, Index step) {
   Result<Slice> slice = slice_of(start, stop, step, items_.size());
   if (!slice) return std::move(slice.failure());
-  if (slice->count == 0) turn.unchanged();
-  items_.erase(*slice, turn.undo());
+  if (slice->count == 0) context.unchanged();
+  items_.erase(*slice, context.undo());
   return {};
 }
 
-Result<std::int64_t> List::on(Ops::Index, Turn&, ValueView item, Index start, Index stop) {
+Result<std::int64_t> List::on(Ops::Index, CallContext&, ValueView item, Index start, Index stop) {
   const std::uint64_t from = clamped_position_of(start.value_or(0), items_.size());
   const std::uint64_t to = stop ? clamped_position_of(*stop, items_.size()) : items_.size();
   std::optional<std::uint64_t> at = find(item, from, to);
@@ -165,43 +168,43 @@ Result<std::int64_t> List::on(Ops::Index, Turn&, ValueView item, Index start, In
   return static_cast<std::int64_t>(*at);
 }
 
-Result<std::int64_t> List::on(Ops::Count, Turn&, ValueView item) {
+Result<std::int64_t> List::on(Ops::Count, CallContext&, ValueView item) {
   std::int64_t count = 0;
   for (std::uint64_t i = 0; i < items_.size(); ++i) count += are_equal(items_[i], item) ? 1 : 0;
   return count;
 }
 
-Result<bool> List::on(Ops::Contains, Turn&, ValueView item) {
+Result<bool> List::on(Ops::Contains, CallContext&, ValueView item) {
   return find(item, 0, items_.size()).has_value();
 }
 
-Result<void> List::on(Ops::Reverse, Turn& turn) {
-  if (items_.size() < 2) turn.unchanged();
-  items_.reverse(turn.undo());
+Result<void> List::on(Ops::Reverse, CallContext& context) {
+  if (items_.size() < 2) context.unchanged();
+  items_.reverse(context.undo());
   return {};
 }
 
-Result<void> List::on(Ops::Sort, Turn& turn, std::optional<bool> descending) {
+Result<void> List::on(Ops::Sort, CallContext& context, std::optional<bool> descending) {
   Result<std::vector<std::uint32_t>> order = sorted_order(items_, descending.value_or(false));
   if (!order) return std::move(order.failure());
-  if (std::is_sorted(order->begin(), order->end())) turn.unchanged();
-  items_.arrange(*order, turn.undo());
+  if (std::is_sorted(order->begin(), order->end())) context.unchanged();
+  items_.arrange(*order, context.undo());
   return {};
 }
 
-Result<std::int64_t> List::on(Ops::Size, Turn&) {
+Result<std::int64_t> List::on(Ops::Size, CallContext&) {
   return static_cast<std::int64_t>(items_.size());
 }
 
-Result<void> List::on(Ops::Clear, Turn& turn) {
-  if (items_.empty()) turn.unchanged();
-  items_.clear(turn.undo());
+Result<void> List::on(Ops::Clear, CallContext& context) {
+  if (items_.empty()) context.unchanged();
+  items_.clear(context.undo());
   return {};
 }
 
-Result<void> List::on(Ops::Repeat, Turn& turn, std::int64_t times) {
-  if (times <= 0) return on(Ops::Clear{}, turn);
-  if (times == 1 || items_.empty()) return turn.unchanged(), Result<void>();
+Result<void> List::on(Ops::Repeat, CallContext& context, std::int64_t times) {
+  if (times <= 0) return on(Ops::Clear{}, context);
+  if (times == 1 || items_.empty()) return context.unchanged(), Result<void>();
   const std::uint64_t length = items_.size();
   const auto more = static_cast<std::uint64_t>(times) - 1;
   // A product that would not fit is as impossible as the largest that does.
@@ -209,20 +212,20 @@ Result<void> List::on(Ops::Repeat, Turn& turn, std::int64_t times) {
   const std::uint64_t memory_bytes = items_.memory_bytes();
   const bool fits = more <= ~std::uint64_t{0} / 2 / memory_bytes;
   const std::uint64_t bytes = fits ? more * memory_bytes : ~std::uint64_t{0} / 2;
-  if (Result<void> room = room_for_items(turn, length, count, bytes); !room) return room;
-  items_.remember_size(turn.undo());
-  for (std::uint64_t i = 0; i < count; ++i) items_.push_back(turn.keep(items_[i]));
+  if (Result<void> room = room_for_items(context, length, count, bytes); !room) return room;
+  items_.remember_size(context.undo());
+  for (std::uint64_t i = 0; i < count; ++i) items_.push_back(context.keep(items_[i]));
   return {};
 }
 
-Result<Written> List::on(Ops::Snapshot, Turn& turn) {
-  if (Result<void> fits = turn.reply_fits(items_.encoded_bytes()); !fits) return std::move(fits.failure());
-  turn.out().array(items_.size());
-  for (std::uint64_t i = 0; i < items_.size(); ++i) turn.write(items_[i]);
+Result<Written> List::on(Ops::Snapshot, CallContext& context) {
+  if (Result<void> fits = context.reply_fits(items_.encoded_bytes()); !fits) return std::move(fits.failure());
+  context.out().array(items_.size());
+  for (std::uint64_t i = 0; i < items_.size(); ++i) context.write(items_[i]);
   return Written{};
 }
 
-Result<Written> List::on(Ops::Page, Turn& turn, std::int64_t cursor, std::int64_t limit) {
+Result<Written> List::on(Ops::Page, CallContext& context, std::int64_t cursor, std::int64_t limit) {
   Result<std::uint64_t> most = page_limit(cursor, limit);
   if (!most) return std::move(most.failure());
   const std::uint64_t begin = std::min(static_cast<std::uint64_t>(cursor), items_.size());
@@ -230,10 +233,10 @@ Result<Written> List::on(Ops::Page, Turn& turn, std::int64_t cursor, std::int64_
   std::uint64_t bytes = 0;
   while (end < items_.size() && end - begin < *most && bytes < page_bytes_max)
     bytes += items_[end++].bytes.size();
-  turn.out().array(2);
-  turn.out().integer(end < items_.size() ? static_cast<std::int64_t>(end) : std::int64_t{-1});
-  turn.out().array(end - begin);
-  for (std::uint64_t i = begin; i < end; ++i) turn.write(items_[i]);
+  context.out().array(2);
+  context.out().integer(end < items_.size() ? static_cast<std::int64_t>(end) : std::int64_t{-1});
+  context.out().array(end - begin);
+  for (std::uint64_t i = begin; i < end; ++i) context.write(items_[i]);
   return Written{};
 }
 
@@ -243,9 +246,9 @@ void List::save(wire::Writer& out) const {
   append_items(out, count);
 }
 
-std::optional<std::uint64_t> List::show(std::uint64_t cursor, const LookAt& look) const {
+std::optional<std::uint64_t> List::visit_elements(std::uint64_t cursor, const ElementVisitor& visit) const {
   for (std::uint64_t i = cursor; i < items_.size(); ++i)
-    if (!look({}, items_[i]) && i + 1 < items_.size()) return i + 1;
+    if (!visit({}, items_[i]) && i + 1 < items_.size()) return i + 1;
   return std::nullopt;
 }
 

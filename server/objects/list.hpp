@@ -13,35 +13,36 @@ class List final : public Object {
   static constexpr bool can_undo = true;
   using Index = std::optional<std::int64_t>;
 
-  Result<void> on(Ops::Create, Turn&, std::optional<ItemsView> items);
-  Result<void> on(Ops::Append, Turn&, ValueView item);
-  Result<void> on(Ops::Extend, Turn&, ItemsView items);
-  Result<void> on(Ops::Insert, Turn&, std::int64_t index, ValueView item);
-  Result<ValueView> on(Ops::At, Turn&, std::int64_t index);
-  Result<void> on(Ops::Set, Turn&, std::int64_t index, ValueView item);
-  Result<ValueView> on(Ops::Add, Turn&, std::int64_t index, ValueView delta);
-  Result<void> on(Ops::Erase, Turn&, std::int64_t index);
-  Result<void> on(Ops::Remove, Turn&, ValueView item);
-  Result<Value> on(Ops::Pop, Turn&, Index index);
-  Result<Written> on(Ops::Slice, Turn&, Index start, Index stop, Index step);
-  Result<void> on(Ops::AssignSlice, Turn&, ItemsView items, Index start, Index stop, Index step);
-  Result<void> on(Ops::EraseSlice, Turn&, Index start, Index stop, Index step);
-  Result<std::int64_t> on(Ops::Index, Turn&, ValueView item, Index start, Index stop);
-  Result<std::int64_t> on(Ops::Count, Turn&, ValueView item);
-  Result<bool> on(Ops::Contains, Turn&, ValueView item);
-  Result<void> on(Ops::Reverse, Turn&);
-  Result<void> on(Ops::Sort, Turn&, std::optional<bool> descending);
-  Result<std::int64_t> on(Ops::Size, Turn&);
-  Result<void> on(Ops::Clear, Turn&);
-  Result<void> on(Ops::Repeat, Turn&, std::int64_t times);
-  Result<Written> on(Ops::Snapshot, Turn&);
-  Result<Written> on(Ops::Page, Turn&, std::int64_t cursor, std::int64_t limit);
+  Result<void> on(Ops::Create, CallContext&, std::optional<ItemsView> items);
+  Result<void> on(Ops::Append, CallContext&, ValueView item);
+  Result<void> on(Ops::Extend, CallContext&, ItemsView items);
+  Result<void> on(Ops::Insert, CallContext&, std::int64_t index, ValueView item);
+  Result<ValueView> on(Ops::At, CallContext&, std::int64_t index);
+  Result<void> on(Ops::Set, CallContext&, std::int64_t index, ValueView item);
+  Result<ValueView> on(Ops::Add, CallContext&, std::int64_t index, ValueView delta);
+  Result<void> on(Ops::Erase, CallContext&, std::int64_t index);
+  Result<void> on(Ops::Remove, CallContext&, ValueView item);
+  Result<Value> on(Ops::Pop, CallContext&, Index index);
+  Result<Written> on(Ops::Slice, CallContext&, Index start, Index stop, Index step);
+  Result<void> on(Ops::AssignSlice, CallContext&, ItemsView items, Index start, Index stop, Index step);
+  Result<void> on(Ops::EraseSlice, CallContext&, Index start, Index stop, Index step);
+  Result<std::int64_t> on(Ops::Index, CallContext&, ValueView item, Index start, Index stop);
+  Result<std::int64_t> on(Ops::Count, CallContext&, ValueView item);
+  Result<bool> on(Ops::Contains, CallContext&, ValueView item);
+  Result<void> on(Ops::Reverse, CallContext&);
+  Result<void> on(Ops::Sort, CallContext&, std::optional<bool> descending);
+  Result<std::int64_t> on(Ops::Size, CallContext&);
+  Result<void> on(Ops::Clear, CallContext&);
+  Result<void> on(Ops::Repeat, CallContext&, std::int64_t times);
+  Result<Written> on(Ops::Snapshot, CallContext&);
+  Result<Written> on(Ops::Page, CallContext&, std::int64_t cursor, std::int64_t limit);
 
   const Type& type() const override { return type_of<List>(); }
   std::uint64_t size() const override { return items_.size(); }
   std::uint64_t memory_bytes() const override { return items_.memory_bytes(); }
   void save(wire::Writer& out) const override;
-  std::optional<std::uint64_t> show(std::uint64_t cursor, const LookAt& look) const override;
+  std::optional<std::uint64_t> visit_elements(std::uint64_t cursor,
+                                              const ElementVisitor& visit) const override;
   std::optional<std::uint64_t> cursor_at(std::uint64_t offset) const override { return offset; }
   bool append_items(wire::Writer& out, std::uint64_t& count) const override;
 

@@ -6,70 +6,70 @@ namespace tandem::server {
 
 // ---- its own operations -----------------------------------------------------------------------------------------------
 
-Result<Written> OwnedLock::acquire(Turn& turn, std::optional<std::int64_t> limit_us) {
-  if (reentrant_ && ownership_.held_by(turn.who())) {
-    ownership_.deepen();
-    ownership_.write_grant(turn.out());
+Result<Written> OwnedLock::acquire(CallContext& context, std::optional<std::int64_t> limit_us) {
+  if (reentrant_ && ownership_.held_by(context.who())) {
+    ownership_.reenter();
+    ownership_.write_grant(context.out());
   } else if (!ownership_.held() && line_.empty()) {
-    ownership_.grant(turn, *this, turn.who());
-    ownership_.write_grant(turn.out());
-  } else if (turn.may_wait(limit_us)) {
-    turn.park(line_, *this, limit_us);
+    ownership_.grant(context, *this, context.who());
+    ownership_.write_grant(context.out());
+  } else if (context.may_wait(limit_us)) {
+    context.park(line_, *this, limit_us);
   } else {
-    write_no_grant(turn.out());
+    write_no_grant(context.out());
   }
   return Written{};
 }
 
-Result<void> OwnedLock::release(Turn& turn) {
-  if (Result<void> owned = check_owner(turn, "released"); !owned) return owned;
-  if (ownership_.release(turn, *this) && !line_.empty()) turn.serve_later(*this);
+Result<void> OwnedLock::release(CallContext& context) {
+  if (Result<void> owned = check_owner(context, "released"); !owned) return owned;
+  if (ownership_.release(context, *this) && !line_.empty()) context.schedule_serve(*this);
   return {};
 }
 
-Result<Written> OwnedLock::grant(Turn& turn) const {
-  if (Result<void> owned = check_owner(turn, "asked for its grant"); !owned)
+Result<Written> OwnedLock::grant(CallContext& context) const {
+  if (Result<void> owned = check_owner(context, "asked for its grant"); !owned)
     return std::move(owned.failure());
-  ownership_.write_grant(turn.out());
+  ownership_.write_grant(context.out());
   return Written{};
 }
 
-Result<void> OwnedLock::check_owner(const Turn& turn, std::string_view what) const {
-  if (ownership_.held_by(turn.who())) return {};
-  return ownership_.not_owner(turn, "a " + std::string(type().name), what);
+Result<void> OwnedLock::check_owner(const CallContext& context, std::string_view what) const {
+  if (ownership_.held_by(context.who())) return {};
+  return ownership_.not_owner(context, "a " + std::string(type().name), what);
 }
 
 // ---- waiting ----------------------------------------------------------------------------------------------------------
 
-void OwnedLock::serve(Turn& turn) {
+void OwnedLock::serve(CallContext& context) {
   if (ownership_.held() || line_.empty()) return;
   Waiter& first = *line_.front();
   const bool returns = first.origin != 0;
-  ownership_.grant(turn, *this, first.who, returns ? first.amount : 1);
-  turn.answer(first, [&](Turn& its) {
-    if (returns) write_returned(its.out(), static_cast<Return>(first.kind));
+  ownership_.grant(context, *this, first.who, returns ? first.amount : 1);
+  context.answer(first, [&](CallContext& its) {
+    if (returns) write_returned(its.out(), static_cast<Reacquire>(first.kind));
     else ownership_.write_grant(its.out());
   });
 }
 
-void OwnedLock::leave(Turn& turn, Waiter& waiter, Leaving why) {
-  const bool gives_up = why == Leaving::timed_out || why == Leaving::cancelled;
+void OwnedLock::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
+  const bool gives_up = why == WaitEnd::timed_out || why == WaitEnd::cancelled;
   if (waiter.origin == 0) {
-    if (gives_up) turn.answer(waiter, [](Turn& its) { write_no_grant(its.out()); });
+    if (gives_up) context.answer(waiter, [](CallContext& its) { write_no_grant(its.out()); });
   } else if (!gives_up && waiter.kind == notified) {
     // It can no longer do what it was notified for.
-    if (Condition* condition = Condition::find(turn, waiter.origin)) condition->pass_on(turn);
+    if (Condition* condition = Condition::find(context, waiter.origin)) condition->pass_on(context);
   }
 }
 
-void OwnedLock::session_ended(Turn& turn, SessionId session) {
-  if (ownership_.held_by_session(session)) ownership_.orphan(turn);
+void OwnedLock::session_ended(CallContext& context, SessionId session) {
+  if (ownership_.held_by_session(session)) ownership_.orphan(context);
 }
 
-void OwnedLock::going(Turn& turn) {
-  if (ownership_.held()) ownership_.end(turn, *this);
+void OwnedLock::on_destroy(CallContext& context) {
+  if (ownership_.held()) ownership_.end(context, *this);
   for (ObjectId id : conditions_)
-    if (Condition* condition = Condition::find(turn, id)) condition->lock_is_going(turn);
+    if (Condition* condition = Condition::find(context, id)) condition->lock_is_going(context);
 }
 
 // ---- for conditions ---------------------------------------------------------------------------------------------------
@@ -82,48 +82,49 @@ void OwnedLock::forget(const Condition& condition) {
   std::erase(conditions_, condition.id());
 }
 
-std::uint64_t OwnedLock::release_wholly(Turn& turn) {
+std::uint64_t OwnedLock::release_wholly(CallContext& context) {
   const std::uint64_t depth = ownership_.depth();
-  ownership_.end(turn, *this);
-  turn.serve_later(*this);
+  ownership_.end(context, *this);
+  context.schedule_serve(*this);
   return depth;
 }
 
-void OwnedLock::park_to_return(Turn& turn, ObjectId condition, std::uint64_t depth) {
-  Waiter& waiter = turn.park(line_, *this, std::nullopt);
+void OwnedLock::park_for_reacquire(CallContext& context, ObjectId condition, std::uint64_t depth) {
+  Waiter& waiter = context.park(line_, *this, std::nullopt);
   waiter.origin = condition;
   waiter.kind = gave_up;
   waiter.amount = depth;
 }
 
-void OwnedLock::move_to_return(Turn& turn, Waiter& waiter, Return how) {
+void OwnedLock::move_to_reacquire(CallContext& context, Waiter& waiter, Reacquire how) {
   waiter.kind = how;
-  turn.set_no_deadline(waiter);
-  turn.move(waiter, line_, *this);
-  if (!ownership_.held()) turn.serve_later(*this);
+  context.set_no_deadline(waiter);
+  context.move(waiter, line_, *this);
+  if (!ownership_.held()) context.schedule_serve(*this);
 }
 
-void OwnedLock::write_returned(wire::Writer& out, Return how) const {
+void OwnedLock::write_returned(wire::Writer& out, Reacquire how) const {
   out.array(3);
   out.boolean(how != gave_up);
   out.unsigned_integer(ownership_.token());
   out.boolean(ownership_.previous_owner_died());
 }
 
-void OwnedLock::each_blocker(const Waiter&, const std::function<void(const Blocker&)>& show) const {
-  if (ownership_.held()) show({ownership_.owner()});
+void OwnedLock::each_blocker(const Waiter&, const std::function<void(const Blocker&)>& visit) const {
+  if (ownership_.held()) visit({ownership_.owner()});
 }
 
 // ---- for people -------------------------------------------------------------------------------------------------------
 
-void OwnedLock::each_holding(const std::function<void(const Holding&)>& show) const {
-  if (ownership_.held()) show(ownership_.holding());
+void OwnedLock::each_holding(const std::function<void(const Holding&)>& visit) const {
+  if (ownership_.held()) visit(ownership_.holding());
 }
 
-std::optional<std::uint64_t> OwnedLock::show(std::uint64_t cursor, const LookAt& look) const {
+std::optional<std::uint64_t> OwnedLock::visit_elements(std::uint64_t cursor,
+                                                       const ElementVisitor& visit) const {
   wire::Buffer state;
   wire::Writer(state).boolean(ownership_.held());
-  if (cursor == 0) (void)look({}, {state.view(), false});
+  if (cursor == 0) (void)visit({}, {state.view(), false});
   return std::nullopt;
 }
 

@@ -14,7 +14,7 @@ struct KeyLock {
   Value key;
   std::uint32_t hash = 0;
   Ownership ownership;
-  Line line;
+  WaitQueue line;
   bool is_touched = false;  // to be looked at when its object is served
 
   // Others that the same session owns.

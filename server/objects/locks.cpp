@@ -8,99 +8,101 @@ namespace tandem::server {
 
 // ---- operations -------------------------------------------------------------------------------------------------------
 
-Result<Written> Locks::on(Ops::Acquire, Turn& turn, ValueView key, std::optional<std::int64_t> limit_us) {
-  Result<std::uint32_t> hash = turn.hash(key);
+Result<Written> Locks::on(Ops::Acquire, CallContext& context, ValueView key,
+                          std::optional<std::int64_t> limit_us) {
+  Result<std::uint32_t> hash = context.hash(key);
   if (!hash) return std::move(hash.failure());
   const Wanted wanted{key, *hash};
-  return acquire(turn, {&wanted, 1}, limit_us);
+  return acquire(context, {&wanted, 1}, limit_us);
 }
 
-Result<Written> Locks::on(Ops::AcquireAll, Turn& turn, ItemsView keys, std::optional<std::int64_t> limit_us) {
-  Result<std::vector<Wanted>> all = wanted(turn, keys);
+Result<Written> Locks::on(Ops::AcquireAll, CallContext& context, ItemsView keys,
+                          std::optional<std::int64_t> limit_us) {
+  Result<std::vector<Wanted>> all = wanted(context, keys);
   if (!all) return std::move(all.failure());
-  return acquire(turn, *all, limit_us);
+  return acquire(context, *all, limit_us);
 }
 
-Result<Written> Locks::acquire(Turn& turn, std::span<const Wanted> keys,
+Result<Written> Locks::acquire(CallContext& context, std::span<const Wanted> keys,
                                std::optional<std::int64_t> limit_us) {
   const auto taken_end = std::find_if(keys.begin(), keys.end(), [&](const Wanted& w) { return !is_free(w); });
-  if (taken_end != keys.end() && !turn.may_wait(limit_us)) {
-    write_no_grant(turn.out());
+  if (taken_end != keys.end() && !context.may_wait(limit_us)) {
+    write_no_grant(context.out());
     return Written{};
   }
   std::uint64_t bytes = 0;
   for (const Wanted& wanted : keys) bytes += LockTable::bytes_for(wanted.key.bytes.size());
-  if (Result<void> room = turn.room_for(bytes); !room) return std::move(room.failure());
+  if (Result<void> room = context.room_for(bytes); !room) return std::move(room.failure());
   std::vector<KeyLock*> locks;
   for (const Wanted& wanted : keys.first(static_cast<std::size_t>(taken_end - keys.begin())))
-    locks.push_back(&take(turn, wanted.key, wanted.hash, turn.who()));
+    locks.push_back(&take(context, wanted.key, wanted.hash, context.who()));
   if (taken_end == keys.end()) {
-    write_grants(turn, locks);
+    write_grants(context, locks);
     return Written{};
   }
-  Waiter& waiter = turn.park(table_.find(taken_end->key, taken_end->hash)->line, *this, limit_us);
+  Waiter& waiter = context.park(table_.find(taken_end->key, taken_end->hash)->line, *this, limit_us);
   waiter.position = locks.size();
   waiter.amount = taken_end->hash;
   waiter.values.reserve(keys.size());
-  for (const Wanted& wanted : keys) waiter.values.push_back(turn.keep(wanted.key));
+  for (const Wanted& wanted : keys) waiter.values.push_back(context.keep(wanted.key));
   return Written{};
 }
 
-Result<void> Locks::on(Ops::Release, Turn& turn, ValueView key) {
-  Result<std::uint32_t> hash = turn.hash(key);
+Result<void> Locks::on(Ops::Release, CallContext& context, ValueView key) {
+  Result<std::uint32_t> hash = context.hash(key);
   if (!hash) return std::move(hash.failure());
-  Result<KeyLock*> lock = owned(turn, key, *hash, "released");
+  Result<KeyLock*> lock = owned(context, key, *hash, "released");
   if (!lock) return std::move(lock.failure());
-  release(turn, **lock);
+  release(context, **lock);
   return {};
 }
 
-Result<void> Locks::on(Ops::ReleaseAll, Turn& turn, ItemsView keys) {
-  Result<std::vector<Wanted>> all = wanted(turn, keys);
+Result<void> Locks::on(Ops::ReleaseAll, CallContext& context, ItemsView keys) {
+  Result<std::vector<Wanted>> all = wanted(context, keys);
   if (!all) return std::move(all.failure());
   std::vector<KeyLock*> locks;
   for (const Wanted& wanted : *all) {
-    Result<KeyLock*> lock = owned(turn, wanted.key, wanted.hash, "released");
+    Result<KeyLock*> lock = owned(context, wanted.key, wanted.hash, "released");
     if (!lock) return std::move(lock.failure());
     locks.push_back(*lock);
   }
-  for (KeyLock* lock : locks) release(turn, *lock);
+  for (KeyLock* lock : locks) release(context, *lock);
   return {};
 }
 
-Result<bool> Locks::on(Ops::Locked, Turn& turn, ValueView key) {
-  Result<std::uint32_t> hash = turn.hash(key);
+Result<bool> Locks::on(Ops::Locked, CallContext& context, ValueView key) {
+  Result<std::uint32_t> hash = context.hash(key);
   if (!hash) return std::move(hash.failure());
   const KeyLock* lock = table_.find(key, *hash);
   return lock != nullptr && lock->ownership.held();
 }
 
-Result<Written> Locks::on(Ops::Grant, Turn& turn, ValueView key) {
-  Result<std::uint32_t> hash = turn.hash(key);
+Result<Written> Locks::on(Ops::Grant, CallContext& context, ValueView key) {
+  Result<std::uint32_t> hash = context.hash(key);
   if (!hash) return std::move(hash.failure());
-  Result<KeyLock*> lock = owned(turn, key, *hash, "asked for its grant");
+  Result<KeyLock*> lock = owned(context, key, *hash, "asked for its grant");
   if (!lock) return std::move(lock.failure());
-  (*lock)->ownership.write_grant(turn.out());
+  (*lock)->ownership.write_grant(context.out());
   return Written{};
 }
 
-Result<Written> Locks::on(Ops::Owners, Turn& turn, ValueView key) {
-  Result<std::uint32_t> hash = turn.hash(key);
+Result<Written> Locks::on(Ops::Owners, CallContext& context, ValueView key) {
+  Result<std::uint32_t> hash = context.hash(key);
   if (!hash) return std::move(hash.failure());
   const KeyLock* lock = table_.find(key, *hash);
   const bool held = lock != nullptr && lock->ownership.held();
-  turn.out().array(held ? 1 : 0);
-  if (held) write_owner(turn, lock->ownership.holding());
+  context.out().array(held ? 1 : 0);
+  if (held) write_owner(context, lock->ownership.holding());
   return Written{};
 }
 
 /// The order is by a hash that depends on nothing but the key; should two keys share it, by the secret one.
-Result<std::vector<Locks::Wanted>> Locks::wanted(Turn& turn, ItemsView keys) const {
+Result<std::vector<Locks::Wanted>> Locks::wanted(CallContext& context, ItemsView keys) const {
   std::vector<Wanted> all;
   all.reserve(keys.count());
   ValueView key;
   while (keys.next(key)) {
-    Result<std::uint32_t> hash = turn.hash(key);
+    Result<std::uint32_t> hash = context.hash(key);
     if (!hash) return std::move(hash.failure());
     all.push_back({key, *hash, *hash_key(key, 0)});
   }
@@ -118,13 +120,14 @@ Result<std::vector<Locks::Wanted>> Locks::wanted(Turn& turn, ItemsView keys) con
   return distinct;
 }
 
-Result<KeyLock*> Locks::owned(Turn& turn, ValueView key, std::uint32_t hash, std::string_view what) const {
+Result<KeyLock*> Locks::owned(CallContext& context, ValueView key, std::uint32_t hash,
+                              std::string_view what) const {
   static const Ownership nobodys;
   KeyLock* lock = table_.find(key, hash);
   const bool is_granted = lock != nullptr && lock->ownership.token() != 0;
-  if (is_granted && lock->ownership.held_by(turn.who())) return lock;
+  if (is_granted && lock->ownership.held_by(context.who())) return lock;
   return (lock == nullptr ? nobodys : lock->ownership)
-      .not_owner(turn, "the lock of key " + server::describe(key), what);
+      .not_owner(context, "the lock of key " + server::describe(key), what);
 }
 
 // ---- taking and giving back -------------------------------------------------------------------------------------------
@@ -134,48 +137,48 @@ bool Locks::is_free(const Wanted& wanted) const {
   return lock == nullptr || (!lock->ownership.held() && lock->line.empty());
 }
 
-KeyLock& Locks::take(Turn& turn, ValueView key, std::uint32_t hash, Owner who) {
+KeyLock& Locks::take(CallContext& context, ValueView key, std::uint32_t hash, Owner who) {
   KeyLock* lock = table_.find(key, hash);
-  if (lock == nullptr) lock = &table_.insert(turn.keep(key), hash);
-  take(turn, *lock, who);
+  if (lock == nullptr) lock = &table_.insert(context.keep(key), hash);
+  take(context, *lock, who);
   return *lock;
 }
 
-void Locks::take(Turn& turn, KeyLock& lock, Owner who) {
-  lock.ownership.take(turn, *this, who);
+void Locks::take(CallContext& context, KeyLock& lock, Owner who) {
+  lock.ownership.take(context, *this, who);
   link(lock, who.session);
 }
 
-void Locks::give_back(Turn& turn, KeyLock& lock) {
+void Locks::give_back(CallContext& context, KeyLock& lock) {
   unlink(lock, lock.ownership.owner().session);
-  lock.ownership.give_back(turn, *this);
-  freed(turn, lock);
+  lock.ownership.give_back(context, *this);
+  freed(context, lock);
 }
 
-void Locks::release(Turn& turn, KeyLock& lock) {
+void Locks::release(CallContext& context, KeyLock& lock) {
   unlink(lock, lock.ownership.owner().session);
-  lock.ownership.end(turn, *this);
-  freed(turn, lock);
+  lock.ownership.end(context, *this);
+  freed(context, lock);
 }
 
-void Locks::write_grants(Turn& its, std::span<KeyLock* const> locks) {
+void Locks::write_grants(CallContext& its, std::span<KeyLock* const> locks) {
   const std::uint64_t token = its.tokens().grant();
   bool previous_owner_died = false;
   for (KeyLock* lock : locks) {
-    lock->ownership.tell(token);
+    lock->ownership.set_token(token);
     previous_owner_died |= lock->ownership.previous_owner_died();
   }
   write_grant(its.out(), token, previous_owner_died);
 }
 
-void Locks::freed(Turn& turn, KeyLock& lock) {
-  if (!lock.line.empty() || lock.is_touched) touch(turn, lock);
+void Locks::freed(CallContext& context, KeyLock& lock) {
+  if (!lock.line.empty() || lock.is_touched) touch(context, lock);
   else if (!lock.ownership.previous_owner_died()) table_.erase(lock);
 }
 
-void Locks::touch(Turn& turn, KeyLock& lock) {
+void Locks::touch(CallContext& context, KeyLock& lock) {
   if (!std::exchange(lock.is_touched, true)) touched_.push_back(&lock);
-  turn.serve_later(*this);
+  context.schedule_serve(*this);
 }
 
 void Locks::link(KeyLock& lock, SessionId session) {
@@ -196,62 +199,62 @@ void Locks::unlink(KeyLock& lock, SessionId session) {
 
 // ---- waiting ----------------------------------------------------------------------------------------------------------
 
-void Locks::serve(Turn& turn) {
+void Locks::serve(CallContext& context) {
   for (std::size_t i = 0; i < touched_.size(); ++i) {  // serving one may touch others
     KeyLock& lock = *touched_[i];
     lock.is_touched = false;
     if (lock.ownership.held()) continue;
-    if (!lock.line.empty()) advance(turn, lock);
+    if (!lock.line.empty()) advance(context, lock);
     else if (!lock.ownership.previous_owner_died()) table_.erase(lock);
   }
   touched_.clear();
 }
 
 /// The lock is free, and for the first in its line.
-void Locks::advance(Turn& turn, KeyLock& lock) {
+void Locks::advance(CallContext& context, KeyLock& lock) {
   Waiter& waiter = *lock.line.front();
-  take(turn, lock, waiter.who);
+  take(context, lock, waiter.who);
   while (++waiter.position < waiter.values.size()) {
     const ValueView key = waiter.values[waiter.position];
-    const std::uint32_t hash = *turn.hash(key);
+    const std::uint32_t hash = *context.hash(key);
     if (!is_free({key, hash})) {
       waiter.amount = hash;
-      return turn.move(waiter, table_.find(key, hash)->line, *this);
+      return context.move(waiter, table_.find(key, hash)->line, *this);
     }
-    take(turn, key, hash, waiter.who);
+    take(context, key, hash, waiter.who);
   }
   std::vector<KeyLock*> locks;
-  for (const Value& key : waiter.values) locks.push_back(table_.find(key, *turn.hash(key)));
-  turn.answer(waiter, [&](Turn& its) { write_grants(its, locks); });
+  for (const Value& key : waiter.values) locks.push_back(table_.find(key, *context.hash(key)));
+  context.answer(waiter, [&](CallContext& its) { write_grants(its, locks); });
 }
 
-void Locks::leave(Turn& turn, Waiter& waiter, Leaving why) {
+void Locks::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
   for (std::size_t i = 0; i < waiter.position; ++i)
-    give_back(turn, *table_.find(waiter.values[i], *turn.hash(waiter.values[i])));
+    give_back(context, *table_.find(waiter.values[i], *context.hash(waiter.values[i])));
   waiter.position = 0;
-  if (why == Leaving::timed_out || why == Leaving::cancelled)
-    turn.answer(waiter, [](Turn& its) { write_no_grant(its.out()); });
+  if (why == WaitEnd::timed_out || why == WaitEnd::cancelled)
+    context.answer(waiter, [](CallContext& its) { write_no_grant(its.out()); });
 }
 
-void Locks::session_ended(Turn& turn, SessionId session) {
+void Locks::session_ended(CallContext& context, SessionId session) {
   while (KeyLock** head = by_session_.find(session)) {
     KeyLock& lock = **head;
     unlink(lock, session);
-    lock.ownership.orphan(turn);
-    freed(turn, lock);
+    lock.ownership.orphan(context);
+    freed(context, lock);
   }
 }
 
-void Locks::going(Turn& turn) {
+void Locks::on_destroy(CallContext& context) {
   table_.each([&](KeyLock& lock) {
-    if (lock.ownership.held()) lock.ownership.end(turn, *this);
+    if (lock.ownership.held()) lock.ownership.end(context, *this);
   });
 }
 
-void Locks::each_blocker(const Waiter& waiter, const std::function<void(const Blocker&)>& show) const {
+void Locks::each_blocker(const Waiter& waiter, const std::function<void(const Blocker&)>& visit) const {
   const KeyLock* lock =
       table_.find(waiter.values[waiter.position], static_cast<std::uint32_t>(waiter.amount));
-  if (lock != nullptr && lock->ownership.held()) show({lock->ownership.owner()});
+  if (lock != nullptr && lock->ownership.held()) visit({lock->ownership.owner()});
 }
 
 std::string Locks::describe_wait(const Waiter& waiter) const {
@@ -260,12 +263,12 @@ std::string Locks::describe_wait(const Waiter& waiter) const {
 
 // ---- for people -------------------------------------------------------------------------------------------------------
 
-void Locks::each_holding(const std::function<void(const Holding&)>& show) const {
+void Locks::each_holding(const std::function<void(const Holding&)>& visit) const {
   table_.each([&](const KeyLock& lock) {
     if (!lock.ownership.held()) return;
     Holding holding = lock.ownership.holding();
     holding.key = lock.key;
-    show(holding);
+    visit(holding);
   });
 }
 
@@ -276,18 +279,18 @@ void Locks::save(wire::Writer& out) const {
     out.raw(lock.key.view().bytes);
     lock.ownership.save(out);
     out.array(lock.line.size());
-    for (const Waiter* waiter = lock.line.front(); waiter != nullptr; waiter = Line::next(*waiter)) {
+    for (const Waiter* waiter = lock.line.front(); waiter != nullptr; waiter = WaitQueue::next(*waiter)) {
       out.array(waiter->values.size());
       for (const Value& key : waiter->values) out.raw(key.view().bytes);
     }
   });
 }
 
-std::optional<std::uint64_t> Locks::show(std::uint64_t cursor, const LookAt& look) const {
+std::optional<std::uint64_t> Locks::visit_elements(std::uint64_t cursor, const ElementVisitor& visit) const {
   return table_.page(cursor, [&](const KeyLock& lock) {
     wire::Buffer state;
     wire::Writer(state).boolean(lock.ownership.held());
-    return look(lock.key, {state.view(), false});
+    return visit(lock.key, {state.view(), false});
   });
 }
 

@@ -12,20 +12,20 @@ class Locks final : public Object {
  public:
   using Ops = ops::Locks;
 
-  Result<void> on(Ops::Create, Turn&) { return {}; }
-  Result<Written> on(Ops::Acquire, Turn&, ValueView key, std::optional<std::int64_t> limit_us);
-  Result<void> on(Ops::Release, Turn&, ValueView key);
-  Result<bool> on(Ops::Locked, Turn&, ValueView key);
-  Result<Written> on(Ops::Grant, Turn&, ValueView key);
-  Result<Written> on(Ops::Owners, Turn&, ValueView key);
-  Result<Written> on(Ops::AcquireAll, Turn&, ItemsView keys, std::optional<std::int64_t> limit_us);
-  Result<void> on(Ops::ReleaseAll, Turn&, ItemsView keys);
-  Result<std::int64_t> on(Ops::Size, Turn&) { return static_cast<std::int64_t>(table_.size()); }
+  Result<void> on(Ops::Create, CallContext&) { return {}; }
+  Result<Written> on(Ops::Acquire, CallContext&, ValueView key, std::optional<std::int64_t> limit_us);
+  Result<void> on(Ops::Release, CallContext&, ValueView key);
+  Result<bool> on(Ops::Locked, CallContext&, ValueView key);
+  Result<Written> on(Ops::Grant, CallContext&, ValueView key);
+  Result<Written> on(Ops::Owners, CallContext&, ValueView key);
+  Result<Written> on(Ops::AcquireAll, CallContext&, ItemsView keys, std::optional<std::int64_t> limit_us);
+  Result<void> on(Ops::ReleaseAll, CallContext&, ItemsView keys);
+  Result<std::int64_t> on(Ops::Size, CallContext&) { return static_cast<std::int64_t>(table_.size()); }
 
-  void serve(Turn&) override;
-  void leave(Turn&, Waiter&, Leaving) override;
-  void session_ended(Turn&, SessionId) override;
-  void going(Turn&) override;
+  void serve(CallContext&) override;
+  void on_wait_ended(CallContext&, Waiter&, WaitEnd) override;
+  void session_ended(CallContext&, SessionId) override;
+  void on_destroy(CallContext&) override;
   void each_blocker(const Waiter&, const std::function<void(const Blocker&)>&) const override;
   std::string describe_wait(const Waiter&) const override;
   void each_holding(const std::function<void(const Holding&)>&) const override;
@@ -34,7 +34,8 @@ class Locks final : public Object {
   std::uint64_t size() const override { return table_.size(); }
   std::uint64_t memory_bytes() const override { return table_.memory_bytes(); }
   void save(wire::Writer& out) const override;
-  std::optional<std::uint64_t> show(std::uint64_t cursor, const LookAt& look) const override;
+  std::optional<std::uint64_t> visit_elements(std::uint64_t cursor,
+                                              const ElementVisitor& visit) const override;
   bool keyed() const override { return true; }
 
  private:
@@ -45,22 +46,24 @@ class Locks final : public Object {
   };
 
   /// Each key once, in the order of taking.
-  Result<std::vector<Wanted>> wanted(Turn& turn, ItemsView keys) const;
-  Result<Written> acquire(Turn& turn, std::span<const Wanted> keys, std::optional<std::int64_t> limit_us);
-  Result<KeyLock*> owned(Turn& turn, ValueView key, std::uint32_t hash, std::string_view what) const;
+  Result<std::vector<Wanted>> wanted(CallContext& context, ItemsView keys) const;
+  Result<Written> acquire(CallContext& context, std::span<const Wanted> keys,
+                          std::optional<std::int64_t> limit_us);
+  Result<KeyLock*> owned(CallContext& context, ValueView key, std::uint32_t hash,
+                         std::string_view what) const;
 
   bool is_free(const Wanted& wanted) const;
   /// The key is the caller's, or the waiter's, but nobody has been told yet.
-  KeyLock& take(Turn& turn, ValueView key, std::uint32_t hash, Owner who);
-  void take(Turn& turn, KeyLock& lock, Owner who);
-  void give_back(Turn& turn, KeyLock& lock);
-  void release(Turn& turn, KeyLock& lock);
+  KeyLock& take(CallContext& context, ValueView key, std::uint32_t hash, Owner who);
+  void take(CallContext& context, KeyLock& lock, Owner who);
+  void give_back(CallContext& context, KeyLock& lock);
+  void release(CallContext& context, KeyLock& lock);
   /// All of a waiter's or the caller's keys are taken.
-  void write_grants(Turn& its, std::span<KeyLock* const> locks);
-  void advance(Turn& turn, KeyLock& lock);
+  void write_grants(CallContext& its, std::span<KeyLock* const> locks);
+  void advance(CallContext& context, KeyLock& lock);
   /// Nobody has it any more.
-  void freed(Turn& turn, KeyLock& lock);
-  void touch(Turn& turn, KeyLock& lock);
+  void freed(CallContext& context, KeyLock& lock);
+  void touch(CallContext& context, KeyLock& lock);
   void link(KeyLock& lock, SessionId session);
   void unlink(KeyLock& lock, SessionId session);
 

@@ -16,9 +16,9 @@ Failure no_type(std::string_view asked) {
   return {Code::type_error, "there is no hosted type " + quote(asked)};
 }
 
-Result<void> check_name(const Turn& turn, std::string_view name) {
+Result<void> check_name(const CallContext& context, std::string_view name) {
   if (name.empty()) return Failure{Code::value_error, "an object's name is not empty"};
-  const std::uint64_t most = turn.limits().name_bytes_max;
+  const std::uint64_t most = context.limits().name_bytes_max;
   if (name.size() > most)
     return Failure{Code::resource_exhausted, "an object's name of " + std::to_string(name.size()) +
                                                  " bytes is over name_bytes_max (" + std::to_string(most) +
@@ -32,10 +32,10 @@ Result<void> check_watched(const Object& object) {
   return Failure{Code::type_error, "the manager itself has no version"};
 }
 
-Written answer_created(Turn& turn, const Object& object, bool created) {
-  turn.out().array(2);
-  turn.write(wire::Reference{object.type().number, object.id()});
-  turn.out().boolean(created);
+Written answer_created(CallContext& context, const Object& object, bool created) {
+  context.out().array(2);
+  context.write(wire::Reference{object.type().number, object.id()});
+  context.out().boolean(created);
   return {};
 }
 
@@ -45,22 +45,22 @@ const Type& Manager::type() const {
   return type_of<Manager>();
 }
 
-Result<Written> Manager::on(Ops::Create, Turn& turn, std::string_view type_name,
+Result<Written> Manager::on(Ops::Create, CallContext& context, std::string_view type_name,
                             std::optional<ValueView> name_value, ItemsView arguments) {
-  Registry& registry = turn.registry();
+  Registry& registry = context.registry();
   const Type* type = registry.type_named(type_name);
   if (type == nullptr || type->number == Ops::number) return no_type(type_name);
   std::string_view name;
   if (name_value) {
     if (!name_value->reader().text(name)) return Failure{Code::type_error, "an object's name is a text"};
-    if (Result<void> good = check_name(turn, name); !good) return std::move(good.failure());
+    if (Result<void> good = check_name(context, name); !good) return std::move(good.failure());
     if (const Object* there = registry.find(name)) {
       if (&there->type() != type) return wrong_type(*there, type_name);
-      return answer_created(turn, *there, false);
+      return answer_created(context, *there, false);
     }
   }
-  if (registry.size() >= turn.limits().objects_max)
-    return Failure{Code::resource_exhausted, "objects_max (" + std::to_string(turn.limits().objects_max) +
+  if (registry.size() >= context.limits().objects_max)
+    return Failure{Code::resource_exhausted, "objects_max (" + std::to_string(context.limits().objects_max) +
                                                  ") objects are hosted already"};
   const OpRow& create = type->rows[0];
   if (arguments.count() < create.op->parameters_min || arguments.count() > create.op->parameters_max)
@@ -68,35 +68,35 @@ Result<Written> Manager::on(Ops::Create, Turn& turn, std::string_view type_name,
                                          ", " + std::to_string(arguments.count()) + " arguments given"};
   Object& object = registry.adopt(type->make(*type));
   wire::Buffer unused;  // create gives nothing
-  Turn inner(turn, unused);
+  CallContext inner(context, unused);
   wire::Reader at = arguments.rest();
   if (Result<void> made = create.invoke(object, inner, at, static_cast<std::uint32_t>(arguments.count()));
       !made)
     return std::move(made.failure());  // nobody holds it: it goes at the end of the step
   registry.account(object);
   if (name_value) registry.give_name(object, name);
-  return answer_created(turn, object, true);
+  return answer_created(context, object, true);
 }
 
-Result<Written> Manager::on(Ops::Get, Turn& turn, std::string_view name,
+Result<Written> Manager::on(Ops::Get, CallContext& context, std::string_view name,
                             std::optional<std::string_view> type) {
-  const Object* object = turn.registry().find(name);
+  const Object* object = context.registry().find(name);
   if (object == nullptr) return Failure{Code::not_found, "no object is named " + quote(name)};
-  if (type && turn.registry().type_named(*type) == nullptr) return no_type(*type);
+  if (type && context.registry().type_named(*type) == nullptr) return no_type(*type);
   if (type && object->type().name != *type) return wrong_type(*object, *type);
-  turn.write(wire::Reference{object->type().number, object->id()});
+  context.write(wire::Reference{object->type().number, object->id()});
   return Written{};
 }
 
-Result<bool> Manager::on(Ops::Exists, Turn& turn, std::string_view name) {
-  return turn.registry().find(name) != nullptr;
+Result<bool> Manager::on(Ops::Exists, CallContext& context, std::string_view name) {
+  return context.registry().find(name) != nullptr;
 }
 
-Result<bool> Manager::on(Ops::Remove, Turn& turn, std::string_view name) {
-  return turn.registry().remove(name);
+Result<bool> Manager::on(Ops::Remove, CallContext& context, std::string_view name) {
+  return context.registry().remove(name);
 }
 
-Result<Written> Manager::on(Ops::Objects, Turn& turn, std::optional<std::int64_t> after,
+Result<Written> Manager::on(Ops::Objects, CallContext& context, std::optional<std::int64_t> after,
                             std::optional<std::int64_t> limit, std::optional<std::string_view> type) {
   constexpr std::int64_t objects_per_page_max = 10'000;
   constexpr std::size_t looked_at_max =
@@ -105,22 +105,23 @@ Result<Written> Manager::on(Ops::Objects, Turn& turn, std::optional<std::int64_t
   std::int64_t most = limit.value_or(1000);
   if (begin < 0 || most < 1)
     return Failure{Code::value_error, "objects: after is at least 0, limit at least 1"};
-  if (type && turn.registry().type_named(*type) == nullptr) return no_type(*type);
+  if (type && context.registry().type_named(*type) == nullptr) return no_type(*type);
   most = std::min(most, objects_per_page_max);
   std::vector<const Object*> found;
   ObjectId next = 0;
   ObjectId last = 0;
   std::size_t looked_at = 0;
-  turn.registry().each(std::max<ObjectId>(static_cast<ObjectId>(begin), Ops::id), [&](const Object& object) {
-    if (found.size() == static_cast<std::size_t>(most) || looked_at++ == looked_at_max) {
-      next = last;
-      return false;
-    }
-    last = object.id();
-    if (!type || object.type().name == *type) found.push_back(&object);
-    return true;
-  });
-  wire::Writer& out = turn.out();
+  context.registry().each(
+      std::max<ObjectId>(static_cast<ObjectId>(begin), Ops::id), [&](const Object& object) {
+        if (found.size() == static_cast<std::size_t>(most) || looked_at++ == looked_at_max) {
+          next = last;
+          return false;
+        }
+        last = object.id();
+        if (!type || object.type().name == *type) found.push_back(&object);
+        return true;
+      });
+  wire::Writer& out = context.out();
   out.array(2);
   out.unsigned_integer(next);
   out.array(found.size());
@@ -143,36 +144,36 @@ Result<Written> Manager::on(Ops::Objects, Turn& turn, std::optional<std::int64_t
   return Written{};
 }
 
-Result<void> Manager::on(Ops::Ping, Turn&) {
+Result<void> Manager::on(Ops::Ping, CallContext&) {
   return {};
 }
 
-Result<Written> Manager::on(Ops::Information, Turn& turn) {
-  const Facts& facts = turn.facts();
-  Registry& registry = turn.registry();
-  wire::Writer& out = turn.out();
+Result<Written> Manager::on(Ops::Information, CallContext& context) {
+  const ServerInfo& server_info = context.server_info();
+  Registry& registry = context.registry();
+  wire::Writer& out = context.out();
   out.map(9);
   out.text("version");
-  out.text(facts.version);
+  out.text(server_info.version);
   out.text("incarnation");
-  out.text(facts.incarnation_hex);
+  out.text(server_info.incarnation_hex);
   out.text("pid");
-  out.unsigned_integer(facts.pid);
+  out.unsigned_integer(server_info.pid);
   out.text("started_ms");
-  out.integer(facts.started_ms);
+  out.integer(server_info.started_ms);
   out.text("objects");
   out.unsigned_integer(registry.size());
   out.text("sessions");
   out.unsigned_integer(registry.sessions_count());
   out.text("waiters");
-  out.unsigned_integer(turn.waits().size());
+  out.unsigned_integer(context.waits().size());
   out.text("memory_bytes");
   out.unsigned_integer(registry.memory_bytes());
   out.text("limits");
   out.map(limit_descriptions.size());
   for (const LimitDescription& limit : limit_descriptions) {
     out.text(limit.name);
-    out.unsigned_integer(turn.limits().*limit.member);
+    out.unsigned_integer(context.limits().*limit.member);
   }
   return Written{};
 }
@@ -214,13 +215,13 @@ constexpr std::uint32_t described = 6;
 
 }  // namespace
 
-Result<Written> Manager::on(Ops::Waits, Turn& turn, std::optional<std::int64_t> after,
+Result<Written> Manager::on(Ops::Waits, CallContext& context, std::optional<std::int64_t> after,
                             std::optional<std::int64_t> limit) {
   Result<PageAsked> page = page_asked("waits", after, limit);
   if (!page) return std::move(page.failure());
   Ticket next = 0;
-  const std::vector<WaitInfo> found = waits(turn.world(), page->after, page->limit, next);
-  wire::Writer& out = turn.out();
+  const std::vector<WaitInfo> found = waits(context.state(), page->after, page->limit, next);
+  wire::Writer& out = context.out();
   out.array(2);
   out.unsigned_integer(next);
   out.array(found.size());
@@ -240,20 +241,20 @@ Result<Written> Manager::on(Ops::Waits, Turn& turn, std::optional<std::int64_t> 
   return Written{};
 }
 
-Result<Written> Manager::on(Ops::Circles, Turn& turn) {
-  const std::vector<std::string> found = circles(turn.world());
-  turn.out().array(found.size());
-  for (const std::string& circle : found) turn.out().text(circle);
+Result<Written> Manager::on(Ops::Deadlocks, CallContext& context) {
+  const std::vector<std::string> found = deadlocks(context.state());
+  context.out().array(found.size());
+  for (const std::string& cycle : found) context.out().text(cycle);
   return Written{};
 }
 
-Result<Written> Manager::on(Ops::Holdings, Turn& turn, std::optional<std::int64_t> after,
+Result<Written> Manager::on(Ops::Holdings, CallContext& context, std::optional<std::int64_t> after,
                             std::optional<std::int64_t> limit) {
   Result<PageAsked> page = page_asked("holdings", after, limit);
   if (!page) return std::move(page.failure());
   ObjectId next = 0;
-  const std::vector<HoldingInfo> found = holdings(turn.world(), page->after, page->limit, next);
-  wire::Writer& out = turn.out();
+  const std::vector<HoldingInfo> found = holdings(context.state(), page->after, page->limit, next);
+  wire::Writer& out = context.out();
   out.array(2);
   out.unsigned_integer(next);
   out.array(found.size());
@@ -276,45 +277,46 @@ Result<Written> Manager::on(Ops::Holdings, Turn& turn, std::optional<std::int64_
   return Written{};
 }
 
-Result<void> Manager::on(Ops::Release, Turn& turn, std::int64_t id, std::int64_t count) {
+Result<void> Manager::on(Ops::Release, CallContext& context, std::int64_t id, std::int64_t count) {
   if (id < 1 || count < 0)
     return Failure{Code::value_error, "release: an id is at least 1, a count at least 0"};
-  turn.registry().give_back(turn.session(), static_cast<ObjectId>(id), static_cast<std::uint64_t>(count));
+  context.registry().give_back(context.session(), static_cast<ObjectId>(id),
+                               static_cast<std::uint64_t>(count));
   return {};
 }
 
-Result<std::int64_t> Manager::on(Ops::Version, Turn&, Object& object) {
+Result<std::int64_t> Manager::on(Ops::Version, CallContext&, Object& object) {
   if (Result<void> good = check_watched(object); !good) return std::move(good.failure());
   return static_cast<std::int64_t>(object.version());
 }
 
-Result<Written> Manager::on(Ops::WaitForChange, Turn& turn, Object& object, std::int64_t since,
+Result<Written> Manager::on(Ops::WaitForChange, CallContext& context, Object& object, std::int64_t since,
                             std::optional<std::int64_t> limit_us) {
   if (Result<void> good = check_watched(object); !good) return std::move(good.failure());
   const bool changed = object.version() != static_cast<std::uint64_t>(since);
-  if (!changed && turn.may_wait(limit_us)) turn.watch(object, limit_us);
-  else turn.out().unsigned_integer(object.version());
+  if (!changed && context.may_wait(limit_us)) context.watch(object, limit_us);
+  else context.out().unsigned_integer(object.version());
   return Written{};
 }
 
 // That each of them is there has been checked with the arguments.
-Result<Written> Manager::on(Ops::Hold, Turn& turn, ItemsView references) {
+Result<Written> Manager::on(Ops::Hold, CallContext& context, ItemsView references) {
   std::vector<wire::Reference> held;
   ValueView item;
   while (references.next(item)) {
     if (!item.reader().reference(held.emplace_back()))
       return Failure{Code::type_error, "hold: takes references"};
   }
-  turn.out().array(held.size());
-  for (wire::Reference reference : held) turn.write(reference);
+  context.out().array(held.size());
+  for (wire::Reference reference : held) context.write(reference);
   return Written{};
 }
 
-Result<Written> Manager::on(Ops::Contents, Turn& turn, std::int64_t id, std::optional<std::int64_t> cursor,
-                            std::optional<std::int64_t> limit) {
+Result<Written> Manager::on(Ops::Contents, CallContext& context, std::int64_t id,
+                            std::optional<std::int64_t> cursor, std::optional<std::int64_t> limit) {
   Result<std::uint64_t> most = page_limit(cursor.value_or(0), limit.value_or(1000));
   if (!most) return std::move(most.failure());
-  const Object* object = id < 1 ? nullptr : turn.registry().find(static_cast<ObjectId>(id));
+  const Object* object = id < 1 ? nullptr : context.registry().find(static_cast<ObjectId>(id));
   if (object == nullptr)
     return Failure{Code::object_gone, "object " + std::to_string(id) + " is gone, or never was"};
   const bool keyed = object->keyed();
@@ -322,26 +324,26 @@ Result<Written> Manager::on(Ops::Contents, Turn& turn, std::int64_t id, std::opt
   wire::Writer elements(page);
   std::uint64_t count = 0;
   bool references = false;
-  const auto next =
-      object->show(static_cast<std::uint64_t>(cursor.value_or(0)), [&](ValueView key, ValueView element) {
-        if (keyed) elements.array(2);
-        if (keyed) elements.raw(key.bytes);
-        elements.raw(element.bytes);
-        references = references || key.references || element.references;
-        return ++count < *most && page.size() < page_bytes_max;
-      });
-  turn.out().array(3);
-  turn.out().integer(next ? static_cast<std::int64_t>(*next) : std::int64_t{-1});
-  turn.out().boolean(keyed);
-  turn.out().array(count);
-  turn.write({page.view(), references});
+  const auto next = object->visit_elements(static_cast<std::uint64_t>(cursor.value_or(0)),
+                                           [&](ValueView key, ValueView element) {
+                                             if (keyed) elements.array(2);
+                                             if (keyed) elements.raw(key.bytes);
+                                             elements.raw(element.bytes);
+                                             references = references || key.references || element.references;
+                                             return ++count < *most && page.size() < page_bytes_max;
+                                           });
+  context.out().array(3);
+  context.out().integer(next ? static_cast<std::int64_t>(*next) : std::int64_t{-1});
+  context.out().boolean(keyed);
+  context.out().array(count);
+  context.write({page.view(), references});
   return Written{};
 }
 
-Result<Written> Manager::on(Ops::Run, Turn& turn, ItemsView steps, std::int64_t mode) {
+Result<Written> Manager::on(Ops::Run, CallContext& context, ItemsView steps, std::int64_t mode) {
   if (mode < 0 || mode > static_cast<std::int64_t>(ops::RunMode::trial))
     return Failure{Code::value_error, "run: there is no mode " + std::to_string(mode)};
-  if (Result<void> run = run_steps(turn, steps, static_cast<ops::RunMode>(mode)); !run)
+  if (Result<void> run = run_steps(context, steps, static_cast<ops::RunMode>(mode)); !run)
     return std::move(run.failure());
   return Written{};
 }

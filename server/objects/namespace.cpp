@@ -6,9 +6,9 @@ namespace {
 /// A name as a key of the table.
 class Name {
  public:
-  Name(const Turn& turn, std::string_view name) {
+  Name(const CallContext& context, std::string_view name) {
     wire::Writer(bytes_).text(name);
-    hash_ = *turn.hash(view());  // texts always have one
+    hash_ = *context.hash(view());  // texts always have one
   }
   ValueView view() const { return {bytes_.view(), false}; }
   std::uint32_t hash() const { return hash_; }
@@ -20,73 +20,74 @@ class Name {
 
 }  // namespace
 
-Result<void> Namespace::on(Ops::Create, Turn& turn, std::optional<EntriesView> entries) {
-  table_.bury_in(turn.registry().graveyard());
+Result<void> Namespace::on(Ops::Create, CallContext& context, std::optional<EntriesView> entries) {
+  table_.bury_in(context.registry().reclaim_queue());
   if (!entries) return {};
   ValueView name, value;
   for (EntriesView at = *entries; at.next(name, value);)
     if (name.kind() != wire::Kind::text)
       return Failure{Code::type_error, "a namespace's names are text, not '" + type_name(name) + "'"};
-  if (Result<void> room = turn.room_for(entries->bytes() + entries->count() * Table::entry_bytes); !room)
+  if (Result<void> room = context.room_for(entries->bytes() + entries->count() * Table::entry_bytes); !room)
     return room;
   while (entries->next(name, value)) {
     std::string_view text;
     (void)name.reader().text(text);
-    if (Result<void> set = on(Ops::Set{}, turn, text, value); !set) return set;
+    if (Result<void> set = on(Ops::Set{}, context, text, value); !set) return set;
   }
   return {};
 }
 
-Result<void> Namespace::on(Ops::Set, Turn& turn, std::string_view name, ValueView value) {
-  Name key(turn, name);
+Result<void> Namespace::on(Ops::Set, CallContext& context, std::string_view name, ValueView value) {
+  Name key(context, name);
   if (Table::Entry* entry = table_.find(key.view(), key.hash()))
-    table_.replace(*entry, turn.keep(value), turn.undo());
-  else table_.insert(turn.keep(key.view()), key.hash(), turn.keep(value), turn.undo());
+    table_.replace(*entry, context.keep(value), context.undo());
+  else table_.insert(context.keep(key.view()), key.hash(), context.keep(value), context.undo());
   return {};
 }
 
-Result<ValueView> Namespace::on(Ops::Get, Turn& turn, std::string_view name) {
-  Name key(turn, name);
+Result<ValueView> Namespace::on(Ops::Get, CallContext& context, std::string_view name) {
+  Name key(context, name);
   const Table::Entry* entry = table_.find(key.view(), key.hash());
   if (entry == nullptr) return Failure{Code::key_error, "the namespace has no " + describe(key.view())};
   return entry->mapped.view();
 }
 
-Result<ValueView> Namespace::on(Ops::Add, Turn& turn, std::string_view name, ValueView delta) {
-  Name key(turn, name);
+Result<ValueView> Namespace::on(Ops::Add, CallContext& context, std::string_view name, ValueView delta) {
+  Name key(context, name);
   Table::Entry* entry = table_.find(key.view(), key.hash());
   if (entry == nullptr)
-    return table_.insert(turn.keep(key.view()), key.hash(), turn.keep(delta), turn.undo()).mapped.view();
+    return table_.insert(context.keep(key.view()), key.hash(), context.keep(delta), context.undo())
+        .mapped.view();
   wire::Buffer sum;
   ValueView before = entry->mapped;
-  if (Result<void> added = turn.add(before, delta, sum); !added) return std::move(added.failure());
-  table_.replace(*entry, turn.keep({sum.view(), before.references || delta.references}), turn.undo());
+  if (Result<void> added = context.add(before, delta, sum); !added) return std::move(added.failure());
+  table_.replace(*entry, context.keep({sum.view(), before.references || delta.references}), context.undo());
   return entry->mapped.view();
 }
 
-Result<bool> Namespace::on(Ops::Contains, Turn& turn, std::string_view name) {
-  Name key(turn, name);
+Result<bool> Namespace::on(Ops::Contains, CallContext& context, std::string_view name) {
+  Name key(context, name);
   return table_.find(key.view(), key.hash()) != nullptr;
 }
 
-Result<bool> Namespace::on(Ops::Erase, Turn& turn, std::string_view name) {
-  Name key(turn, name);
+Result<bool> Namespace::on(Ops::Erase, CallContext& context, std::string_view name) {
+  Name key(context, name);
   Table::Entry* entry = table_.find(key.view(), key.hash());
-  if (entry == nullptr) return turn.unchanged(), false;
-  table_.erase(*entry, turn.undo());
+  if (entry == nullptr) return context.unchanged(), false;
+  table_.erase(*entry, context.undo());
   return true;
 }
 
-Result<Written> Namespace::on(Ops::Snapshot, Turn& turn) {
-  turn.out().map(table_.size());
+Result<Written> Namespace::on(Ops::Snapshot, CallContext& context) {
+  context.out().map(table_.size());
   table_.each([&](const Table::Entry& entry) {
-    turn.write(entry.key);
-    turn.write(entry.mapped);
+    context.write(entry.key);
+    context.write(entry.mapped);
   });
   return Written{};
 }
 
-Result<std::int64_t> Namespace::on(Ops::Size, Turn&) {
+Result<std::int64_t> Namespace::on(Ops::Size, CallContext&) {
   return static_cast<std::int64_t>(table_.size());
 }
 
@@ -96,8 +97,9 @@ void Namespace::save(wire::Writer& out) const {
   append_entries(out, count);
 }
 
-std::optional<std::uint64_t> Namespace::show(std::uint64_t cursor, const LookAt& look) const {
-  return table_.page(cursor, table_.size(), [&](const Table::Entry& e) { return look(e.key, e.mapped); });
+std::optional<std::uint64_t> Namespace::visit_elements(std::uint64_t cursor,
+                                                       const ElementVisitor& visit) const {
+  return table_.page(cursor, table_.size(), [&](const Table::Entry& e) { return visit(e.key, e.mapped); });
 }
 
 bool Namespace::append_entries(wire::Writer& out, std::uint64_t& count) const {

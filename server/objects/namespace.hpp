@@ -12,20 +12,21 @@ class Namespace final : public Object {
   using Ops = ops::Namespace;
   static constexpr bool can_undo = true;
 
-  Result<void> on(Ops::Create, Turn&, std::optional<EntriesView> entries);
-  Result<void> on(Ops::Set, Turn&, std::string_view name, ValueView value);
-  Result<ValueView> on(Ops::Get, Turn&, std::string_view name);
-  Result<ValueView> on(Ops::Add, Turn&, std::string_view name, ValueView delta);
-  Result<bool> on(Ops::Contains, Turn&, std::string_view name);
-  Result<bool> on(Ops::Erase, Turn&, std::string_view name);
-  Result<Written> on(Ops::Snapshot, Turn&);
-  Result<std::int64_t> on(Ops::Size, Turn&);
+  Result<void> on(Ops::Create, CallContext&, std::optional<EntriesView> entries);
+  Result<void> on(Ops::Set, CallContext&, std::string_view name, ValueView value);
+  Result<ValueView> on(Ops::Get, CallContext&, std::string_view name);
+  Result<ValueView> on(Ops::Add, CallContext&, std::string_view name, ValueView delta);
+  Result<bool> on(Ops::Contains, CallContext&, std::string_view name);
+  Result<bool> on(Ops::Erase, CallContext&, std::string_view name);
+  Result<Written> on(Ops::Snapshot, CallContext&);
+  Result<std::int64_t> on(Ops::Size, CallContext&);
 
   const Type& type() const override { return type_of<Namespace>(); }
   std::uint64_t size() const override { return table_.size(); }
   std::uint64_t memory_bytes() const override { return table_.memory_bytes(); }
   void save(wire::Writer& out) const override;
-  std::optional<std::uint64_t> show(std::uint64_t cursor, const LookAt& look) const override;
+  std::optional<std::uint64_t> visit_elements(std::uint64_t cursor,
+                                              const ElementVisitor& visit) const override;
   std::optional<std::uint64_t> cursor_at(std::uint64_t offset) const override {
     return table_.cursor_at(offset);
   }

@@ -12,73 +12,74 @@ void write_no_grant(wire::Writer& out) {
   write_grant(out, 0, false);
 }
 
-void write_owners(Turn& turn, const Object& object) {
+void write_owners(CallContext& context, const Object& object) {
   std::uint32_t count = 0;
   object.each_holding([&](const Holding&) { ++count; });
-  wire::Writer& out = turn.out();
+  wire::Writer& out = context.out();
   out.array(count);
-  object.each_holding([&](const Holding& holding) { write_owner(turn, holding); });
+  object.each_holding([&](const Holding& holding) { write_owner(context, holding); });
 }
 
-void write_owner(Turn& turn, const Holding& holding) {
-  wire::Writer& out = turn.out();
+void write_owner(CallContext& context, const Holding& holding) {
+  wire::Writer& out = context.out();
   out.array(7);
   out.unsigned_integer(holding.who.session);
-  out.unsigned_integer(turn.pid_of(holding.who.session));
+  out.unsigned_integer(context.pid_of(holding.who.session));
   out.unsigned_integer(holding.who.actor);
   out.boolean(holding.how == holding_shared);
   out.unsigned_integer(holding.count);
   out.unsigned_integer(holding.token);
-  out.unsigned_integer((turn.now_ns() - holding.since_ns) / 1000);
+  out.unsigned_integer((context.now_ns() - holding.since_ns) / 1000);
 }
 
-void Ownership::grant(Turn& turn, Object& object, Owner who, std::uint64_t depth) {
+void Ownership::grant(CallContext& context, Object& object, Owner who, std::uint64_t depth) {
   TANDEM_ASSERT(depth != 0);
-  take(turn, object, who);
+  take(context, object, who);
   depth_ = depth;
-  token_ = turn.tokens().grant();
+  token_ = context.tokens().grant();
 }
 
-void Ownership::take(Turn& turn, Object& object, Owner who) {
+void Ownership::take(CallContext& context, Object& object, Owner who) {
   TANDEM_ASSERT(depth_ == 0);
   owner_ = who;
   depth_ = 1;
   token_ = 0;
-  since_ns_ = turn.now_ns();
-  turn.own(object, who.session);
+  since_ns_ = context.now_ns();
+  context.own(object, who.session);
 }
 
-void Ownership::give_back(Turn& turn, Object& object) {
+void Ownership::give_back(CallContext& context, Object& object) {
   const bool previous_owner_died = previous_owner_died_;
-  end(turn, object);
+  end(context, object);
   previous_owner_died_ = previous_owner_died;
 }
 
-bool Ownership::release(Turn& turn, Object& object) {
+bool Ownership::release(CallContext& context, Object& object) {
   TANDEM_ASSERT(depth_ != 0);
   if (depth_ > 1) return --depth_, false;
-  end(turn, object);
+  end(context, object);
   return true;
 }
 
-void Ownership::end(Turn& turn, Object& object) {
-  turn.disown(object, owner_.session);
-  if (token_ != 0) turn.tokens().end(token_);
+void Ownership::end(CallContext& context, Object& object) {
+  context.disown(object, owner_.session);
+  if (token_ != 0) context.tokens().end(token_);
   depth_ = 0;
   previous_owner_died_ = false;
 }
 
-void Ownership::orphan(Turn& turn) {
-  if (token_ != 0) turn.tokens().end(token_);
+void Ownership::orphan(CallContext& context) {
+  if (token_ != 0) context.tokens().end(token_);
   depth_ = 0;
   previous_owner_died_ = true;
 }
 
-Failure Ownership::not_owner(const Turn& turn, std::string_view lock, std::string_view what) const {
+Failure Ownership::not_owner(const CallContext& context, std::string_view lock, std::string_view what) const {
   std::string text = std::string(lock) + " can be " + std::string(what) + " by its owner only: ";
   if (!held()) return {Code::not_owner, text + "it is not held"};
   text += "it is held by thread " + std::to_string(owner_.actor) + " of ";
-  text += owner_.session == turn.session() ? "the same session" : "session " + std::to_string(owner_.session);
+  text +=
+      owner_.session == context.session() ? "the same session" : "session " + std::to_string(owner_.session);
   return {Code::not_owner, text};
 }
 

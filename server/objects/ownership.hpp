@@ -1,7 +1,7 @@
 #pragma once
 // Who owns one lock: what Lock, RLock, SharedLock's writer and each key of Locks have in common.
 
-#include "server/engine/turn.hpp"
+#include "server/engine/call_context.hpp"
 
 namespace tandem::server {
 
@@ -16,8 +16,8 @@ void write_no_grant(wire::Writer& out);
 
 /// Answers with everybody who owns a part of the object: [session, process, thread, shared, depth, token, microseconds
 /// since] each.
-void write_owners(Turn& turn, const Object& object);
-void write_owner(Turn& turn, const Holding& holding);
+void write_owners(CallContext& context, const Object& object);
+void write_owner(CallContext& context, const Holding& holding);
 
 class Ownership {
  public:
@@ -35,24 +35,24 @@ class Ownership {
   bool previous_owner_died() const { return previous_owner_died_; }
 
   /// To a new owner. It was free.
-  void grant(Turn& turn, Object& object, Owner who, std::uint64_t depth = 1);
+  void grant(CallContext& context, Object& object, Owner who, std::uint64_t depth = 1);
   // In steps, where several are granted together: taken without anybody being told, then told of the common token, or
   // given back as if it had never been taken.
-  void take(Turn& turn, Object& object, Owner who);
-  void tell(std::uint64_t token) { token_ = token; }
-  void give_back(Turn& turn, Object& object);
+  void take(CallContext& context, Object& object, Owner who);
+  void set_token(std::uint64_t token) { token_ = token; }
+  void give_back(CallContext& context, Object& object);
   /// Once more to its owner.
-  void deepen() { ++depth_; }
+  void reenter() { ++depth_; }
   /// By its owner, who keeps it if this was not its last release. Gives whether it is free now.
-  bool release(Turn& turn, Object& object);
+  bool release(CallContext& context, Object& object);
   /// By its owner, however deep.
-  void end(Turn& turn, Object& object);
+  void end(CallContext& context, Object& object);
   /// The owner's session is over. The next grant tells so.
-  void orphan(Turn& turn);
+  void orphan(CallContext& context);
 
   void write_grant(wire::Writer& out) const { server::write_grant(out, token_, previous_owner_died_); }
   /// Why the caller, who does not own `lock`, cannot have done what it asked.
-  Failure not_owner(const Turn& turn, std::string_view lock, std::string_view what) const;
+  Failure not_owner(const CallContext& context, std::string_view lock, std::string_view what) const;
   void save(wire::Writer& out) const;
   Holding holding() const;
 

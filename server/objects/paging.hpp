@@ -20,7 +20,7 @@ inline Result<std::uint64_t> page_limit(std::int64_t cursor, std::int64_t limit)
 
 /// Writes [cursor to go on from or -1, page]. `header(count)` begins the page's container; `element(entry)` adds one.
 template <class Mapped, class Header, class Element>
-Result<Written> write_page(Turn& turn, const OrderedTable<Mapped>& table, std::int64_t cursor,
+Result<Written> write_page(CallContext& context, const OrderedTable<Mapped>& table, std::int64_t cursor,
                            std::int64_t limit, Header&& header, Element&& element) {
   Result<std::uint64_t> most = page_limit(cursor, limit);
   if (!most) return std::move(most.failure());
@@ -31,8 +31,8 @@ Result<Written> write_page(Turn& turn, const OrderedTable<Mapped>& table, std::i
     bytes += entry.key.view().bytes.size() + entry.mapped.encoded_bytes();
     return bytes < page_bytes_max;
   });
-  turn.out().array(2);
-  turn.out().integer(next ? static_cast<std::int64_t>(*next) : std::int64_t{-1});
+  context.out().array(2);
+  context.out().integer(next ? static_cast<std::int64_t>(*next) : std::int64_t{-1});
   header(found.size());
   for (const auto* entry : found) element(*entry);
   return Written{};

@@ -22,14 +22,14 @@ std::string Pool::how_it_ended(std::int64_t exit_code) {
 
 // ---- submitters -------------------------------------------------------------------------------------------------------
 
-Result<std::int64_t> Pool::on(Ops::Enter, Turn& turn) {
+Result<std::int64_t> Pool::on(Ops::Enter, CallContext& context) {
   if (closed_) return is_closed();
-  submitters_[next_number_].session = turn.session();
-  turn.own(*this, turn.session());
+  submitters_[next_number_].session = context.session();
+  context.own(*this, context.session());
   return next_number_++;
 }
 
-Result<Pool::Task> Pool::read_task(Turn& turn, ValueView value) const {
+Result<Pool::Task> Pool::read_task(CallContext& context, ValueView value) const {
   wire::Reader reader = value.reader();
   std::uint32_t count = 0;
   Task task;
@@ -39,23 +39,25 @@ Result<Pool::Task> Pool::read_task(Turn& turn, ValueView value) const {
     return Failure{Code::type_error, "a task is [tag, calls, work], not '" + type_name(value) + "'"};
   if (task.calls < 1 || task.calls > calls_max)
     return Failure{Code::value_error, "a task counts for at least one call"};
-  if (Result<void> fits = turn.reply_fits(work.size() + reply_overhead_bytes); !fits)
+  if (Result<void> fits = context.reply_fits(work.size() + reply_overhead_bytes); !fits)
     return std::move(fits.failure());
-  task.work = turn.keep({work, value.references});
+  task.work = context.keep({work, value.references});
   return task;
 }
 
-Result<void> Pool::on(Ops::Submit, Turn& turn, std::int64_t number, std::int64_t retries, ItemsView tasks) {
-  auto submitter = part_of(submitters_, turn, number, "submitter");
+Result<void> Pool::on(Ops::Submit, CallContext& context, std::int64_t number, std::int64_t retries,
+                      ItemsView tasks) {
+  auto submitter = part_of(submitters_, context, number, "submitter");
   if (!submitter) return std::move(submitter.failure());
   if (closed_) return is_closed();
   if (auto& failure = (*submitter)->second.failure) return Failure{failure->code, failure->text};
   if (retries < 0) return Failure{Code::value_error, "tasks cannot be tried again less than 0 times"};
-  if (Result<void> room = turn.room_for(tasks.bytes() + tasks.count() * sizeof(Running)); !room) return room;
+  if (Result<void> room = context.room_for(tasks.bytes() + tasks.count() * sizeof(Running)); !room)
+    return room;
   std::vector<Task> taken;
   taken.reserve(tasks.count());
   for (ValueView value; tasks.next(value);) {
-    Result<Task> task = read_task(turn, value);
+    Result<Task> task = read_task(context, value);
     if (!task) return std::move(task.failure());
     task->submitter = number;
     task->retries_left = retries;
@@ -67,21 +69,21 @@ Result<void> Pool::on(Ops::Submit, Turn& turn, std::int64_t number, std::int64_t
     queued_calls_ += task.calls;
     queued_.push_back(std::move(task));
   }
-  if (!idle_workers_.empty()) turn.serve_later(*this);
+  if (!idle_workers_.empty()) context.schedule_serve(*this);
   return {};
 }
 
-Result<Written> Pool::on(Ops::Collect, Turn& turn, std::int64_t number, Limit limit_us) {
-  auto submitter = part_of(submitters_, turn, number, "submitter");
+Result<Written> Pool::on(Ops::Collect, CallContext& context, std::int64_t number, Limit limit_us) {
+  auto submitter = part_of(submitters_, context, number, "submitter");
   if (!submitter) return std::move(submitter.failure());
-  if ((*submitter)->second.outcomes.empty() && turn.may_wait(limit_us))
-    turn.park(collectors_, *this, limit_us).amount = static_cast<std::uint64_t>(number);
-  else write_outcomes(turn, (*submitter)->second);
+  if ((*submitter)->second.outcomes.empty() && context.may_wait(limit_us))
+    context.park(collectors_, *this, limit_us).amount = static_cast<std::uint64_t>(number);
+  else write_outcomes(context, (*submitter)->second);
   return Written{};
 }
 
-void Pool::write_outcomes(Turn& turn, Submitter& submitter) {
-  const std::uint64_t bytes_max = std::min(page_bytes_max, turn.limits().outbox_bytes_max / 2);
+void Pool::write_outcomes(CallContext& context, Submitter& submitter) {
+  const std::uint64_t bytes_max = std::min(page_bytes_max, context.limits().outbox_bytes_max / 2);
   std::size_t count = 0;
   std::uint64_t bytes = 0;
   for (const Outcome& outcome : submitter.outcomes) {
@@ -89,29 +91,29 @@ void Pool::write_outcomes(Turn& turn, Submitter& submitter) {
     if ((bytes > bytes_max && count != 0) || count == static_cast<std::size_t>(page_elements_max)) break;
     ++count;
   }
-  turn.out().array(count);
+  context.out().array(count);
   for (; count != 0; --count) {
     const Outcome& outcome = submitter.outcomes.front();
-    turn.out().array(outcome.code == Code::worker_died ? 5 : 3);
-    turn.out().integer(outcome.tag);
-    turn.out().unsigned_integer(static_cast<std::uint64_t>(outcome.code));
-    if (outcome.code == Code::ok) turn.write(outcome.results);
-    else turn.out().text(outcome.text);
+    context.out().array(outcome.code == Code::worker_died ? 5 : 3);
+    context.out().integer(outcome.tag);
+    context.out().unsigned_integer(static_cast<std::uint64_t>(outcome.code));
+    if (outcome.code == Code::ok) context.write(outcome.results);
+    else context.out().text(outcome.text);
     if (outcome.code == Code::worker_died) {
-      turn.out().integer(outcome.pid);
-      if (outcome.exit_code) turn.out().integer(*outcome.exit_code);
-      else turn.out().nil();
+      context.out().integer(outcome.pid);
+      if (outcome.exit_code) context.out().integer(*outcome.exit_code);
+      else context.out().nil();
     }
     kept_bytes_ -= bytes_of(outcome);
     submitter.outcomes.pop_front();
   }
 }
 
-Result<void> Pool::on(Ops::Exit, Turn& turn, std::int64_t number) {
-  auto submitter = part_of(submitters_, turn, number, "submitter");
+Result<void> Pool::on(Ops::Exit, CallContext& context, std::int64_t number) {
+  auto submitter = part_of(submitters_, context, number, "submitter");
   if (!submitter) return std::move(submitter.failure());
-  turn.disown(*this, turn.session());
-  remove_submitter(turn, *submitter);
+  context.disown(*this, context.session());
+  remove_submitter(context, *submitter);
   return {};
 }
 
@@ -124,17 +126,17 @@ void Pool::drop_queued(std::int64_t submitter) {
   });
 }
 
-void Pool::remove_submitter(Turn& turn, std::map<std::int64_t, Submitter>::iterator at) {
+void Pool::remove_submitter(CallContext& context, std::map<std::int64_t, Submitter>::iterator at) {
   drop_queued(at->first);
   for (const Outcome& outcome : at->second.outcomes) kept_bytes_ -= bytes_of(outcome);
   for (Waiter* waiter = collectors_.front(); waiter != nullptr;) {
     Waiter& its = *waiter;
-    waiter = Line::next(its);
+    waiter = WaitQueue::next(its);
     if (its.amount == static_cast<std::uint64_t>(at->first))
-      turn.refuse(its, {Code::closed, "the submitter has left the pool"});
+      context.refuse(its, {Code::closed, "the submitter has left the pool"});
   }
   submitters_.erase(at);
-  turn.serve_later(*this);  // the last task of a closed pool may have gone
+  context.schedule_serve(*this);  // the last task of a closed pool may have gone
 }
 
 // ---- outcomes ---------------------------------------------------------------------------------------------------------
@@ -173,7 +175,7 @@ void Pool::died(Task task, std::int64_t pid, std::optional<std::int64_t> exit_co
 }
 
 /// A submitter's workers cannot work: nothing of its waits for them in vain.
-void Pool::give_up(Turn& turn, std::int64_t number, Failure why) {
+void Pool::give_up(CallContext& context, std::int64_t number, Failure why) {
   auto submitter = submitters_.find(number);
   if (submitter == submitters_.end() || submitter->second.failure) return;
   std::deque<Task> others;
@@ -187,31 +189,31 @@ void Pool::give_up(Turn& turn, std::int64_t number, Failure why) {
   }
   queued_ = std::move(others);
   submitter->second.failure = std::move(why);
-  turn.serve_later(*this);
+  context.schedule_serve(*this);
 }
 
 // ---- the pool as a whole ----------------------------------------------------------------------------------------------
 
-void Pool::session_ended(Turn& turn, SessionId session) {
+void Pool::session_ended(CallContext& context, SessionId session) {
   for (auto at = workers_.lower_bound({session, 0}); at != workers_.end() && at->first.session == session;)
-    remove_worker(turn, std::exchange(at, std::next(at)));
+    remove_worker(context, std::exchange(at, std::next(at)));
   for (auto at = supervisors_.begin(); at != supervisors_.end();) {
     auto supervisor = at++;
-    if (supervisor->second.session == session) remove_supervisor(turn, supervisor);
+    if (supervisor->second.session == session) remove_supervisor(context, supervisor);
   }
   for (auto at = submitters_.begin(); at != submitters_.end();) {
     auto submitter = at++;
-    if (submitter->second.session == session) remove_submitter(turn, submitter);
+    if (submitter->second.session == session) remove_submitter(context, submitter);
   }
 }
 
-Result<void> Pool::on(Ops::Close, Turn& turn) {
+Result<void> Pool::on(Ops::Close, CallContext& context) {
   closed_ = true;
-  turn.serve_later(*this);
+  context.schedule_serve(*this);
   return {};
 }
 
-Result<void> Pool::on(Ops::Terminate, Turn& turn) {
+Result<void> Pool::on(Ops::Terminate, CallContext& context) {
   closed_ = terminated_ = true;
   auto end = [this](Task task) { fail(std::move(task), Code::closed, "the pool was terminated"); };
   for (Task& task : queued_) end(std::move(task));
@@ -223,41 +225,41 @@ Result<void> Pool::on(Ops::Terminate, Turn& turn) {
   queued_.clear();
   running_.clear();
   queued_calls_ = running_calls_ = 0;
-  turn.serve_later(*this);
+  context.schedule_serve(*this);
   return {};
 }
 
-Result<Written> Pool::on(Ops::Progress, Turn& turn) {
-  turn.out().array(6);
+Result<Written> Pool::on(Ops::Progress, CallContext& context) {
+  context.out().array(6);
   for (std::int64_t count : {queued_calls_, running_calls_, done_calls_, failed_calls_, retried_calls_,
                              static_cast<std::int64_t>(workers_.size())})
-    turn.out().integer(count);
+    context.out().integer(count);
   return Written{};
 }
 
-void Pool::serve(Turn& turn) {
+void Pool::serve(CallContext& context) {
   while (!queued_.empty() && !idle_workers_.empty()) {
     Waiter& worker = *idle_workers_.front();
-    turn.answer(worker, [&](Turn& its) { give(its, worker.who); });
+    context.answer(worker, [&](CallContext& its) { give(its, worker.who); });
   }
   if (closed_ && idle())
-    while (!idle_workers_.empty()) turn.refuse(*idle_workers_.front(), is_closed());
+    while (!idle_workers_.empty()) context.refuse(*idle_workers_.front(), is_closed());
   for (Waiter* waiter = collectors_.front(); waiter != nullptr;) {
     Waiter& collector = *waiter;
-    waiter = Line::next(collector);
+    waiter = WaitQueue::next(collector);
     Submitter& submitter = submitters_.at(static_cast<std::int64_t>(collector.amount));
     if (!submitter.outcomes.empty())
-      turn.answer(collector, [&](Turn& its) { write_outcomes(its, submitter); });
+      context.answer(collector, [&](CallContext& its) { write_outcomes(its, submitter); });
   }
 }
 
-void Pool::leave(Turn& turn, Waiter& waiter, Leaving why) {
-  if (why == Leaving::timed_out || why == Leaving::cancelled)
-    turn.answer(waiter, [](Turn& its) { its.out().array(0); });
+void Pool::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
+  if (why == WaitEnd::timed_out || why == WaitEnd::cancelled)
+    context.answer(waiter, [](CallContext& its) { its.out().array(0); });
 }
 
-void Pool::each_holding(const std::function<void(const Holding&)>& look) const {
-  for (const auto& [id, running] : running_) look({running.who, "running", {}, 1, 0, running.since_ns});
+void Pool::each_holding(const std::function<void(const Holding&)>& visit) const {
+  for (const auto& [id, running] : running_) visit({running.who, "running", {}, 1, 0, running.since_ns});
 }
 
 // ---- looking in -------------------------------------------------------------------------------------------------------
@@ -347,10 +349,10 @@ void Pool::save(wire::Writer& out) const {
   }
 }
 
-std::optional<std::uint64_t> Pool::show(std::uint64_t cursor, const LookAt& look) const {
+std::optional<std::uint64_t> Pool::visit_elements(std::uint64_t cursor, const ElementVisitor& visit) const {
   std::uint64_t next = cursor;
   while (next < queued_.size())
-    if (!look({}, queued_[next++].work)) break;
+    if (!visit({}, queued_[next++].work)) break;
   return next < queued_.size() ? std::optional(next) : std::nullopt;
 }
 

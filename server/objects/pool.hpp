@@ -17,27 +17,27 @@ class Pool final : public Object {
   using Ops = ops::Pool;
   using Limit = std::optional<std::int64_t>;
 
-  Result<void> on(Ops::Create, Turn&) { return {}; }
-  Result<std::int64_t> on(Ops::Enter, Turn&);
-  Result<void> on(Ops::Submit, Turn&, std::int64_t submitter, std::int64_t retries, ItemsView tasks);
-  Result<Written> on(Ops::Collect, Turn&, std::int64_t submitter, Limit limit_us);
-  Result<void> on(Ops::Exit, Turn&, std::int64_t submitter);
-  Result<std::int64_t> on(Ops::Supervise, Turn&, std::int64_t submitter,
+  Result<void> on(Ops::Create, CallContext&) { return {}; }
+  Result<std::int64_t> on(Ops::Enter, CallContext&);
+  Result<void> on(Ops::Submit, CallContext&, std::int64_t submitter, std::int64_t retries, ItemsView tasks);
+  Result<Written> on(Ops::Collect, CallContext&, std::int64_t submitter, Limit limit_us);
+  Result<void> on(Ops::Exit, CallContext&, std::int64_t submitter);
+  Result<std::int64_t> on(Ops::Supervise, CallContext&, std::int64_t submitter,
                           std::optional<ValueView> initializer);
-  Result<bool> on(Ops::Reap, Turn&, std::int64_t supervisor, std::int64_t pid, std::int64_t exit_code);
-  Result<void> on(Ops::Fail, Turn&, std::int64_t supervisor, std::string_view reason);
-  Result<Written> on(Ops::Enlist, Turn&, std::optional<std::int64_t> supervisor,
+  Result<bool> on(Ops::Reap, CallContext&, std::int64_t supervisor, std::int64_t pid, std::int64_t exit_code);
+  Result<void> on(Ops::Fail, CallContext&, std::int64_t supervisor, std::string_view reason);
+  Result<Written> on(Ops::Enlist, CallContext&, std::optional<std::int64_t> supervisor,
                      std::optional<std::int64_t> pid);
-  Result<Written> on(Ops::Work, Turn&, ItemsView done, Limit limit_us);
-  Result<void> on(Ops::Quit, Turn&, ItemsView done);
-  Result<void> on(Ops::Close, Turn&);
-  Result<void> on(Ops::Terminate, Turn&);
-  Result<bool> on(Ops::IsClosed, Turn&) { return closed_; }
-  Result<Written> on(Ops::Progress, Turn&);
+  Result<Written> on(Ops::Work, CallContext&, ItemsView done, Limit limit_us);
+  Result<void> on(Ops::Quit, CallContext&, ItemsView done);
+  Result<void> on(Ops::Close, CallContext&);
+  Result<void> on(Ops::Terminate, CallContext&);
+  Result<bool> on(Ops::IsClosed, CallContext&) { return closed_; }
+  Result<Written> on(Ops::Progress, CallContext&);
 
-  void serve(Turn&) override;
-  void leave(Turn&, Waiter&, Leaving) override;
-  void session_ended(Turn&, SessionId) override;
+  void serve(CallContext&) override;
+  void on_wait_ended(CallContext&, Waiter&, WaitEnd) override;
+  void session_ended(CallContext&, SessionId) override;
   void each_holding(const std::function<void(const Holding&)>&) const override;
 
   const Type& type() const override { return type_of<Pool>(); }
@@ -45,7 +45,8 @@ class Pool final : public Object {
   std::uint64_t size() const override { return queued_.size(); }
   std::uint64_t memory_bytes() const override;
   void save(wire::Writer& out) const override;
-  std::optional<std::uint64_t> show(std::uint64_t cursor, const LookAt& look) const override;
+  std::optional<std::uint64_t> visit_elements(std::uint64_t cursor,
+                                              const ElementVisitor& visit) const override;
   std::optional<std::uint64_t> cursor_at(std::uint64_t offset) const override { return offset; }
 
  private:
@@ -107,31 +108,31 @@ class Pool final : public Object {
   /// The submitter or supervisor of this number, if it is the calling session's.
   template <class Part>
   static Result<typename std::map<std::int64_t, Part>::iterator> part_of(std::map<std::int64_t, Part>& parts,
-                                                                         const Turn& turn,
+                                                                         const CallContext& context,
                                                                          std::int64_t number,
                                                                          std::string_view what) {
     auto found = parts.find(number);
-    if (found != parts.end() && found->second.session == turn.session()) return found;
+    if (found != parts.end() && found->second.session == context.session()) return found;
     return Failure{Code::not_owner,
                    "this session has no " + std::string(what) + " " + std::to_string(number)};
   }
-  Result<Task> read_task(Turn& turn, ValueView value) const;
-  Result<std::vector<Done>> read_done(Turn& turn, ItemsView done) const;
-  void hand_in(Turn& turn, const std::vector<Done>& done);
+  Result<Task> read_task(CallContext& context, ValueView value) const;
+  Result<std::vector<Done>> read_done(CallContext& context, ItemsView done) const;
+  void hand_in(CallContext& context, const std::vector<Done>& done);
 
   bool idle() const { return queued_.empty() && running_.empty(); }
   void queue_again(Task task);
   void make_ready(Worker& worker);
-  void give(Turn& turn, Owner who);
+  void give(CallContext& context, Owner who);
   void finish(Task task, Outcome outcome);
   void fail(Task task, Code code, std::string text);
   void died(Task task, std::int64_t pid, std::optional<std::int64_t> exit_code);
-  void give_up(Turn& turn, std::int64_t submitter, Failure why);
+  void give_up(CallContext& context, std::int64_t submitter, Failure why);
   void drop_queued(std::int64_t submitter);
-  void remove_submitter(Turn& turn, std::map<std::int64_t, Submitter>::iterator at);
-  void remove_supervisor(Turn& turn, std::map<std::int64_t, Supervisor>::iterator at);
-  void remove_worker(Turn& turn, std::map<Owner, Worker>::iterator at);
-  void write_outcomes(Turn& turn, Submitter& submitter);
+  void remove_submitter(CallContext& context, std::map<std::int64_t, Submitter>::iterator at);
+  void remove_supervisor(CallContext& context, std::map<std::int64_t, Supervisor>::iterator at);
+  void remove_worker(CallContext& context, std::map<Owner, Worker>::iterator at);
+  void write_outcomes(CallContext& context, Submitter& submitter);
 
   static std::uint64_t bytes_of(const Task& task) { return sizeof(Running) + task.work.heap_bytes(); }
   static std::uint64_t bytes_of(const Outcome& outcome) {
@@ -146,8 +147,8 @@ class Pool final : public Object {
   std::map<std::int64_t, Submitter> submitters_;
   std::map<std::int64_t, Supervisor> supervisors_;
   std::map<Owner, Worker> workers_;
-  Line collectors_;  // `amount`: the submitter
-  Line idle_workers_;
+  WaitQueue collectors_;  // `amount`: the submitter
+  WaitQueue idle_workers_;
   std::uint64_t next_task_ = 1;
   std::int64_t next_number_ = 1;  // of submitters and supervisors
   std::uint64_t kept_bytes_ = 0;  // of tasks and outcomes

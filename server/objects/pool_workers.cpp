@@ -16,21 +16,22 @@ constexpr int early_deaths_max = 10;
 
 // ---- supervisors ------------------------------------------------------------------------------------------------------
 
-Result<std::int64_t> Pool::on(Ops::Supervise, Turn& turn, std::int64_t submitter,
+Result<std::int64_t> Pool::on(Ops::Supervise, CallContext& context, std::int64_t submitter,
                               std::optional<ValueView> initializer) {
   if (submitters_.count(submitter) == 0)
     return Failure{Code::not_found, "the pool has no submitter " + std::to_string(submitter)};
   Supervisor& supervisor = supervisors_[next_number_];
-  supervisor.session = turn.session();
+  supervisor.session = context.session();
   supervisor.submitter = submitter;
-  if (initializer) supervisor.initializer = turn.keep(*initializer);
+  if (initializer) supervisor.initializer = context.keep(*initializer);
   kept_bytes_ += supervisor.initializer.heap_bytes();
-  turn.own(*this, turn.session());
+  context.own(*this, context.session());
   return next_number_++;
 }
 
-Result<bool> Pool::on(Ops::Reap, Turn& turn, std::int64_t number, std::int64_t pid, std::int64_t exit_code) {
-  auto found = part_of(supervisors_, turn, number, "supervisor");
+Result<bool> Pool::on(Ops::Reap, CallContext& context, std::int64_t number, std::int64_t pid,
+                      std::int64_t exit_code) {
+  auto found = part_of(supervisors_, context, number, "supervisor");
   if (!found) return std::move(found.failure());
   Supervisor& supervisor = (*found)->second;
   const SupervisedPid known_as{number, pid};
@@ -48,24 +49,24 @@ Result<bool> Pool::on(Ops::Reap, Turn& turn, std::int64_t number, std::int64_t p
     suspended_.erase(gone);
   }
   if (!was_ready && ++supervisor.early_deaths >= early_deaths_max)
-    give_up(turn, supervisor.submitter,
+    give_up(context, supervisor.submitter,
             {Code::worker_died, std::to_string(early_deaths_max) +
                                     " workers in a row died before they were ready; the last one " +
                                     how_it_ended(exit_code)});
-  turn.serve_later(*this);
+  context.schedule_serve(*this);
   auto submitter = submitters_.find(supervisor.submitter);
   return submitter != submitters_.end() && !submitter->second.failure && !terminated_ && !(closed_ && idle());
 }
 
-Result<void> Pool::on(Ops::Fail, Turn& turn, std::int64_t number, std::string_view reason) {
+Result<void> Pool::on(Ops::Fail, CallContext& context, std::int64_t number, std::string_view reason) {
   auto supervisor = supervisors_.find(number);
   if (supervisor == supervisors_.end())
     return Failure{Code::not_found, "the pool has no supervisor " + std::to_string(number)};
-  give_up(turn, supervisor->second.submitter, {Code::remote_error, std::string(reason)});
+  give_up(context, supervisor->second.submitter, {Code::remote_error, std::string(reason)});
   return {};
 }
 
-void Pool::remove_supervisor(Turn& turn, std::map<std::int64_t, Supervisor>::iterator at) {
+void Pool::remove_supervisor(CallContext& context, std::map<std::int64_t, Supervisor>::iterator at) {
   const auto [number, submitter] = std::pair(at->first, at->second.submitter);
   const SessionId session = at->second.session;
   kept_bytes_ -= at->second.initializer.heap_bytes();
@@ -73,32 +74,33 @@ void Pool::remove_supervisor(Turn& turn, std::map<std::int64_t, Supervisor>::ite
   for (auto gone = suspended_.lower_bound({number, INT64_MIN});
        gone != suspended_.end() && gone->first.first == number; gone = suspended_.erase(gone))
     for (Task& task : gone->second.tasks) died(std::move(task), gone->first.second, std::nullopt);
-  give_up(turn, submitter,
+  give_up(context, submitter,
           {Code::worker_died, "the process that looks after the pool's workers has ended (session " +
                                   std::to_string(session) + ")"});
 }
 
 // ---- workers ----------------------------------------------------------------------------------------------------------
 
-Result<Written> Pool::on(Ops::Enlist, Turn& turn, std::optional<std::int64_t> supervisor,
+Result<Written> Pool::on(Ops::Enlist, CallContext& context, std::optional<std::int64_t> supervisor,
                          std::optional<std::int64_t> pid) {
-  if (workers_.count(turn.who()) != 0)
+  if (workers_.count(context.who()) != 0)
     return Failure{Code::value_error, "this thread is one of the pool's workers already"};
   auto found = supervisors_.find(supervisor.value_or(0));
   if (supervisor && found == supervisors_.end())
     return Failure{Code::not_found, "the pool has no supervisor " + std::to_string(*supervisor)};
-  workers_[turn.who()].known_as = {supervisor.value_or(0), pid.value_or(turn.pid_of(turn.session()))};
-  turn.own(*this, turn.session());
-  if (supervisor && !found->second.initializer.absent()) turn.write(found->second.initializer);
-  else turn.out().nil();
+  workers_[context.who()].known_as = {supervisor.value_or(0),
+                                      pid.value_or(context.pid_of(context.session()))};
+  context.own(*this, context.session());
+  if (supervisor && !found->second.initializer.absent()) context.write(found->second.initializer);
+  else context.out().nil();
   return Written{};
 }
 
-Result<std::vector<Pool::Done>> Pool::read_done(Turn& turn, ItemsView items) const {
-  if (workers_.count(turn.who()) == 0)
+Result<std::vector<Pool::Done>> Pool::read_done(CallContext& context, ItemsView items) const {
+  if (workers_.count(context.who()) == 0)
     return Failure{Code::not_owner, "this thread is none of the pool's workers"};
   if (items.bytes() > results_bytes_always)
-    if (Result<void> room = turn.room_for(items.bytes()); !room) return std::move(room.failure());
+    if (Result<void> room = context.room_for(items.bytes()); !room) return std::move(room.failure());
   std::vector<Done> all;
   for (ValueView value; items.next(value);) {
     wire::Reader reader = value.reader();
@@ -109,12 +111,12 @@ Result<std::vector<Pool::Done>> Pool::read_done(Turn& turn, ItemsView items) con
         !reader.value(done.results.bytes))
       return Failure{Code::type_error,
                      "what is done is [task, failed calls, results], not '" + type_name(value) + "'"};
-    if (Result<void> fits = turn.reply_fits(done.results.bytes.size() + reply_overhead_bytes); !fits)
+    if (Result<void> fits = context.reply_fits(done.results.bytes.size() + reply_overhead_bytes); !fits)
       return std::move(fits.failure());
     done.task = static_cast<std::uint64_t>(task);
     done.results.references = value.references;
     auto running = running_.find(done.task);
-    if (running == running_.end() || running->second.who != turn.who()) continue;  // it is over already
+    if (running == running_.end() || running->second.who != context.who()) continue;  // it is over already
     if (done.failed < 0 || done.failed > running->second.task.calls)
       return Failure{Code::value_error, "more calls failed than there were"};
     all.push_back(done);
@@ -122,7 +124,7 @@ Result<std::vector<Pool::Done>> Pool::read_done(Turn& turn, ItemsView items) con
   return all;
 }
 
-void Pool::hand_in(Turn& turn, const std::vector<Done>& all) {
+void Pool::hand_in(CallContext& context, const std::vector<Done>& all) {
   for (const Done& done : all) {
     auto running = running_.find(done.task);
     if (running == running_.end()) continue;  // it stood there twice
@@ -132,25 +134,25 @@ void Pool::hand_in(Turn& turn, const std::vector<Done>& all) {
     failed_calls_ += done.failed;
     done_calls_ += task.calls - done.failed;
     Outcome outcome;
-    outcome.results = turn.keep(done.results);
+    outcome.results = context.keep(done.results);
     finish(std::move(task), std::move(outcome));
   }
-  if (!all.empty()) turn.serve_later(*this);
+  if (!all.empty()) context.schedule_serve(*this);
 }
 
-Result<Written> Pool::on(Ops::Work, Turn& turn, ItemsView done, Limit limit_us) {
-  auto all = read_done(turn, done);
+Result<Written> Pool::on(Ops::Work, CallContext& context, ItemsView done, Limit limit_us) {
+  auto all = read_done(context, done);
   if (!all) return std::move(all.failure());
-  make_ready(workers_.at(turn.who()));
-  hand_in(turn, *all);
+  make_ready(workers_.at(context.who()));
+  hand_in(context, *all);
   if (!queued_.empty()) {
-    give(turn, turn.who());
+    give(context, context.who());
   } else if (closed_ && idle()) {
     return is_closed();
-  } else if (turn.may_wait(limit_us)) {
-    turn.park(idle_workers_, *this, limit_us);
+  } else if (context.may_wait(limit_us)) {
+    context.park(idle_workers_, *this, limit_us);
   } else {
-    turn.out().array(0);
+    context.out().array(0);
   }
   return Written{};
 }
@@ -162,27 +164,27 @@ void Pool::make_ready(Worker& worker) {
   if (supervisor != supervisors_.end()) supervisor->second.early_deaths = 0;
 }
 
-void Pool::give(Turn& turn, Owner who) {
+void Pool::give(CallContext& context, Owner who) {
   Task task = std::move(queued_.front());
   queued_.pop_front();
   queued_calls_ -= task.calls;
   running_calls_ += task.calls;
-  turn.out().array(1);
-  turn.out().array(4);
-  turn.out().unsigned_integer(task.id);
-  turn.out().unsigned_integer(++task.deliveries);
-  turn.out().integer(task.calls);
-  turn.write(task.work);
+  context.out().array(1);
+  context.out().array(4);
+  context.out().unsigned_integer(task.id);
+  context.out().unsigned_integer(++task.deliveries);
+  context.out().integer(task.calls);
+  context.write(task.work);
   const std::uint64_t id = task.id;
-  running_.emplace_hint(running_.end(), id, Running{std::move(task), who, turn.now_ns()});
+  running_.emplace_hint(running_.end(), id, Running{std::move(task), who, context.now_ns()});
 }
 
-Result<void> Pool::on(Ops::Quit, Turn& turn, ItemsView done) {
-  auto all = read_done(turn, done);
+Result<void> Pool::on(Ops::Quit, CallContext& context, ItemsView done) {
+  auto all = read_done(context, done);
   if (!all) return std::move(all.failure());
-  hand_in(turn, *all);
-  turn.disown(*this, turn.session());
-  remove_worker(turn, workers_.find(turn.who()));
+  hand_in(context, *all);
+  context.disown(*this, context.session());
+  remove_worker(context, workers_.find(context.who()));
   return {};
 }
 
@@ -196,7 +198,7 @@ void Pool::queue_again(Task task) {
   queued_.insert(place, std::move(task));
 }
 
-void Pool::remove_worker(Turn& turn, std::map<Owner, Worker>::iterator at) {
+void Pool::remove_worker(CallContext& context, std::map<Owner, Worker>::iterator at) {
   const auto [who, worker] = *at;
   workers_.erase(at);
   const bool to_be_reaped = !worker.reaped && supervisors_.count(worker.known_as.first) != 0;
@@ -215,7 +217,7 @@ void Pool::remove_worker(Turn& turn, std::map<Owner, Worker>::iterator at) {
     else if (to_be_reaped) suspended_[worker.known_as].tasks.push_back(std::move(task));
     else died(std::move(task), worker.known_as.second, worker.exit_code);
   }
-  turn.serve_later(*this);
+  context.schedule_serve(*this);
 }
 
 }  // namespace tandem::server

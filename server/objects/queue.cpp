@@ -21,8 +21,8 @@ Failure is_closed() {
 
 }  // namespace
 
-Result<void> QueueObject::on(Ops::Create, Turn& turn, std::optional<std::int64_t> maxsize) {
-  graveyard_ = &turn.registry().graveyard();
+Result<void> QueueObject::on(Ops::Create, CallContext& context, std::optional<std::int64_t> maxsize) {
+  graveyard_ = &context.registry().reclaim_queue();
   maxsize_ = static_cast<std::uint64_t>(std::max<std::int64_t>(maxsize.value_or(0), 0));
   return {};
 }
@@ -58,52 +58,52 @@ void QueueObject::finish(std::uint64_t count) {
 // ---- putting ----------------------------------------------------------------------------------------------------------
 
 /// An item that no reply has room for would stand in everybody's way for ever.
-Result<void> QueueObject::check_item(const Turn& turn, ValueView item) const {
-  return turn.reply_fits(item.bytes.size() + item_overhead_bytes);
+Result<void> QueueObject::check_item(const CallContext& context, ValueView item) const {
+  return context.reply_fits(item.bytes.size() + item_overhead_bytes);
 }
 
-Result<Written> QueueObject::on(Ops::Put, Turn& turn, ValueView item, Limit limit_us) {
+Result<Written> QueueObject::on(Ops::Put, CallContext& context, ValueView item, Limit limit_us) {
   if (closed_) return is_closed();
-  if (Result<void> good = check_item(turn, item); !good) return std::move(good.failure());
+  if (Result<void> good = check_item(context, item); !good) return std::move(good.failure());
   if (Waiter* getter = getters_.front(); getter != nullptr && getter->kind == get_one && count() == 0) {
     ++unfinished_;
-    turn.changed(*this);
-    turn.answer(*getter, [&](Turn& its) {
+    context.changed(*this);
+    context.answer(*getter, [&](CallContext& its) {
       its.out().array(1);
       its.write(item);
     });
-    turn.out().boolean(true);
+    context.out().boolean(true);
     return Written{};
   }
-  if (Result<void> room = turn.room_for(item.bytes.size() + place_bytes()); !room)
+  if (Result<void> room = context.room_for(item.bytes.size() + place_bytes()); !room)
     return std::move(room.failure());
   if (has_room()) {
-    if (Result<void> added = add(turn.keep(item)); !added) return std::move(added.failure());
-    turn.changed(*this);
-    if (!getters_.empty()) turn.serve_later(*this);
-    turn.out().boolean(true);
-  } else if (turn.may_wait(limit_us)) {
-    Waiter& putter = turn.park(putters_, *this, limit_us);
+    if (Result<void> added = add(context.keep(item)); !added) return std::move(added.failure());
+    context.changed(*this);
+    if (!getters_.empty()) context.schedule_serve(*this);
+    context.out().boolean(true);
+  } else if (context.may_wait(limit_us)) {
+    Waiter& putter = context.park(putters_, *this, limit_us);
     putter.kind = put_one;
-    putter.values.push_back(turn.keep(item));
+    putter.values.push_back(context.keep(item));
     parked_bytes_ += parked_bytes(putter.values.back());
   } else {
-    turn.out().boolean(false);
+    context.out().boolean(false);
   }
   return Written{};
 }
 
-Result<Written> QueueObject::on(Ops::PutMany, Turn& turn, ItemsView items, Limit limit_us) {
+Result<Written> QueueObject::on(Ops::PutMany, CallContext& context, ItemsView items, Limit limit_us) {
   if (closed_) return is_closed();
   ValueView item;
   for (ItemsView all = items; all.next(item);)
-    if (Result<void> good = check_item(turn, item); !good) return std::move(good.failure());
-  if (Result<void> room = turn.room_for(items.bytes() + items.count() * place_bytes()); !room)
+    if (Result<void> good = check_item(context, item); !good) return std::move(good.failure());
+  if (Result<void> room = context.room_for(items.bytes() + items.count() * place_bytes()); !room)
     return std::move(room.failure());
   const std::uint64_t before = next_sequence_;
   const std::uint64_t heap_bytes_before = heap_bytes_;
   while (has_room() && items.next(item)) {
-    Result<void> added = add(turn.keep(item));
+    Result<void> added = add(context.keep(item));
     if (added) continue;
     withdraw(before);
     unfinished_ -= next_sequence_ - before;
@@ -112,18 +112,18 @@ Result<Written> QueueObject::on(Ops::PutMany, Turn& turn, ItemsView items, Limit
     return std::move(added.failure());
   }
   const std::uint64_t entered = next_sequence_ - before;
-  if (entered != 0) turn.changed(*this);
-  if (entered != 0 && !getters_.empty()) turn.serve_later(*this);
-  if (items.count() == 0 || !turn.may_wait(limit_us)) {
-    turn.out().unsigned_integer(entered);
+  if (entered != 0) context.changed(*this);
+  if (entered != 0 && !getters_.empty()) context.schedule_serve(*this);
+  if (items.count() == 0 || !context.may_wait(limit_us)) {
+    context.out().unsigned_integer(entered);
     return Written{};
   }
-  Waiter& putter = turn.park(putters_, *this, limit_us);
+  Waiter& putter = context.park(putters_, *this, limit_us);
   putter.kind = put_several;
   putter.amount = entered;
   putter.values.reserve(items.count());
   while (items.next(item)) {
-    putter.values.push_back(turn.keep(item));
+    putter.values.push_back(context.keep(item));
     parked_bytes_ += parked_bytes(putter.values.back());
   }
   return Written{};
@@ -136,46 +136,46 @@ void QueueObject::forget_values(Waiter& putter) {
 
 // ---- getting ----------------------------------------------------------------------------------------------------------
 
-Result<Written> QueueObject::on(Ops::Get, Turn& turn, Limit limit_us) {
-  return get(turn, get_one, 1, limit_us);
+Result<Written> QueueObject::on(Ops::Get, CallContext& context, Limit limit_us) {
+  return get(context, get_one, 1, limit_us);
 }
-Result<Written> QueueObject::on(Ops::GetMany, Turn& turn, std::int64_t max, Limit limit_us) {
-  return get(turn, get_several, max, limit_us);
+Result<Written> QueueObject::on(Ops::GetMany, CallContext& context, std::int64_t max, Limit limit_us) {
+  return get(context, get_several, max, limit_us);
 }
-Result<Written> QueueObject::on(Ops::GetLeased, Turn& turn, std::int64_t max, Limit limit_us) {
-  return get(turn, get_leased, max, limit_us);
+Result<Written> QueueObject::on(Ops::GetLeased, CallContext& context, std::int64_t max, Limit limit_us) {
+  return get(context, get_leased, max, limit_us);
 }
 
-Result<Written> QueueObject::get(Turn& turn, Kind kind, std::int64_t max, Limit limit_us) {
+Result<Written> QueueObject::get(CallContext& context, Kind kind, std::int64_t max, Limit limit_us) {
   if (max < 1) return Failure{Code::value_error, "at least one item has to be asked for"};
-  if (!getters_.empty()) (void)serve_getters(turn);  // they came before
+  if (!getters_.empty()) (void)serve_getters(context);  // they came before
   if (count() != 0) {
-    give(turn, kind, turn.who(), static_cast<std::uint64_t>(max));
-    turn.changed(*this);
-    if (!putters_.empty()) turn.serve_later(*this);
-  } else if (closed_ && !more_may_come(turn.who())) {
+    give(context, kind, context.who(), static_cast<std::uint64_t>(max));
+    context.changed(*this);
+    if (!putters_.empty()) context.schedule_serve(*this);
+  } else if (closed_ && !more_may_come(context.who())) {
     return is_closed();
-  } else if (turn.may_wait(limit_us)) {
-    Waiter& getter = turn.park(getters_, *this, limit_us);
+  } else if (context.may_wait(limit_us)) {
+    Waiter& getter = context.park(getters_, *this, limit_us);
     getter.kind = kind;
     getter.amount = static_cast<std::uint64_t>(max);
-    if (closed_) turn.serve_later(*this);  // the others may be waiting for this one
+    if (closed_) context.schedule_serve(*this);  // the others may be waiting for this one
   } else {
-    turn.out().array(0);
+    context.out().array(0);
   }
   return Written{};
 }
 
 /// To a caller or a waiter. There is an item.
-void QueueObject::give(Turn& turn, std::uint32_t kind, Owner who, std::uint64_t max) {
+void QueueObject::give(CallContext& context, std::uint32_t kind, Owner who, std::uint64_t max) {
   if (kind == get_one) {
     const QueueItem item = take();
-    turn.out().array(1);
-    turn.write(item.value);
+    context.out().array(1);
+    context.write(item.value);
     return;
   }
   const std::uint64_t most = std::min(max, static_cast<std::uint64_t>(page_elements_max));
-  const std::uint64_t bytes_max = std::min(page_bytes_max, turn.limits().outbox_bytes_max / 2);
+  const std::uint64_t bytes_max = std::min(page_bytes_max, context.limits().outbox_bytes_max / 2);
   std::vector<QueueItem> taken;
   std::uint64_t bytes = 0;
   while (count() != 0 && taken.size() < most) {
@@ -183,14 +183,14 @@ void QueueObject::give(Turn& turn, std::uint32_t kind, Owner who, std::uint64_t 
     if (bytes > bytes_max && !taken.empty()) break;
     taken.push_back(take());
   }
-  turn.out().array(taken.size());
+  context.out().array(taken.size());
   for (QueueItem& item : taken) {
-    if (kind == get_leased) lease(turn, who, std::move(item));
-    else turn.write(item.value);
+    if (kind == get_leased) lease(context, who, std::move(item));
+    else context.write(item.value);
   }
 }
 
-Result<Written> QueueObject::on(Ops::Page, Turn& turn, std::int64_t cursor, std::int64_t limit) {
+Result<Written> QueueObject::on(Ops::Page, CallContext& context, std::int64_t cursor, std::int64_t limit) {
   Result<std::uint64_t> most = page_limit(cursor, limit);
   if (!most) return std::move(most.failure());
   const auto begin = static_cast<std::uint64_t>(cursor);
@@ -202,32 +202,32 @@ Result<Written> QueueObject::on(Ops::Page, Turn& turn, std::int64_t cursor, std:
       bytes += item.value.encoded_bytes();
       return found.size() < *most && bytes < page_bytes_max;
     });
-  turn.out().array(2);
+  context.out().array(2);
   const std::uint64_t end = begin + found.size();
-  turn.out().integer(end < count() ? static_cast<std::int64_t>(end) : std::int64_t{-1});
-  turn.out().array(found.size());
-  for (const QueueItem* item : found) turn.write(item->value);
+  context.out().integer(end < count() ? static_cast<std::int64_t>(end) : std::int64_t{-1});
+  context.out().array(found.size());
+  for (const QueueItem* item : found) context.write(item->value);
   return Written{};
 }
 
 // ---- leases -----------------------------------------------------------------------------------------------------------
 
 /// Writes the item and what is to be known of its lease.
-void QueueObject::lease(Turn& turn, Owner who, QueueItem item) {
+void QueueObject::lease(CallContext& context, Owner who, QueueItem item) {
   const std::uint64_t id = next_lease_++;
-  turn.out().array(3);
-  turn.out().unsigned_integer(id);
-  turn.out().unsigned_integer(++item.deliveries);
-  turn.write(item.value);
-  turn.own(*this, who.session);
+  context.out().array(3);
+  context.out().unsigned_integer(id);
+  context.out().unsigned_integer(++item.deliveries);
+  context.write(item.value);
+  context.own(*this, who.session);
   lease_bytes_ += item.value.heap_bytes();
-  leases_.emplace_hint(leases_.end(), id, Lease{std::move(item), who, turn.now_ns()});
+  leases_.emplace_hint(leases_.end(), id, Lease{std::move(item), who, context.now_ns()});
 }
 
-QueueItem QueueObject::end_lease(Turn& turn, Leases::iterator at) {
+QueueItem QueueObject::end_lease(CallContext& context, Leases::iterator at) {
   QueueItem item = std::move(at->second.item);
   lease_bytes_ -= item.value.heap_bytes();
-  turn.disown(*this, at->second.who.session);
+  context.disown(*this, at->second.who.session);
   leases_.erase(at);
   return item;
 }
@@ -253,52 +253,52 @@ Result<std::vector<QueueObject::Leases::iterator>> QueueObject::leases_of(Sessio
   return found;
 }
 
-Result<void> QueueObject::on(Ops::Done, Turn& turn, ItemsView leases) {
-  auto ending = leases_of(turn.session(), leases);
+Result<void> QueueObject::on(Ops::Done, CallContext& context, ItemsView leases) {
+  auto ending = leases_of(context.session(), leases);
   if (!ending) return std::move(ending.failure());
-  for (Leases::iterator at : *ending) (void)end_lease(turn, at);
+  for (Leases::iterator at : *ending) (void)end_lease(context, at);
   finish(ending->size());
-  if (ending->empty()) turn.unchanged();
-  if (!joiners_.empty() || closed_) turn.serve_later(*this);
+  if (ending->empty()) context.unchanged();
+  if (!joiners_.empty() || closed_) context.schedule_serve(*this);
   return {};
 }
 
-Result<void> QueueObject::on(Ops::GiveBack, Turn& turn, ItemsView leases) {
-  auto ending = leases_of(turn.session(), leases);
+Result<void> QueueObject::on(Ops::GiveBack, CallContext& context, ItemsView leases) {
+  auto ending = leases_of(context.session(), leases);
   if (!ending) return std::move(ending.failure());
-  for (auto at = ending->rbegin(); at != ending->rend(); ++at) put_back(end_lease(turn, *at));
-  if (ending->empty()) turn.unchanged();
-  turn.serve_later(*this);
+  for (auto at = ending->rbegin(); at != ending->rend(); ++at) put_back(end_lease(context, *at));
+  if (ending->empty()) context.unchanged();
+  context.schedule_serve(*this);
   return {};
 }
 
-void QueueObject::session_ended(Turn& turn, SessionId session) {
+void QueueObject::session_ended(CallContext& context, SessionId session) {
   for (auto at = leases_.end();
        at != leases_.begin();) {  // the newest first: each goes to the very front then
     auto lease = std::prev(at);
-    if (lease->second.who.session == session) put_back(end_lease(turn, lease));
+    if (lease->second.who.session == session) put_back(end_lease(context, lease));
     else at = lease;
   }
-  turn.changed(*this);  // it is told of those alone that had a part of it
+  context.changed(*this);  // it is told of those alone that had a part of it
 }
 
-void QueueObject::going(Turn& turn) {
-  for (const auto& [id, lease] : leases_) turn.disown(*this, lease.who.session);
+void QueueObject::on_destroy(CallContext& context) {
+  for (const auto& [id, lease] : leases_) context.disown(*this, lease.who.session);
 }
 
-void QueueObject::each_holding(const std::function<void(const Holding&)>& look) const {
+void QueueObject::each_holding(const std::function<void(const Holding&)>& visit) const {
   std::map<Owner, Holding> by_owner;
   for (const auto& [id, lease] : leases_) {
     auto [at, fresh] =
         by_owner.try_emplace(lease.who, Holding{lease.who, "leased", {}, 0, 0, lease.since_ns});
     ++at->second.count;
   }
-  for (const auto& [who, holding] : by_owner) look(holding);
+  for (const auto& [who, holding] : by_owner) visit(holding);
 }
 
 // ---- being done -------------------------------------------------------------------------------------------------------
 
-Result<void> QueueObject::on(Ops::TaskDone, Turn& turn, std::optional<std::int64_t> count) {
+Result<void> QueueObject::on(Ops::TaskDone, CallContext& context, std::optional<std::int64_t> count) {
   const std::uint64_t most = unfinished_ - std::min<std::uint64_t>(leases_.size(), unfinished_);
   const std::int64_t done = count.value_or(1);
   if (done < 0 || static_cast<std::uint64_t>(done) > most)
@@ -306,19 +306,19 @@ Result<void> QueueObject::on(Ops::TaskDone, Turn& turn, std::optional<std::int64
                                           std::to_string(most) + " put and not done" +
                                           (leases_.empty() ? "" : ", without those that are leased")};
   finish(static_cast<std::uint64_t>(done));
-  if (done == 0) turn.unchanged();
-  if (!joiners_.empty()) turn.serve_later(*this);
+  if (done == 0) context.unchanged();
+  if (!joiners_.empty()) context.schedule_serve(*this);
   return {};
 }
 
-Result<Written> QueueObject::on(Ops::Join, Turn& turn, Limit limit_us) {
-  if (unfinished_ != 0 && turn.may_wait(limit_us)) turn.park(joiners_, *this, limit_us);
-  else turn.out().boolean(unfinished_ == 0);
+Result<Written> QueueObject::on(Ops::Join, CallContext& context, Limit limit_us) {
+  if (unfinished_ != 0 && context.may_wait(limit_us)) context.park(joiners_, *this, limit_us);
+  else context.out().boolean(unfinished_ == 0);
   return Written{};
 }
 
-Result<void> QueueObject::on(Ops::Close, Turn& turn, std::optional<bool> immediate) {
-  if (closed_ && (dropping_ || !immediate.value_or(false))) turn.unchanged();
+Result<void> QueueObject::on(Ops::Close, CallContext& context, std::optional<bool> immediate) {
+  if (closed_ && (dropping_ || !immediate.value_or(false))) context.unchanged();
   closed_ = true;
   if (immediate.value_or(false)) {
     dropping_ = true;
@@ -326,35 +326,35 @@ Result<void> QueueObject::on(Ops::Close, Turn& turn, std::optional<bool> immedia
     drop_all();
     heap_bytes_ = 0;
   }
-  turn.serve_later(*this);
+  context.schedule_serve(*this);
   return {};
 }
 
 // ---- those who wait ---------------------------------------------------------------------------------------------------
 
-void QueueObject::serve(Turn& turn) {
+void QueueObject::serve(CallContext& context) {
   for (bool moved = true; moved;) {
-    if (closed_) end_putters(turn);
-    moved = serve_getters(turn);
-    moved = serve_putters(turn) || moved;
-    if (moved) turn.changed(*this);
+    if (closed_) end_putters(context);
+    moved = serve_getters(context);
+    moved = serve_putters(context) || moved;
+    if (moved) context.changed(*this);
   }
   while (unfinished_ == 0 && !joiners_.empty())
-    turn.answer(*joiners_.front(), [](Turn& its) { its.out().boolean(true); });
+    context.answer(*joiners_.front(), [](CallContext& its) { its.out().boolean(true); });
   if (!closed_ || getters_.empty() || more_may_come(getters_.front()->who)) return;
-  while (!getters_.empty()) turn.refuse(*getters_.front(), is_closed());
+  while (!getters_.empty()) context.refuse(*getters_.front(), is_closed());
 }
 
-bool QueueObject::serve_getters(Turn& turn) {
+bool QueueObject::serve_getters(CallContext& context) {
   bool moved = false;
   for (; count() != 0 && !getters_.empty(); moved = true) {
     Waiter& getter = *getters_.front();
-    turn.answer(getter, [&](Turn& its) { give(its, getter.kind, getter.who, getter.amount); });
+    context.answer(getter, [&](CallContext& its) { give(its, getter.kind, getter.who, getter.amount); });
   }
   return moved;
 }
 
-bool QueueObject::serve_putters(Turn& turn) {
+bool QueueObject::serve_putters(CallContext& context) {
   bool moved = false;
   for (; has_room() && !putters_.empty(); moved = true) {
     Waiter& putter = *putters_.front();
@@ -366,29 +366,29 @@ bool QueueObject::serve_putters(Turn& turn) {
       parked_bytes_ -= bytes - sizeof(Value);  // the one that was moved from
       if (std::uint64_t put = putter.amount + putter.position; put != 0)
         added.failure().text += "; the " + std::to_string(put) + " items before it were put";
-      turn.refuse(putter, added.failure());
+      context.refuse(putter, added.failure());
       continue;
     }
     parked_bytes_ -= bytes;
-    if (++putter.position == putter.values.size()) answer_putter(turn, putter, true);
+    if (++putter.position == putter.values.size()) answer_putter(context, putter, true);
   }
   return moved;
 }
 
-void QueueObject::answer_putter(Turn& turn, Waiter& putter, bool all) {
-  turn.answer(putter, [&](Turn& its) {
+void QueueObject::answer_putter(CallContext& context, Waiter& putter, bool all) {
+  context.answer(putter, [&](CallContext& its) {
     if (putter.kind == put_one) its.out().boolean(all);
     else its.out().unsigned_integer(putter.amount + putter.position);
   });
 }
 
 /// Of a closed queue: those who have put some of theirs learn how many.
-void QueueObject::end_putters(Turn& turn) {
+void QueueObject::end_putters(CallContext& context) {
   while (!putters_.empty()) {
     Waiter& putter = *putters_.front();
     forget_values(putter);
-    if (putter.amount + putter.position == 0) turn.refuse(putter, is_closed());
-    else answer_putter(turn, putter, false);
+    if (putter.amount + putter.position == 0) context.refuse(putter, is_closed());
+    else answer_putter(context, putter, false);
   }
 }
 
@@ -397,19 +397,19 @@ void QueueObject::end_putters(Turn& turn) {
 bool QueueObject::more_may_come(Owner asking) const {
   if (dropping_ || leases_.empty()) return false;
   std::set<Owner> waiting{asking};
-  for (const Waiter* getter = getters_.front(); getter != nullptr; getter = Line::next(*getter))
+  for (const Waiter* getter = getters_.front(); getter != nullptr; getter = WaitQueue::next(*getter))
     waiting.insert(getter->who);
   return std::any_of(leases_.begin(), leases_.end(),
                      [&](const auto& lease) { return waiting.count(lease.second.who) == 0; });
 }
 
-void QueueObject::leave(Turn& turn, Waiter& waiter, Leaving why) {
-  const Line* line = Line::of(waiter);
+void QueueObject::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
+  const WaitQueue* line = WaitQueue::of(waiter);
   if (line == &putters_) forget_values(waiter);
-  if (why != Leaving::timed_out && why != Leaving::cancelled) return;
-  if (line == &putters_) answer_putter(turn, waiter, false);
-  else if (line == &getters_) turn.answer(waiter, [](Turn& its) { its.out().array(0); });
-  else turn.answer(waiter, [](Turn& its) { its.out().boolean(false); });
+  if (why != WaitEnd::timed_out && why != WaitEnd::cancelled) return;
+  if (line == &putters_) answer_putter(context, waiter, false);
+  else if (line == &getters_) context.answer(waiter, [](CallContext& its) { its.out().array(0); });
+  else context.answer(waiter, [](CallContext& its) { its.out().boolean(false); });
 }
 
 // ---- looking in -------------------------------------------------------------------------------------------------------
@@ -443,19 +443,20 @@ void QueueObject::save(wire::Writer& out) const {
     write(lease.item);
   }
   out.array(putters_.size());
-  for (const Waiter* putter = putters_.front(); putter != nullptr; putter = Line::next(*putter)) {
+  for (const Waiter* putter = putters_.front(); putter != nullptr; putter = WaitQueue::next(*putter)) {
     out.array(putter->values.size() - putter->position);
     for (std::size_t i = putter->position; i < putter->values.size(); ++i)
       out.raw(putter->values[i].view().bytes);
   }
 }
 
-std::optional<std::uint64_t> QueueObject::show(std::uint64_t cursor, const LookAt& look) const {
+std::optional<std::uint64_t> QueueObject::visit_elements(std::uint64_t cursor,
+                                                         const ElementVisitor& visit) const {
   std::uint64_t next = cursor;
   if (cursor < count())
     each_from(cursor, [&](const QueueItem& item) {
       ++next;
-      return look({}, item.value);
+      return visit({}, item.value);
     });
   return next < count() ? std::optional(next) : std::nullopt;
 }

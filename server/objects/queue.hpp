@@ -27,35 +27,36 @@ class QueueObject : public Object {
   using Ops = ops::QueueOperations;
   using Limit = std::optional<std::int64_t>;
 
-  Result<void> on(Ops::Create, Turn&, std::optional<std::int64_t> maxsize);
-  Result<Written> on(Ops::Put, Turn&, ValueView item, Limit limit_us);
-  Result<Written> on(Ops::PutMany, Turn&, ItemsView items, Limit limit_us);
-  Result<Written> on(Ops::Get, Turn&, Limit limit_us);
-  Result<Written> on(Ops::GetMany, Turn&, std::int64_t max, Limit limit_us);
-  Result<Written> on(Ops::GetLeased, Turn&, std::int64_t max, Limit limit_us);
-  Result<void> on(Ops::Done, Turn&, ItemsView leases);
-  Result<void> on(Ops::GiveBack, Turn&, ItemsView leases);
-  Result<void> on(Ops::TaskDone, Turn&, std::optional<std::int64_t> count);
-  Result<Written> on(Ops::Join, Turn&, Limit limit_us);
-  Result<void> on(Ops::Close, Turn&, std::optional<bool> immediate);
-  Result<bool> on(Ops::IsClosed, Turn&) { return closed_; }
-  Result<std::int64_t> on(Ops::Size, Turn&) { return static_cast<std::int64_t>(size()); }
-  Result<bool> on(Ops::IsFull, Turn&) { return !has_room(); }
-  Result<std::int64_t> on(Ops::MaxSize, Turn&) { return static_cast<std::int64_t>(maxsize_); }
-  Result<std::int64_t> on(Ops::Leased, Turn&) { return static_cast<std::int64_t>(leases_.size()); }
-  Result<std::int64_t> on(Ops::Unfinished, Turn&) { return static_cast<std::int64_t>(unfinished_); }
-  Result<Written> on(Ops::Page, Turn&, std::int64_t cursor, std::int64_t limit);
+  Result<void> on(Ops::Create, CallContext&, std::optional<std::int64_t> maxsize);
+  Result<Written> on(Ops::Put, CallContext&, ValueView item, Limit limit_us);
+  Result<Written> on(Ops::PutMany, CallContext&, ItemsView items, Limit limit_us);
+  Result<Written> on(Ops::Get, CallContext&, Limit limit_us);
+  Result<Written> on(Ops::GetMany, CallContext&, std::int64_t max, Limit limit_us);
+  Result<Written> on(Ops::GetLeased, CallContext&, std::int64_t max, Limit limit_us);
+  Result<void> on(Ops::Done, CallContext&, ItemsView leases);
+  Result<void> on(Ops::GiveBack, CallContext&, ItemsView leases);
+  Result<void> on(Ops::TaskDone, CallContext&, std::optional<std::int64_t> count);
+  Result<Written> on(Ops::Join, CallContext&, Limit limit_us);
+  Result<void> on(Ops::Close, CallContext&, std::optional<bool> immediate);
+  Result<bool> on(Ops::IsClosed, CallContext&) { return closed_; }
+  Result<std::int64_t> on(Ops::Size, CallContext&) { return static_cast<std::int64_t>(size()); }
+  Result<bool> on(Ops::IsFull, CallContext&) { return !has_room(); }
+  Result<std::int64_t> on(Ops::MaxSize, CallContext&) { return static_cast<std::int64_t>(maxsize_); }
+  Result<std::int64_t> on(Ops::Leased, CallContext&) { return static_cast<std::int64_t>(leases_.size()); }
+  Result<std::int64_t> on(Ops::Unfinished, CallContext&) { return static_cast<std::int64_t>(unfinished_); }
+  Result<Written> on(Ops::Page, CallContext&, std::int64_t cursor, std::int64_t limit);
 
-  void serve(Turn&) override;
-  void leave(Turn&, Waiter&, Leaving) override;
-  void session_ended(Turn&, SessionId) override;
-  void going(Turn&) override;
+  void serve(CallContext&) override;
+  void on_wait_ended(CallContext&, Waiter&, WaitEnd) override;
+  void session_ended(CallContext&, SessionId) override;
+  void on_destroy(CallContext&) override;
   void each_holding(const std::function<void(const Holding&)>&) const override;
 
   std::uint64_t size() const final { return count(); }
   std::uint64_t memory_bytes() const override;
   void save(wire::Writer& out) const override;
-  std::optional<std::uint64_t> show(std::uint64_t cursor, const LookAt& look) const override;
+  std::optional<std::uint64_t> visit_elements(std::uint64_t cursor,
+                                              const ElementVisitor& visit) const override;
   std::optional<std::uint64_t> cursor_at(std::uint64_t offset) const override { return offset; }
 
  protected:
@@ -77,7 +78,7 @@ class QueueObject : public Object {
   /// Memory for one item's place.
   virtual std::uint64_t place_bytes() const = 0;
 
-  /// Items that are let go of, for the graveyard. `Items`: a container.
+  /// Items that are let go of, for the reclaim_queue. `Items`: a container.
   template <class Items>
   struct Dropped {
     std::uint64_t size() const { return items.size(); }
@@ -93,9 +94,9 @@ class QueueObject : public Object {
   /// Empties a container of items, all that there are.
   template <class Items>
   void drop(Items& items, std::uint64_t item_bytes) {
-    if (graveyard_ == nullptr || !Graveyard::is_large(items.size())) return items.clear();
+    if (graveyard_ == nullptr || !ReclaimQueue::is_large(items.size())) return items.clear();
     const std::uint64_t heap_bytes_each = heap_bytes_ / items.size();
-    graveyard_->bury(Dropped<Items>{std::exchange(items, Items()), item_bytes + heap_bytes_each});
+    graveyard_->defer(Dropped<Items>{std::exchange(items, Items()), item_bytes + heap_bytes_each});
   }
 
  private:
@@ -112,18 +113,18 @@ class QueueObject : public Object {
   QueueItem take();
   void put_back(QueueItem item);
   void finish(std::uint64_t count);
-  Result<void> check_item(const Turn& turn, ValueView item) const;
-  Result<Written> get(Turn& turn, Kind kind, std::int64_t max, Limit limit_us);
-  void give(Turn& turn, std::uint32_t kind, Owner who, std::uint64_t max);
+  Result<void> check_item(const CallContext& context, ValueView item) const;
+  Result<Written> get(CallContext& context, Kind kind, std::int64_t max, Limit limit_us);
+  void give(CallContext& context, std::uint32_t kind, Owner who, std::uint64_t max);
 
-  void lease(Turn& turn, Owner who, QueueItem item);
-  QueueItem end_lease(Turn& turn, Leases::iterator at);
+  void lease(CallContext& context, Owner who, QueueItem item);
+  QueueItem end_lease(CallContext& context, Leases::iterator at);
   Result<std::vector<Leases::iterator>> leases_of(SessionId session, ItemsView ids);
 
-  bool serve_getters(Turn& turn);
-  bool serve_putters(Turn& turn);
-  void answer_putter(Turn& turn, Waiter& putter, bool all);
-  void end_putters(Turn& turn);
+  bool serve_getters(CallContext& context);
+  bool serve_putters(CallContext& context);
+  void answer_putter(CallContext& context, Waiter& putter, bool all);
+  void end_putters(CallContext& context);
   bool more_may_come(Owner asking) const;
   void forget_values(Waiter& putter);
 
@@ -137,10 +138,10 @@ class QueueObject : public Object {
   std::uint64_t lease_bytes_ = 0;   // of the leased ones
   std::uint64_t parked_bytes_ = 0;  // of those whose putters wait
   Leases leases_;
-  Graveyard* graveyard_ = nullptr;
-  Line getters_;
-  Line putters_;
-  Line joiners_;
+  ReclaimQueue* graveyard_ = nullptr;
+  WaitQueue getters_;
+  WaitQueue putters_;
+  WaitQueue joiners_;
 };
 
 /// In the order of arrival.

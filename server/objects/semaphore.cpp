@@ -5,7 +5,7 @@
 
 namespace tandem::server {
 
-Result<void> Semaphore::on(Ops::Create, Turn&, Number permits, std::optional<bool> bounded,
+Result<void> Semaphore::on(Ops::Create, CallContext&, Number permits, std::optional<bool> bounded,
                            std::optional<bool> ownerless) {
   initial_ = free_ = permits.value_or(1);
   if (initial_ < 0) return Failure{Code::value_error, "a semaphore has at least 0 permits"};
@@ -14,7 +14,7 @@ Result<void> Semaphore::on(Ops::Create, Turn&, Number permits, std::optional<boo
   return {};
 }
 
-Result<Written> Semaphore::on(Ops::Acquire, Turn& turn, Number permits, Number limit_us) {
+Result<Written> Semaphore::on(Ops::Acquire, CallContext& context, Number permits, Number limit_us) {
   const std::int64_t wanted = permits.value_or(1);
   if (wanted < 1) return Failure{Code::value_error, "acquire: at least 1 permit"};
   if (wanted > initial_ && !can_grow())
@@ -23,22 +23,22 @@ Result<Written> Semaphore::on(Ops::Acquire, Turn& turn, Number permits, Number l
                                           ", would never be there"};
   const bool there = wanted <= free_ && line_.empty();
   if (there) {
-    take(turn, turn.who(), wanted);
-    turn.out().boolean(true);
-  } else if (turn.may_wait(limit_us)) {
-    turn.park(line_, *this, limit_us).amount = static_cast<std::uint64_t>(wanted);
+    take(context, context.who(), wanted);
+    context.out().boolean(true);
+  } else if (context.may_wait(limit_us)) {
+    context.park(line_, *this, limit_us).amount = static_cast<std::uint64_t>(wanted);
   } else {
-    turn.out().boolean(false);
+    context.out().boolean(false);
   }
   return Written{};
 }
 
-void Semaphore::take(Turn& turn, Owner who, std::int64_t permits) {
+void Semaphore::take(CallContext& context, Owner who, std::int64_t permits) {
   free_ -= permits;
   if (ownerless_) return;
-  auto [at, fresh] = held_.try_emplace(who, Permits{0, turn.now_ns()});
+  auto [at, fresh] = held_.try_emplace(who, Permits{0, context.now_ns()});
   at->second.count += permits;
-  turn.own(*this, who.session, static_cast<std::uint64_t>(permits));
+  context.own(*this, who.session, static_cast<std::uint64_t>(permits));
 }
 
 std::int64_t Semaphore::held_by(SessionId session) const {
@@ -48,7 +48,7 @@ std::int64_t Semaphore::held_by(SessionId session) const {
   return sum;
 }
 
-Result<void> Semaphore::on(Ops::Release, Turn& turn, Number permits) {
+Result<void> Semaphore::on(Ops::Release, CallContext& context, Number permits) {
   const std::int64_t count = permits.value_or(1);
   if (count < 1) return Failure{Code::value_error, "release: at least 1 permit"};
   if (ownerless_) {
@@ -59,24 +59,24 @@ Result<void> Semaphore::on(Ops::Release, Turn& turn, Number permits) {
                          " more are over " + std::to_string(most)};
     free_ += count;
   } else {
-    const std::int64_t held = held_by(turn.session());
+    const std::int64_t held = held_by(context.session());
     if (count > held)
       return Failure{Code::not_owner, "release: " + std::to_string(count) +
                                           " permits, of which this session holds " + std::to_string(held) +
                                           "; anybody may release those of an ownerless one"};
-    give_back(turn, count);
+    give_back(context, count);
   }
-  if (!line_.empty()) turn.serve_later(*this);
+  if (!line_.empty()) context.schedule_serve(*this);
   return {};
 }
 
 /// The calling thread's own first, then those of the session's other threads.
-void Semaphore::give_back(Turn& turn, std::int64_t permits) {
+void Semaphore::give_back(CallContext& context, std::int64_t permits) {
   free_ += permits;
-  turn.disown(*this, turn.session(), static_cast<std::uint64_t>(permits));
-  auto own = held_.find(turn.who());
+  context.disown(*this, context.session(), static_cast<std::uint64_t>(permits));
+  auto own = held_.find(context.who());
   while (permits != 0) {
-    auto from = own != held_.end() ? own : held_.lower_bound({turn.session(), 0});
+    auto from = own != held_.end() ? own : held_.lower_bound({context.session(), 0});
     const std::int64_t here = std::min(permits, from->second.count);
     permits -= here;
     from->second.count -= here;
@@ -85,34 +85,34 @@ void Semaphore::give_back(Turn& turn, std::int64_t permits) {
   }
 }
 
-void Semaphore::serve(Turn& turn) {
+void Semaphore::serve(CallContext& context) {
   while (!line_.empty()) {
     Waiter& first = *line_.front();
     if (first.amount > static_cast<std::uint64_t>(free_)) return;  // nobody overtakes one who wants many
-    take(turn, first.who, static_cast<std::int64_t>(first.amount));
-    turn.answer(first, [](Turn& its) { its.out().boolean(true); });
+    take(context, first.who, static_cast<std::int64_t>(first.amount));
+    context.answer(first, [](CallContext& its) { its.out().boolean(true); });
   }
 }
 
-void Semaphore::leave(Turn& turn, Waiter& waiter, Leaving why) {
-  if (why == Leaving::timed_out || why == Leaving::cancelled)
-    turn.answer(waiter, [](Turn& its) { its.out().boolean(false); });
+void Semaphore::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
+  if (why == WaitEnd::timed_out || why == WaitEnd::cancelled)
+    context.answer(waiter, [](CallContext& its) { its.out().boolean(false); });
 }
 
-void Semaphore::session_ended(Turn&, SessionId session) {
+void Semaphore::session_ended(CallContext&, SessionId session) {
   for (auto at = held_.lower_bound({session, 0}); at != held_.end() && at->first.session == session;
        at = held_.erase(at))
     free_ += at->second.count;
 }
 
-void Semaphore::going(Turn& turn) {
+void Semaphore::on_destroy(CallContext& context) {
   for (const auto& [who, permits] : held_)
-    turn.disown(*this, who.session, static_cast<std::uint64_t>(permits.count));
+    context.disown(*this, who.session, static_cast<std::uint64_t>(permits.count));
 }
 
-void Semaphore::each_holding(const std::function<void(const Holding&)>& look) const {
+void Semaphore::each_holding(const std::function<void(const Holding&)>& visit) const {
   for (const auto& [who, permits] : held_)
-    look({who, "permits", {}, static_cast<std::uint64_t>(permits.count), 0, permits.since_ns});
+    visit({who, "permits", {}, static_cast<std::uint64_t>(permits.count), 0, permits.since_ns});
 }
 
 void Semaphore::save(wire::Writer& out) const {
@@ -130,10 +130,11 @@ void Semaphore::save(wire::Writer& out) const {
   }
 }
 
-std::optional<std::uint64_t> Semaphore::show(std::uint64_t cursor, const LookAt& look) const {
+std::optional<std::uint64_t> Semaphore::visit_elements(std::uint64_t cursor,
+                                                       const ElementVisitor& visit) const {
   wire::Buffer free;
   wire::Writer(free).integer(free_);
-  if (cursor == 0) (void)look({}, {free.view(), false});
+  if (cursor == 0) (void)visit({}, {free.view(), false});
   return std::nullopt;
 }
 

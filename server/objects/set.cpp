@@ -15,13 +15,13 @@ class OtherSet {
   };
 
   /// Fails when an element cannot be in a set.
-  static Result<OtherSet> of(const Turn& turn, ItemsView items) {
+  static Result<OtherSet> of(const CallContext& context, ItemsView items) {
     OtherSet other;
     other.elements_.reserve(items.count());
     other.slots_.assign(std::bit_ceil(items.count() * 2 + 1), 0);
     ValueView item;
     while (items.next(item)) {
-      Result<std::uint32_t> hash = turn.hash(item);
+      Result<std::uint32_t> hash = context.hash(item);
       if (!hash) return std::move(hash.failure());
       std::uint32_t& slot = other.slot_of(item, *hash);
       other.elements_.push_back({item, *hash, slot == 0});
@@ -57,154 +57,154 @@ class OtherSet {
   std::uint64_t distinct_ = 0;
 };
 
-Written write_items(Turn& turn, const std::vector<ValueView>& items) {
-  turn.out().array(items.size());
-  for (ValueView item : items) turn.write(item);
+Written write_items(CallContext& context, const std::vector<ValueView>& items) {
+  context.out().array(items.size());
+  for (ValueView item : items) context.write(item);
   return {};
 }
 
 }  // namespace
 
-void Set::insert(Turn& turn, ValueView item, std::uint32_t hash) {
-  if (table_.find(item, hash) == nullptr) table_.insert(turn.keep(item), hash, {}, turn.undo());
+void Set::insert(CallContext& context, ValueView item, std::uint32_t hash) {
+  if (table_.find(item, hash) == nullptr) table_.insert(context.keep(item), hash, {}, context.undo());
 }
 
-Result<void> Set::on(Ops::Create, Turn& turn, std::optional<ItemsView> items) {
-  table_.bury_in(turn.registry().graveyard());
+Result<void> Set::on(Ops::Create, CallContext& context, std::optional<ItemsView> items) {
+  table_.bury_in(context.registry().reclaim_queue());
   if (!items) return {};
-  return on(Ops::Update{}, turn, *items);
+  return on(Ops::Update{}, context, *items);
 }
 
-Result<bool> Set::on(Ops::Insert, Turn& turn, ValueView item) {
-  Result<std::uint32_t> hash = turn.hash(item);
+Result<bool> Set::on(Ops::Insert, CallContext& context, ValueView item) {
+  Result<std::uint32_t> hash = context.hash(item);
   if (!hash) return std::move(hash.failure());
   std::uint64_t before = table_.size();
-  insert(turn, item, *hash);
-  if (table_.size() == before) turn.unchanged();
+  insert(context, item, *hash);
+  if (table_.size() == before) context.unchanged();
   return table_.size() != before;
 }
 
-Result<bool> Set::on(Ops::Erase, Turn& turn, ValueView item) {
-  Result<std::uint32_t> hash = turn.hash(item);
+Result<bool> Set::on(Ops::Erase, CallContext& context, ValueView item) {
+  Result<std::uint32_t> hash = context.hash(item);
   if (!hash) return std::move(hash.failure());
   Table::Entry* entry = table_.find(item, *hash);
-  if (entry == nullptr) return turn.unchanged(), false;
-  table_.erase(*entry, turn.undo());
+  if (entry == nullptr) return context.unchanged(), false;
+  table_.erase(*entry, context.undo());
   return true;
 }
 
-Result<void> Set::on(Ops::Remove, Turn& turn, ValueView item) {
-  Result<bool> erased = on(Ops::Erase{}, turn, item);
+Result<void> Set::on(Ops::Remove, CallContext& context, ValueView item) {
+  Result<bool> erased = on(Ops::Erase{}, context, item);
   if (!erased) return std::move(erased.failure());
   if (!*erased) return Failure{Code::key_error, "no element " + describe(item)};
   return {};
 }
 
-Result<Value> Set::on(Ops::Pop, Turn& turn) {
+Result<Value> Set::on(Ops::Pop, CallContext& context) {
   Table::Entry* entry = table_.front();
   if (entry == nullptr) return Failure{Code::key_error, "pop: the set is empty"};
-  if (Result<void> fits = turn.reply_fits(entry->key.encoded_bytes()); !fits)
+  if (Result<void> fits = context.reply_fits(entry->key.encoded_bytes()); !fits)
     return std::move(fits.failure());
-  if (turn.undo() == nullptr) return table_.erase(*entry).first;
-  Value popped = turn.keep(entry->key);
-  table_.erase(*entry, turn.undo());
+  if (context.undo() == nullptr) return table_.erase(*entry).first;
+  Value popped = context.keep(entry->key);
+  table_.erase(*entry, context.undo());
   return popped;
 }
 
-Result<bool> Set::on(Ops::Contains, Turn& turn, ValueView item) {
-  Result<std::uint32_t> hash = turn.hash(item);
+Result<bool> Set::on(Ops::Contains, CallContext& context, ValueView item) {
+  Result<std::uint32_t> hash = context.hash(item);
   if (!hash) return std::move(hash.failure());
   return table_.find(item, *hash) != nullptr;
 }
 
-Result<std::int64_t> Set::on(Ops::Size, Turn&) {
+Result<std::int64_t> Set::on(Ops::Size, CallContext&) {
   return static_cast<std::int64_t>(table_.size());
 }
 
-Result<void> Set::on(Ops::Clear, Turn& turn) {
-  if (table_.empty()) turn.unchanged();
-  table_.clear(turn.undo());
+Result<void> Set::on(Ops::Clear, CallContext& context) {
+  if (table_.empty()) context.unchanged();
+  table_.clear(context.undo());
   return {};
 }
 
-Result<void> Set::on(Ops::Update, Turn& turn, ItemsView items) {
-  Result<OtherSet> other = OtherSet::of(turn, items);
+Result<void> Set::on(Ops::Update, CallContext& context, ItemsView items) {
+  Result<OtherSet> other = OtherSet::of(context, items);
   if (!other) return std::move(other.failure());
-  if (Result<void> room = turn.room_for(items.bytes() + other->size() * Table::entry_bytes); !room)
+  if (Result<void> room = context.room_for(items.bytes() + other->size() * Table::entry_bytes); !room)
     return room;
   const std::uint64_t before = table_.size();
-  other->each([&](const OtherSet::Element& e) { insert(turn, e.value, e.hash); });
-  if (table_.size() == before) turn.unchanged();
+  other->each([&](const OtherSet::Element& e) { insert(context, e.value, e.hash); });
+  if (table_.size() == before) context.unchanged();
   return {};
 }
 
-Result<void> Set::on(Ops::IntersectionUpdate, Turn& turn, ItemsView items) {
-  Result<OtherSet> other = OtherSet::of(turn, items);
+Result<void> Set::on(Ops::IntersectionUpdate, CallContext& context, ItemsView items) {
+  Result<OtherSet> other = OtherSet::of(context, items);
   if (!other) return std::move(other.failure());
   const std::uint64_t before = table_.size();
   table_.erase_if([&](const Table::Entry& entry) { return !other->contains(entry.key, entry.hash); },
-                  turn.undo());
-  if (table_.size() == before) turn.unchanged();
+                  context.undo());
+  if (table_.size() == before) context.unchanged();
   return {};
 }
 
-Result<void> Set::on(Ops::DifferenceUpdate, Turn& turn, ItemsView items) {
-  Result<OtherSet> other = OtherSet::of(turn, items);
+Result<void> Set::on(Ops::DifferenceUpdate, CallContext& context, ItemsView items) {
+  Result<OtherSet> other = OtherSet::of(context, items);
   if (!other) return std::move(other.failure());
   const std::uint64_t before = table_.size();
   other->each([&](const OtherSet::Element& e) {
-    if (Table::Entry* entry = table_.find(e.value, e.hash)) table_.erase(*entry, turn.undo());
+    if (Table::Entry* entry = table_.find(e.value, e.hash)) table_.erase(*entry, context.undo());
   });
-  if (table_.size() == before) turn.unchanged();
+  if (table_.size() == before) context.unchanged();
   return {};
 }
 
-Result<void> Set::on(Ops::SymmetricDifferenceUpdate, Turn& turn, ItemsView items) {
-  Result<OtherSet> other = OtherSet::of(turn, items);
+Result<void> Set::on(Ops::SymmetricDifferenceUpdate, CallContext& context, ItemsView items) {
+  Result<OtherSet> other = OtherSet::of(context, items);
   if (!other) return std::move(other.failure());
-  if (Result<void> room = turn.room_for(items.bytes() + other->size() * Table::entry_bytes); !room)
+  if (Result<void> room = context.room_for(items.bytes() + other->size() * Table::entry_bytes); !room)
     return room;
-  if (other->size() == 0) turn.unchanged();
+  if (other->size() == 0) context.unchanged();
   other->each([&](const OtherSet::Element& e) {
-    if (Table::Entry* entry = table_.find(e.value, e.hash)) table_.erase(*entry, turn.undo());
-    else table_.insert(turn.keep(e.value), e.hash, {}, turn.undo());
+    if (Table::Entry* entry = table_.find(e.value, e.hash)) table_.erase(*entry, context.undo());
+    else table_.insert(context.keep(e.value), e.hash, {}, context.undo());
   });
   return {};
 }
 
-Result<Written> Set::on(Ops::Union, Turn& turn, ItemsView items) {
-  Result<OtherSet> other = OtherSet::of(turn, items);
+Result<Written> Set::on(Ops::Union, CallContext& context, ItemsView items) {
+  Result<OtherSet> other = OtherSet::of(context, items);
   if (!other) return std::move(other.failure());
   std::vector<ValueView> found;
   table_.each([&](const Table::Entry& entry) { found.push_back(entry.key); });
   other->each([&](const OtherSet::Element& e) {
     if (table_.find(e.value, e.hash) == nullptr) found.push_back(e.value);
   });
-  return write_items(turn, found);
+  return write_items(context, found);
 }
 
-Result<Written> Set::on(Ops::Intersection, Turn& turn, ItemsView items) {
-  Result<OtherSet> other = OtherSet::of(turn, items);
+Result<Written> Set::on(Ops::Intersection, CallContext& context, ItemsView items) {
+  Result<OtherSet> other = OtherSet::of(context, items);
   if (!other) return std::move(other.failure());
   std::vector<ValueView> found;
   table_.each([&](const Table::Entry& entry) {
     if (other->contains(entry.key, entry.hash)) found.push_back(entry.key);
   });
-  return write_items(turn, found);
+  return write_items(context, found);
 }
 
-Result<Written> Set::on(Ops::Difference, Turn& turn, ItemsView items) {
-  Result<OtherSet> other = OtherSet::of(turn, items);
+Result<Written> Set::on(Ops::Difference, CallContext& context, ItemsView items) {
+  Result<OtherSet> other = OtherSet::of(context, items);
   if (!other) return std::move(other.failure());
   std::vector<ValueView> found;
   table_.each([&](const Table::Entry& entry) {
     if (!other->contains(entry.key, entry.hash)) found.push_back(entry.key);
   });
-  return write_items(turn, found);
+  return write_items(context, found);
 }
 
-Result<Written> Set::on(Ops::SymmetricDifference, Turn& turn, ItemsView items) {
-  Result<OtherSet> other = OtherSet::of(turn, items);
+Result<Written> Set::on(Ops::SymmetricDifference, CallContext& context, ItemsView items) {
+  Result<OtherSet> other = OtherSet::of(context, items);
   if (!other) return std::move(other.failure());
   std::vector<ValueView> found;
   table_.each([&](const Table::Entry& entry) {
@@ -213,43 +213,43 @@ Result<Written> Set::on(Ops::SymmetricDifference, Turn& turn, ItemsView items) {
   other->each([&](const OtherSet::Element& e) {
     if (table_.find(e.value, e.hash) == nullptr) found.push_back(e.value);
   });
-  return write_items(turn, found);
+  return write_items(context, found);
 }
 
-Result<bool> Set::on(Ops::IsSubset, Turn& turn, ItemsView items) {
-  Result<OtherSet> other = OtherSet::of(turn, items);
+Result<bool> Set::on(Ops::IsSubset, CallContext& context, ItemsView items) {
+  Result<OtherSet> other = OtherSet::of(context, items);
   if (!other) return std::move(other.failure());
   bool all = true;
   table_.each([&](const Table::Entry& entry) { all = all && other->contains(entry.key, entry.hash); });
   return all;
 }
 
-Result<bool> Set::on(Ops::IsSuperset, Turn& turn, ItemsView items) {
-  Result<OtherSet> other = OtherSet::of(turn, items);
+Result<bool> Set::on(Ops::IsSuperset, CallContext& context, ItemsView items) {
+  Result<OtherSet> other = OtherSet::of(context, items);
   if (!other) return std::move(other.failure());
   bool all = true;
   other->each([&](const OtherSet::Element& e) { all = all && table_.find(e.value, e.hash) != nullptr; });
   return all;
 }
 
-Result<bool> Set::on(Ops::IsDisjoint, Turn& turn, ItemsView items) {
-  Result<OtherSet> other = OtherSet::of(turn, items);
+Result<bool> Set::on(Ops::IsDisjoint, CallContext& context, ItemsView items) {
+  Result<OtherSet> other = OtherSet::of(context, items);
   if (!other) return std::move(other.failure());
   bool none = true;
   other->each([&](const OtherSet::Element& e) { none = none && table_.find(e.value, e.hash) == nullptr; });
   return none;
 }
 
-Result<Written> Set::on(Ops::Snapshot, Turn& turn) {
-  turn.out().array(table_.size());
-  table_.each([&](const Table::Entry& entry) { turn.write(entry.key); });
+Result<Written> Set::on(Ops::Snapshot, CallContext& context) {
+  context.out().array(table_.size());
+  table_.each([&](const Table::Entry& entry) { context.write(entry.key); });
   return Written{};
 }
 
-Result<Written> Set::on(Ops::Page, Turn& turn, std::int64_t cursor, std::int64_t limit) {
+Result<Written> Set::on(Ops::Page, CallContext& context, std::int64_t cursor, std::int64_t limit) {
   return write_page(
-      turn, table_, cursor, limit, [&](std::uint64_t count) { turn.out().array(count); },
-      [&](const Table::Entry& entry) { turn.write(entry.key); });
+      context, table_, cursor, limit, [&](std::uint64_t count) { context.out().array(count); },
+      [&](const Table::Entry& entry) { context.write(entry.key); });
 }
 
 void Set::save(wire::Writer& out) const {
@@ -258,8 +258,8 @@ void Set::save(wire::Writer& out) const {
   append_items(out, count);
 }
 
-std::optional<std::uint64_t> Set::show(std::uint64_t cursor, const LookAt& look) const {
-  return table_.page(cursor, table_.size(), [&](const Table::Entry& e) { return look({}, e.key); });
+std::optional<std::uint64_t> Set::visit_elements(std::uint64_t cursor, const ElementVisitor& visit) const {
+  return table_.page(cursor, table_.size(), [&](const Table::Entry& e) { return visit({}, e.key); });
 }
 
 bool Set::append_items(wire::Writer& out, std::uint64_t& count) const {

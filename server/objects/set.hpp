@@ -12,33 +12,34 @@ class Set final : public Object {
   using Ops = ops::Set;
   static constexpr bool can_undo = true;
 
-  Result<void> on(Ops::Create, Turn&, std::optional<ItemsView> items);
-  Result<bool> on(Ops::Insert, Turn&, ValueView item);
-  Result<bool> on(Ops::Erase, Turn&, ValueView item);
-  Result<void> on(Ops::Remove, Turn&, ValueView item);
-  Result<Value> on(Ops::Pop, Turn&);
-  Result<bool> on(Ops::Contains, Turn&, ValueView item);
-  Result<std::int64_t> on(Ops::Size, Turn&);
-  Result<void> on(Ops::Clear, Turn&);
-  Result<void> on(Ops::Update, Turn&, ItemsView items);
-  Result<void> on(Ops::IntersectionUpdate, Turn&, ItemsView items);
-  Result<void> on(Ops::DifferenceUpdate, Turn&, ItemsView items);
-  Result<void> on(Ops::SymmetricDifferenceUpdate, Turn&, ItemsView items);
-  Result<Written> on(Ops::Union, Turn&, ItemsView items);
-  Result<Written> on(Ops::Intersection, Turn&, ItemsView items);
-  Result<Written> on(Ops::Difference, Turn&, ItemsView items);
-  Result<Written> on(Ops::SymmetricDifference, Turn&, ItemsView items);
-  Result<bool> on(Ops::IsSubset, Turn&, ItemsView items);
-  Result<bool> on(Ops::IsSuperset, Turn&, ItemsView items);
-  Result<bool> on(Ops::IsDisjoint, Turn&, ItemsView items);
-  Result<Written> on(Ops::Snapshot, Turn&);
-  Result<Written> on(Ops::Page, Turn&, std::int64_t cursor, std::int64_t limit);
+  Result<void> on(Ops::Create, CallContext&, std::optional<ItemsView> items);
+  Result<bool> on(Ops::Insert, CallContext&, ValueView item);
+  Result<bool> on(Ops::Erase, CallContext&, ValueView item);
+  Result<void> on(Ops::Remove, CallContext&, ValueView item);
+  Result<Value> on(Ops::Pop, CallContext&);
+  Result<bool> on(Ops::Contains, CallContext&, ValueView item);
+  Result<std::int64_t> on(Ops::Size, CallContext&);
+  Result<void> on(Ops::Clear, CallContext&);
+  Result<void> on(Ops::Update, CallContext&, ItemsView items);
+  Result<void> on(Ops::IntersectionUpdate, CallContext&, ItemsView items);
+  Result<void> on(Ops::DifferenceUpdate, CallContext&, ItemsView items);
+  Result<void> on(Ops::SymmetricDifferenceUpdate, CallContext&, ItemsView items);
+  Result<Written> on(Ops::Union, CallContext&, ItemsView items);
+  Result<Written> on(Ops::Intersection, CallContext&, ItemsView items);
+  Result<Written> on(Ops::Difference, CallContext&, ItemsView items);
+  Result<Written> on(Ops::SymmetricDifference, CallContext&, ItemsView items);
+  Result<bool> on(Ops::IsSubset, CallContext&, ItemsView items);
+  Result<bool> on(Ops::IsSuperset, CallContext&, ItemsView items);
+  Result<bool> on(Ops::IsDisjoint, CallContext&, ItemsView items);
+  Result<Written> on(Ops::Snapshot, CallContext&);
+  Result<Written> on(Ops::Page, CallContext&, std::int64_t cursor, std::int64_t limit);
 
   const Type& type() const override { return type_of<Set>(); }
   std::uint64_t size() const override { return table_.size(); }
   std::uint64_t memory_bytes() const override { return table_.memory_bytes(); }
   void save(wire::Writer& out) const override;
-  std::optional<std::uint64_t> show(std::uint64_t cursor, const LookAt& look) const override;
+  std::optional<std::uint64_t> visit_elements(std::uint64_t cursor,
+                                              const ElementVisitor& visit) const override;
   std::optional<std::uint64_t> cursor_at(std::uint64_t offset) const override {
     return table_.cursor_at(offset);
   }
@@ -47,7 +48,7 @@ class Set final : public Object {
  private:
   using Table = OrderedTable<NoMapped>;
 
-  void insert(Turn& turn, ValueView item, std::uint32_t hash);
+  void insert(CallContext& context, ValueView item, std::uint32_t hash);
 
   Table table_;
 };

@@ -6,66 +6,67 @@
 
 namespace tandem::server {
 
-Result<Written> SharedLock::on(Ops::Acquire, Turn& turn, std::optional<std::int64_t> limit_us) {
-  if (held() || !line_.empty()) return wait(turn, limit_us, writes);
-  writer_.grant(turn, *this, turn.who());
-  writer_.write_grant(turn.out());
+Result<Written> SharedLock::on(Ops::Acquire, CallContext& context, std::optional<std::int64_t> limit_us) {
+  if (held() || !line_.empty()) return wait(context, limit_us, writes);
+  writer_.grant(context, *this, context.who());
+  writer_.write_grant(context.out());
   return Written{};
 }
 
-Result<Written> SharedLock::on(Ops::AcquireShared, Turn& turn, std::optional<std::int64_t> limit_us) {
-  if (writer_.held() || !line_.empty()) return wait(turn, limit_us, reads);
-  write_grant(turn.out(), admit(turn, turn.who()));
+Result<Written> SharedLock::on(Ops::AcquireShared, CallContext& context,
+                               std::optional<std::int64_t> limit_us) {
+  if (writer_.held() || !line_.empty()) return wait(context, limit_us, reads);
+  write_grant(context.out(), admit(context, context.who()));
   return Written{};
 }
 
-Result<Written> SharedLock::wait(Turn& turn, std::optional<std::int64_t> limit_us, Kind kind) {
-  if (turn.may_wait(limit_us)) turn.park(line_, *this, limit_us).kind = kind;
-  else write_no_grant(turn.out());
+Result<Written> SharedLock::wait(CallContext& context, std::optional<std::int64_t> limit_us, Kind kind) {
+  if (context.may_wait(limit_us)) context.park(line_, *this, limit_us).kind = kind;
+  else write_no_grant(context.out());
   return Written{};
 }
 
-Result<void> SharedLock::on(Ops::Release, Turn& turn) {
-  if (!writer_.held_by(turn.who())) return writer_.not_owner(turn, "a shared_lock", "released");
-  writer_.end(turn, *this);
-  turn.serve_later(*this);
+Result<void> SharedLock::on(Ops::Release, CallContext& context) {
+  if (!writer_.held_by(context.who())) return writer_.not_owner(context, "a shared_lock", "released");
+  writer_.end(context, *this);
+  context.schedule_serve(*this);
   return {};
 }
 
-Result<void> SharedLock::on(Ops::ReleaseShared, Turn& turn) {
-  auto reader = find(turn.who());
+Result<void> SharedLock::on(Ops::ReleaseShared, CallContext& context) {
+  auto reader = find(context.who());
   if (reader == readers_.end())
     return Failure{Code::not_owner,
                    "a shared_lock can be released by its readers only: the calling thread is none"};
   if (--reader->depth != 0) return {};
-  end(turn, *reader);
+  end(context, *reader);
   readers_.erase(reader);
-  turn.serve_later(*this);
+  context.schedule_serve(*this);
   return {};
 }
 
-Result<Written> SharedLock::on(Ops::Grant, Turn& turn) {
-  if (writer_.held_by(turn.who())) {
-    writer_.write_grant(turn.out());
+Result<Written> SharedLock::on(Ops::Grant, CallContext& context) {
+  if (writer_.held_by(context.who())) {
+    writer_.write_grant(context.out());
     return Written{};
   }
-  auto reader = find(turn.who());
+  auto reader = find(context.who());
   if (reader == readers_.end())
     return Failure{Code::not_owner, "the calling thread holds this shared_lock neither to write nor to read"};
-  write_grant(turn.out(), reader->token);
+  write_grant(context.out(), reader->token);
   return Written{};
 }
 
-Result<Written> SharedLock::on(Ops::Owners, Turn& turn) {
-  write_owners(turn, *this);
+Result<Written> SharedLock::on(Ops::Owners, CallContext& context) {
+  write_owners(context, *this);
   return Written{};
 }
 
-std::uint64_t SharedLock::admit(Turn& turn, Owner who) {
+std::uint64_t SharedLock::admit(CallContext& context, Owner who) {
   auto reader = find(who);
   if (reader == readers_.end()) {
-    turn.own(*this, who.session);
-    readers_.push_back({who, 0, turn.tokens().grant(), turn.now_ns()});
+    context.own(*this, who.session);
+    readers_.push_back({who, 0, context.tokens().grant(), context.now_ns()});
     reader = readers_.end() - 1;
   }
   ++reader->depth;
@@ -77,61 +78,61 @@ std::vector<SharedLock::Reader>::iterator SharedLock::find(Owner who) {
                       [&](const Reader& reader) { return reader.who == who; });
 }
 
-void SharedLock::end(Turn& turn, const Reader& reader) {
-  turn.disown(*this, reader.who.session);
-  turn.tokens().end(reader.token);
+void SharedLock::end(CallContext& context, const Reader& reader) {
+  context.disown(*this, reader.who.session);
+  context.tokens().end(reader.token);
 }
 
 // ---- waiting ----------------------------------------------------------------------------------------------------------
 
-void SharedLock::serve(Turn& turn) {
+void SharedLock::serve(CallContext& context) {
   while (!line_.empty() && !writer_.held()) {
     Waiter& first = *line_.front();
     if (first.kind == writes) {
       if (!readers_.empty()) return;
-      writer_.grant(turn, *this, first.who);
-      turn.answer(first, [&](Turn& its) { writer_.write_grant(its.out()); });
+      writer_.grant(context, *this, first.who);
+      context.answer(first, [&](CallContext& its) { writer_.write_grant(its.out()); });
     } else {
-      const std::uint64_t token = admit(turn, first.who);
-      turn.answer(first, [&](Turn& its) { write_grant(its.out(), token); });
+      const std::uint64_t token = admit(context, first.who);
+      context.answer(first, [&](CallContext& its) { write_grant(its.out(), token); });
     }
   }
 }
 
-void SharedLock::leave(Turn& turn, Waiter& waiter, Leaving why) {
-  if (why == Leaving::timed_out || why == Leaving::cancelled)
-    turn.answer(waiter, [](Turn& its) { write_no_grant(its.out()); });
+void SharedLock::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
+  if (why == WaitEnd::timed_out || why == WaitEnd::cancelled)
+    context.answer(waiter, [](CallContext& its) { write_no_grant(its.out()); });
 }
 
-void SharedLock::session_ended(Turn& turn, SessionId session) {
-  if (writer_.held_by_session(session)) writer_.orphan(turn);
+void SharedLock::session_ended(CallContext& context, SessionId session) {
+  if (writer_.held_by_session(session)) writer_.orphan(context);
   std::erase_if(readers_, [&](const Reader& reader) {
     if (reader.who.session != session) return false;
-    end(turn, reader);
+    end(context, reader);
     return true;
   });
 }
 
-void SharedLock::going(Turn& turn) {
-  if (writer_.held()) writer_.end(turn, *this);
-  for (const Reader& reader : readers_) end(turn, reader);
+void SharedLock::on_destroy(CallContext& context) {
+  if (writer_.held()) writer_.end(context, *this);
+  for (const Reader& reader : readers_) end(context, reader);
   readers_.clear();
 }
 
-void SharedLock::each_blocker(const Waiter& waiter, const std::function<void(const Blocker&)>& show) const {
-  if (writer_.held()) return show({writer_.owner()});
+void SharedLock::each_blocker(const Waiter& waiter, const std::function<void(const Blocker&)>& visit) const {
+  if (writer_.held()) return visit({writer_.owner()});
   if (waiter.kind == writes) {
-    for (const Reader& reader : readers_) show({reader.who});
+    for (const Reader& reader : readers_) visit({reader.who});
     return;
   }
   // Behind a writer that waits for the readers. One without a time limit counts for more.
   const Waiter* before = nullptr;
-  for (const Waiter* at = line_.front(); at != nullptr && at != &waiter; at = Line::next(*at)) {
+  for (const Waiter* at = line_.front(); at != nullptr && at != &waiter; at = WaitQueue::next(*at)) {
     if (at->kind != writes) continue;
     if (before == nullptr || at->deadline_ns == never_ns) before = at;
     if (before->deadline_ns == never_ns) break;
   }
-  if (before != nullptr) show({before->who, false});
+  if (before != nullptr) visit({before->who, false});
 }
 
 std::string SharedLock::describe_wait(const Waiter& waiter) const {
@@ -140,10 +141,10 @@ std::string SharedLock::describe_wait(const Waiter& waiter) const {
 
 // ---- for people -------------------------------------------------------------------------------------------------------
 
-void SharedLock::each_holding(const std::function<void(const Holding&)>& show) const {
-  if (writer_.held()) show(writer_.holding());
+void SharedLock::each_holding(const std::function<void(const Holding&)>& visit) const {
+  if (writer_.held()) visit(writer_.holding());
   for (const Reader& reader : readers_)
-    show({reader.who, holding_shared, {}, reader.depth, reader.token, reader.since_ns});
+    visit({reader.who, holding_shared, {}, reader.depth, reader.token, reader.since_ns});
 }
 
 void SharedLock::save(wire::Writer& out) const {
@@ -158,7 +159,8 @@ void SharedLock::save(wire::Writer& out) const {
   }
 }
 
-std::optional<std::uint64_t> SharedLock::show(std::uint64_t cursor, const LookAt& look) const {
+std::optional<std::uint64_t> SharedLock::visit_elements(std::uint64_t cursor,
+                                                        const ElementVisitor& visit) const {
   wire::Buffer state;
   wire::Writer writer(state);
   writer.map(2);
@@ -166,7 +168,7 @@ std::optional<std::uint64_t> SharedLock::show(std::uint64_t cursor, const LookAt
   writer.boolean(writer_.held());
   writer.text("readers");
   writer.unsigned_integer(readers_.size());
-  if (cursor == 0) (void)look({}, {state.view(), false});
+  if (cursor == 0) (void)visit({}, {state.view(), false});
   return std::nullopt;
 }
 

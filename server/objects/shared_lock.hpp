@@ -12,19 +12,19 @@ class SharedLock final : public Object {
  public:
   using Ops = ops::SharedLock;
 
-  Result<void> on(Ops::Create, Turn&) { return {}; }
-  Result<Written> on(Ops::Acquire, Turn&, std::optional<std::int64_t> limit_us);
-  Result<void> on(Ops::Release, Turn&);
-  Result<bool> on(Ops::Locked, Turn&) { return held(); }
-  Result<Written> on(Ops::Grant, Turn&);
-  Result<Written> on(Ops::Owners, Turn&);
-  Result<Written> on(Ops::AcquireShared, Turn&, std::optional<std::int64_t> limit_us);
-  Result<void> on(Ops::ReleaseShared, Turn&);
+  Result<void> on(Ops::Create, CallContext&) { return {}; }
+  Result<Written> on(Ops::Acquire, CallContext&, std::optional<std::int64_t> limit_us);
+  Result<void> on(Ops::Release, CallContext&);
+  Result<bool> on(Ops::Locked, CallContext&) { return held(); }
+  Result<Written> on(Ops::Grant, CallContext&);
+  Result<Written> on(Ops::Owners, CallContext&);
+  Result<Written> on(Ops::AcquireShared, CallContext&, std::optional<std::int64_t> limit_us);
+  Result<void> on(Ops::ReleaseShared, CallContext&);
 
-  void serve(Turn&) override;
-  void leave(Turn&, Waiter&, Leaving) override;
-  void session_ended(Turn&, SessionId) override;
-  void going(Turn&) override;
+  void serve(CallContext&) override;
+  void on_wait_ended(CallContext&, Waiter&, WaitEnd) override;
+  void session_ended(CallContext&, SessionId) override;
+  void on_destroy(CallContext&) override;
   void each_blocker(const Waiter&, const std::function<void(const Blocker&)>&) const override;
   std::string describe_wait(const Waiter&) const override;
   void each_holding(const std::function<void(const Holding&)>&) const override;
@@ -33,7 +33,8 @@ class SharedLock final : public Object {
   std::uint64_t size() const override { return 1; }
   std::uint64_t memory_bytes() const override { return readers_.capacity() * sizeof(Reader); }
   void save(wire::Writer& out) const override;
-  std::optional<std::uint64_t> show(std::uint64_t cursor, const LookAt& look) const override;
+  std::optional<std::uint64_t> visit_elements(std::uint64_t cursor,
+                                              const ElementVisitor& visit) const override;
 
  private:
   enum Kind : std::uint32_t { writes, reads };  // of waiters
@@ -46,18 +47,18 @@ class SharedLock final : public Object {
   };
 
   bool held() const { return writer_.held() || !readers_.empty(); }
-  Result<Written> wait(Turn& turn, std::optional<std::int64_t> limit_us, Kind kind);
+  Result<Written> wait(CallContext& context, std::optional<std::int64_t> limit_us, Kind kind);
   /// Gives the token.
-  std::uint64_t admit(Turn& turn, Owner who);
+  std::uint64_t admit(CallContext& context, Owner who);
   void write_grant(wire::Writer& out, std::uint64_t token) const {
     server::write_grant(out, token, writer_.previous_owner_died());
   }
   std::vector<Reader>::iterator find(Owner who);
-  void end(Turn& turn, const Reader& reader);
+  void end(CallContext& context, const Reader& reader);
 
   Ownership writer_;
   std::vector<Reader> readers_;  // in the order of their first grants
-  Line line_;
+  WaitQueue line_;
 };
 
 }  // namespace tandem::server

@@ -4,22 +4,23 @@
 
 namespace tandem::server {
 
-Value HostedValue::put(Turn& turn, Value value) {
+Value HostedValue::put(CallContext& context, Value value) {
   std::swap(value_, value);
-  if (turn.undo() == nullptr) return value;
-  Value before = turn.keep(value);
+  if (context.undo() == nullptr) return value;
+  Value before = context.keep(value);
   const std::uint64_t kept_bytes = value.heap_bytes();
-  turn.undo()->add(kept_bytes, [this, value = std::move(value)]() mutable { value_ = std::move(value); });
+  context.undo()->add(kept_bytes, [this, value = std::move(value)]() mutable { value_ = std::move(value); });
   return before;
 }
 
-Result<Value> HostedValue::fetch(Turn& turn, Result<void> made, const wire::Buffer& result, bool references) {
+Result<Value> HostedValue::fetch(CallContext& context, Result<void> made, const wire::Buffer& result,
+                                 bool references) {
   if (!made) return std::move(made.failure());
-  if (Result<void> fits = turn.reply_fits(value_.encoded_bytes()); !fits) return std::move(fits.failure());
-  return put(turn, turn.keep({result.view(), references}));
+  if (Result<void> fits = context.reply_fits(value_.encoded_bytes()); !fits) return std::move(fits.failure());
+  return put(context, context.keep({result.view(), references}));
 }
 
-Result<Value> HostedValue::fetch_wrapping(Turn& turn, ValueView operand, std::string_view typecode,
+Result<Value> HostedValue::fetch_wrapping(CallContext& context, ValueView operand, std::string_view typecode,
                                           bool minus) {
   Result<ElementType> type = ElementType::of(typecode);
   if (!type) return std::move(type.failure());
@@ -29,72 +30,74 @@ Result<Value> HostedValue::fetch_wrapping(Turn& turn, ValueView operand, std::st
   wire::Buffer result;
   wire::Writer writer(result);
   type->read(element.data(), writer);
-  return fetch(turn, std::move(made), result, false);
+  return fetch(context, std::move(made), result, false);
 }
 
-Result<Value> HostedValue::fetch_bits(Turn& turn, Bitwise how, ValueView operand) {
+Result<Value> HostedValue::fetch_bits(CallContext& context, Bitwise how, ValueView operand) {
   wire::Buffer result;
   Result<void> made = combine_bits(how, value_, operand, result);
-  return fetch(turn, std::move(made), result, false);
+  return fetch(context, std::move(made), result, false);
 }
 
-Result<void> HostedValue::on(Ops::Create, Turn& turn, ValueView initial) {
-  value_ = turn.keep(initial);
+Result<void> HostedValue::on(Ops::Create, CallContext& context, ValueView initial) {
+  value_ = context.keep(initial);
   return {};
 }
 
-Result<ValueView> HostedValue::on(Ops::Load, Turn&) {
+Result<ValueView> HostedValue::on(Ops::Load, CallContext&) {
   return value_.view();
 }
 
-Result<void> HostedValue::on(Ops::Store, Turn& turn, ValueView value) {
-  put(turn, turn.keep(value));
+Result<void> HostedValue::on(Ops::Store, CallContext& context, ValueView value) {
+  put(context, context.keep(value));
   return {};
 }
 
-Result<Value> HostedValue::on(Ops::Exchange, Turn& turn, ValueView value) {
-  if (Result<void> fits = turn.reply_fits(value_.encoded_bytes()); !fits) return std::move(fits.failure());
-  return put(turn, turn.keep(value));
+Result<Value> HostedValue::on(Ops::Exchange, CallContext& context, ValueView value) {
+  if (Result<void> fits = context.reply_fits(value_.encoded_bytes()); !fits) return std::move(fits.failure());
+  return put(context, context.keep(value));
 }
 
-Result<Written> HostedValue::on(Ops::CompareExchange, Turn& turn, ValueView expected, ValueView desired) {
+Result<Written> HostedValue::on(Ops::CompareExchange, CallContext& context, ValueView expected,
+                                ValueView desired) {
   const bool same = are_equal(value_, expected);
-  if (Result<void> fits = turn.reply_fits(2 + value_.encoded_bytes()); !fits)
+  if (Result<void> fits = context.reply_fits(2 + value_.encoded_bytes()); !fits)
     return std::move(fits.failure());
-  turn.out().array(2);
-  turn.out().boolean(same);
-  turn.write(value_);
-  if (same) put(turn, turn.keep(desired));
-  else turn.unchanged();
+  context.out().array(2);
+  context.out().boolean(same);
+  context.write(value_);
+  if (same) put(context, context.keep(desired));
+  else context.unchanged();
   return Written{};
 }
 
-Result<Value> HostedValue::on(Ops::FetchAdd, Turn& turn, ValueView operand, TypeCode typecode) {
-  if (typecode) return fetch_wrapping(turn, operand, *typecode, false);
+Result<Value> HostedValue::on(Ops::FetchAdd, CallContext& context, ValueView operand, TypeCode typecode) {
+  if (typecode) return fetch_wrapping(context, operand, *typecode, false);
   wire::Buffer sum;
-  Result<void> made = turn.add(value_, operand, sum);
-  return fetch(turn, std::move(made), sum, value_.view().references || operand.references);
+  Result<void> made = context.add(value_, operand, sum);
+  return fetch(context, std::move(made), sum, value_.view().references || operand.references);
 }
 
-Result<Value> HostedValue::on(Ops::FetchSub, Turn& turn, ValueView operand, TypeCode typecode) {
-  if (typecode) return fetch_wrapping(turn, operand, *typecode, true);
+Result<Value> HostedValue::on(Ops::FetchSub, CallContext& context, ValueView operand, TypeCode typecode) {
+  if (typecode) return fetch_wrapping(context, operand, *typecode, true);
   wire::Buffer difference;
   Result<void> made = subtract(value_, operand, difference);
-  return fetch(turn, std::move(made), difference, false);
+  return fetch(context, std::move(made), difference, false);
 }
 
-Result<Value> HostedValue::on(Ops::FetchAnd, Turn& turn, ValueView operand) {
-  return fetch_bits(turn, Bitwise::conjunction, operand);
+Result<Value> HostedValue::on(Ops::FetchAnd, CallContext& context, ValueView operand) {
+  return fetch_bits(context, Bitwise::conjunction, operand);
 }
-Result<Value> HostedValue::on(Ops::FetchOr, Turn& turn, ValueView operand) {
-  return fetch_bits(turn, Bitwise::disjunction, operand);
+Result<Value> HostedValue::on(Ops::FetchOr, CallContext& context, ValueView operand) {
+  return fetch_bits(context, Bitwise::disjunction, operand);
 }
-Result<Value> HostedValue::on(Ops::FetchXor, Turn& turn, ValueView operand) {
-  return fetch_bits(turn, Bitwise::exclusive, operand);
+Result<Value> HostedValue::on(Ops::FetchXor, CallContext& context, ValueView operand) {
+  return fetch_bits(context, Bitwise::exclusive, operand);
 }
 
-std::optional<std::uint64_t> HostedValue::show(std::uint64_t cursor, const LookAt& look) const {
-  if (cursor == 0) (void)look({}, value_);
+std::optional<std::uint64_t> HostedValue::visit_elements(std::uint64_t cursor,
+                                                         const ElementVisitor& visit) const {
+  if (cursor == 0) (void)visit({}, value_);
   return std::nullopt;
 }
 

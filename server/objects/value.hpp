@@ -12,30 +12,32 @@ class HostedValue final : public Object {
   static constexpr bool can_undo = true;
   using TypeCode = std::optional<std::string_view>;
 
-  Result<void> on(Ops::Create, Turn&, ValueView initial);
-  Result<ValueView> on(Ops::Load, Turn&);
-  Result<void> on(Ops::Store, Turn&, ValueView value);
-  Result<Value> on(Ops::Exchange, Turn&, ValueView value);
-  Result<Written> on(Ops::CompareExchange, Turn&, ValueView expected, ValueView desired);
-  Result<Value> on(Ops::FetchAdd, Turn&, ValueView operand, TypeCode typecode);
-  Result<Value> on(Ops::FetchSub, Turn&, ValueView operand, TypeCode typecode);
-  Result<Value> on(Ops::FetchAnd, Turn&, ValueView operand);
-  Result<Value> on(Ops::FetchOr, Turn&, ValueView operand);
-  Result<Value> on(Ops::FetchXor, Turn&, ValueView operand);
+  Result<void> on(Ops::Create, CallContext&, ValueView initial);
+  Result<ValueView> on(Ops::Load, CallContext&);
+  Result<void> on(Ops::Store, CallContext&, ValueView value);
+  Result<Value> on(Ops::Exchange, CallContext&, ValueView value);
+  Result<Written> on(Ops::CompareExchange, CallContext&, ValueView expected, ValueView desired);
+  Result<Value> on(Ops::FetchAdd, CallContext&, ValueView operand, TypeCode typecode);
+  Result<Value> on(Ops::FetchSub, CallContext&, ValueView operand, TypeCode typecode);
+  Result<Value> on(Ops::FetchAnd, CallContext&, ValueView operand);
+  Result<Value> on(Ops::FetchOr, CallContext&, ValueView operand);
+  Result<Value> on(Ops::FetchXor, CallContext&, ValueView operand);
 
   const Type& type() const override { return type_of<HostedValue>(); }
   std::uint64_t size() const override { return 1; }
   std::uint64_t memory_bytes() const override { return value_.heap_bytes(); }
   void save(wire::Writer& out) const override { out.raw(value_.view().bytes); }
-  std::optional<std::uint64_t> show(std::uint64_t cursor, const LookAt& look) const override;
+  std::optional<std::uint64_t> visit_elements(std::uint64_t cursor,
+                                              const ElementVisitor& visit) const override;
 
  private:
   /// Gives what was in the cell before.
-  Value put(Turn& turn, Value value);
+  Value put(CallContext& context, Value value);
   /// Puts `result` in the cell and gives what was there, if there is a result.
-  Result<Value> fetch(Turn& turn, Result<void> made, const wire::Buffer& result, bool references);
-  Result<Value> fetch_wrapping(Turn& turn, ValueView operand, std::string_view typecode, bool minus);
-  Result<Value> fetch_bits(Turn& turn, Bitwise how, ValueView operand);
+  Result<Value> fetch(CallContext& context, Result<void> made, const wire::Buffer& result, bool references);
+  Result<Value> fetch_wrapping(CallContext& context, ValueView operand, std::string_view typecode,
+                               bool minus);
+  Result<Value> fetch_bits(CallContext& context, Bitwise how, ValueView operand);
 
   Value value_;
 };

@@ -26,9 +26,9 @@ std::uint64_t clock_ns() {
 
 }  // namespace
 
-Channel::Channel(Service& service, Link& link, Peer peer)
+Channel::Channel(Service& service, TransportHandle& link, Peer peer)
     : service_(service),
-      link_(link),
+      transport_(link),
       peer_(std::move(peer)),
       unsent_bytes_high_(std::min<std::uint64_t>(unsent_bytes_high, service.limits().outbox_bytes_max / 4)),
       handshake_(service.credentials()) {
@@ -60,7 +60,7 @@ void Channel::lose_session(std::string_view text) {
   session_ = nullptr;
   if (state_ == State::open) outbox_.append_fault(Code::session_lost, text);
   state_ = State::ending;
-  link_.wake();
+  transport_.wake();
 }
 
 void Channel::start() {
@@ -185,7 +185,7 @@ std::size_t Channel::greet(wire::Bytes bytes) {
   }
   const bool ring_wanted = (handshake_.answer().wishes & wire::wish_ring) != 0;
   const Limits& limits = service_.limits();
-  const std::uint64_t ring_bytes = ring_wanted ? link_.offer_ring() : 0;
+  const std::uint64_t ring_bytes = ring_wanted ? transport_.offer_ring() : 0;
   outbox_.append_raw(handshake_.prove({session_->id,
                                        session_->secret,
                                        limits.frame_bytes_max,
@@ -221,7 +221,7 @@ void Channel::fault(Code code, std::string_view text) {
 void Channel::end_of_input() {
   if (state_ == State::greeting) {
     service_.handshake_failed(peer_, HandshakeFailure::cut_short, "the client went away in the middle of it");
-  } else if (state_ == State::open && (inbox_used_ != 0 || assemblies_.size() != 0)) {
+  } else if (state_ == State::open && (inbox_used_ != 0 || partial_requests_.size() != 0)) {
     service_.log_.debug("session {}: a channel ended in the middle of a request", session_->id);
   }
   state_ = State::ending;
@@ -260,7 +260,7 @@ void Channel::handle_request(const wire::Frame& frame) {
   wire::RequestHeader header = frame.request_header();
   if ((header.flags & ~(wire::flag_more | wire::flag_one_way | wire::flag_fenced)) != 0) [[unlikely]]
     return fault(Code::protocol_error, "a request with unknown flags, " + std::to_string(header.flags));
-  if (assemblies_.size() != 0 && assemblies_.find(header.request) != nullptr) [[unlikely]]
+  if (partial_requests_.size() != 0 && partial_requests_.find(header.request) != nullptr) [[unlikely]]
     return fault(Code::protocol_error,
                  "request " + std::to_string(header.request) + " begins again before its last part has come");
   if (!parked_.empty() && parked_.count(header.request) != 0) [[unlikely]]
@@ -269,16 +269,16 @@ void Channel::handle_request(const wire::Frame& frame) {
   if ((header.flags & wire::flag_more) == 0) [[likely]]
     return run(header, frame.request_payload());
 
-  if (assemblies_.size() >= service_.limits().requests_under_way_max)
+  if (partial_requests_.size() >= service_.limits().requests_under_way_max)
     return fault(Code::resource_exhausted,
                  over_limit("unfinished requests on one channel", "requests_under_way_max",
                             service_.limits().requests_under_way_max));
   bool too_many = too_many_under_way();
-  Assembly& assembly = *assemblies_.begin(header);
+  PartialRequest& assembly = *partial_requests_.begin(header);
   if (too_many) {
     refuse_request(header, over_limit("one more request under way", "requests_under_way_max",
                                       service_.limits().requests_under_way_max));
-    assemblies_.discard(assembly);
+    partial_requests_.discard(assembly);
   }
   assemble(assembly, frame.request_payload(), true);
 }
@@ -288,32 +288,32 @@ void Channel::handle_part(const wire::Frame& frame) {
   std::uint8_t flags = frame.bytes[5];
   if ((flags & ~wire::flag_more) != 0)
     return fault(Code::protocol_error, "a part with unknown flags, " + std::to_string(flags));
-  Assembly* assembly = assemblies_.find(header.request);
+  PartialRequest* assembly = partial_requests_.find(header.request);
   if (assembly == nullptr)
     return fault(Code::protocol_error,
                  "a part of request " + std::to_string(header.request) + ", which is not under way in parts");
   assemble(*assembly, frame.short_payload(), (flags & wire::flag_more) != 0);
 }
 
-void Channel::assemble(Assembly& assembly, wire::Bytes payload, bool more) {
+void Channel::assemble(PartialRequest& assembly, wire::Bytes payload, bool more) {
   const Limits& limits = service_.limits();
   if (!assembly.discarded) {
     if (assembly.payload.size() + payload.size() > limits.message_bytes_max) {
       refuse_request(assembly.header,
                      over_limit("the request's arguments", "message_bytes_max", limits.message_bytes_max));
-      assemblies_.discard(assembly);
+      partial_requests_.discard(assembly);
     } else if (service_.memory_exceeded_by(payload.size() + messages_bytes() - counted_messages_bytes_)) {
       refuse_request(assembly.header,
                      over_limit("the request's arguments", "memory_bytes_max", limits.memory_bytes_max));
-      assemblies_.discard(assembly);
+      partial_requests_.discard(assembly);
     } else {
-      assemblies_.append(assembly, payload);
+      partial_requests_.append(assembly, payload);
     }
   }
   if (more) return;
   wire::RequestHeader header = assembly.header;
   bool discarded = assembly.discarded;
-  wire::Buffer whole = assemblies_.take(assembly);
+  wire::Buffer whole = partial_requests_.take(assembly);
   if (!discarded) run(header, whole.view());
 }
 
@@ -384,7 +384,7 @@ void Channel::finish_call(std::size_t at, const wire::RequestHeader& header, Cod
 
 void Channel::answer_parked(std::uint32_t request, Code code, wire::Bytes payload) {
   parked_.erase(request);
-  link_.wake();  // nothing is sent outside of this channel's turns
+  transport_.wake();  // nothing is sent outside of this channel's turns
   if (state_ != State::open) return;
   count_others();
   std::size_t at = outbox_.begin_reply();

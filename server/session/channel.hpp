@@ -16,8 +16,8 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "server/session/assemblies.hpp"
 #include "server/session/outbox.hpp"
+#include "server/session/partial_requests.hpp"
 #include "server/session/service.hpp"
 
 namespace tandem::server {
@@ -29,7 +29,7 @@ class Channel {
   /// How long one turn may take before other channels get theirs.
   static constexpr std::uint64_t turn_ns_max = 1'000'000;
 
-  Channel(Service& service, Link& link, Peer peer);
+  Channel(Service& service, TransportHandle& link, Peer peer);
   ~Channel();
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
@@ -63,8 +63,8 @@ class Channel {
   std::uint64_t now_ns() const { return now_ns_; }
   /// Tells the client that the manager is stopping.
   void shut_down();
-  Link& link() { return link_; }
-  const Link& link() const { return link_; }
+  TransportHandle& link() { return transport_; }
+  const TransportHandle& link() const { return transport_; }
 
   const Peer& peer() const { return peer_; }
   const Session* session() const { return session_; }  // null during the handshake
@@ -81,9 +81,11 @@ class Channel {
   void begin_turn();
   void take_from_inbox();
   void settle_accounts();
-  std::uint64_t messages_bytes() const { return inbox_used_ + assemblies_.bytes() + outbox_.unsent_bytes(); }
+  std::uint64_t messages_bytes() const {
+    return inbox_used_ + partial_requests_.bytes() + outbox_.unsent_bytes();
+  }
   std::uint64_t requests_under_way() const {
-    return assemblies_.size() + parked_.size() + outbox_.unread_replies();
+    return partial_requests_.size() + parked_.size() + outbox_.unread_replies();
   }
   std::size_t consume(wire::Bytes bytes);
   std::size_t greet(wire::Bytes bytes);
@@ -96,7 +98,7 @@ class Channel {
   void identify(const wire::Frame& frame);
   void cancel(const wire::Frame& frame);
   void count_others();
-  void assemble(Assembly& assembly, wire::Bytes payload, bool more);
+  void assemble(PartialRequest& assembly, wire::Bytes payload, bool more);
   void run(const wire::RequestHeader& header, wire::Bytes arguments);
   void finish_call(std::size_t at, const wire::RequestHeader& header, Code code);
   bool reply_fits(std::size_t at) const;
@@ -110,7 +112,7 @@ class Channel {
 
   // Given by the transport.
   Service& service_;
-  Link& link_;
+  TransportHandle& transport_;
   Peer peer_;
   std::uint64_t unsent_bytes_high_;  // unsent_bytes_high, or less under a small outbox_bytes_max
 
@@ -126,7 +128,7 @@ class Channel {
   std::size_t needed_ = 0;      // bytes that the frame at the front of inbox_ takes in all
   bool waiting_ = false;        // inbox_ may begin with a complete frame
   Outbox outbox_;
-  Assemblies assemblies_;
+  PartialRequests partial_requests_;
   std::unordered_map<std::uint32_t, Ticket> parked_;  // requests that wait in the engine, by request id
 
   // What of the session's and the service's totals is this channel's, as of the last settling.

@@ -124,7 +124,7 @@ void Service::end_silent(Session& session) {
 std::string Service::what_is_lost(const Session& session, std::string why) const {
   constexpr std::size_t told_max = 20;
   bool more = false;
-  const std::vector<HoldingInfo> held = holdings_of(engine_.world(), session.id, told_max, more);
+  const std::vector<HoldingInfo> held = holdings_of(engine_.state(), session.id, told_max, more);
   std::string text =
       "session " + std::to_string(session.id) + " has ended: " + std::move(why) + "; it owned ";
   if (held.empty()) return text + "nothing but references";
@@ -163,18 +163,18 @@ void Service::deliver() {
   }
 }
 
-void Service::log_circles() {
-  for (const std::string& circle : engine_.take_circles_found()) {
-    ++statistics_.circles_found;
+void Service::log_deadlocks() {
+  for (const std::string& cycle : engine_.take_deadlocks_found()) {
+    ++statistics_.deadlocks_found;
     // Of a refused one its client is told.
-    log_.log(circle.starts_with("refused") ? spdlog::level::info : spdlog::level::warn,
-             "a circle of waits, {}", circle);
+    log_.log(cycle.starts_with("refused") ? spdlog::level::info : spdlog::level::warn, "a cycle of waits, {}",
+             cycle);
   }
 }
 
-void Service::set_alarm() {
+void Service::set_timer() {
   alarm_ns_ = next_alarm_ns();
-  if (on_alarm) on_alarm(alarm_ns_);
+  if (on_deadline_changed) on_deadline_changed(alarm_ns_);
 }
 
 void Service::tick(std::uint64_t now_ns) {

@@ -54,14 +54,14 @@ class Service {
   /// Takes the replies to requests that have waited to their channels, and sees to the alarm. After every step.
   void after_step() {
     if (!engine_.deliveries().empty()) deliver();
-    if (!engine_.circles_found().empty()) [[unlikely]]
-      log_circles();
-    if (next_alarm_ns() < alarm_ns_) set_alarm();
+    if (!engine_.deadlocks_found().empty()) [[unlikely]]
+      log_deadlocks();
+    if (next_alarm_ns() < alarm_ns_) set_timer();
   }
   /// The alarm rings.
   void tick(std::uint64_t now_ns);
   /// Has tick() called at this time of the steady clock; takes the place of what was asked for before.
-  std::function<void(std::uint64_t at_ns)> on_alarm;
+  std::function<void(std::uint64_t at_ns)> on_deadline_changed;
 
   /// Counts and logs a channel that ends in its handshake.
   void handshake_failed(const Peer& peer, HandshakeFailure reason, std::string_view text);
@@ -99,8 +99,8 @@ class Service {
   void end_silent(Session& session);
   std::string what_is_lost(const Session& session, std::string why) const;
   void deliver();
-  void log_circles();
-  void set_alarm();
+  void log_deadlocks();
+  void set_timer();
   Session* open_session(const wire::Answer& answer, const Peer& peer, Refusal& refusal);
 
   Engine& engine_;

@@ -6,7 +6,7 @@
 #include <unordered_set>
 
 #include "server/session/handshake.hpp"
-#include "server/session/link.hpp"
+#include "server/session/transport_handle.hpp"
 #include "tandem/wire/handshake.hpp"
 
 namespace tandem::server {

@@ -64,7 +64,7 @@ struct Statistics {
   std::uint64_t sessions_lost = 0;  // ended because their clients were silent for too long
   std::uint64_t sessions_opened = 0;
   std::uint64_t protocol_errors = 0;
-  std::uint64_t circles_found = 0;  // of requests that wait for each other
+  std::uint64_t deadlocks_found = 0;  // of requests that wait for each other
   std::array<std::uint64_t, handshake_failure_count> handshakes_failed{};
   std::uint64_t bytes_received = 0;
   std::uint64_t bytes_sent = 0;

@@ -48,13 +48,13 @@ class OrderedTable {
     return *this;
   }
   ~OrderedTable() {
-    if (Graveyard* graveyard = std::exchange(graveyard_, nullptr);
-        graveyard != nullptr && Graveyard::is_large(live_))
-      graveyard->bury(std::move(*this));
+    if (ReclaimQueue* reclaim_queue = std::exchange(graveyard_, nullptr);
+        reclaim_queue != nullptr && ReclaimQueue::is_large(live_))
+      reclaim_queue->defer(std::move(*this));
   }
 
   /// Where contents go when they are large; it must outlive the table.
-  void bury_in(Graveyard& graveyard) { graveyard_ = &graveyard; }
+  void bury_in(ReclaimQueue& reclaim_queue) { graveyard_ = &reclaim_queue; }
 
   std::uint64_t size() const { return live_; }
   bool empty() const { return live_ == 0; }
@@ -165,7 +165,7 @@ class OrderedTable {
     undo->add(kept_bytes, [this, all = std::move(all)]() mutable { *this = std::move(all); });
   }
   /// Frees about `most` entries, the newest first, after which the table is good for nothing but this; gives how many,
-  /// 0 at the end. For the graveyard.
+  /// 0 at the end. For the reclaim_queue.
   std::uint64_t release_some(std::uint64_t most) {
     graveyard_ = nullptr;
     std::uint64_t released = 0;
@@ -587,7 +587,7 @@ class OrderedTable {
   std::uint64_t heap_bytes_ = 0;
   std::uint64_t next_ordinal_ = 0;
   std::uint64_t moved_ = 0;
-  Graveyard* graveyard_ = nullptr;
+  ReclaimQueue* graveyard_ = nullptr;
 };
 
 }  // namespace tandem::server

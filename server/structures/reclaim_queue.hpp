@@ -10,7 +10,7 @@
 
 namespace tandem::server {
 
-class Graveyard {
+class ReclaimQueue {
  public:
   /// Other contents are freed where they are let go.
   static bool is_large(std::uint64_t elements) { return elements > 256; }
@@ -18,7 +18,7 @@ class Graveyard {
   /// Takes over what has `size()`, `memory_bytes()` and `release_some(most)`, which frees about that many elements and
   /// gives how many it freed, 0 when there is nothing left.
   template <class Contents>
-  void bury(Contents&& contents) {
+  void defer(Contents&& contents) {
     auto grave = std::make_unique<GraveOf<std::decay_t<Contents>>>(std::forward<Contents>(contents));
     memory_bytes_ += grave->memory_bytes();
     graves_.push_back(std::move(grave));

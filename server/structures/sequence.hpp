@@ -14,7 +14,7 @@ namespace tandem::server {
 class Sequence {
  public:
   /// Where contents go when they are large; it must outlive the sequence.
-  void bury_in(Graveyard& graveyard) { items_.bury_in(&graveyard); }
+  void bury_in(ReclaimQueue& reclaim_queue) { items_.bury_in(&reclaim_queue); }
 
   std::uint64_t size() const { return items_.size(); }
   bool empty() const { return items_.empty(); }

@@ -23,9 +23,9 @@ class Undo {
   /// the inverse itself.
   template <class F>
   void add(std::uint64_t kept_bytes, F&& inverse) {
-    using Its = InverseOf<std::decay_t<F>>;
-    inverses_.push_back(std::make_unique<Its>(std::forward<F>(inverse)));
-    bytes_ += sizeof(Its) + sizeof(std::unique_ptr<Inverse>) + kept_bytes;
+    using Entry = InverseOf<std::decay_t<F>>;
+    inverses_.push_back(std::make_unique<Entry>(std::forward<F>(inverse)));
+    bytes_ += sizeof(Entry) + sizeof(std::unique_ptr<Inverse>) + kept_bytes;
   }
   void roll_back() {
     while (!inverses_.empty()) {

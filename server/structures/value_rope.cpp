@@ -28,9 +28,9 @@ ValueRope::Sums ValueRope::sums_of(const Value& value) {
 }
 
 ValueRope::~ValueRope() {
-  if (Graveyard* graveyard = std::exchange(graveyard_, nullptr);
-      graveyard != nullptr && Graveyard::is_large(size()))
-    graveyard->bury(std::move(*this));
+  if (ReclaimQueue* reclaim_queue = std::exchange(graveyard_, nullptr);
+      reclaim_queue != nullptr && ReclaimQueue::is_large(size()))
+    reclaim_queue->defer(std::move(*this));
   while (release_some(~std::uint64_t{0}) != 0) {
   }
 }

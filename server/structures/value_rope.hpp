@@ -28,7 +28,7 @@ class ValueRope {
   ~ValueRope();
 
   /// Where contents go when they are large; it must outlive the rope.
-  void bury_in(Graveyard* graveyard) { graveyard_ = graveyard; }
+  void bury_in(ReclaimQueue* reclaim_queue) { graveyard_ = reclaim_queue; }
 
   std::uint64_t size() const { return sums_.items; }
   bool empty() const { return sums_.items == 0; }
@@ -64,7 +64,7 @@ class ValueRope {
   /// Puts all of `other` in, the first at `position`.
   void paste(std::uint64_t position, ValueRope other);
 
-  /// Frees about `most` values, the last first; gives how many, 0 at the end. For the graveyard.
+  /// Frees about `most` values, the last first; gives how many, 0 at the end. For the reclaim_queue.
   std::uint64_t release_some(std::uint64_t most);
 
  private:
@@ -139,7 +139,7 @@ class ValueRope {
   std::vector<Group> groups_;
   Sums sums_;
   std::uint64_t moved_ = 0;
-  Graveyard* graveyard_ = nullptr;
+  ReclaimQueue* graveyard_ = nullptr;
 
   // How many stand before each group, of the first `counted_` groups.
   mutable std::vector<std::uint64_t> before_group_;

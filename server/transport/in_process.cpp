@@ -60,13 +60,13 @@ void InProcessPath::close() {
 
 void InProcessPath::post_input() {
   asio::post(io_, [self = shared_from_this()] {
-    if (self->channel_ != nullptr) self->channel_->have_input();
+    if (self->channel_ != nullptr) self->channel_->on_readable();
   });
 }
 
 void InProcessPath::post_room() {
   asio::post(io_, [self = shared_from_this()] {
-    if (self->channel_ != nullptr) self->channel_->have_room();
+    if (self->channel_ != nullptr) self->channel_->on_writable();
   });
 }
 
@@ -85,7 +85,7 @@ void InProcessPath::accept(Service& service) {
 
 InProcessChannel::InProcessChannel(asio::io_context& io, Service& service,
                                    std::shared_ptr<InProcessPath> path)
-    : Carrier(io, service, Peer{"in-process", static_cast<std::uint32_t>(::geteuid())}),
+    : TransportChannel(io, service, Peer{"in-process", static_cast<std::uint32_t>(::geteuid())}),
       path_(std::move(path)) {}
 
 std::ptrdiff_t InProcessChannel::receive_now(std::span<std::uint8_t> space) {

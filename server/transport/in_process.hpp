@@ -6,7 +6,7 @@
 #include <mutex>
 #include <optional>
 
-#include "server/transport/carrier.hpp"
+#include "server/transport/transport_channel.hpp"
 
 namespace tandem::server {
 
@@ -51,7 +51,7 @@ class InProcessPath : public std::enable_shared_from_this<InProcessPath> {
   bool server_awaits_room_ = false;
 };
 
-class InProcessChannel final : public Carrier {
+class InProcessChannel final : public TransportChannel {
  public:
   InProcessChannel(asio::io_context& io, Service& service, std::shared_ptr<InProcessPath> path);
 

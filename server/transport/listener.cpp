@@ -58,10 +58,10 @@ Peer peer_of(int descriptor, const Address& listener, const sockaddr_storage& na
 
 }  // namespace
 
-Listener::Listener(asio::io_context& io, Service& service, HotChannels* hot, ListeningSocket socket)
+Listener::Listener(asio::io_context& io, Service& service, PolledChannels* polled, ListeningSocket socket)
     : io_(io),
       service_(service),
-      hot_(hot),
+      polled_(polled),
       socket_(std::move(socket)),
       acceptor_(io, socket_.descriptor.release()),
       timer_(io) {}
@@ -113,8 +113,8 @@ bool Listener::accept_one() {
   if (!client) return errno == ECONNABORTED || errno == EINTR;
   if (!address().is_unix()) set_tcp_options(client.get());
   Peer peer = peer_of(client.get(), address(), name);
-  if (hot_ != nullptr && address().is_unix())
-    std::make_shared<RingChannel>(io_, service_, *hot_, std::move(client), std::move(peer))->start();
+  if (polled_ != nullptr && address().is_unix())
+    std::make_shared<RingChannel>(io_, service_, *polled_, std::move(client), std::move(peer))->start();
   else std::make_shared<SocketChannel>(io_, service_, std::move(client), std::move(peer))->start();
   return true;
 }

@@ -6,8 +6,8 @@
 #include <asio/steady_timer.hpp>
 
 #include "server/session/service.hpp"
-#include "server/transport/hot_channels.hpp"
 #include "server/transport/listening_socket.hpp"
+#include "server/transport/polled_channels.hpp"
 
 namespace tandem::server {
 
@@ -15,7 +15,7 @@ namespace tandem::server {
 class Listener {
  public:
   /// `hot`: clients of a unix socket may go on through shared memory; null: they stay on the socket.
-  Listener(asio::io_context& io, Service& service, HotChannels* hot, ListeningSocket socket);
+  Listener(asio::io_context& io, Service& service, PolledChannels* polled, ListeningSocket socket);
   ~Listener() { stop(); }
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
@@ -34,7 +34,7 @@ class Listener {
 
   asio::io_context& io_;
   Service& service_;
-  HotChannels* hot_;
+  PolledChannels* polled_;
   ListeningSocket socket_;
   asio::posix::stream_descriptor acceptor_;
   asio::steady_timer timer_;

@@ -19,9 +19,11 @@ RingChannel::Ring::Ring(os::SharedMemory shared, std::size_t bytes)
       in(directions.to_server, memory.data() + wire::ring_header_bytes, bytes),
       out(directions.to_client, memory.data() + wire::ring_header_bytes + bytes, bytes) {}
 
-RingChannel::RingChannel(asio::io_context& io, Service& service, HotChannels& hot, os::Descriptor socket,
-                         Peer peer)
-    : SocketChannel(io, service, std::move(socket), std::move(peer)), hot_(hot), advice_(hot.limit()) {}
+RingChannel::RingChannel(asio::io_context& io, Service& service, PolledChannels& polled,
+                         os::Descriptor socket, Peer peer)
+    : SocketChannel(io, service, std::move(socket), std::move(peer)),
+      polled_(polled),
+      advice_(polled.limit()) {}
 
 // ---- from the socket to the ring ----------------------------------------------------------------------------------------
 
@@ -46,7 +48,8 @@ std::ptrdiff_t RingChannel::send_now(wire::Bytes bytes) {
   }
   if (socket_ended_) [[unlikely]]
     return ended;
-  ring_->directions.to_client.crowd.store(static_cast<std::uint32_t>(hot_.size()), std::memory_order_relaxed);
+  ring_->directions.to_client.busy_channel_count.store(static_cast<std::uint32_t>(polled_.size()),
+                                                       std::memory_order_relaxed);
   const std::size_t count = ring_->out.write(bytes);
   if (count == wire::ring_broken) [[unlikely]]
     return broken();
@@ -98,24 +101,24 @@ void RingChannel::ring_bell() {
 void RingChannel::wake() {
   if (!passed_) return SocketChannel::wake();
   turn_due_ = true;
-  heat_up();
+  start_polling();
 }
 
 void RingChannel::wait_for_input() {
   if (!passed_) return SocketChannel::wait_for_input();
   awaiting_input_ = true;
-  heat_up();
+  start_polling();
 }
 
 void RingChannel::wait_for_room() {
   if (!passed_) return SocketChannel::wait_for_room();
   awaiting_room_ = true;
-  heat_up();
+  start_polling();
 }
 
-void RingChannel::heat_up() {
+void RingChannel::start_polling() {
   used_ = true;
-  if (!std::exchange(hot, true)) hot_.add(std::static_pointer_cast<RingChannel>(shared_from_this()));
+  if (!std::exchange(polled, true)) polled_.add(std::static_pointer_cast<RingChannel>(shared_from_this()));
 }
 
 bool RingChannel::look() {
@@ -128,17 +131,18 @@ bool RingChannel::look() {
   if (awaiting_room_ && (ring_->out.room() != 0 || socket_ended_)) [[unlikely]] {
     awaiting_room_ = false;
     any = true;
-    have_room();
+    on_writable();
   }
   if (awaiting_input_ && (ring_->in.available() != 0 || socket_ended_)) {
     awaiting_input_ = false;
     any = true;
-    have_input();
+    on_readable();
   }
   return any;
 }
 
-bool RingChannel::cools(HotChannels::Clock::time_point now, std::chrono::nanoseconds limit, bool crowded) {
+bool RingChannel::may_stop_polling(PolledChannels::Clock::time_point now, std::chrono::nanoseconds limit,
+                                   bool crowded) {
   if (closed()) return true;
   if (std::exchange(used_, false)) last_use_ = now;
   if (turn_due_ || ((crowded || advice_.worthwhile()) && now - last_use_ < limit)) return false;
@@ -168,8 +172,8 @@ void RingChannel::heard_bell() {
   const ssize_t heard = ::recv(socket().native_handle(), bells, sizeof bells, MSG_DONTWAIT);
   if (heard == 0 || (heard < 0 && errno != EAGAIN && errno != EINTR)) socket_ended_ = true;
   else listen_to_bell();
-  advice_.waited(HotChannels::Clock::now() - last_use_);
-  heat_up();
+  advice_.waited(PolledChannels::Clock::now() - last_use_);
+  start_polling();
 }
 
 void RingChannel::close_path() {

@@ -5,7 +5,7 @@
 
 #include "client/os/busy_poll.hpp"
 #include "client/os/shared_memory.hpp"
-#include "server/transport/hot_channels.hpp"
+#include "server/transport/polled_channels.hpp"
 #include "server/transport/socket_channel.hpp"
 #include "tandem/wire/ring.hpp"
 
@@ -13,20 +13,21 @@ namespace tandem::server {
 
 class RingChannel final : public SocketChannel {
  public:
-  RingChannel(asio::io_context& io, Service& service, HotChannels& hot, os::Descriptor socket, Peer peer);
+  RingChannel(asio::io_context& io, Service& service, PolledChannels& polled, os::Descriptor socket,
+              Peer peer);
 
   void wake() override;
   std::uint64_t offer_ring() override;
   std::string_view path() const override { return passed_ ? "ring" : SocketChannel::path(); }
 
-  // For HotChannels.
+  // For PolledChannels.
   /// Does what there is to be done now; gives whether there was anything.
   bool look();
   /// Whether it has been without use for so long that it is cold now; outside of a crowd, for less if staying hot has not
   /// been paying lately.
   /// Not if something came just then.
-  bool cools(HotChannels::Clock::time_point now, std::chrono::nanoseconds limit, bool crowded);
-  bool hot = false;
+  bool may_stop_polling(PolledChannels::Clock::time_point now, std::chrono::nanoseconds limit, bool crowded);
+  bool polled = false;
 
  private:
   struct Ring {
@@ -46,11 +47,11 @@ class RingChannel final : public SocketChannel {
   std::ptrdiff_t pass_ring();
   void listen_to_bell();
   void heard_bell();
-  void heat_up();
+  void start_polling();
   void ring_bell();
   std::ptrdiff_t broken();
 
-  HotChannels& hot_;
+  PolledChannels& polled_;
   std::optional<Ring> ring_;
   bool passed_ = false;  // all goes through the ring from now on
   bool socket_ended_ = false;
@@ -58,7 +59,7 @@ class RingChannel final : public SocketChannel {
   bool awaiting_input_ = false;
   bool awaiting_room_ = false;
   bool used_ = true;  // since it was last asked whether it cools
-  HotChannels::Clock::time_point last_use_ = HotChannels::Clock::now();
+  PolledChannels::Clock::time_point last_use_ = PolledChannels::Clock::now();
   os::BusyPoll advice_;  // whether staying hot has been paying lately
 };
 

@@ -35,7 +35,7 @@ void SocketChannel::wait_for_input() {
   socket_.async_wait(asio::posix::stream_descriptor::wait_read,
                      [self = shared_from_this(), this](asio::error_code) {
                        awaiting_input_ = false;
-                       have_input();
+                       on_readable();
                      });
 }
 
@@ -44,7 +44,7 @@ void SocketChannel::wait_for_room() {
   socket_.async_wait(asio::posix::stream_descriptor::wait_write,
                      [self = shared_from_this(), this](asio::error_code) {
                        awaiting_room_ = false;
-                       have_room();
+                       on_writable();
                      });
 }
 

@@ -4,15 +4,15 @@
 #include <asio/posix/stream_descriptor.hpp>
 
 #include "client/os/descriptor.hpp"
-#include "server/transport/carrier.hpp"
+#include "server/transport/transport_channel.hpp"
 
 namespace tandem::server {
 
-class SocketChannel : public Carrier {
+class SocketChannel : public TransportChannel {
  public:
   /// `socket` is connected and non-blocking.
   SocketChannel(asio::io_context& io, Service& service, os::Descriptor socket, Peer peer)
-      : Carrier(io, service, std::move(peer)), socket_(io, socket.release()) {}
+      : TransportChannel(io, service, std::move(peer)), socket_(io, socket.release()) {}
 
   std::string_view path() const override { return peer().uid ? "unix" : "tcp"; }
 

@@ -16,7 +16,7 @@ using wire::Kind;
 using wire::Reader;
 
 // What Python tells apart; several MessagePack kinds are one family.
-enum class Family : std::uint8_t {
+enum class TypeClass : std::uint8_t {
   none,
   number,
   text,
@@ -31,7 +31,7 @@ enum class Family : std::uint8_t {
 };
 
 struct Parsed {
-  Family family = Family::none;
+  TypeClass type_class = TypeClass::none;
   Number number;
   Bytes body;               // text, bytes, extensions
   std::uint32_t count = 0;  // list, dict
@@ -46,24 +46,24 @@ Parsed parse(Reader& reader) {
     case Kind::boolean:
     case Kind::integer:
     case Kind::floating:
-      p.family = Family::number;
+      p.type_class = TypeClass::number;
       p.number = Number::read(reader);
       break;
     case Kind::text: {
       std::string_view text;
       (void)reader.text(text);
-      p.family = Family::text;
+      p.type_class = TypeClass::text;
       p.body = wire::as_bytes(text);
       break;
     }
     case Kind::bytes:
       (void)reader.bytes(p.body);
-      p.family = Family::bytes;
+      p.type_class = TypeClass::bytes;
       break;
     case Kind::array: {
       Reader at = reader;
       (void)at.array(p.count);
-      p.family = Family::list;
+      p.type_class = TypeClass::list;
       p.inside = at;
       (void)reader.skip();
       break;
@@ -71,7 +71,7 @@ Parsed parse(Reader& reader) {
     case Kind::map: {
       Reader at = reader;
       (void)at.map(p.count);
-      p.family = Family::dict;
+      p.type_class = TypeClass::dict;
       p.inside = at;
       (void)reader.skip();
       break;
@@ -81,13 +81,13 @@ Parsed parse(Reader& reader) {
       (void)reader.extension(type, p.body);
       p.inside = Reader(p.body);
       switch (static_cast<Extension>(type)) {
-        case Extension::reference: p.family = Family::reference; break;
-        case Extension::tuple: p.family = Family::tuple; break;
-        case Extension::set: p.family = Family::set; break;
-        case Extension::foreign: p.family = Family::foreign; break;
-        case Extension::timestamp: p.family = Family::timestamp; break;
+        case Extension::reference: p.type_class = TypeClass::reference; break;
+        case Extension::tuple: p.type_class = TypeClass::tuple; break;
+        case Extension::set: p.type_class = TypeClass::set; break;
+        case Extension::foreign: p.type_class = TypeClass::foreign; break;
+        case Extension::timestamp: p.type_class = TypeClass::timestamp; break;
         case Extension::integer:
-          p.family = Family::number;
+          p.type_class = TypeClass::number;
           p.number = Number::read(before);
           break;
       }
@@ -108,8 +108,8 @@ class Elements {
  public:
   explicit Elements(const Parsed& p)
       : at_(p.inside),
-        counted_(p.family == Family::list || p.family == Family::dict),
-        left_(std::uint64_t{p.count} * (p.family == Family::dict ? 2 : 1)) {}
+        counted_(p.type_class == TypeClass::list || p.type_class == TypeClass::dict),
+        left_(std::uint64_t{p.count} * (p.type_class == TypeClass::dict ? 2 : 1)) {}
 
   const std::uint8_t* position() const { return at_.position(); }
   bool next(ValueView& element) {
@@ -146,7 +146,7 @@ Result<std::uint64_t> hash_parsed(const Parsed& p, ValueView whole, std::uint64_
 class Index {
  public:
   explicit Index(const Parsed& p) : end_(p.inside.rest().data() + p.inside.rest().size()) {
-    const bool dict = p.family == Family::dict;
+    const bool dict = p.type_class == TypeClass::dict;
     Elements elements(p);
     ValueView key, mapped;
     for (auto at = elements.position(); elements.next(key); at = elements.position()) {
@@ -225,22 +225,22 @@ bool equal_sequences(const Parsed& a, const Parsed& b) {
 }
 
 bool equal_parsed(const Parsed& a, const Parsed& b) {
-  if (a.family != b.family) return false;
-  switch (a.family) {
-    case Family::none: return true;
-    case Family::number: return compare(a.number, b.number) == std::partial_ordering::equivalent;
-    case Family::text:
-    case Family::bytes:
-    case Family::foreign:
-    case Family::reference: return same_bytes(a.body, b.body);
-    case Family::timestamp: return instant(a.body) == instant(b.body);
-    case Family::list: return a.count == b.count && equal_sequences(a, b);
-    case Family::tuple: return equal_sequences(a, b);
-    case Family::set:
-    case Family::dict: {
+  if (a.type_class != b.type_class) return false;
+  switch (a.type_class) {
+    case TypeClass::none: return true;
+    case TypeClass::number: return compare(a.number, b.number) == std::partial_ordering::equivalent;
+    case TypeClass::text:
+    case TypeClass::bytes:
+    case TypeClass::foreign:
+    case TypeClass::reference: return same_bytes(a.body, b.body);
+    case TypeClass::timestamp: return instant(a.body) == instant(b.body);
+    case TypeClass::list: return a.count == b.count && equal_sequences(a, b);
+    case TypeClass::tuple: return equal_sequences(a, b);
+    case TypeClass::set:
+    case TypeClass::dict: {
       Index left(a);
       Index right(b);
-      return left.size() == right.size() && left.is_within(right, a.family == Family::dict);
+      return left.size() == right.size() && left.is_within(right, a.type_class == TypeClass::dict);
     }
   }
   return false;
@@ -251,22 +251,22 @@ std::uint64_t hash_bytes(Bytes bytes, std::uint64_t seed) {
 }
 
 Result<std::uint64_t> hash_parsed(const Parsed& p, ValueView whole, std::uint64_t seed) {
-  switch (p.family) {
-    case Family::none: return std::uint64_t{0x9e3779b97f4a7c15} ^ seed;
-    case Family::number: {
+  switch (p.type_class) {
+    case TypeClass::none: return std::uint64_t{0x9e3779b97f4a7c15} ^ seed;
+    case TypeClass::number: {
       std::uint8_t space[Number::canonical_bytes_max];
       return hash_bytes({space, p.number.canonical(space)}, seed);
     }
-    case Family::text: return hash_bytes(p.body, seed + 1);
-    case Family::bytes: return hash_bytes(p.body, seed + 2);
-    case Family::reference: return hash_bytes(p.body, seed + 3);
-    case Family::foreign: return hash_bytes(p.body, seed + 4);
-    case Family::timestamp: {
+    case TypeClass::text: return hash_bytes(p.body, seed + 1);
+    case TypeClass::bytes: return hash_bytes(p.body, seed + 2);
+    case TypeClass::reference: return hash_bytes(p.body, seed + 3);
+    case TypeClass::foreign: return hash_bytes(p.body, seed + 4);
+    case TypeClass::timestamp: {
       auto [seconds, nanoseconds] = instant(p.body);
       std::uint64_t both[2] = {static_cast<std::uint64_t>(seconds), nanoseconds};
       return hash_bytes({reinterpret_cast<const std::uint8_t*>(both), sizeof both}, seed + 5);
     }
-    case Family::tuple: {
+    case TypeClass::tuple: {
       std::uint64_t sum = seed + 6;
       Elements elements(p);
       for (ValueView v; elements.next(v);) {
@@ -277,9 +277,9 @@ Result<std::uint64_t> hash_parsed(const Parsed& p, ValueView whole, std::uint64_
       }
       return sum;
     }
-    case Family::list:
-    case Family::set:
-    case Family::dict: break;
+    case TypeClass::list:
+    case TypeClass::set:
+    case TypeClass::dict: break;
   }
   return unhashable(type_name(whole));
 }
@@ -316,18 +316,18 @@ Result<void> concatenate(const Parsed& a, const Parsed& b, wire::Buffer& out) {
     out.append(a.body);
     out.append(b.body);
   };
-  switch (a.family) {
-    case Family::text: {
+  switch (a.type_class) {
+    case TypeClass::text: {
       std::string joined(wire::as_text(a.body));
       writer.text(joined += wire::as_text(b.body));
       break;
     }
-    case Family::bytes: {
+    case TypeClass::bytes: {
       std::string joined(wire::as_text(a.body));
       writer.bytes(wire::as_bytes(joined += wire::as_text(b.body)));
       break;
     }
-    case Family::tuple:
+    case TypeClass::tuple:
       writer.extension_header(Extension::tuple, a.body.size() + b.body.size());
       join_into();
       break;
@@ -358,15 +358,15 @@ bool are_equal(ValueView a, ValueView b) {
 Result<bool> is_less(ValueView a, ValueView b) {
   Parsed left = parse(a);
   Parsed right = parse(b);
-  if (left.family != right.family) return not_ordered(a, b);
-  switch (left.family) {
-    case Family::number: return compare(left.number, right.number) == std::partial_ordering::less;
-    case Family::text:
-    case Family::bytes: return less_bytes(left.body, right.body);
-    case Family::timestamp: return instant(left.body) < instant(right.body);
-    case Family::list:
-    case Family::tuple: return less_sequences(left, right);
-    case Family::set: {
+  if (left.type_class != right.type_class) return not_ordered(a, b);
+  switch (left.type_class) {
+    case TypeClass::number: return compare(left.number, right.number) == std::partial_ordering::less;
+    case TypeClass::text:
+    case TypeClass::bytes: return less_bytes(left.body, right.body);
+    case TypeClass::timestamp: return instant(left.body) < instant(right.body);
+    case TypeClass::list:
+    case TypeClass::tuple: return less_sequences(left, right);
+    case TypeClass::set: {
       Index some(left);
       Index all(right);
       return some.size() < all.size() && some.is_within(all, false);
@@ -378,9 +378,9 @@ Result<bool> is_less(ValueView a, ValueView b) {
 Result<void> add(ValueView a, ValueView b, wire::Buffer& out) {
   Parsed left = parse(a);
   Parsed right = parse(b);
-  bool joinable = left.family == Family::text || left.family == Family::bytes ||
-                  left.family == Family::list || left.family == Family::tuple;
-  if (left.family != right.family || (!joinable && left.family != Family::number))
+  bool joinable = left.type_class == TypeClass::text || left.type_class == TypeClass::bytes ||
+                  left.type_class == TypeClass::list || left.type_class == TypeClass::tuple;
+  if (left.type_class != right.type_class || (!joinable && left.type_class != TypeClass::number))
     return bad_operands("+", a, b);
   if (joinable) return concatenate(left, right, out);
   return add(left.number, right.number, out);
@@ -389,7 +389,8 @@ Result<void> add(ValueView a, ValueView b, wire::Buffer& out) {
 Result<void> subtract(ValueView a, ValueView b, wire::Buffer& out) {
   Parsed left = parse(a);
   Parsed right = parse(b);
-  if (left.family != Family::number || right.family != Family::number) return bad_operands("-", a, b);
+  if (left.type_class != TypeClass::number || right.type_class != TypeClass::number)
+    return bad_operands("-", a, b);
   return subtract(left.number, right.number, out);
 }
 
@@ -397,8 +398,8 @@ Result<void> combine_bits(Bitwise how, ValueView a, ValueView b, wire::Buffer& o
   const char* sign = how == Bitwise::conjunction ? "&" : how == Bitwise::disjunction ? "|" : "^";
   Parsed left = parse(a);
   Parsed right = parse(b);
-  if (left.family != Family::number || right.family != Family::number || !left.number.is_word() ||
-      !right.number.is_word())
+  if (left.type_class != TypeClass::number || right.type_class != TypeClass::number ||
+      !left.number.is_word() || !right.number.is_word())
     return bad_operands(sign, a, b);
   std::uint64_t x = left.number.word.bits;
   std::uint64_t y = right.number.word.bits;
@@ -416,7 +417,7 @@ Result<void> combine_bits(Bitwise how, ValueView a, ValueView b, wire::Buffer& o
 
 std::optional<Number> number_of(ValueView value) {
   Parsed p = parse(value);
-  return p.family == Family::number ? std::optional(p.number) : std::nullopt;
+  return p.type_class == TypeClass::number ? std::optional(p.number) : std::nullopt;
 }
 
 Failure unhashable(std::string_view type_name) {
@@ -437,12 +438,12 @@ std::string type_name(ValueView value) {
     case Kind::map: return "dict";
     default: break;
   }
-  switch (parse(value).family) {
-    case Family::number: return "int";
-    case Family::tuple: return "tuple";
-    case Family::set: return "set";
-    case Family::timestamp: return "timestamp";
-    case Family::reference: return "reference";
+  switch (parse(value).type_class) {
+    case TypeClass::number: return "int";
+    case TypeClass::tuple: return "tuple";
+    case TypeClass::set: return "set";
+    case TypeClass::timestamp: return "timestamp";
+    case TypeClass::reference: return "reference";
     default: return "foreign";
   }
 }
@@ -462,13 +463,13 @@ std::string describe(ValueView value) {
     case Kind::boolean: return p.number.word.bits != 0 ? "true" : "false";
     default: break;
   }
-  switch (p.family) {
-    case Family::number: return p.number.to_string();
-    case Family::text: return quote(wire::as_text(p.body));
-    case Family::bytes: return "bytes of length " + std::to_string(p.body.size());
-    case Family::list: return "a list of " + std::to_string(p.count);
-    case Family::dict: return "a dict of " + std::to_string(p.count);
-    case Family::reference: {
+  switch (p.type_class) {
+    case TypeClass::number: return p.number.to_string();
+    case TypeClass::text: return quote(wire::as_text(p.body));
+    case TypeClass::bytes: return "bytes of length " + std::to_string(p.body.size());
+    case TypeClass::list: return "a list of " + std::to_string(p.count);
+    case TypeClass::dict: return "a dict of " + std::to_string(p.count);
+    case TypeClass::reference: {
       std::uint64_t id;
       std::memcpy(&id, p.body.data() + 1, sizeof id);
       return "a reference to object " + std::to_string(id);

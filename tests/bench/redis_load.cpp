@@ -177,8 +177,8 @@ class RedisWaits : private RedisConnection {
         value_(bench::value_bytes, 'v'),
         is_first_(cell.index == 0),
         shared_(*cell.shared) {
-    const Reply script = call({"SCRIPT", "LOAD", release_script}, REDIS_REPLY_STRING);
-    release_.assign(script->str, script->len);
+    const Reply sink = call({"SCRIPT", "LOAD", release_script}, REDIS_REPLY_STRING);
+    release_.assign(sink->str, sink->len);
     if (is_first_ && cell.workload == "semaphore")
       for (int i = 0; i < bench::permits; ++i) call({"RPUSH", semaphore_, "permit"}, REDIS_REPLY_INTEGER);
   }

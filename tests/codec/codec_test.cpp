@@ -380,7 +380,7 @@ TEST(Parameters, AreWrittenAsDeclared) {
   EXPECT_EQ(arguments_of_call<ops::List::Slice>(), "[]") << "parameters with a default may be left out";
   EXPECT_EQ(arguments_of_call<ops::List::Sort>(true), "[true]");
   EXPECT_EQ(arguments_of_call<Dict::Add>("k", 1, std::nullopt), R"(["k", 1, []])");
-  EXPECT_EQ(arguments_of_call<Dict::Add>("k", 1, client::Present(5)), R"(["k", 1, [5]])");
+  EXPECT_EQ(arguments_of_call<Dict::Add>("k", 1, client::PresentArgument(5)), R"(["k", 1, [5]])");
   EXPECT_EQ(arguments_of_call<Dict::CompareExchange>("k", std::optional(1), std::optional<int>()),
             R"(["k", [1], []])");
   EXPECT_EQ(arguments_of_call<ops::Array::AssignSlice>(

@@ -34,7 +34,7 @@ struct Door final : Object {
   std::uint64_t size() const override { return 1; }
   std::uint64_t memory_bytes() const override { return 0; }
   void save(wire::Writer& out) const override { out.nil(); }
-  %(show)s
+  %(visit)s
 };
 const Type& door = type_of<Door>();
 }  // namespace server
@@ -194,10 +194,10 @@ class Compiler:
                               capture_output=True, text=True)
 
 
-def show_declaration(root):
+def visit_declaration(root):
     """The program must override whatever Object wants shown; taken from the header, so that it is said once."""
     with open(f"{root}/server/engine/object.hpp") as header:
-        lines = [line.strip() for line in header if " show(" in line and "virtual" in line]
+        lines = [line.strip() for line in header if " visit_elements(" in line and "virtual" in line]
     declaration = lines[0].replace("virtual ", "").replace(" = 0;", " override { return {}; }")
     return declaration
 
@@ -222,7 +222,7 @@ def failure_of_case(compiler, good, number, name, changes, message):
 
 def main():
     command, root = sys.argv[1:]
-    programs = [(PROGRAM % {"show": show_declaration(root)}, CASES), (HOSTED_PROGRAM, HOSTED_CASES),
+    programs = [(PROGRAM % {"visit": visit_declaration(root)}, CASES), (HOSTED_PROGRAM, HOSTED_CASES),
                 (POOL_PROGRAM, POOL_CASES), (CALLS_PROGRAM, CALLS_CASES)]
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as threads:
 

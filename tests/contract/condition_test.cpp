@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "tests/support/contract.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace tandem::test {
 namespace {
@@ -99,7 +100,7 @@ TEST_P(ConditionContract, AWaitThatRunsOutHasTheLockAgain) {
   Condition condition = manager().condition();
   const std::lock_guard held(condition);
   const Grant before = condition.grant();
-  const Woken woken = condition.wait_for(5ms);
+  const WaitResult woken = condition.wait_for(5ms);
   EXPECT_FALSE(woken);
   EXPECT_GT(woken.grant.token, before.token);
   EXPECT_EQ(condition.grant().token, woken.grant.token);
@@ -119,7 +120,7 @@ TEST_P(ConditionContract, AWaitThatRunsOutReturnsOnlyWithTheLock) {
     EXPECT_FALSE(condition.wait_for(1ms));
     returned = true;
   });
-  while (!locked) std::this_thread::yield();
+  eventually([&] { return locked.load(); }, "the other thread to have the lock");
   condition.lock();
   // Whether its limit ran out before or after, it is the lock that it waits for then.
   std::jthread next_in_line([&] { const std::lock_guard held(condition); });
@@ -133,7 +134,7 @@ TEST_P(ConditionContract, AWaitThatRunsOutReturnsOnlyWithTheLock) {
 
 TEST_P(ConditionContract, AStopRequestEndsTheWait) {
   Condition condition = manager().condition();
-  Woken woken;
+  WaitResult woken;
   std::jthread waiter([&](const std::stop_token& stop) {
     const std::lock_guard held(condition);
     woken = condition.wait(stop);
@@ -217,7 +218,7 @@ TEST_P(ConditionContract, SeveralConditionsShareALock) {
 TEST_P(ConditionContract, TheReacquiredLockTellsOfADeath) {
   Lock lock = manager().lock("l");
   Condition condition = manager().condition("c", lock);
-  Woken woken;
+  WaitResult woken;
   std::jthread waiter([&] {
     const std::lock_guard held(condition);
     woken = condition.wait();

@@ -1,12 +1,15 @@
-// What becomes of those who wait for each other in a circle, over every way to reach a manager.
+// What becomes of those who wait for each other in a cycle, over every way to reach a manager.
 
+#include <atomic>
 #include <functional>
 #include <latch>
+#include <memory>
 #include <mutex>
 #include <shared_mutex>
 #include <thread>
 
 #include "tests/support/contract.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace tandem::test {
 namespace {
@@ -20,19 +23,22 @@ using ::testing::MatchesRegex;
 
 class DeadlockContract : public ContractTest {
  protected:
-  /// Has another thread hold `first` and wait for `second`; gives it when it waits.
+  /// Has another thread hold `first` and wait for `second`; gives it when it waits, or has waited.
   std::jthread holds_and_waits(std::function<void()> first, std::function<void()> second,
                                std::function<void()> end) {
     const std::uint64_t waiting = manager().information().at("waiters");
+    const auto has_waited = std::make_shared<std::atomic<bool>>(false);
     std::latch holds(1);
-    std::jthread party([&holds, first, second, end] {
+    std::jthread party([&holds, has_waited, first, second, end] {
       first();
       holds.count_down();
       second();
+      *has_waited = true;  // a wait with a time limit may be over before anybody saw it
       end();
     });
     holds.wait();
-    wait_for_waiters(waiting + 1);
+    eventually([&] { return *has_waited || manager().information().at("waiters") == waiting + 1; },
+               "the other thread to wait");
     return party;
   }
   std::jthread holds_and_waits(Lock first, Lock second) {

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "tests/support/contract.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace tandem::test {
 namespace {
@@ -139,8 +140,14 @@ TEST_P(LockContract, KeepsThreadsApart) {
 TEST_P(LockContract, WhoGivesUpLeavesTheLine) {
   Lock lock = manager().lock();
   lock.lock();
-  std::jthread gives_up([&] { EXPECT_FALSE(lock.try_lock_for(20ms)); });
-  wait_for_waiters(1);
+  std::atomic<bool> has_given_up = false;
+  std::jthread gives_up([&] {
+    EXPECT_FALSE(lock.try_lock_for(20ms));
+    has_given_up = true;
+  });
+  // It may be over before anybody saw it wait.
+  eventually([&] { return has_given_up || manager().information().at("waiters") == 1; },
+             "the first thread to wait");
   bool got = true;
   std::jthread is_stopped([&](const std::stop_token& stop) { got = lock.lock(stop); });
   std::jthread waits([&] { const std::lock_guard held(lock); });
@@ -211,7 +218,7 @@ TEST_P(LockContract, ADeadOwnersLockPassesToTheNextInLine) {
 TEST_P(LockContract, TheNextOwnerHearsOfADeathAlsoLater) {
   Lock lock = manager().lock("a");
   { const Holder dies(connect(), "a"); }
-  while (lock.locked()) std::this_thread::yield();
+  eventually([&] { return !lock.locked(); }, "the lock of the session that ended to be free");
   for (int i = 0; i < 2; ++i) {
     // The session in between dies too, so that nothing was repaired.
     const Manager other = connect();

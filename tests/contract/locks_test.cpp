@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "tests/support/contract.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace tandem::test {
 namespace {
@@ -220,7 +221,7 @@ TEST_P(LocksContract, WhoGivesUpDoesNotHideADeath) {
     const Manager other = connect();
     other.locks<int>("l").lock_all({1, 2, 3});
   }
-  while (locks.locked(1)) std::this_thread::yield();
+  eventually([&] { return !locks.locked(1); }, "the locks of the session that ended to be free");
   locks.lock(0);
   elsewhere([&] { EXPECT_FALSE(locks.try_lock_all_for({0, 1, 2, 3}, 5ms)); });
   locks.unlock(0);

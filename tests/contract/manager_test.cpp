@@ -7,6 +7,8 @@
 #include <thread>
 #include <vector>
 
+#include "tests/support/eventually.hpp"
+
 namespace tandem {
 namespace {
 
@@ -154,7 +156,7 @@ TEST_P(ManagerContract, EachSessionHoldsItsOwnReferences) {
     box["list"] = ours;
   }
   // The other session ends with its last handle, which the manager may hear of a little later.
-  while (references(id) > 1) std::this_thread::yield();
+  test::eventually([&] { return references(id) <= 1; }, "the other session to give its reference back");
   EXPECT_EQ(box.at<List<int>>("list"), (std::vector<int>{1, 2}));
   box.clear();
   EXPECT_FALSE(is_there(id));
@@ -178,7 +180,7 @@ TEST_P(ManagerContract, WhatASessionHeldAloneGoesWithIt) {
     EXPECT_TRUE(is_there(list.id()));
     auto keep_other_until_here = other.dict();
   }
-  while (objects_count() != 0) std::this_thread::yield();
+  test::eventually([&] { return objects_count() == 0; }, "the objects of the session that ended to go");
 }
 
 TEST_P(ManagerContract, ManyObjectsComeAndGo) {
@@ -258,8 +260,8 @@ TEST_P(ManagerContract, ThreadsMayUseOneManagerAndItsProxies) {
   EXPECT_EQ(counts["n"], threads * rounds);
   EXPECT_EQ(all.size(), std::size_t{threads} * rounds);
   for (int worker = 0; worker < threads; ++worker) EXPECT_EQ(all.count(worker), std::size_t{rounds});
-  while (objects_count() != 2)
-    std::this_thread::yield();  // the other threads' last words may still be under way
+  // The other threads' last words may still be under way.
+  test::eventually([&] { return objects_count() == 2; }, "the threads' own objects to go");
 }
 
 // ---- references of others
@@ -290,14 +292,14 @@ TEST_P(ManagerContract, HoldsWhatASessionIsToldOf) {
   list.reset();
   EXPECT_EQ(List<int>(held[0]), (std::vector{1, 2, 3}));
   held.clear();
-  while (is_there(id)) std::this_thread::yield();
+  test::eventually([&] { return !is_there(id); }, "the list to go");
   EXPECT_TRUE(hold(other, nlohmann::json::array()).empty());
   EXPECT_THROW(hold(other, nlohmann::json{1}), TypeError);
   EXPECT_THROW(hold(other, 1), TypeError);
   auto named = manager().list("named");
   manager().remove("named");
   EXPECT_THROW(hold(other, {}, dict, named), ObjectGone);
-  while (references(dict) != 1) std::this_thread::yield();
+  test::eventually([&] { return references(dict) == 1; }, "what was held of the dict to be given back");
 }
 
 // ---- limits
@@ -348,7 +350,7 @@ TEST_P(ManagerContract, TellsWhoWaitsAndWhoOwns) {
   EXPECT_EQ(holdings[0].how, "exclusive");
   EXPECT_EQ(holdings[0].token, lock.grant().token);
   EXPECT_NE(holdings[0].session, waits[0].session);
-  EXPECT_TRUE(manager().circles().empty());
+  EXPECT_TRUE(manager().deadlocks().empty());
   lock.unlock();
 }
 
@@ -358,10 +360,10 @@ TEST_P(ManagerContract, TellsOfCirclesThatHaveATimeLimit) {
   std::stop_source enough;
   std::jthread looker([&] {
     wait_for_waiters(1);
-    const std::vector<std::string> circles = manager().circles();
+    const std::vector<std::string> deadlocks = manager().deadlocks();
     enough.request_stop();
-    ASSERT_EQ(circles.size(), 1u);
-    EXPECT_THAT(circles[0], HasSubstr("waits for lock \"jobs\", which it holds itself"));
+    ASSERT_EQ(deadlocks.size(), 1u);
+    EXPECT_THAT(deadlocks[0], HasSubstr("waits for lock \"jobs\", which it holds itself"));
   });
   EXPECT_FALSE(lock.try_lock_for(std::chrono::hours(1), enough.get_token()));
   lock.unlock();

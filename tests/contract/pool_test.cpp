@@ -4,6 +4,7 @@
 
 #include "tandem/proxy/task_pool.hpp"
 #include "tests/support/contract.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace tandem::test {
 namespace {
@@ -136,7 +137,7 @@ TEST_P(PoolContract, ADeadWorkersTaskIsTriedAgainBeforeAllOthers) {
     enlist(its);
     EXPECT_EQ(work(its), (json{{1, 1, 1, "first"}}));
   }
-  while (pool.progress().retried == 0) std::this_thread::yield();  // its end is heard of some time later
+  eventually([&] { return pool.progress().retried != 0; }, "the worker's end to be heard of");
   enlist(pool);
   EXPECT_EQ(read(pool.work(Items{}, client::no_limit)).at(0).at(0), 1);
   pool.quit(Items{});  // gives it back: that was its last chance

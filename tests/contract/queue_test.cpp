@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "tests/support/contract.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace tandem::test {
 namespace {
@@ -529,7 +530,7 @@ TEST_P(QueueContract, TheItemsOfASessionThatEndsReturnToTheFront) {
     lost[1].done();
     for (auto& lease : lost) lease.forget();  // as if the process had died: nothing is said
   }
-  while (queue.leased() != 0) std::this_thread::yield();
+  eventually([&] { return queue.leased() == 0; }, "the leases of the session that ended to end");
   auto lease = queue.get_leased();
   EXPECT_EQ(*lease, 1);
   EXPECT_EQ(lease.deliveries(), 2u);

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "tests/support/contract.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace tandem::test {
 namespace {
@@ -95,7 +96,7 @@ TEST_P(SharedLockContract, NeighboursInTheLineReadTogether) {
     readers.emplace_back([&] {
       auto held = lock.shared_guard();
       ++reading;
-      while (reading < 3) std::this_thread::yield();
+      eventually([&] { return reading == 3; }, "all three to read");
     });
   wait_for_waiters(3);
   lock.unlock();

@@ -2,21 +2,13 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include <thread>
 #include <vector>
 
 #include "tandem/tandem.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace tandem {
 namespace {
-
-using namespace std::chrono_literals;
-
-/// Returns once `condition` holds. What never comes true ends in the test's time limit.
-template <class F>
-void wait_until(F&& condition) {
-  while (!condition()) std::this_thread::sleep_for(1ms);
-}
 
 std::uint64_t sessions_of(const Manager& manager) {
   return manager.information()["sessions"];
@@ -46,7 +38,7 @@ TEST(Kill, ClientsKilledInMidCallLeaveNothingBehind) {
       for (int n = 0; n < 4; ++n) workers.emplace_back(work_for_ever, manager, shared, rounds);
       for (auto& worker : workers) {
         std::int64_t before = rounds.load();
-        wait_until([&] { return rounds.load() >= before + 20; });
+        test::eventually([&] { return rounds.load() >= before + 20; }, "20 more rounds");
         worker.kill();
       }
       for (auto& worker : workers) {
@@ -54,7 +46,7 @@ TEST(Kill, ClientsKilledInMidCallLeaveNothingBehind) {
         EXPECT_EQ(worker.exit_code(), -SIGKILL);
       }
     }
-    wait_until([&] { return sessions_of(manager) == 1; });
+    test::eventually([&] { return sessions_of(manager) == 1; }, "all sessions but this one to end");
     shared.clear();
     EXPECT_EQ(manager.objects().size(), 2u) << "only the shared dict and the counter are left";
   }
@@ -74,7 +66,7 @@ TEST(Kill, AWorkerKilledWhileOthersWorkDisturbsNobody) {
   for (int n = 0; n < 10; ++n) {
     Process victim(work_for_ever, manager, shared, rounds);
     std::int64_t before = rounds.load();
-    wait_until([&] { return rounds.load() > before; });
+    test::eventually([&] { return rounds.load() > before; }, "one more round");
     victim.kill();
   }
   for (auto& counter : counters) {
@@ -97,7 +89,7 @@ TEST(Kill, WithTheManagerKilledEveryClientHearsOfItAndEnds) {
         std::_Exit(told_so);
       }
     });
-  wait_until([&] { return rounds.load() > 100; });
+  test::eventually([&] { return rounds.load() > 100; }, "a hundred rounds");
   auto pid = manager.information()["pid"].get<pid_t>();
   ASSERT_EQ(::kill(pid, SIGKILL), 0);
   for (auto& worker : workers) {

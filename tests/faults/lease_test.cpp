@@ -4,11 +4,11 @@
 #include <signal.h>
 
 #include <atomic>
-#include <thread>
 
 #include "tandem/server.hpp"
 #include "tandem/tandem.hpp"
 #include "tests/support/child.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace tandem {
 namespace {
@@ -57,7 +57,8 @@ TEST_F(LeaseTest, AStoppedOwnerLosesItsLockAndLearnsOfIt) {
       text = lost.what();
     }
     EXPECT_THAT(text, HasSubstr("lock \"jobs\" (token 1)"));
-    while (calls == 0) std::this_thread::yield();  // on whichever thread learned of it first
+    // On whichever thread learned of it first.
+    test::eventually([&] { return calls != 0; }, "the callback for a lost session");
     EXPECT_THROW(manager.ping(), SessionLost);
     EXPECT_EQ(calls, 1);
     Manager anew = attach(address);

@@ -3,15 +3,14 @@
 #include <signal.h>
 
 #include <random>
-#include <thread>
 #include <vector>
 
 #include "tandem/tandem.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace tandem {
 namespace {
 
-using namespace std::chrono_literals;
 using Accounts = Dict<int, int>;
 
 constexpr int accounts = 4;
@@ -65,7 +64,7 @@ TEST(TransferKill, TheSumIsConserved) {
   for (int killed = 0; killed < 60; ++killed) {
     // Not at moments of its own making: anywhere within a move or two.
     const std::int64_t until = moves.load() + static_cast<std::int64_t>(random() % 8);
-    while (moves.load() < until) std::this_thread::yield();
+    test::eventually([&] { return moves.load() >= until; }, "a few more moves");
     Process& victim = workers[random() % workers.size()];
     victim.kill();
     victim.join();
@@ -75,7 +74,8 @@ TEST(TransferKill, TheSumIsConserved) {
   }
   for (Process& worker : workers) worker.kill();
   for (Process& worker : workers) worker.join();
-  while (manager.information()["sessions"] != 1) std::this_thread::yield();
+  test::eventually([&] { return manager.information()["sessions"] == 1; },
+                   "all sessions but this one to end");
   EXPECT_EQ(sum_of(manager, left, right), sum);
   EXPECT_EQ(manager.objects().size(), 3u);
   EXPECT_EQ(manager.information()["waiters"], 0);

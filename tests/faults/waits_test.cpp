@@ -14,6 +14,7 @@
 #include "tandem/proxy/task_pool.hpp"
 #include "tandem/tandem.hpp"
 #include "tests/support/child.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/program.hpp"
 #include "tests/support/reach.hpp"
 
@@ -306,7 +307,8 @@ class EndOfWait : public testing::TestWithParam<std::tuple<Reach, std::size_t>> 
     return outcome_to_come;
   }
   void wait_for_waiters(int count) const {
-    while (manager().information().at("waiters") != count) std::this_thread::sleep_for(200us);
+    test::eventually([&] { return manager().information().at("waiters") == count; },
+                     std::to_string(count) + " waiting requests");
   }
   void expect_that_the_next_is_served() const {
     wait_for_waiters(0);

@@ -53,7 +53,7 @@ Credentials known_credentials() {
   return credentials;
 }
 
-class NoTransport : public Link {
+class NoTransport : public TransportHandle {
  public:
   void wake() override {}
   void close() override { closed = true; }
@@ -66,7 +66,7 @@ class Conversation {
  public:
   Conversation() : log_("fuzz", std::make_shared<spdlog::sinks::null_sink_mt>()) {
     log_.set_level(spdlog::level::off);
-    channel_ = std::make_unique<Channel>(service_, link_, Peer{"fuzz", 0});
+    channel_ = std::make_unique<Channel>(service_, transport_, Peer{"fuzz", 0});
     channel_->start();
     read_raw(wire::hello_bytes);
   }
@@ -82,7 +82,7 @@ class Conversation {
 
   /// Sends in pieces of at most `piece` bytes, reading what comes back on the way.
   void send(wire::Bytes bytes, std::size_t piece) {
-    while (!bytes.empty() && !channel_->ending() && !link_.closed) {
+    while (!bytes.empty() && !channel_->ending() && !transport_.closed) {
       bytes = bytes.subspan(feed(bytes.first(std::min(piece, bytes.size()))));
       settle();
     }
@@ -169,9 +169,9 @@ class Conversation {
   // From the ground up: a member may use those above it.
   const Limits limits_ = small_limits();
   spdlog::logger log_;
-  Engine engine_{limits_, Facts{"0", "00", 1, 0, 1}, hosted_types()};
+  Engine engine_{limits_, ServerInfo{"0", "00", 1, 0, 1}, hosted_types()};
   Service service_{engine_, limits_, known_credentials(), log_};
-  NoTransport link_;
+  NoTransport transport_;
   std::unique_ptr<Channel> channel_;
 
   wire::Buffer inbox_;

@@ -116,7 +116,7 @@ TEST(CheckerOfValues, ExchangesChain) {
                      {"|------|", exchange(2), gives(1)},
                      {"|------|", exchange(3), gives(0)}}),
             no)
-      << "a circle";
+      << "a cycle";
 }
 
 TEST(CheckerOfValues, OfTwoComparisonsOneSucceeds) {

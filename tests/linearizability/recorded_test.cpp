@@ -6,6 +6,7 @@
 #include "tests/linearizability/explanation.hpp"
 #include "tests/linearizability/models.hpp"
 #include "tests/linearizability/workers.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace tandem::test {
 namespace {
@@ -173,11 +174,12 @@ TEST(RecordedHistory, IsLinearizableThoughAClientIsKilledAtAnyMoment) {
       pause();  // done before it was killed
     };
     Process victim(work, 0), witness(work, 1);
-    while (recording.returned_count(0) <= killed_after) sched_yield();
+    eventually([&] { return recording.returned_count(0) > killed_after; }, "operations of the victim");
     victim.kill();
     victim.join();
     const std::size_t seen = recording.returned_count(1);
-    while (recording.returned_count(1) < std::min<std::size_t>(seen + 50, 2000)) sched_yield();
+    eventually([&] { return recording.returned_count(1) >= std::min<std::size_t>(seen + 50, 2000); },
+               "operations of the witness after that");
     witness.kill();
     witness.join();
     ASSERT_EQ(victim.exit_code(), -SIGKILL);

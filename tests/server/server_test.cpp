@@ -11,6 +11,7 @@
 
 #include "tandem/tandem.hpp"
 #include "tests/support/child.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/program.hpp"
 #include "tests/support/raw_client.hpp"
 
@@ -93,7 +94,7 @@ TEST_F(ServerTest, ADeadlockIsLoggedAndRefused) {
   Lock lock = server.connect().lock("a");
   lock.lock();
   EXPECT_THROW(lock.lock(), DeadlockError);
-  EXPECT_THAT(log(), Contains(HasSubstr("a circle of waits, refused: session 1 (process " +
+  EXPECT_THAT(log(), Contains(HasSubstr("a cycle of waits, refused: session 1 (process " +
                                         std::to_string(::getpid()) + ") thread ")));
 }
 
@@ -108,7 +109,7 @@ TEST_F(ServerTest, ADeadlockMayBeOnlyLogged) {
     const std::lock_guard held(lock);
     EXPECT_FALSE(lock.lock(stop));
   });
-  while (manager.information().at("waiters") != 1) std::this_thread::yield();
+  test::eventually([&] { return manager.information().at("waiters") == 1; }, "the other thread to wait");
   EXPECT_THAT(log(), Contains(HasSubstr("not refused: session 1")));
 }
 
@@ -262,8 +263,12 @@ TEST_F(ServerTest, FarBeyondTheLimitClientsWaitUntilAnotherEnds) {
     silent.back()->hear_bytes(wire::hello_bytes);
   }
   RawClient waiting("unix:" + path_);
-  while (log().empty() || log().back().find("further clients wait") == std::string::npos)
-    std::this_thread::yield();
+  test::eventually(
+      [&] {
+        const auto lines = log();
+        return !lines.empty() && lines.back().find("further clients wait") != std::string::npos;
+      },
+      "\"further clients wait\" in the log");
   silent.pop_back();
   waiting.shake_hands();
 }
@@ -384,7 +389,8 @@ TEST_F(ServerTest, StoppingEndsWhatWaitsInThisProcess) {
       EXPECT_THROW(wait(), ConnectionError);
       ++ended;
     });
-  while (manager.information().at("waiters") != waits.size()) std::this_thread::yield();
+  test::eventually([&] { return manager.information().at("waiters") == waits.size(); },
+                   "all threads to wait");
   server.stop();
   threads.clear();
   EXPECT_EQ(ended, waits.size());

@@ -4,9 +4,9 @@
 #include <sys/resource.h>
 
 #include <sstream>
-#include <thread>
 
 #include "tandem/tandem.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/program.hpp"
 #include "tests/support/raw_client.hpp"
 
@@ -188,7 +188,7 @@ TEST_F(Tandemd, ASecondSignalEndsItAtOnce) {
     lazy.say(server::request_frame({0, ops::Dict::Snapshot::description.number, request, 1, 2}, "\x90"));
   dict.size();
   program.signal(SIGTERM);
-  while (std::filesystem::exists(path_)) std::this_thread::yield();
+  test::eventually([&] { return !std::filesystem::exists(path_); }, "tandemd to begin to stop");
   program.signal(SIGTERM);
   EXPECT_EQ(program.wait(), -SIGTERM);
 }

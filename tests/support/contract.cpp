@@ -2,10 +2,11 @@
 
 #include <unistd.h>
 
-#include <thread>
+#include <string>
 
 #include "tandem/server.hpp"
 #include "tests/support/engine_connector.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace tandem::test {
 namespace {
@@ -94,7 +95,8 @@ void ContractTest::TearDown() {
 }
 
 void ContractTest::wait_for_waiters(std::uint64_t count) const {
-  while (manager().information().at("waiters") != count) std::this_thread::yield();
+  eventually([&] { return manager().information().at("waiters") == count; },
+             std::to_string(count) + " waiting requests");
 }
 
 std::uint64_t ContractTest::references(std::uint64_t id) const {

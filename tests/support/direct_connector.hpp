@@ -41,12 +41,12 @@ class DirectManager {
 
   const Limits limits_ = limits();
   spdlog::logger log_;
-  server::Engine engine_{limits_, server::Facts{}, server::hosted_types()};
+  server::Engine engine_{limits_, server::ServerInfo{}, server::hosted_types()};
   server::Service service_{engine_, limits_, credentials(), log_};
 };
 
 /// Both ends of a channel.
-class DirectStream final : public client::Stream, public server::Link {
+class DirectStream final : public client::Stream, public server::TransportHandle {
  public:
   explicit DirectStream(DirectManager& manager)
       : channel_(std::make_unique<server::Channel>(manager.service(), *this, server::Peer{"direct", 0})) {

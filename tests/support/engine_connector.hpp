@@ -36,7 +36,7 @@ class Answered {
 class EngineHost {
  public:
   explicit EngineHost(const Limits& limits, const std::vector<HostedType>& types = {})
-      : limits_(limits), types_(types), engine_(limits_, facts(), types_.all()) {}
+      : limits_(limits), types_(types), engine_(limits_, server_info(), types_.all()) {}
 
   const Limits& limits() const { return limits_; }
   /// Tells apart all engines there are at once.
@@ -146,7 +146,7 @@ class EngineHost {
     }
     answered_.notify_all();
   }
-  static server::Facts facts() { return {"0.0.0", "00", 1, 0, 0x5eed}; }
+  static server::ServerInfo server_info() { return {"0.0.0", "00", 1, 0, 0x5eed}; }
   /// A type's create operation is called by the manager's, which answers with what it made and whether it is
   /// new.
   void note_creation(const server::Call& call, wire::Reader reply) {

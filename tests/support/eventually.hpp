@@ -20,7 +20,8 @@ void eventually(F&& condition, std::string_view what) {
   std::chrono::seconds told{30};
   while (!condition()) {
     const auto waited = Clock::now() - begin;
-    if (waited > std::chrono::minutes(10)) throw std::runtime_error("waited ten minutes for: " + std::string(what));
+    if (waited > std::chrono::minutes(10))
+      throw std::runtime_error("waited ten minutes for: " + std::string(what));
     if (waited > told) {
       std::cerr << "still waiting after " << told.count() << " s for: " << what << std::endl;
       told *= 2;

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -20,6 +19,7 @@
 #include "client/transport/socket.hpp"
 #include "tandem/wire/frame.hpp"
 #include "tandem/wire/msgpack.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace tandem::test {
 
@@ -111,10 +111,14 @@ class FakeManager {
     return requests_;
   }
   std::vector<SeenRequest> wait_for_requests(std::size_t count) {
-    return wait_for<std::vector<SeenRequest>>(requests_, [&] { return requests_.size() >= count; });
+    eventually([&] { return requests().size() >= count; },
+               std::to_string(count) + " requests to the fake manager");
+    return requests();
   }
   std::vector<std::size_t> wait_for_closed_channels(std::size_t count) {
-    return wait_for<std::vector<std::size_t>>(closed_, [&] { return closed_.size() >= count; });
+    eventually([&] { return closed_channels().size() >= count; },
+               std::to_string(count) + " channels to be closed");
+    return closed_channels();
   }
   std::vector<std::size_t> closed_channels() {
     std::lock_guard lock(mutex_);
@@ -204,7 +208,6 @@ class FakeManager {
     }
     std::lock_guard lock(mutex_);
     closed_.push_back(channel.number());
-    changed_.notify_all();
   }
 
   void take(FakeChannel& channel, const wire::Frame& frame, SeenRequest& assembling) {
@@ -225,16 +228,8 @@ class FakeManager {
     {
       std::lock_guard lock(mutex_);
       requests_.push_back(assembling);
-      changed_.notify_all();
     }
     if ((assembling.header.flags & wire::flag_one_way) == 0) behaviour_(channel, assembling);
-  }
-
-  template <class R, class Condition>
-  R wait_for(const R& what, Condition condition) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, condition);
-    return what;
   }
 
   Behaviour behaviour_;
@@ -243,7 +238,6 @@ class FakeManager {
 
   // Guarded by mutex_.
   std::mutex mutex_;
-  std::condition_variable changed_;
   std::vector<client::OpenRequest> opened_;
   std::vector<SeenRequest> requests_;
   std::vector<std::size_t> closed_;

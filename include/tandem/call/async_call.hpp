@@ -36,7 +36,7 @@ struct AsyncOutcome {
   bool cancelled = false;  // and so the end of its wait, if it came to nothing
   bool unsent = false;     // cancelled before it was sent
   wire::Buffer result;
-  ConnectionPtr connection;
+  SessionPtr connection;
 };
 
 class AsyncHandler {
@@ -49,7 +49,7 @@ class AsyncHandler {
 /// One channel that all copies of an Async share; it ends with the last of them.
 class AsyncSession {
  public:
-  explicit AsyncSession(const ConnectionPtr& connection);
+  explicit AsyncSession(const SessionPtr& connection);
   ~AsyncSession();
   AsyncSession(const AsyncSession&) = delete;
   AsyncSession& operator=(const AsyncSession&) = delete;

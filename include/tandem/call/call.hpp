@@ -40,14 +40,14 @@ class Call {
   Decoder& wait(std::optional<std::chrono::microseconds> limit, const std::stop_token& stop = {});
 
  private:
-  struct Scripted;
+  struct Redirected;
   Decoder& exchange(std::chrono::milliseconds timeout, const std::stop_token& stop);
 
   const RemoteObject& object_;
   const ops::OpDescription& op_;
   std::string_view type_name_;
-  std::unique_ptr<Scripted> scripted_;  // null: by a channel
-  Channel* channel_;                    // null: by the object's script
+  std::unique_ptr<Redirected> redirected_;  // null: by a channel
+  Channel* channel_;                        // null: by the object's script
   Encoder encoder_;
   Decoder decoder_;
 };

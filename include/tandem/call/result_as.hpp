@@ -67,15 +67,15 @@ inline constexpr bool is_listed<Op, ops::OpList<O...>> = (std::same_as<Op, O> ||
 template <class Op, class P>
 inline constexpr bool is_operation_of = is_listed<Op, typename P::Operations::All>;
 
-class PipelineScript;  // client/calls/pipeline.hpp
+class PipelineSink;  // client/calls/pipeline.hpp
 
 /// What an operation will have come to.
 class Awaited {
  public:
   virtual ~Awaited() = default;
   virtual void take(Decoder& from) = 0;
-  PipelineScript* pipeline = nullptr;  // which reads it, until it is ready
-  std::uint32_t request = 0;           // there
+  PipelineSink* pipeline = nullptr;  // which reads it, until it is ready
+  std::uint32_t request = 0;         // there
   std::exception_ptr error = nullptr;
   bool ready = false;
 };

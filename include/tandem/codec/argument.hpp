@@ -67,8 +67,8 @@ using In = std::conditional_t<Untyped<V>, AnyValue, const V&>;
 
 /// An argument declared as Maybe that is there.
 template <class A>
-struct Present : Argument {
-  explicit Present(const A& from) : value(from) {}
+struct PresentArgument : Argument {
+  explicit PresentArgument(const A& from) : value(from) {}
   const A& value;
   void encode(Encoder& to) const {
     to.writer.array(1);

@@ -46,10 +46,10 @@ std::string describe(const wire::Reader& reader);
 
 /// Gives back the references in `values`, zero or more MessagePack values one after the other, which the
 /// manager counted for us and nobody took over. Never throws.
-void release_references(const ConnectionPtr& connection, wire::Bytes values) noexcept;
+void release_references(const SessionPtr& connection, wire::Bytes values) noexcept;
 
 /// Whether `object` lives in the manager that `connection` leads to, be it by another session.
-bool belongs_to(const RemoteObject& object, const Connection* connection);
+bool belongs_to(const RemoteObject& object, const Session* connection);
 void encode_reference(Encoder& to, const RemoteObject* object);
 /// Takes over the reference before the reader. TypeError: there is none.
 std::shared_ptr<RemoteObject> decode_reference(Decoder& from);
@@ -67,7 +67,7 @@ class TakenValue {
   wire::Bytes bytes() const { return bytes_; }
 
  private:
-  const ConnectionPtr& connection_;
+  const SessionPtr& connection_;
   wire::Bytes bytes_;
 };
 

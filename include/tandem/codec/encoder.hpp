@@ -13,18 +13,19 @@ struct ReferenceHolder;  // hosted/type.hpp
 
 namespace tandem::client {
 
-class Connection;    // client/session/session.hpp: this process's session with one manager
-class Handover;      // client/session/handover.hpp: what a process about to be spawned gets besides values
-class Takeover;      // client/session/handover.hpp: the same as that process finds it
-class RemoteObject;  // call/remote_object.hpp: a reference that this process holds
+class Session;        // client/session/session.hpp: this process's session with one manager
+class SpawnSender;    // client/session/handover.hpp: what a process about to be spawned gets besides values
+class SpawnReceiver;  // client/session/handover.hpp: the same as that process finds it
+class RemoteObject;   // call/remote_object.hpp: a reference that this process holds
 
-using ConnectionPtr = std::shared_ptr<Connection>;
+using SessionPtr = std::shared_ptr<Session>;
 
 /// Where values are written to. Knows the connection, since a proxy can only be stored in its own manager.
 struct Encoder {
   wire::Writer writer;
-  Connection* connection = nullptr;  // null: no proxies can be encoded
-  Handover* handover = nullptr;  // not null: arguments of a process, which may hold proxies of any manager
+  Session* connection = nullptr;  // null: no proxies can be encoded
+  SpawnSender* spawn_sender =
+      nullptr;  // not null: arguments of a process, which may hold proxies of any manager
   std::vector<std::shared_ptr<const RemoteObject>>* kept =
       nullptr;  // gets the proxies' objects, if there is one
 };
@@ -33,8 +34,8 @@ struct Encoder {
 /// it is decoded into a proxy.
 struct Decoder {
   wire::Reader reader;
-  ConnectionPtr connection;                    // null: no proxies can be decoded
-  Takeover* takeover = nullptr;                // not null: arguments of this process
+  SessionPtr connection;                       // null: no proxies can be decoded
+  SpawnReceiver* spawn_receiver = nullptr;     // not null: arguments of this process
   hosting::ReferenceHolder* holder = nullptr;  // in a manager's own handlers: for values that hold references
 };
 

@@ -55,8 +55,8 @@ struct Manager {
   // {ticket, object, type, name, operation, session, pid, actor, waited_us, left_us (nil: no limit)}.
   using Waits =
       Op<21, "waits(after=0, limit=1000)", Effect::reads, Tuple<Int, Items>(Optional<Int>, Optional<Int>)>;
-  // Owners of locks who wait for each other in a circle, each circle one text that names every link.
-  using Circles = Op<23, "circles()", Effect::reads, Items()>;
+  // Owners of locks who wait for each other in a cycle, each cycle one text that names every link.
+  using Deadlocks = Op<23, "deadlocks()", Effect::reads, Items()>;
   // What sessions own: locks, permits, leased items, by objects in the order of ids, behind the id `after`; and the id to
   // go on from, 0 at the end. Each {object, type, name, how, key (text or nil), session, pid, actor, count,
   // token (nil: none), held_us}.
@@ -69,7 +69,7 @@ struct Manager {
                       Tuple<Int, Bool, Items>(Int, Optional<Int>, Optional<Int>)>;
 
   using All = OpList<Create, Get, Exists, Remove, Objects, Ping, Information, Release, Version, WaitForChange,
-                     Run, Hold, Contents, Waits, Holdings, Circles>;
+                     Run, Hold, Contents, Waits, Holdings, Deadlocks>;
 };
 
 }  // namespace tandem::ops

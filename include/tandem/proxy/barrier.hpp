@@ -32,13 +32,8 @@ class Barrier : public Proxy {
 
   /// Gives which of the parties this is, in the order of their arrival. With the barrier's own time limit, if it has one.
   std::size_t wait(const std::stop_token& stop = {}) const { return wait_within(client::no_limit, stop); }
-  std::size_t wait_for(For limit, const std::stop_token& stop = {}) const {
-    return wait_within(limit, stop);
-  }
-  std::size_t wait_until(Until end,
-                         const std::stop_token& stop = {}) const {
-    return wait_within(end, stop);
-  }
+  std::size_t wait_for(For limit, const std::stop_token& stop = {}) const { return wait_within(limit, stop); }
+  std::size_t wait_until(Until end, const std::stop_token& stop = {}) const { return wait_within(end, stop); }
   /// As it was at first. Who waits now gets BrokenBarrierError.
   void reset() const { call<Operations::Reset>(); }
   void abort() const { call<Operations::Abort>(); }

@@ -17,7 +17,7 @@
 namespace tandem {
 
 /// How a wait ended. The thread has the lock again in any case, by a new grant: a guard's token is that of before.
-struct Woken {
+struct WaitResult {
   bool notified = false;  // else the limit ran out, or a stop was requested
   Grant grant;
   operator bool() const noexcept { return notified; }
@@ -38,14 +38,10 @@ class Condition : public BasicLock<ops::Condition> {
   Condition() = default;
   using BasicLock::BasicLock;
 
-  Woken wait() const { return wait_within(client::no_limit); }
-  Woken wait(const std::stop_token& stop) const { return wait_within(client::no_limit, stop); }
-  Woken wait_for(For limit, const std::stop_token& stop = {}) const {
-    return wait_within(limit, stop);
-  }
-  Woken wait_until(Until end, const std::stop_token& stop = {}) const {
-    return wait_within(end, stop);
-  }
+  WaitResult wait() const { return wait_within(client::no_limit); }
+  WaitResult wait(const std::stop_token& stop) const { return wait_within(client::no_limit, stop); }
+  WaitResult wait_for(For limit, const std::stop_token& stop = {}) const { return wait_within(limit, stop); }
+  WaitResult wait_until(Until end, const std::stop_token& stop = {}) const { return wait_within(end, stop); }
 
   // Wait until the predicate, which is called with the lock held, is true. The others give what it said last.
 
@@ -60,13 +56,11 @@ class Condition : public BasicLock<ops::Condition> {
     return true;
   }
   template <std::predicate P>
-  bool wait_for(For limit, P predicate,
-                const std::stop_token& stop = {}) const {
+  bool wait_for(For limit, P predicate, const std::stop_token& stop = {}) const {
     return wait_until(Until(limit), predicate, stop);
   }
   template <std::predicate P>
-  bool wait_until(Until end, P predicate,
-                  const std::stop_token& stop = {}) const {
+  bool wait_until(Until end, P predicate, const std::stop_token& stop = {}) const {
     while (!predicate())
       if (!wait_until(end, stop)) return predicate();
     return true;
@@ -80,7 +74,7 @@ class Condition : public BasicLock<ops::Condition> {
   std::uint64_t notify_all() const { return call<Operations::NotifyAll, std::uint64_t>(); }
 
  private:
-  Woken wait_within(client::WaitLimit limit, const std::stop_token& stop = {}) const {
+  WaitResult wait_within(client::WaitLimit limit, const std::stop_token& stop = {}) const {
     const auto [notified, token, previous_owner_died] =
         call_and_wait<Operations::Wait, std::tuple<bool, std::uint64_t, bool>>(limit, stop);
     return {notified, {token, previous_owner_died}};

@@ -38,8 +38,7 @@ class Container : public Proxy {
                                                const std::stop_token& stop = {}) const {
     return wait_within(since, limit, stop);
   }
-  std::optional<std::uint64_t> wait_for_change(std::uint64_t since,
-                                               Until end,
+  std::optional<std::uint64_t> wait_for_change(std::uint64_t since, Until end,
                                                const std::stop_token& stop = {}) const {
     return wait_within(since, end, stop);
   }

@@ -96,7 +96,7 @@ class Dict : public Container {
   /// or as `initial`. TypeError for operands that Python cannot add, OverflowError beyond 64 bits.
   V add(client::In<K> key, client::In<V> delta) { return call<Operations::Add, V>(key, delta, std::nullopt); }
   V add(client::In<K> key, client::In<V> delta, client::In<V> initial) {
-    return call<Operations::Add, V>(key, delta, client::Present(initial));
+    return call<Operations::Add, V>(key, delta, client::PresentArgument(initial));
   }
   /// Stores `desired` if what is stored equals `expected`, as Python's == has it; nullopt means absent on
   /// both sides. Gives whether it did, and if not, sets `expected` to what is there, as std::atomic does.

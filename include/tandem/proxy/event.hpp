@@ -32,12 +32,8 @@ class Event : public Proxy {
   /// Gives whether it was set; false: a stop was requested first.
   bool wait(const std::stop_token& stop) const { return wait_within(client::no_limit, stop); }
   /// Gives whether it was set within the limit, and before a stop was requested.
-  bool wait_for(For limit, const std::stop_token& stop = {}) const {
-    return wait_within(limit, stop);
-  }
-  bool wait_until(Until end, const std::stop_token& stop = {}) const {
-    return wait_within(end, stop);
-  }
+  bool wait_for(For limit, const std::stop_token& stop = {}) const { return wait_within(limit, stop); }
+  bool wait_until(Until end, const std::stop_token& stop = {}) const { return wait_within(end, stop); }
 
  private:
   bool wait_within(client::WaitLimit limit, const std::stop_token& stop = {}) const {

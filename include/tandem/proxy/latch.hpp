@@ -32,17 +32,12 @@ class Latch : public Proxy {
   void wait() const { wait_within(client::no_limit); }
   /// These give whether the count came to 0: within the limit, and before a stop was requested.
   bool wait(const std::stop_token& stop) const { return wait_within(client::no_limit, stop); }
-  bool wait_for(For limit, const std::stop_token& stop = {}) const {
-    return wait_within(limit, stop);
-  }
-  bool wait_until(Until end, const std::stop_token& stop = {}) const {
-    return wait_within(end, stop);
-  }
+  bool wait_for(For limit, const std::stop_token& stop = {}) const { return wait_within(limit, stop); }
+  bool wait_until(Until end, const std::stop_token& stop = {}) const { return wait_within(end, stop); }
   /// count_down(count), then wait; one round trip.
   void arrive_and_wait(std::int64_t count = 1) const { arrive_within(count, client::no_limit); }
   /// The same within a limit. What was counted down stays so.
-  bool arrive_and_wait_for(For limit, std::int64_t count = 1,
-                           const std::stop_token& stop = {}) const {
+  bool arrive_and_wait_for(For limit, std::int64_t count = 1, const std::stop_token& stop = {}) const {
     return arrive_within(count, limit, stop);
   }
   std::int64_t count() const { return call<Operations::Count, std::int64_t>(); }

@@ -49,8 +49,8 @@ inline std::vector<LockOwner> owners_of(const std::vector<OwnerFacts>& facts) {
 /// previous owner died; so is whoever comes next, if nobody waits. A forked child owns nothing: what its parent holds
 /// stays its parent's. A copy of a proxy is the same lock.
 ///
-/// A wait without a time limit that could never end is refused with DeadlockError, which names the circle of owners who
-/// wait for each other. Waiting again for a Lock that one holds oneself is the smallest circle; an RLock is given to its
+/// A wait without a time limit that could never end is refused with DeadlockError, which names the cycle of owners who
+/// wait for each other. Waiting again for a Lock that one holds oneself is the smallest cycle; an RLock is given to its
 /// owner again, who has to unlock it as often.
 template <class TheOperations>
 class BasicLock : public Proxy {
@@ -83,8 +83,7 @@ class BasicLock : public Proxy {
   GuardType try_guard_for(For limit, const std::stop_token& stop = {}) const {
     return {*this, acquire(limit, stop)};
   }
-  GuardType try_guard_until(Until end,
-                            const std::stop_token& stop = {}) const {
+  GuardType try_guard_until(Until end, const std::stop_token& stop = {}) const {
     return {*this, acquire(end, stop)};
   }
 

@@ -66,12 +66,12 @@ class KeyLocks {
   std::vector<K> keys_;
 };
 
-/// Each key's lock is as Lock, which says of owners, their deaths and circles what holds here too. Keys: what can be a key
+/// Each key's lock is as Lock, which says of owners, their deaths and cycles what holds here too. Keys: what can be a key
 /// of a Dict (others throw TypeError); 1, 1.0 and true are the same. A free key takes no memory, unless its last owner
 /// died and nobody has had it since.
 ///
 /// Several at once are all got or none. The manager takes them in an order of its own, the same for everybody, so that
-/// those who ask for all they need in one request never wait for each other in a circle. A key given twice counts once;
+/// those who ask for all they need in one request never wait for each other in a cycle. A key given twice counts once;
 /// none at all is a ValueError. Their grant has one token, which is over as soon as one of them is unlocked, and tells of
 /// the death of any one's previous owner; grant(key) tells of which.
 template <class K = nlohmann::json>
@@ -96,12 +96,10 @@ class Locks : public Proxy {
   }
   bool try_lock(client::In<K> key) const { return acquire(key, client::at_once).token != 0; }
   /// Gives whether it was locked within the limit, and before a stop was requested.
-  bool try_lock_for(client::In<K> key, For limit,
-                    const std::stop_token& stop = {}) const {
+  bool try_lock_for(client::In<K> key, For limit, const std::stop_token& stop = {}) const {
     return acquire(key, limit, stop).token != 0;
   }
-  bool try_lock_until(client::In<K> key, Until end,
-                      const std::stop_token& stop = {}) const {
+  bool try_lock_until(client::In<K> key, Until end, const std::stop_token& stop = {}) const {
     return acquire(key, end, stop).token != 0;
   }
   /// NotOwner: this thread does not hold it.
@@ -114,12 +112,10 @@ class Locks : public Proxy {
     return keep(std::move(key), client::no_limit, stop);
   }
   KeyGuard try_guard(K key) const { return keep(std::move(key), client::at_once); }
-  KeyGuard try_guard_for(K key, For limit,
-                         const std::stop_token& stop = {}) const {
+  KeyGuard try_guard_for(K key, For limit, const std::stop_token& stop = {}) const {
     return keep(std::move(key), limit, stop);
   }
-  KeyGuard try_guard_until(K key, Until end,
-                           const std::stop_token& stop = {}) const {
+  KeyGuard try_guard_until(K key, Until end, const std::stop_token& stop = {}) const {
     return keep(std::move(key), end, stop);
   }
 
@@ -130,12 +126,10 @@ class Locks : public Proxy {
     return acquire_all(keys, client::no_limit, stop).token != 0;
   }
   bool try_lock_all(Keys keys) const { return acquire_all(keys, client::at_once).token != 0; }
-  bool try_lock_all_for(Keys keys, For limit,
-                        const std::stop_token& stop = {}) const {
+  bool try_lock_all_for(Keys keys, For limit, const std::stop_token& stop = {}) const {
     return acquire_all(keys, limit, stop).token != 0;
   }
-  bool try_lock_all_until(Keys keys, Until end,
-                          const std::stop_token& stop = {}) const {
+  bool try_lock_all_until(Keys keys, Until end, const std::stop_token& stop = {}) const {
     return acquire_all(keys, end, stop).token != 0;
   }
   /// NotOwner: this thread does not hold all of them; those it holds it keeps.
@@ -146,12 +140,10 @@ class Locks : public Proxy {
     return keep_all(std::move(keys), client::no_limit, stop);
   }
   KeysGuard try_guard_all(std::vector<K> keys) const { return keep_all(std::move(keys), client::at_once); }
-  KeysGuard try_guard_all_for(std::vector<K> keys, For limit,
-                              const std::stop_token& stop = {}) const {
+  KeysGuard try_guard_all_for(std::vector<K> keys, For limit, const std::stop_token& stop = {}) const {
     return keep_all(std::move(keys), limit, stop);
   }
-  KeysGuard try_guard_all_until(std::vector<K> keys, Until end,
-                                const std::stop_token& stop = {}) const {
+  KeysGuard try_guard_all_until(std::vector<K> keys, Until end, const std::stop_token& stop = {}) const {
     return keep_all(std::move(keys), end, stop);
   }
 

@@ -65,12 +65,8 @@ class BasicQueue : public Container {
   void put(Item item) const { put_within(item, client::no_limit); }
   /// These give whether it was put.
   bool put(Item item, const Stop& stop) const { return put_within(item, client::no_limit, stop); }
-  bool put_for(Item item, For limit, const Stop& stop = {}) const {
-    return put_within(item, limit, stop);
-  }
-  bool put_until(Item item, Until end, const Stop& stop = {}) const {
-    return put_within(item, end, stop);
-  }
+  bool put_for(Item item, For limit, const Stop& stop = {}) const { return put_within(item, limit, stop); }
+  bool put_until(Item item, Until end, const Stop& stop = {}) const { return put_within(item, end, stop); }
   bool try_put(Item item) const { return put_within(item, client::at_once); }
 
   /// A batch, in its order; one round trip. What there is room for enters in one step, the rest as room comes, so a
@@ -79,12 +75,10 @@ class BasicQueue : public Container {
   std::size_t put_many(Items items, const Stop& stop = {}) const {
     return put_many_within(items, client::no_limit, stop);
   }
-  std::size_t put_many_for(Items items, For limit,
-                           const Stop& stop = {}) const {
+  std::size_t put_many_for(Items items, For limit, const Stop& stop = {}) const {
     return put_many_within(items, limit, stop);
   }
-  std::size_t put_many_until(Items items, Until end,
-                             const Stop& stop = {}) const {
+  std::size_t put_many_until(Items items, Until end, const Stop& stop = {}) const {
     return put_many_within(items, end, stop);
   }
   std::size_t try_put_many(Items items) const { return put_many_within(items, client::at_once); }
@@ -121,13 +115,11 @@ class BasicQueue : public Container {
     return get_many_within<R>(max, client::no_limit, stop);
   }
   template <class R = T>
-  std::vector<R> get_many_for(std::size_t max, For limit,
-                              const Stop& stop = {}) const {
+  std::vector<R> get_many_for(std::size_t max, For limit, const Stop& stop = {}) const {
     return get_many_within<R>(max, limit, stop);
   }
   template <class R = T>
-  std::vector<R> get_many_until(std::size_t max, Until end,
-                                const Stop& stop = {}) const {
+  std::vector<R> get_many_until(std::size_t max, Until end, const Stop& stop = {}) const {
     return get_many_within<R>(max, end, stop);
   }
   template <class R = T>
@@ -151,13 +143,11 @@ class BasicQueue : public Container {
     return get_leased_within<R>(client::no_limit, stop);
   }
   template <class R = T>
-  std::optional<Lease<R>> get_leased_for(For limit,
-                                         const Stop& stop = {}) const {
+  std::optional<Lease<R>> get_leased_for(For limit, const Stop& stop = {}) const {
     return get_leased_within<R>(limit, stop);
   }
   template <class R = T>
-  std::optional<Lease<R>> get_leased_until(Until end,
-                                           const Stop& stop = {}) const {
+  std::optional<Lease<R>> get_leased_until(Until end, const Stop& stop = {}) const {
     return get_leased_within<R>(end, stop);
   }
   template <class R = T>
@@ -170,8 +160,7 @@ class BasicQueue : public Container {
     return get_many_leased_within<R>(max, client::no_limit, stop);
   }
   template <class R = T>
-  std::vector<Lease<R>> get_many_leased_for(std::size_t max, For limit,
-                                            const Stop& stop = {}) const {
+  std::vector<Lease<R>> get_many_leased_for(std::size_t max, For limit, const Stop& stop = {}) const {
     return get_many_leased_within<R>(max, limit, stop);
   }
   template <class R = T>
@@ -196,12 +185,8 @@ class BasicQueue : public Container {
   void join() const { join_within(client::no_limit); }
   /// These give whether it came to that.
   bool join(const Stop& stop) const { return join_within(client::no_limit, stop); }
-  bool join_for(For limit, const Stop& stop = {}) const {
-    return join_within(limit, stop);
-  }
-  bool join_until(Until end, const Stop& stop = {}) const {
-    return join_within(end, stop);
-  }
+  bool join_for(For limit, const Stop& stop = {}) const { return join_within(limit, stop); }
+  bool join_until(Until end, const Stop& stop = {}) const { return join_within(end, stop); }
 
   /// For ever. Whoever waits to put gets Closed; whoever waits to get does when there is nothing left to be got. With
   /// `immediate` all items are dropped, as if they were done with, and those on lease do not come back any more.

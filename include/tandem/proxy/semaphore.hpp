@@ -51,12 +51,10 @@ class Semaphore : public Proxy {
   }
   bool acquire(const std::stop_token& stop) const { return acquire(1, stop); }
   bool try_acquire(std::int64_t permits = 1) const { return acquire_within(permits, client::at_once); }
-  bool try_acquire_for(For limit, std::int64_t permits = 1,
-                       const std::stop_token& stop = {}) const {
+  bool try_acquire_for(For limit, std::int64_t permits = 1, const std::stop_token& stop = {}) const {
     return acquire_within(permits, limit, stop);
   }
-  bool try_acquire_until(Until end, std::int64_t permits = 1,
-                         const std::stop_token& stop = {}) const {
+  bool try_acquire_until(Until end, std::int64_t permits = 1, const std::stop_token& stop = {}) const {
     return acquire_within(permits, end, stop);
   }
   /// NotOwner: this process does not hold so many. Ownerless: ValueError, more than at first if it is bounded.
@@ -66,10 +64,8 @@ class Semaphore : public Proxy {
   SemaphoreGuard guard(std::int64_t permits = 1) const;
   SemaphoreGuard guard(std::int64_t permits, const std::stop_token& stop) const;
   SemaphoreGuard try_guard(std::int64_t permits = 1) const;
-  SemaphoreGuard try_guard_for(For limit, std::int64_t permits = 1,
-                               const std::stop_token& stop = {}) const;
-  SemaphoreGuard try_guard_until(Until end, std::int64_t permits = 1,
-                                 const std::stop_token& stop = {}) const;
+  SemaphoreGuard try_guard_for(For limit, std::int64_t permits = 1, const std::stop_token& stop = {}) const;
+  SemaphoreGuard try_guard_until(Until end, std::int64_t permits = 1, const std::stop_token& stop = {}) const;
 
   /// Permits that can be acquired, at this moment.
   std::int64_t value() const { return call<Operations::Value, std::int64_t>(); }
@@ -135,11 +131,11 @@ inline SemaphoreGuard Semaphore::try_guard(std::int64_t permits) const {
   return {*this, try_acquire(permits) ? permits : 0};
 }
 inline SemaphoreGuard Semaphore::try_guard_for(For limit, std::int64_t permits,
-                                        const std::stop_token& stop) const {
+                                               const std::stop_token& stop) const {
   return {*this, try_acquire_for(limit, permits, stop) ? permits : 0};
 }
 inline SemaphoreGuard Semaphore::try_guard_until(Until end, std::int64_t permits,
-                                          const std::stop_token& stop) const {
+                                                 const std::stop_token& stop) const {
   return {*this, try_acquire_until(end, permits, stop) ? permits : 0};
 }
 

@@ -10,9 +10,9 @@
 
 namespace tandem {
 
-/// As Lock, which says of owners, their deaths and circles what holds here too. Whoever came first is served first,
+/// As Lock, which says of owners, their deaths and cycles what holds here too. Whoever came first is served first,
 /// readers next to each other together: a reader that comes while a writer waits stands behind it. So a thread that
-/// reads must not read again: with a writer waiting in between, that is a circle. (With none it has it twice, and
+/// reads must not read again: with a writer waiting in between, that is a cycle. (With none it has it twice, and
 /// unlocks it twice.) Nor can a reader become a writer without unlocking first.
 ///
 /// `previous_owner_died` is of writers: a reader that died has changed nothing. It is told to readers and writers until a
@@ -34,8 +34,7 @@ class SharedLock : public BasicLock<ops::SharedLock> {
   bool try_lock_shared_for(For limit, const std::stop_token& stop = {}) const {
     return acquire_shared(limit, stop).token != 0;
   }
-  bool try_lock_shared_until(Until end,
-                             const std::stop_token& stop = {}) const {
+  bool try_lock_shared_until(Until end, const std::stop_token& stop = {}) const {
     return acquire_shared(end, stop).token != 0;
   }
   /// NotOwner: this thread does not read.
@@ -47,12 +46,10 @@ class SharedLock : public BasicLock<ops::SharedLock> {
     return {*this, acquire_shared(client::no_limit, stop)};
   }
   SharedGuard try_shared_guard() const { return {*this, acquire_shared(client::at_once)}; }
-  SharedGuard try_shared_guard_for(For limit,
-                                   const std::stop_token& stop = {}) const {
+  SharedGuard try_shared_guard_for(For limit, const std::stop_token& stop = {}) const {
     return {*this, acquire_shared(limit, stop)};
   }
-  SharedGuard try_shared_guard_until(Until end,
-                                     const std::stop_token& stop = {}) const {
+  SharedGuard try_shared_guard_until(Until end, const std::stop_token& stop = {}) const {
     return {*this, acquire_shared(end, stop)};
   }
 

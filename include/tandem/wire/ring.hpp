@@ -40,7 +40,7 @@ namespace tandem::wire {
 
 struct RingDirection {
   alignas(64) std::atomic<std::uint64_t> written{0};
-  std::atomic<std::uint32_t> crowd{0};
+  std::atomic<std::uint32_t> busy_channel_count{0};
   alignas(64) std::atomic<std::uint64_t> taken{0};
   alignas(64) std::atomic<std::uint32_t> reader_sleeps{0};
   alignas(64) std::atomic<std::uint32_t> writer_sleeps{0};

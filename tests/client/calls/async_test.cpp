@@ -25,6 +25,7 @@
 #include "client/session/session.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/contract.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/fake_manager.hpp"
 
 namespace tandem::test {
@@ -451,12 +452,22 @@ TEST_P(FewAsyncRequests, WhatExceedsTheLimitWaitsItsTurn) {
         }));
   wait_for_waiters(12);
   auto size = async.call<ops::Queue::Size>(jobs, use_future);
-  while (size.wait_for(std::chrono::seconds(0)) != std::future_status::ready) io_.poll();
+  eventually(
+      [&] {
+        io_.poll();
+        return size.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+      },
+      "the size of the queue");
   EXPECT_EQ(size.get(), 0) << "what does not wait passes";
   EXPECT_EQ(jobs.size(), 0u) << "and so do others";
   for (std::size_t i = 100; i < 200; ++i) signals[i].emit(asio::cancellation_type::terminal);
   for (int i = 0; i < 300; ++i) jobs.put(i);
-  while (served != 300) io_.run_one();
+  eventually(
+      [&] {
+        io_.poll();
+        return served == 300;
+      },
+      "300 waits to be served");
   EXPECT_EQ(aborted, 100);
   wait_for_waiters(12);
   for (auto& signal : signals) signal.emit(asio::cancellation_type::terminal);
@@ -497,9 +508,9 @@ TEST_P(Asyncs, ProxiesComeAndGo) {
       }
       co_await async.call<ops::Dict::Erase>(outer, "y", use_awaitable);
     });
-    while (references(inner) != 2) std::this_thread::yield();  // ours, and the dict's
+    eventually([&] { return references(inner) == 2; }, "our reference and the dict's to be all");
   }
-  while (objects_count() != 2) std::this_thread::yield();
+  eventually([&] { return objects_count() == 2; }, "all objects but two to go");
 }
 
 /// An outcome whose handler never runs gives its references back.
@@ -513,7 +524,7 @@ TEST_P(Asyncs, ResultsThatNobodyTakes) {
     async.call<ops::Dict::At, List<int>>(outer, "x", [](std::exception_ptr, List<int>) { ADD_FAILURE(); });
     async.close();
   }
-  while (references(inner) != 1) std::this_thread::yield();
+  eventually([&] { return references(inner) == 1; }, "the dict's reference to be the only one");
 }
 
 TEST_P(Asyncs, ARemovedObjectFailsItsOwnOperationsOnly) {
@@ -609,7 +620,7 @@ TEST(AsyncEnds, AManagerThatDoesNotAnswer) {
   FakeManager manager([end = may_end.get_future().share()](FakeChannel& channel, const SeenRequest& request) {
     if (!tell_limits(channel, request)) end.wait();
   });
-  auto connection = client::Connection::open(manager.connector(), {});
+  auto connection = client::Session::open(manager.connector(), {});
   const List<int> list(
       std::make_shared<client::RemoteObject>(connection, wire::Reference{ops::List::number, 17}, false));
   asio::io_context io;
@@ -631,7 +642,7 @@ TEST(AsyncEnds, AKilledManager) {
   std::vector<std::future<std::optional<int>>> waiting;
   for (int i = 0; i < 100; ++i)
     waiting.push_back(async.call<ops::Queue::Get, std::optional<int>>(jobs, use_future));
-  while (manager.information().at("waiters") != 100) std::this_thread::yield();
+  eventually([&] { return manager.information().at("waiters") == 100; }, "100 waiting requests");
   EXPECT_EQ(::kill(manager.information().at("pid").get<pid_t>(), SIGKILL), 0);
   io.run();
   for (auto& one : waiting)
@@ -695,7 +706,7 @@ TEST(AsyncEnds, ALostSession) {
   FakeManager manager([](FakeChannel& channel, const SeenRequest& request) {
     if (!tell_limits(channel, request)) channel.fault(Code::session_lost, "it held the lock 'a'");
   });
-  auto connection = client::Connection::open(manager.connector(), {});
+  auto connection = client::Session::open(manager.connector(), {});
   std::string told;
   connection->on_session_lost([&](const SessionLost& lost) { told = lost.what(); });
   const Queue<int> jobs(

@@ -6,11 +6,11 @@
 
 #include <future>
 #include <map>
-#include <thread>
 
 #include "client/session/session.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/contract.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/fake_manager.hpp"
 
 namespace tandem::test {
@@ -307,7 +307,7 @@ TEST_P(Pipelines, ProxiesComeAndGo) {
     pipeline.wait();
     EXPECT_EQ(back.get(), inner);
     EXPECT_EQ(back.get().snapshot(), (std::vector<int>{1}));
-    while (references(inner) != 2) std::this_thread::yield();  // ours, and the one read
+    eventually([&] { return references(inner) == 2; }, "our reference and the one read to be all");
     error_of<TypeError>([&] { wrong_type.get(); });
   }
   EXPECT_EQ(objects_count(), 1u);
@@ -323,7 +323,7 @@ TEST_P(Pipelines, WhatIsMadeForItLivesUntilItIsDone) {
     EXPECT_EQ(objects_count(), 4u);
     pipeline.wait();
     EXPECT_EQ(size.get(), 2);
-    while (objects_count() != 2) std::this_thread::yield();
+    eventually([&] { return objects_count() == 2; }, "what was made for the pipeline to go");
   }
   EXPECT_EQ(outer.at("x"), (std::vector<int>{1}));
 }
@@ -489,14 +489,14 @@ class SeenPipelines : public ::testing::Test {
       out.integer(1000);
       channel.reply(request, told.view());
     });
-    connection_ = client::Connection::open(manager_->connector(), options_);
+    connection_ = client::Session::open(manager_->connector(), options_);
     list_ = List<int>(
         std::make_shared<client::RemoteObject>(connection_, wire::Reference{ops::List::number, 17}, false));
   }
 
   Options options_;
   std::optional<FakeManager> manager_;
-  client::ConnectionPtr connection_;
+  client::SessionPtr connection_;
   List<int> list_;
 };
 
@@ -556,7 +556,7 @@ TEST_F(SeenPipelines, ATimeLimitForAnswers) {
               AllOf(HasSubstr("list.size on object 17"), HasSubstr("30 ms (call_timeout)")));
   EXPECT_FALSE(size.ready());
   may_answer.set_value();
-  while (!size.wait_for(std::chrono::milliseconds{1})) continue;
+  eventually([&] { return size.wait_for(std::chrono::milliseconds{1}); }, "the answer that came later");
   EXPECT_EQ(size.get(), 5) << "the answer came later";
 }
 

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "tandem/tandem.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/program.hpp"
 #include "tests/support/raw_client.hpp"
 
@@ -281,7 +282,7 @@ TEST_F(CommandLineTest, WaitsShowsWhoWaitsAndWhoOwns) {
   Lock lock = manager().lock("jobs");
   lock.lock();
   std::jthread waiter([&](const std::stop_token& stop) { EXPECT_FALSE(manager().lock("jobs").lock(stop)); });
-  while (manager().waits().empty()) std::this_thread::yield();
+  test::eventually([&] { return !manager().waits().empty(); }, "the other thread to wait");
   const std::string pid = std::to_string(::getpid());
   const std::string text = output({"waits"});
   EXPECT_THAT(text, HasSubstr("pid " + pid + " thread "));
@@ -295,7 +296,7 @@ TEST_F(CommandLineTest, WaitsShowsWhoWaitsAndWhoOwns) {
   EXPECT_EQ(document["holdings"][0]["token"], 1);
 }
 
-// ---- circles of waits -------------------------------------------------------------------------------------
+// ---- cycles of waits -------------------------------------------------------------------------------------
 
 /// Two clients of a tandemd, each of which holds a lock and waits, without limit, for the other's.
 class CirclesTest : public CommandLineTest {
@@ -345,14 +346,15 @@ class CirclesTest : public CommandLineTest {
     return "tcp://" + line.substr(line.find("http://") + 7);
   }
   /// Both have their locks, and the first waits for the second's.
-  void half_a_circle() {
+  void half_a_cycle() {
     for (Party* party : {&first_.emplace(address_, "a", "b"), &second_.emplace(address_, "b", "a")})
       party->take();
     first_->wait();
     wait_for_waiters(1);
   }
   void wait_for_waiters(std::size_t count) {
-    while (manager_->waits().size() != count) std::this_thread::yield();
+    test::eventually([&] { return manager_->waits().size() == count; },
+                     std::to_string(count) + " waiting requests");
   }
   json waits_page(const std::string& endpoint) {
     test::RawClient http(endpoint);
@@ -373,8 +375,8 @@ class CirclesTest : public CommandLineTest {
 
 TEST_F(CirclesTest, AreReportedAndGoOnWhereTheManagerIsToldSo) {
   const std::string endpoint = start_tandemd({"--on-deadlock", "report"});
-  half_a_circle();
-  EXPECT_EQ(waits_page(endpoint).at("circles"), json::array());
+  half_a_cycle();
+  EXPECT_EQ(waits_page(endpoint).at("deadlocks"), json::array());
   second_->wait();
   wait_for_waiters(2);
   const auto names_both = testing::AllOf(HasSubstr("waits for lock \"a\", held by session"),
@@ -382,11 +384,11 @@ TEST_F(CirclesTest, AreReportedAndGoOnWhereTheManagerIsToldSo) {
                                          HasSubstr("process " + std::to_string(::getpid())));
   const json page = waits_page(endpoint);
   EXPECT_EQ(page.at("waiters").size(), 2u);
-  ASSERT_EQ(page.at("circles").size(), 1u);
-  EXPECT_THAT(page["circles"][0].get<std::string>(), names_both);
-  EXPECT_THAT(output({"waits"}), testing::AllOf(HasSubstr("circle: "), names_both));
-  EXPECT_EQ(json_output({"waits"}).at("circles"), page["circles"]);
-  EXPECT_EQ(manager_->circles().size(), 1u);
+  ASSERT_EQ(page.at("deadlocks").size(), 1u);
+  EXPECT_THAT(page["deadlocks"][0].get<std::string>(), names_both);
+  EXPECT_THAT(output({"waits"}), testing::AllOf(HasSubstr("cycle: "), names_both));
+  EXPECT_EQ(json_output({"waits"}).at("deadlocks"), page["deadlocks"]);
+  EXPECT_EQ(manager_->deadlocks().size(), 1u);
   EXPECT_EQ(manager_->waits().size(), 2u) << "both go on waiting";
 
   second_->thread.request_stop();
@@ -394,20 +396,20 @@ TEST_F(CirclesTest, AreReportedAndGoOnWhereTheManagerIsToldSo) {
   second_->thread.join();
   EXPECT_EQ(second_->outcome, "stopped");
   EXPECT_EQ(first_->outcome, "served") << "as soon as the other gives way";
-  EXPECT_EQ(waits_page(endpoint).at("circles"), json::array());
-  EXPECT_THAT(log(), testing::AllOf(HasSubstr("a circle of waits, not refused: "), names_both));
+  EXPECT_EQ(waits_page(endpoint).at("deadlocks"), json::array());
+  EXPECT_THAT(log(), testing::AllOf(HasSubstr("a cycle of waits, not refused: "), names_both));
 }
 
 TEST_F(CirclesTest, AreRefusedOtherwise) {
   const std::string endpoint = start_tandemd({});
-  half_a_circle();
+  half_a_cycle();
   second_->wait();
   second_->thread.join();
   first_->thread.join();
   EXPECT_THAT(second_->outcome, HasSubstr("this wait would never end: session "));
   EXPECT_EQ(first_->outcome, "served");
   EXPECT_EQ(waits_page(endpoint).at("waiters"), json::array());
-  EXPECT_THAT(log(), HasSubstr("a circle of waits, refused: "));
+  EXPECT_THAT(log(), HasSubstr("a cycle of waits, refused: "));
 }
 
 }  // namespace

@@ -25,6 +25,7 @@
 #include "tandem/progress_bar.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/error_of.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/program.hpp"
 
 namespace tandem {
@@ -110,7 +111,7 @@ TEST(Pool, ImapGivesResultsInOrderAsTheyCome) {
   EXPECT_THROW((void)stream.next(1ms), Timeout);
   gate.set();
   EXPECT_EQ(stream.next(), 2);
-  EXPECT_EQ(stream.next(10s), 3);
+  EXPECT_EQ(stream.next(1h), 3);
   EXPECT_EQ(stream.next(), std::nullopt);
 }
 
@@ -441,32 +442,37 @@ std::vector<pid_t> children_of(pid_t pid) {
   for (pid_t child = 0; file >> child;) children.push_back(child);
   return children;
 }
-/// Waits until it holds.
-template <class F>
-void wait_until(F condition) {
-  while (!condition()) std::this_thread::yield();
-}
 
 TEST(PoolWorkers, KilledFromOutsideTheyAreReplaced) {
-  Pool pool({.workers = 3, .retries = 1000});
+  Manager manager;
+  Pool pool(manager, {.workers = 3, .retries = 1000});
+  Event gate = manager.event();
   const pid_t supervisor = supervisor_pid();
   std::atomic<int> killed{0};
   const std::vector<int> all = numbers(200);
-  auto result = pool.map_async([](int n) { return std::this_thread::sleep_for(1ms), n; }, all, 2);
+  std::vector<std::pair<int, Event>> items;
+  for (int n : all) items.emplace_back(n, gate);
+  auto result = pool.map_async(
+      [](const std::pair<int, Event>& item) {
+        if (item.first == 0) item.second.wait();  // so that not all are done before the first is killed
+        std::this_thread::sleep_for(1ms);
+        return item.first;
+      },
+      items, 2);
   std::jthread killer([&](const std::stop_token& stop) {
     std::mt19937 random(1);
     while (!stop.stop_requested() && killed < 30) {
       const std::vector<pid_t> workers = children_of(supervisor);
       if (workers.empty() || !wait_for_ready(pool)) continue;
       kill(workers[random() % workers.size()], SIGKILL);
-      ++killed;
+      if (++killed == 1) gate.set();
     }
   });
   EXPECT_EQ(result.get(), all);
   killer.request_stop();
   killer.join();
   EXPECT_GT(killed, 0);
-  wait_until([&] { return pool.progress().workers == 3; });
+  test::eventually([&] { return pool.progress().workers == 3; }, "three workers");
   EXPECT_EQ(pool.map(square, numbers(10)).back(), 81);
 }
 
@@ -521,7 +527,7 @@ TEST(PoolWorkers, WithoutTheirSupervisorTasksFail) {
   Pool pool(manager, {.workers = 2});
   Event gate = manager.event();
   auto running = pool.apply_async([](const Event& event) { event.wait(); }, gate);
-  wait_until([&] { return pool.progress().running == 1; });
+  test::eventually([&] { return pool.progress().running == 1; }, "a task to run");
   kill(supervisor_pid(), SIGKILL);
   EXPECT_THROW(running.get(), WorkerDied);
   EXPECT_THAT(error_of<WorkerDied>([&] { pool.apply(square, 2); }),
@@ -547,7 +553,7 @@ TEST(PoolWorkers, EndWithTheProcessHoweverItEnds) {
     Pool pool(2);
     const pid_t supervisor = supervisor_pid();
     pool.map(square, numbers(10), 1);
-    wait_until([&] { return children_of(supervisor).size() == 2; });
+    test::eventually([&] { return children_of(supervisor).size() == 2; }, "two children of the supervisor");
     for (pid_t worker : children_of(supervisor)) told.send_number(worker);
     told.send_number(supervisor);
     go.wait();
@@ -601,7 +607,7 @@ TEST(PoolLife, TerminatedItEndsWhatRuns) {
   Event gate = manager.event();
   auto running = pool.apply_async([](const Event& event) { event.wait(); }, gate);
   auto waiting = pool.apply_async(square, 3);
-  wait_until([&] { return pool.progress().running == 1; });
+  test::eventually([&] { return pool.progress().running == 1; }, "a task to run");
   pool.terminate();
   EXPECT_THAT(error_of<Closed>([&] { running.get(); }), HasSubstr("terminated"));
   EXPECT_THROW((void)waiting.get(), Closed);
@@ -636,7 +642,8 @@ TEST(PoolLife, LeavesNothingBehind) {
   EXPECT_EQ(test::open_descriptors(), before);
   EXPECT_EQ(manager.objects().size(), 0u);
   EXPECT_THAT(children_of(getpid()), ::testing::SizeIs(1));  // the manager
-  wait_until([&] { return manager.information().at("sessions") == 1; });
+  test::eventually([&] { return manager.information().at("sessions") == 1; },
+                   "all sessions but this one to end");
 }
 
 TEST(PoolLife, TwoPoolsOfOneManagerAreTwo) {
@@ -667,7 +674,7 @@ TEST(PoolProgress, CountsCalls) {
   auto first = pool.apply_async([](const Event& event) { event.wait(); }, gate);
   auto others = pool.map_async(square, numbers(10), 4);
   auto deadly = pool.apply_async([] { raise(SIGKILL); });
-  wait_until([&] { return pool.progress().running == 1; });
+  test::eventually([&] { return pool.progress().running == 1; }, "a task to run");
   EXPECT_EQ(pool.progress().queued, 11);
   EXPECT_EQ(others.calls(), 10u);
   EXPECT_EQ(others.finished_calls(), 0u);
@@ -703,7 +710,7 @@ TEST(ProgressBar, PlainLinesEndWithAll) {
   std::ostringstream out;
   auto result = pool.map_async(square, numbers(100));
   progress_bar(pool, out, {.width = 10, .plain_lines = true});
-  EXPECT_THAT(out.str(), ::testing::ContainsRegex("\\[##########\\] 100%  [0-9]+/[0-9]+  in 0:0[0-9]\n$"));
+  EXPECT_THAT(out.str(), ::testing::ContainsRegex("\\[##########\\] 100%  [0-9]+/[0-9]+  in [0-9:]+\n$"));
   result.wait();
   auto failing = pool.map_async([](int) { throw std::runtime_error("never"); }, numbers(4));
   progress_bar(failing, out);  // what get() throws stays there
@@ -746,7 +753,7 @@ TEST(NamedPool, IsServedByOtherProcesses) {
   Process second([&] { serve_pool(manager, "farm"); });
   Pool pool(manager, "farm", {.workers = 0});
   EXPECT_EQ(pool.map(square, numbers(100), 1).back(), 99 * 99);
-  wait_until([&] { return pool.progress().workers == 2; });
+  test::eventually([&] { return pool.progress().workers == 2; }, "two workers");
   pool.map([](int n) { return std::this_thread::sleep_for(1ms), n; }, numbers(20), 1);
   pool.close();
   pool.join();

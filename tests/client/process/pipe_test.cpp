@@ -263,7 +263,7 @@ TEST(PipeFaults, SignalsInterruptNothing) {
     EXPECT_FALSE(b.poll(50ms));
     done = true;
   });
-  while (!done) {
+  while (!done) {  // without a pause: the more signals, the better
     pthread_kill(sender.native_handle(), SIGUSR1);
     pthread_kill(receiver.native_handle(), SIGUSR1);
     std::this_thread::yield();

@@ -19,6 +19,7 @@
 #include "tandem/manager.hpp"
 #include "tandem/wait.hpp"
 #include "tests/support/child.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace tandem {
 namespace {
@@ -612,7 +613,7 @@ TEST(ProcessRemains, NoDescriptorsAndNoZombies) {
       daemon.join();
       Process({.daemon = true}, [] {});
     }
-    while (!active_children().empty()) std::this_thread::yield();
+    test::eventually([] { return active_children().empty(); }, "all children to end");
     EXPECT_EQ(open_descriptors(), before);
     EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1);
     EXPECT_EQ(errno, ECHILD);
@@ -732,7 +733,7 @@ TEST(Process, AWorkersProxiesGoBeforeIt) {
     auto list = manager.list<int>();
     Process worker([list]() mutable { list.push_back(1); });
   }
-  while (!manager.objects().empty()) std::this_thread::yield();
+  test::eventually([&] { return manager.objects().empty(); }, "the worker's references to be given back");
 }
 
 TEST(Process, AnErrorOfTheManagerIsToldAsAnyOther) {

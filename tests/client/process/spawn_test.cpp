@@ -16,6 +16,7 @@
 #include "tandem/server.hpp"
 #include "tandem/tandem.hpp"
 #include "tests/support/child.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/program.hpp"
 
 namespace tandem {
@@ -39,7 +40,7 @@ int exit_code_of(Process process) {
 }
 
 void wait_until_empty(const Manager& manager) {
-  while (!manager.objects().empty()) std::this_thread::yield();
+  test::eventually([&] { return manager.objects().empty(); }, "all objects to go");
 }
 
 // ---- what runs ----------------------------------------------------------------------------------------------
@@ -165,7 +166,7 @@ TEST(SpawnSharing, WhatIsDroppedHereLivesOnThere) {
       },
       std::vector{*list, *list}, std::move(there));
   list.reset();
-  while (manager.objects().at(0).references != 2) std::this_thread::yield();
+  test::eventually([&] { return manager.objects().at(0).references == 2; }, "our reference to be given back");
   here.send(true);
   EXPECT_EQ(here.recv<int>(), 6);
   process.join();
@@ -207,7 +208,7 @@ TEST(SpawnSharing, NothingElseIsHeldThere) {
   Process process =
       Process::spawn([](List<int>, Connection with) { with.recv<bool>(); }, given, std::move(there));
   other.reset();
-  while (manager.objects().size() != 1) std::this_thread::yield();
+  test::eventually([&] { return manager.objects().size() == 1; }, "the list that was dropped here to go");
   here.send(true);
 }
 
@@ -226,7 +227,8 @@ TEST(SpawnSharing, KilledItLeavesNothing) {
     process.kill();
   }
   wait_until_empty(manager);
-  while (manager.information()["sessions"] != 1) std::this_thread::yield();
+  test::eventually([&] { return manager.information()["sessions"] == 1; },
+                   "the killed process's session to end");
 }
 
 TEST(SpawnSharing, ManagersMayBeSeveral) {
@@ -444,7 +446,8 @@ TEST(SpawnThreads, ForksOfOtherThreadsKeepNothing) {
   enough = true;
   forker.join();
   // The forked ones have sessions of their own, and no copy of those on their way to the spawned ones.
-  while (manager.information()["sessions"] != 1 + forked.size()) std::this_thread::yield();
+  test::eventually([&] { return manager.information()["sessions"] == 1 + forked.size(); },
+                   "a session for each forked process, and no other");
   for (Process& each : forked) each.kill();
 }
 

@@ -10,14 +10,15 @@
 #include "tandem/manager.hpp"
 #include "tandem/ops/list.hpp"
 #include "tests/support/child.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/fake_manager.hpp"
 
 namespace tandem {
 namespace {
 
 using client::Call;
-using client::Connection;
 using client::RemoteObject;
+using client::Session;
 using test::Child;
 using test::FakeChannel;
 using test::FakeManager;
@@ -32,7 +33,7 @@ class ForkedConnectionTest : public ::testing::Test {
  protected:
   void connect(FakeManager::Behaviour behaviour) {
     manager_.emplace(std::move(behaviour));
-    connection_ = Connection::open(manager_->connector(), {});
+    connection_ = Session::open(manager_->connector(), {});
     manager_object_ = std::make_shared<RemoteObject>(
         connection_, wire::Reference{ops::Manager::number, ops::Manager::id}, false);
   }
@@ -50,7 +51,7 @@ class ForkedConnectionTest : public ::testing::Test {
   }
 
   std::optional<FakeManager> manager_;
-  client::ConnectionPtr connection_;
+  client::SessionPtr connection_;
   std::shared_ptr<RemoteObject> manager_object_;
 };
 
@@ -174,7 +175,7 @@ TEST_F(ForkedConnectionTest, ForksAmongThreadsThatCall) {
 
 /// The manager hears of a dropped proxy a moment later.
 void wait_until_empty(const Manager& manager) {
-  while (!manager.objects().empty()) std::this_thread::yield();
+  test::eventually([&] { return manager.objects().empty(); }, "all objects to go");
 }
 
 TEST(ForkedProxies, WhatTheParentDropsLivesOnForTheChild) {
@@ -188,7 +189,8 @@ TEST(ForkedProxies, WhatTheParentDropsLivesOnForTheChild) {
       EXPECT_EQ(*list, (std::vector{1, 2, 3, 4}));
     });
     list.reset();
-    while (manager.objects().at(0).references != 1) std::this_thread::yield();
+    test::eventually([&] { return manager.objects().at(0).references == 1; },
+                     "the parent's reference to be given back");
     dropped.send();
   }
   wait_until_empty(manager);
@@ -267,7 +269,8 @@ TEST(ForkedProxies, AChildOwnsNothingThatItsParentHolds) {
   EXPECT_EQ(ends.join(), 0);
   waits_to_be_killed.wait();
   dies.kill();
-  while (manager.information().at("sessions") != 1) std::this_thread::yield();
+  test::eventually([&] { return manager.information().at("sessions") == 1; },
+                   "the children's sessions to end");
 
   std::jthread([&] {  // another thread, which owns nothing either
     EXPECT_FALSE(lock.try_lock());

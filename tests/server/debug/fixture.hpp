@@ -93,17 +93,17 @@ class DebugTest : public testing::Test {
  protected:
   static constexpr SessionId session = 1;
 
-  DebugTest() : engine_(limits_, facts(), hosted_types()), view_(engine_) {
+  DebugTest() : engine_(limits_, server_info(), hosted_types()), view_(engine_) {
     engine_.step(SessionOpened{session, 0, 0});
   }
 
-  static Facts facts() {
-    Facts facts;
-    facts.version = "1.2.3";
-    facts.incarnation_hex = "00ff";
-    facts.pid = 4711;
-    facts.started_ms = 1'700'000'000'500;
-    return facts;
+  static ServerInfo server_info() {
+    ServerInfo server_info;
+    server_info.version = "1.2.3";
+    server_info.incarnation_hex = "00ff";
+    server_info.pid = 4711;
+    server_info.started_ms = 1'700'000'000'500;
+    return server_info;
   }
 
   /// Calls an operation on the engine's thread; arguments and result are display JSON.
@@ -163,9 +163,9 @@ class DebugTest : public testing::Test {
   Engine engine_;
   FakeView view_;
   WorkThread thread_;
-  Background background_;
-  Ask ask_{[this](std::function<void()> work) { thread_.post(std::move(work)); }, view_,
-           std::chrono::seconds(60)};
+  StartupInfo background_;
+  EngineQuery ask_{[this](std::function<void()> work) { thread_.post(std::move(work)); }, view_,
+                   std::chrono::hours(1)};
 };
 
 }  // namespace tandem::server

@@ -10,6 +10,7 @@
 #include "tests/server/debug/exposition_parser.hpp"
 #include "tests/server/debug/fixture.hpp"
 #include "tests/server/debug/raw_client.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace tandem::server {
 namespace {
@@ -23,7 +24,7 @@ class HttpTest : public DebugTest {
     endpoint_.emplace(std::move(options), post(), view_);
     endpoint_->start();
   }
-  Ask::Post post() {
+  EngineQuery::Post post() {
     return [this](std::function<void()> work) { thread_.post(std::move(work)); };
   }
   httplib::Client client() { return httplib::Client("http://" + endpoint_->address()); }
@@ -256,8 +257,15 @@ TEST_F(HttpTest, ABusyEngineMeans503) {
   EXPECT_EQ(get_json("/healthz", 503)["error"]["status"], 503);
   get_json("/", 200);
   busy.unlock();
-  thread_.run_now([] {});
-  EXPECT_EQ(get_json("/info")["version"], "1.2.3");
+  std::string body;
+  test::eventually(
+      [&] {
+        const httplib::Result result = client().Get("/info");
+        if (result) body = result->body;
+        return result && result->status == 200;
+      },
+      "an answer of the engine within 20 ms");
+  EXPECT_EQ(json::parse(body)["version"], "1.2.3");
 }
 
 TEST_F(HttpTest, StoppingDoesNotWaitForTheEngine) {

@@ -29,7 +29,7 @@ TEST_F(DebugTest, HealthIsTheEnginesAnswer) {
 }
 
 TEST_F(DebugTest, ABusyEngineIsUnavailable) {
-  Ask impatient([](std::function<void()>) {}, view_, std::chrono::milliseconds(1));
+  EngineQuery impatient([](std::function<void()>) {}, view_, std::chrono::milliseconds(1));
   for (const char* path :
        {"/healthz", "/info", "/objects", "/objects/x", "/sessions", "/waits", "/ops", "/metrics"}) {
     Answer got = answer_request(Request{"GET", path, {}, ""}, background_, impatient);

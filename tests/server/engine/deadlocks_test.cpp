@@ -1,4 +1,4 @@
-// Finding circles of waiters: which waits are refused, which are only told of, and what the list of them has.
+// Finding cycles of waiters: which waits are refused, which are only told of, and what the list of them has.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -34,7 +34,7 @@ class CirclesTest : public ::testing::Test {
     for (const auto& one : taken.all()) codes.push_back(one.code);
     return codes;
   }
-  std::vector<std::string> told() { return host_.engine().take_circles_found(); }
+  std::vector<std::string> told() { return host_.engine().take_deadlocks_found(); }
 
   Host host_;
 };
@@ -50,7 +50,7 @@ TEST_F(CirclesTest, WhoClosesOneIsRefused) {
   EXPECT_THAT(delivered(), ElementsAre(Code::deadlock));
   EXPECT_EQ(waiters(), 1u);
   EXPECT_THAT(told(), ElementsAre(HasSubstr("refused: session 1 thread 1 waits for lock")));
-  EXPECT_THAT(host_.engine().circles(), IsEmpty());
+  EXPECT_THAT(host_.engine().deadlocks(), IsEmpty());
 }
 
 TEST_F(CirclesTest, ALongOneIsFoundByTheLast) {
@@ -74,11 +74,11 @@ TEST_F(CirclesTest, OneWithATimeLimitIsToldAndListed) {
   acquire(1, b);
   EXPECT_THAT(delivered(), IsEmpty());
   EXPECT_THAT(told(), ElementsAre(HasSubstr("has a time limit: session 1 thread 1 waits for")));
-  ASSERT_THAT(host_.engine().circles(), SizeIs(1));
-  EXPECT_THAT(host_.engine().circles()[0].links, SizeIs(2));
-  EXPECT_FALSE(host_.engine().circles()[0].for_ever());
+  ASSERT_THAT(host_.engine().deadlocks(), SizeIs(1));
+  EXPECT_THAT(host_.engine().deadlocks()[0].links, SizeIs(2));
+  EXPECT_FALSE(host_.engine().deadlocks()[0].for_ever());
   host_.engine().step(server::Tick{2'000'000});
-  EXPECT_THAT(host_.engine().circles(), IsEmpty());
+  EXPECT_THAT(host_.engine().deadlocks(), IsEmpty());
 }
 
 TEST_F(CirclesTest, AnEndlessOneIsFoundBesideOneWithATimeLimit) {
@@ -130,10 +130,10 @@ TEST_F(CirclesTest, TheEndOfASessionEndsItsCircle) {
   acquire(2, b, 0);
   acquire(2, a, 1'000);
   acquire(1, b, 1'000);
-  EXPECT_THAT(host_.engine().circles(), SizeIs(1));
+  EXPECT_THAT(host_.engine().deadlocks(), SizeIs(1));
   host_.close(2);
   EXPECT_THAT(delivered(), ElementsAre(Code::ok));
-  EXPECT_THAT(host_.engine().circles(), IsEmpty());
+  EXPECT_THAT(host_.engine().deadlocks(), IsEmpty());
 }
 
 TEST_F(CirclesTest, ThoseApartAreListedApart) {
@@ -146,13 +146,13 @@ TEST_F(CirclesTest, ThoseApartAreListedApart) {
     acquire(session + 1, a, 1'000);
   }
   acquire(7, host_.as(7).make<ops::Lock>());
-  EXPECT_THAT(host_.engine().circles(), SizeIs(3));
+  EXPECT_THAT(host_.engine().deadlocks(), SizeIs(3));
 }
 
 TEST(CirclesReported, AreLetBeWhereTheyAreNotRefused) {
-  server::Facts facts = Host::facts();
-  facts.refuses_circles = false;
-  Host host({}, facts);
+  server::ServerInfo server_info = Host::server_info();
+  server_info.refuse_deadlocks = false;
+  Host host({}, server_info);
   host.open(2);
   const ObjectId a = host.make<ops::Lock>();
   const ObjectId b = host.make<ops::Lock>();
@@ -161,11 +161,11 @@ TEST(CirclesReported, AreLetBeWhereTheyAreNotRefused) {
   host.as(1).call<ops::Lock::Acquire>(b);
   host.as(2).call<ops::Lock::Acquire>(a);
   EXPECT_EQ(host.engine().waits().size(), 2u);
-  EXPECT_THAT(host.engine().take_circles_found(),
+  EXPECT_THAT(host.engine().take_deadlocks_found(),
               ElementsAre(HasSubstr("not refused: session 2 thread 1 waits for")));
-  ASSERT_THAT(host.engine().circles(), SizeIs(1));
-  EXPECT_TRUE(host.engine().circles()[0].for_ever());
-  EXPECT_THAT(host.engine().describe(host.engine().circles()[0]),
+  ASSERT_THAT(host.engine().deadlocks(), SizeIs(1));
+  EXPECT_TRUE(host.engine().deadlocks()[0].for_ever());
+  EXPECT_THAT(host.engine().describe(host.engine().deadlocks()[0]),
               HasSubstr("session 1 thread 1 waits for lock"));
 }
 

@@ -45,10 +45,10 @@ inline Reply fails(Code code) {
 
 class Host {
  public:
-  static server::Facts facts() { return {"1.2.3", "00ff", 4711, 1'700'000'000'000, 0x5eed}; }
+  static server::ServerInfo server_info() { return {"1.2.3", "00ff", 4711, 1'700'000'000'000, 0x5eed}; }
 
-  explicit Host(const Limits& limits = {}, const server::Facts& facts = Host::facts())
-      : limits_(limits), engine_(limits_, facts, server::hosted_types()) {
+  explicit Host(const Limits& limits = {}, const server::ServerInfo& server_info = Host::server_info())
+      : limits_(limits), engine_(limits_, server_info, server::hosted_types()) {
     open(1);
   }
 

@@ -1,5 +1,5 @@
 // Threads of many sessions that lock, wait, notify, meet at barriers, give up and die, in an order that a seed decides.
-// Nothing is owned twice, nobody waits who could be served, no circle of endless waits stays; and when all are dead,
+// Nothing is owned twice, nobody waits who could be served, no cycle of endless waits stays; and when all are dead,
 // nothing is owned or waited for any more.
 //
 // A failure names its seed; TANDEM_SEED=that runs it alone.
@@ -174,8 +174,8 @@ class LockSimulation {
       }
     });
     EXPECT_EQ(host_.engine().waits().size(), asleep_.size());
-    for (const server::Circle& circle : host_.engine().circles())
-      EXPECT_FALSE(circle.for_ever()) << "a circle of endless waits";
+    for (const server::WaitCycle& cycle : host_.engine().deadlocks())
+      EXPECT_FALSE(cycle.for_ever()) << "a cycle of endless waits";
   }
   void expect_all_are_free() {
     host_.as(1);

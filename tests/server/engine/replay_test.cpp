@@ -31,9 +31,9 @@ class Recorder {
     limits_.memory_bytes_max = memory_bytes_max;
     limits_.objects_max = 200;
     limits_.outbox_bytes_max = 100'000;
-    server::Facts facts = Host::facts();
-    facts.hash_seed = hash_seed;
-    engine_.emplace(limits_, facts, server::hosted_types());
+    server::ServerInfo server_info = Host::server_info();
+    server_info.hash_seed = hash_seed;
+    engine_.emplace(limits_, server_info, server::hosted_types());
     recording_.times_ok.resize(engine_->operations().size());
   }
 

@@ -233,7 +233,7 @@ TEST_F(QueueTest, ShowsItsItemsInTheOrderInWhichTheyCome) {
   EXPECT_EQ(host.call<Do::Page>(queue, -1, 2), fails(Code::value_error));
   const server::Object* object = host.engine().registry().find(queue);
   std::vector<std::string> shown;
-  auto next = object->show(1, [&](server::ValueView, server::ValueView item) {
+  auto next = object->visit_elements(1, [&](server::ValueView, server::ValueView item) {
     shown.push_back(server::describe(item));
     return false;
   });

@@ -139,7 +139,7 @@ class MillionKeysTest : public SynchronisationTest {
   void expect_nothing_kept() {
     EXPECT_EQ(size(), gives(0));
     EXPECT_LT(bytes(), bytes_before + 4'096);
-    EXPECT_EQ(host.engine().world().tokens.living(), 0u);
+    EXPECT_EQ(host.engine().state().tokens.living(), 0u);
   }
 
   const ObjectId locks;

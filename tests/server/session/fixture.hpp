@@ -32,7 +32,7 @@ class LogKeeper final : public spdlog::sinks::base_sink<std::mutex> {
 };
 
 /// Counts what a channel asks of its transport.
-struct FakeLink final : Link {
+struct FakeLink final : TransportHandle {
   void wake() override { ++wakes; }
   void close() override { ++closes; }
   std::uint64_t offer_ring() override { return ring_bytes; }
@@ -54,7 +54,7 @@ class TestManager {
   explicit TestManager(ManagerSetup setup = {})
       : setup_(std::move(setup)),
         log_("test", log_keeper_),
-        engine_(setup_.limits, Facts{}, hosted_types()),
+        engine_(setup_.limits, ServerInfo{}, hosted_types()),
         service_(engine_, setup_.limits, credentials(), log_) {
     log_.set_level(spdlog::level::debug);
   }
@@ -185,12 +185,13 @@ inline std::vector<Heard> parse_frames(std::string_view bytes, std::uint64_t fra
 class TestClient {
  public:
   explicit TestClient(TestManager& manager, Peer peer = {"test", 1000})
-      : manager_(manager), channel_(std::make_unique<Channel>(manager.service(), link_, std::move(peer))) {
+      : manager_(manager),
+        channel_(std::make_unique<Channel>(manager.service(), transport_, std::move(peer))) {
     channel_->start();
   }
 
   Channel& channel() { return *channel_; }
-  FakeLink& link() { return link_; }
+  FakeLink& link() { return transport_; }
 
   /// Sends, without reading. The channel gets as many turns as it wants, until it waits for what to do next.
   void say(std::string_view bytes) {
@@ -281,7 +282,7 @@ class TestClient {
 
  private:
   TestManager& manager_;
-  FakeLink link_;
+  FakeLink transport_;
   std::unique_ptr<Channel> channel_;
   std::size_t unsaid_ = 0;
 };

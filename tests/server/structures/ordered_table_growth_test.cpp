@@ -13,7 +13,7 @@
 namespace tandem::test {
 namespace {
 
-using server::Graveyard;
+using server::ReclaimQueue;
 using server::Undo;
 using server::Value;
 using server::ValueView;
@@ -187,40 +187,40 @@ TEST_F(GrowthTest, UndoneNothingCanBeTold) {
 }
 
 TEST_F(GrowthTest, LargeContentsAreFreedPieceByPiece) {
-  Graveyard graveyard;
+  ReclaimQueue reclaim_queue;
   constexpr std::uint32_t count = 100'000;
   {
     Table table;
-    table.bury_in(graveyard);
+    table.bury_in(reclaim_queue);
     for (std::uint32_t key = 0; key < count; ++key)
       table.insert(keep(pack(key)), hash(key), keep(reference(1, key + 1)));
     const std::uint64_t bytes = table.memory_bytes();
     table.clear();
-    EXPECT_EQ(graveyard.memory_bytes(), bytes);
+    EXPECT_EQ(reclaim_queue.memory_bytes(), bytes);
     for (std::uint32_t key = 0; key < 300; ++key) table.insert(keep(pack(key)), hash(key), keep(pack(key)));
   }
   EXPECT_TRUE(counter_.released.empty());
-  std::uint64_t bytes = graveyard.memory_bytes();
+  std::uint64_t bytes = reclaim_queue.memory_bytes();
   int pieces = 0;
-  for (; !graveyard.empty(); ++pieces) {
+  for (; !reclaim_queue.empty(); ++pieces) {
     const std::size_t before = counter_.released.size();
-    EXPECT_GT(graveyard.release(1'000), 0u);
+    EXPECT_GT(reclaim_queue.release(1'000), 0u);
     EXPECT_LE(counter_.released.size() - before, 1'000u + 256u);
-    EXPECT_LE(graveyard.memory_bytes(), bytes);
-    bytes = graveyard.memory_bytes();
+    EXPECT_LE(reclaim_queue.memory_bytes(), bytes);
+    bytes = reclaim_queue.memory_bytes();
   }
   EXPECT_GE(pieces, 80);
-  EXPECT_EQ(graveyard.memory_bytes(), 0u);
+  EXPECT_EQ(reclaim_queue.memory_bytes(), 0u);
   EXPECT_EQ(counter_.released.size(), count);
   for (const auto& [id, held] : counter_.counts) ASSERT_EQ(held, 0) << id;
 }
 
 TEST_F(GrowthTest, ASmallTableIsFreedAtOnceAndAGraveyardThatGoesFreesAll) {
   {
-    Graveyard graveyard;
+    ReclaimQueue reclaim_queue;
     for (std::uint32_t count : {200u, 1'000u}) {
       Table table;
-      table.bury_in(graveyard);
+      table.bury_in(reclaim_queue);
       for (std::uint32_t key = 0; key < count; ++key)
         table.insert(keep(pack(key)), hash(key), keep(reference(1, key + 1)));
       Table moved = std::move(table);

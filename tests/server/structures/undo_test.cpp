@@ -16,7 +16,7 @@ using server::Engine;
 /// An engine that takes inputs and tells what it replied.
 class Machine {
  public:
-  Machine() : engine_(limits_, Host::facts(), server::hosted_types()) {}
+  Machine() : engine_(limits_, Host::server_info(), server::hosted_types()) {}
   const Engine& engine() const { return engine_; }
 
   std::string take(const Input& input) {
@@ -157,10 +157,10 @@ TEST_P(Undoing, ACommitWhoseLastStepFailsLeavesNoTrace) {
   for (int round = 0; round < 40; ++round) {
     life_.go_on(60);
     if (life_.session() == 0) continue;
-    std::vector<Packed> script = Life::steps(life_.calls(10));
-    script.push_back(round % 2 == 0 ? conflict : failure);
+    std::vector<Packed> sink = Life::steps(life_.calls(10));
+    sink.push_back(round % 2 == 0 ? conflict : failure);
     const std::string before = life_.machine.everything();
-    const Reply reply = life_.run(script, RunMode::all_or_nothing);
+    const Reply reply = life_.run(sink, RunMode::all_or_nothing);
     EXPECT_EQ(reply.code, round % 2 == 0 ? Code::conflict : Code::not_found);
     EXPECT_NE(reply.text().find("nothing was changed"), std::string::npos);
     ASSERT_EQ(life_.machine.everything(), before) << "round " << round;
@@ -176,11 +176,11 @@ TEST_P(Undoing, ACommitIsTheSameCallsOneByOne) {
     life_.go_on(40);
     for (; told < life_.taken.size(); ++told) one_by_one.take(life_.taken[told]);
     if (life_.session() == 0) continue;
-    const std::vector<RecordedCall> script = life_.calls(10);
-    const Reply reply = life_.run(Life::steps(script), RunMode::all_or_nothing);
+    const std::vector<RecordedCall> sink = life_.calls(10);
+    const Reply reply = life_.run(Life::steps(sink), RunMode::all_or_nothing);
     ASSERT_EQ(reply.code, Code::ok) << reply.text();
     // As a step of a batch whose result nobody wants, a call's references are not counted either.
-    for (const RecordedCall& call : script)
+    for (const RecordedCall& call : sink)
       ASSERT_EQ(one_by_one.run(life_.session(), Life::steps({call}), RunMode::each).code, Code::ok);
     ASSERT_EQ(life_.machine.everything(), one_by_one.everything()) << "round " << round;
     expect_consistent(life_.machine.engine());

@@ -11,7 +11,7 @@
 namespace tandem::test {
 namespace {
 
-using server::Graveyard;
+using server::ReclaimQueue;
 using server::Value;
 using server::ValueRope;
 
@@ -190,25 +190,25 @@ TEST_F(RopeTest, WideValuesMakeOnlyTheirChunkWide) {
 }
 
 TEST_F(RopeTest, LargeContentsAreFreedPieceByPiece) {
-  Graveyard graveyard;
+  ReclaimQueue reclaim_queue;
   {
     ValueRope rope;
-    rope.bury_in(&graveyard);
+    rope.bury_in(&reclaim_queue);
     for (std::uint32_t i = 0; i < 50'000; ++i) rope.push_back(keep(reference(1, i + 1)));
     (void)rope.cut(10'000, 20'000);
     EXPECT_EQ(counter_.held, 50'000);
-    EXPECT_GT(graveyard.memory_bytes(), 20'000u * 16);
+    EXPECT_GT(reclaim_queue.memory_bytes(), 20'000u * 16);
   }
   int pieces = 0;
-  while (!graveyard.empty()) {
+  while (!reclaim_queue.empty()) {
     const std::int64_t before = counter_.held;
-    graveyard.release(1'000);
+    reclaim_queue.release(1'000);
     EXPECT_LE(before - counter_.held, 2'000);
     ++pieces;
   }
   EXPECT_GE(pieces, 30);
   EXPECT_EQ(counter_.held, 0);
-  EXPECT_EQ(graveyard.memory_bytes(), 0u);
+  EXPECT_EQ(reclaim_queue.memory_bytes(), 0u);
 }
 
 }  // namespace

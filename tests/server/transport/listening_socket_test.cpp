@@ -12,6 +12,7 @@
 
 #include "client/transport/socket.hpp"
 #include "tandem/error.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/program.hpp"
 
 namespace tandem::server {
@@ -136,8 +137,12 @@ TEST(TcpSocket, ItsPortCanBeTakenAgainAtOnce) {
   Address address = first.address;
   auto client = client::connect_socket(address, os::Deadline(std::chrono::milliseconds(0)));
   os::Descriptor accepted;
-  while (!accepted)
-    accepted = os::Descriptor(::accept4(first.descriptor.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  test::eventually(
+      [&] {
+        accepted = os::Descriptor(::accept4(first.descriptor.get(), nullptr, nullptr, SOCK_CLOEXEC));
+        return static_cast<bool>(accepted);
+      },
+      "the client to be accepted");
   first.descriptor = os::Descriptor();
   accepted = os::Descriptor();  // closes first: this side keeps the connection in TIME_WAIT
   client.reset();

@@ -20,6 +20,7 @@
 #include "tests/server/session/fixture.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/error_of.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/program.hpp"
 #include "tests/support/sanitized.hpp"
 
@@ -56,7 +57,8 @@ class RingChannelTest : public ::testing::Test {
     return log_;
   }
   void wait_for_log(std::string_view text) {
-    while (log().find(text) == std::string::npos) std::this_thread::sleep_for(1ms);
+    test::eventually([&] { return log().find(text) != std::string::npos; },
+                     "\"" + std::string(text) + "\" in the log");
   }
 
   test::TemporaryFolder folder_;
@@ -73,7 +75,8 @@ class Hostile {
     welcome_ = client::shake_hands(*socket_, "", {}, {address, true}, os::Deadline(0ms)).welcome;
     std::uint8_t byte = 0;
     int descriptor = -1;
-    while (!os::receive_descriptor(socket_->descriptor(), byte, descriptor)) std::this_thread::yield();
+    test::eventually([&] { return os::receive_descriptor(socket_->descriptor(), byte, descriptor); },
+                     "the descriptor of the shared memory");
     std::string error;
     memory_ = os::SharedMemory::map(descriptor, wire::ring_file_bytes(welcome_.ring_bytes), error);
     EXPECT_TRUE(memory_) << error;
@@ -191,7 +194,7 @@ TEST_F(RingChannelTest, AKilledManagerIsNoticedAsleepAndAwake) {
   Manager manager("unix:" + folder_.path("other"));
   auto queue = manager.queue<int>("q");
   std::thread sleeper([&] { EXPECT_THROW(queue.get(), ConnectionError); });
-  while (manager.information().at("waiters") != 1) std::this_thread::sleep_for(1ms);
+  test::eventually([&] { return manager.information().at("waiters") == 1; }, "the other thread to wait");
   tandemd.signal(SIGKILL);
   sleeper.join();
   EXPECT_THROW(for (;;) manager.ping(), ConnectionError);
@@ -203,7 +206,7 @@ TEST_F(RingChannelTest, AStoppedManagerSaysSo) {
   auto queue = manager.queue<int>("q");
   std::string told;
   std::thread sleeper([&] { told = error_of<ConnectionError>([&] { queue.get(); }); });
-  while (manager.information().at("waiters") != 1) std::this_thread::sleep_for(1ms);
+  test::eventually([&] { return manager.information().at("waiters") == 1; }, "the other thread to wait");
   server_->stop();
   sleeper.join();
   EXPECT_THAT(told, HasSubstr("the manager is stopping"));
@@ -221,7 +224,8 @@ TEST_F(RingChannelTest, AClientKilledInTheMiddleOfAFrameLeavesNothing) {
   half_said.wait();
   child.kill();
   Manager manager = attach();
-  while (manager.information().at("sessions") != 1) std::this_thread::sleep_for(1ms);
+  test::eventually([&] { return manager.information().at("sessions") == 1; },
+                   "the killed client's session to end");
 }
 
 TEST_F(RingChannelTest, AThousandChannels) {
@@ -236,7 +240,8 @@ TEST_F(RingChannelTest, AThousandChannels) {
   for (Manager& manager : managers) manager.value<std::int64_t>("counter", 0) += 1;
   EXPECT_EQ(counter.load(), 1000);
   managers.erase(managers.begin() + 1, managers.end());
-  while (managers.front().information().at("sessions") != 1) std::this_thread::sleep_for(1ms);
+  test::eventually([&] { return managers.front().information().at("sessions") == 1; },
+                   "all other sessions to end");
 }
 
 // ---- hostile clients ----------------------------------------------------------------------------------------------------
@@ -273,7 +278,8 @@ TEST_F(RingChannelTest, ItsSizeCannotBeChanged) {
   client::shake_hands(*socket, "", {}, {"", true}, os::Deadline(0ms));
   std::uint8_t byte = 0;
   int descriptor = -1;
-  while (!os::receive_descriptor(socket->descriptor(), byte, descriptor)) std::this_thread::yield();
+  test::eventually([&] { return os::receive_descriptor(socket->descriptor(), byte, descriptor); },
+                   "the descriptor of the shared memory");
   EXPECT_EQ(byte, wire::ring_passed);
   EXPECT_NE(::ftruncate(descriptor, 0), 0);
   EXPECT_NE(::ftruncate(descriptor, 1 << 30), 0);

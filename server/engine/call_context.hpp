@@ -10,13 +10,13 @@
 namespace tandem::server {
 
 /// What the engine is told of its surroundings, as data: it reads no clock and asks no system.
-struct Facts {
+struct ServerInfo {
   std::string version;
   std::string incarnation_hex;
   std::uint32_t pid = 0;
-  std::int64_t started_ms = 0;  // Unix time
-  std::uint64_t hash_seed = 0;  // secret, against crafted keys
-  bool refuses_circles = true;  // refuses waits that would never end; else only reports them
+  std::int64_t started_ms = 0;   // Unix time
+  std::uint64_t hash_seed = 0;   // secret, against crafted keys
+  bool refuse_deadlocks = true;  // refuses waits that would never end; else only reports them
 };
 
 /// The elements of an Items operand, one after the other.
@@ -60,9 +60,9 @@ struct Operation {
 };
 
 /// What all turns of one engine share.
-struct World {
-  World(const Limits& limits, Facts the_facts, std::span<const Type* const> types)
-      : facts(std::move(the_facts)), registry(limits, types) {}
+struct EngineState {
+  EngineState(const Limits& limits, ServerInfo info, std::span<const Type* const> types)
+      : server_info(std::move(info)), registry(limits, types) {}
 
   /// 0: not known.
   std::uint32_t pid_of(SessionId session) const {
@@ -70,34 +70,35 @@ struct World {
     return found == pids.end() ? 0 : found->second;
   }
 
-  Facts facts;
+  ServerInfo server_info;
   Registry registry;
   Waits waits;
   Holdings holdings;
   Tokens tokens;
   Deliveries deliveries;
-  std::map<SessionId, std::uint32_t> pids;  // of the clients, for people to read
-  std::vector<Operation> operations;        // of all types
-  std::vector<ObjectId> marked;             // to be served at the end of the step
-  std::vector<Ticket> moved;                // who wait for something since then, to be looked at for circles
-  std::vector<std::string> circles_found;   // since they were last taken, for people to read
-  std::uint64_t now_ns = 0;                 // as of the last input that told the time
+  std::map<SessionId, std::uint32_t> pids;   // of the clients, for people to read
+  std::vector<Operation> operations;         // of all types
+  std::vector<ObjectId> ready_objects;       // to be served at the end of the step
+  std::vector<Ticket> moved;                 // who wait for something since then, to be looked at for cycles
+  std::vector<std::string> deadlocks_found;  // since they were last taken, for people to read
+  std::uint64_t now_ns = 0;                  // as of the last input that told the time
 };
 
-class Turn {
+class CallContext {
  public:
   /// Of a call; `operation` is its index in Engine::operations().
-  Turn(World& world, Owner who, std::uint16_t operation, wire::Buffer& reply)
-      : world_(world), who_(who), operation_(operation), out_(reply) {}
+  CallContext(EngineState& state, Owner who, std::uint16_t operation, wire::Buffer& reply)
+      : world_(state), who_(who), operation_(operation), out_(reply) {}
   /// Within another one, with a reply of its own. Nothing waits in it.
-  Turn(Turn& outer, wire::Buffer& reply) : Turn(outer.world_, outer.who_, outer.operation_, reply) {
+  CallContext(CallContext& outer, wire::Buffer& reply)
+      : CallContext(outer.world_, outer.who_, outer.operation_, reply) {
     may_park_ = false;
   }
 
   /// Of one step among several, within the turn of them all. Its result is appended to that one's reply, which has
   /// `reply_bytes` so far; what it changes goes to `undo`, if there is one. Nothing waits in it.
-  Turn(Turn& outer, Undo* undo, std::uint64_t reply_bytes)
-      : Turn(outer.world_, outer.who_, outer.operation_, outer.out_.buffer()) {
+  CallContext(CallContext& outer, Undo* undo, std::uint64_t reply_bytes)
+      : CallContext(outer.world_, outer.who_, outer.operation_, outer.out_.buffer()) {
     may_park_ = false;
     is_step_ = true;
     undo_ = undo;
@@ -106,7 +107,7 @@ class Turn {
 
   Registry& registry() { return world_.registry; }
   const Limits& limits() const { return world_.registry.limits(); }
-  const Facts& facts() const { return world_.facts; }
+  const ServerInfo& server_info() const { return world_.server_info; }
   Owner who() const { return who_; }
   SessionId session() const { return who_.session; }
   std::uint32_t actor() const { return who_.actor; }
@@ -147,27 +148,27 @@ class Turn {
     return may_park_ && (!limit_us || *limit_us > 0);
   }
   /// Parks this request at the end of `line`, which is the object's. What the handler gives afterwards is not looked at.
-  Waiter& park(Line& line, Object& object, std::optional<std::int64_t> limit_us);
+  Waiter& park(WaitQueue& line, Object& object, std::optional<std::int64_t> limit_us);
   /// What became of park(), null before it.
   Waiter* parked() { return parked_; }
-  /// Answers a request that has waited: `write(Turn&)` writes its result, as a handler would. The waiter is gone.
+  /// Answers a request that has waited: `write(CallContext&)` writes its result, as a handler would. The waiter is gone.
   template <class F>
   void answer(Waiter& waiter, F&& write) {
     wire::Buffer& buffer = world_.deliveries.buffer();
     const std::size_t begin = buffer.size();
-    Turn its(world_, waiter.who, waiter.operation, buffer);
+    CallContext its(world_, waiter.who, waiter.operation, buffer);
     write(its);
     end_answer(waiter, its, begin);
   }
   void refuse(Waiter& waiter, const Failure& failure);
   /// Moves a waiter to the end of another line, where it goes on waiting.
-  void move(Waiter& waiter, Line& line, Object& object) {
+  void move(Waiter& waiter, WaitQueue& line, Object& object) {
     world_.waits.move(waiter, line, object);
     world_.moved.push_back(waiter.ticket);
   }
   void set_no_deadline(Waiter& waiter) { world_.waits.set_deadline(waiter, never_ns); }
   /// Has object.serve() called once this handler is through.
-  void serve_later(const Object& object) { world_.marked.push_back(object.id()); }
+  void schedule_serve(const Object& object) { world_.ready_objects.push_back(object.id()); }
   Waits& waits() { return world_.waits; }
 
   // Versions. The engine itself calls changed() for the object of every `writes` or `frees` operation that succeeds.
@@ -176,7 +177,7 @@ class Turn {
   /// For operations that wait, and for serve(), leave() and session_ended().
   void changed(Object& object) {
     ++object.version_;
-    if (!object.watchers_.empty()) serve_later(object);
+    if (!object.watchers_.empty()) schedule_serve(object);
   }
   /// This operation found nothing to change.
   void unchanged() { unchanged_ = true; }
@@ -200,9 +201,9 @@ class Turn {
   }
   /// Whether this is one of several steps.
   bool is_step() const { return is_step_; }
-  std::size_t marked_count() const { return world_.marked.size(); }
+  std::size_t marked_count() const { return world_.ready_objects.size(); }
   /// Forgets to serve those that were marked later.
-  void unmark(std::size_t count) { world_.marked.resize(count); }
+  void unmark(std::size_t count) { world_.ready_objects.resize(count); }
 
   // Owning. A session's end is told to every object of which it owns something.
   void own(const Object& object, SessionId session, std::uint64_t count = 1) {
@@ -213,7 +214,7 @@ class Turn {
   }
   Tokens& tokens() { return world_.tokens; }
   /// For looking at the whole.
-  const World& world() const { return world_; }
+  const EngineState& state() const { return world_; }
   /// 0: not known.
   std::uint32_t pid_of(SessionId session) const { return world_.pid_of(session); }
 
@@ -224,9 +225,9 @@ class Turn {
   Result<std::uint32_t> hash_of(ValueView key) const;
   Result<const Object*> operand_object(ValueView operand) const;
 
-  void end_answer(Waiter& waiter, const Turn& its, std::size_t begin);
+  void end_answer(Waiter& waiter, const CallContext& its, std::size_t begin);
 
-  World& world_;
+  EngineState& world_;
   const Owner who_;
   const std::uint16_t operation_;
   wire::Writer out_;

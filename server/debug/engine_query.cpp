@@ -1,9 +1,9 @@
-#include "server/debug/ask.hpp"
+#include "server/debug/engine_query.hpp"
 
 namespace tandem::server {
 
-struct Ask::Slip {
-  Slip(std::shared_ptr<Shared> with, const View& of, Question what)
+struct EngineQuery::Pending {
+  Pending(std::shared_ptr<Shared> with, const View& of, Question what)
       : shared(std::move(with)), view(of), question(std::move(what)) {}
 
   void run() {
@@ -49,9 +49,9 @@ class AtDestruction {
 
 }  // namespace
 
-bool Ask::operator()(Question question) {
+bool EngineQuery::operator()(Question question) {
   const auto deadline = std::chrono::steady_clock::now() + patience_;
-  auto slip = std::make_shared<Slip>(shared_, view_, std::move(question));
+  auto slip = std::make_shared<Pending>(shared_, view_, std::move(question));
   auto give_up = [slip] {
     std::lock_guard lock(slip->shared->mutex);
     if (slip->state != State::waiting) return;
@@ -71,7 +71,7 @@ bool Ask::operator()(Question question) {
   return true;
 }
 
-void Ask::close() {
+void EngineQuery::close() {
   std::lock_guard lock(shared_->mutex);
   shared_->closed = true;
   shared_->changed.notify_all();

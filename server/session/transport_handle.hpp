@@ -15,9 +15,9 @@ struct Peer {
 };
 
 /// The transport's side of a channel. Called on the engine's thread.
-class Link {
+class TransportHandle {
  public:
-  virtual ~Link() = default;
+  virtual ~TransportHandle() = default;
   /// The channel has bytes to send, frames to go on with, or is ending: give it a turn soon. Must not call the
   /// channel from inside this function.
   virtual void wake() = 0;

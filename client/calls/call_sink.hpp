@@ -21,9 +21,9 @@ struct CallBuffers {
 };
 
 /// Where the calls of bound proxies go.
-class Script {
+class CallSink {
  public:
-  virtual ~Script() = default;
+  virtual ~CallSink() = default;
   /// Empty, but with the memory of a call before, if there is any.
   CallBuffers lend_buffers() { return std::exchange(buffers_, {}); }
   void take_back(CallBuffers buffers) noexcept {
@@ -34,7 +34,7 @@ class Script {
     buffers.result.shrink(buffer_bytes_kept);
     buffers_ = std::move(buffers);
   }
-  virtual const ConnectionPtr& connection() const = 0;
+  virtual const SessionPtr& connection() const = 0;
   /// Objects that a call is of, or tells of, which must not go before it is made.
   void keep(const std::vector<std::shared_ptr<const RemoteObject>>& objects) {
     kept_.insert(kept_.end(), objects.begin(), objects.end());
@@ -92,7 +92,7 @@ class Steps {
   /// Has them all run, in one request. `take(i, code, decoder)` is called for each answer and takes one value: the
   /// result, or the error's text. Throws what `run` as a whole fails with.
   template <class F>
-  void run(const ConnectionPtr& connection, ops::RunMode mode, F&& take) const {
+  void run(const SessionPtr& connection, ops::RunMode mode, F&& take) const {
     const RemoteObject manager(connection, {ops::Manager::number, ops::Manager::id}, false);
     Call call(manager, ops::Manager::Run::description, 2);
     wire::Writer& out = call.arguments().writer;
@@ -132,8 +132,8 @@ class Steps {
 
 /// The object of a proxy, bound to `script`. ValueError: an empty proxy, or one of another manager. `what` is "batch" or
 /// "transaction".
-std::shared_ptr<RemoteObject> bound(std::shared_ptr<RemoteObject> object, std::shared_ptr<Script> script,
-                                    std::string_view what);
+std::shared_ptr<RemoteObject> redirect(std::shared_ptr<RemoteObject> object, std::shared_ptr<CallSink> sink,
+                                       std::string_view what);
 
 /// "dict.at on object 17", as errors name what was under way.
 std::string name_of_call(const RemoteObject& object, const ops::OpDescription& op);

@@ -14,12 +14,12 @@ namespace tandem::server {
 
 class RingChannel;
 
-class HotChannels {
+class PolledChannels {
  public:
   using Clock = os::BusyPoll::Clock;
 
   /// `limit`: how long a channel stays hot without use.
-  explicit HotChannels(std::chrono::microseconds limit) : limit_(limit) {}
+  explicit PolledChannels(std::chrono::microseconds limit) : limit_(limit) {}
 
   /// Looked at from now on.
   void add(std::shared_ptr<RingChannel> channel);
@@ -30,7 +30,7 @@ class HotChannels {
   bool look();
   /// Lets those get cold that have not been of use for the limit: that of one, as often as there are channels more than
   /// processors, since their clients then take turns.
-  void cool(Clock::time_point now);
+  void stop_idle(Clock::time_point now);
 
  private:
   std::chrono::nanoseconds limit_;

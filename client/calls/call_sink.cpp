@@ -1,17 +1,17 @@
-#include "client/calls/script.hpp"
+#include "client/calls/call_sink.hpp"
 
 #include "tandem/codec.hpp"
 #include "tandem/text.hpp"
 
 namespace tandem::client {
 
-std::shared_ptr<RemoteObject> bound(std::shared_ptr<RemoteObject> object, std::shared_ptr<Script> script,
-                                    std::string_view what) {
+std::shared_ptr<RemoteObject> redirect(std::shared_ptr<RemoteObject> object, std::shared_ptr<CallSink> sink,
+                                       std::string_view what) {
   if (object == nullptr) throw ValueError("an empty proxy cannot be part of a " + std::string(what));
-  if (!belongs_to(*object, script->connection().get()))
+  if (!belongs_to(*object, sink->connection().get()))
     throw ValueError("a " + std::string(what) + " is made in one manager, and this proxy's " +
                      std::string(hosted_type_name(object->reference().type)) + " lives in another");
-  return std::make_shared<RemoteObject>(std::move(object), std::move(script));
+  return std::make_shared<RemoteObject>(std::move(object), std::move(sink));
 }
 
 std::string name_of_call(const RemoteObject& object, const ops::OpDescription& op) {

@@ -1,4 +1,4 @@
-#include "server/transport/carrier.hpp"
+#include "server/transport/transport_channel.hpp"
 
 #include <asio/post.hpp>
 
@@ -12,17 +12,17 @@ constexpr int last_reads_max = 64;
 
 }  // namespace
 
-Carrier::Carrier(asio::io_context& io, Service& service, Peer peer)
+TransportChannel::TransportChannel(asio::io_context& io, Service& service, Peer peer)
     : io_(io), timer_(io), service_(service), channel_(service, *this, std::move(peer)) {}
 
-void Carrier::start() {
+void TransportChannel::start() {
   limit_handshake();
   channel_.start();
   send();
-  go_on();
+  arm_wait();
 }
 
-void Carrier::wake() {
+void TransportChannel::wake() {
   if (std::exchange(turn_posted_, true)) return;
   asio::post(io_, [self = shared_from_this()] {
     self->turn_posted_ = false;
@@ -30,27 +30,27 @@ void Carrier::wake() {
   });
 }
 
-void Carrier::turn() {
+void TransportChannel::turn() {
   if (closed_) return;
   if (lingering_) return service_.shutting_down() ? close() : void();
   channel_.resume();
   send();
-  if (service_.shutting_down()) answer_what_has_come();
-  go_on();
+  if (service_.shutting_down()) drain_input();
+  arm_wait();
 }
 
-void Carrier::have_input() {
+void TransportChannel::on_readable() {
   if (closed_) return;
   if (lingering_) return discard_input();
   if (channel_.wants_input()) receive();
   send();
-  go_on();
+  arm_wait();
 }
 
 // ---- reading and writing ----------------------------------------------------------------------------------------------
 
 /// Reads once and lets the channel handle it. False when there was nothing to read.
-bool Carrier::receive() {
+bool TransportChannel::receive() {
   std::ptrdiff_t count = receive_now(channel_.input_space());
   if (count > 0) [[likely]] {
     channel_.received(static_cast<std::size_t>(count));
@@ -64,7 +64,7 @@ bool Carrier::receive() {
 }
 
 /// Sends as much as goes without waiting.
-void Carrier::send() {
+void TransportChannel::send() {
   if (closed_) return;
   wire::Bytes unsent = channel_.unsent();
   std::ptrdiff_t count = unsent.empty() ? 0 : send_now(unsent);
@@ -73,7 +73,7 @@ void Carrier::send() {
 }
 
 /// The manager is stopping: requests that are already here are answered, then the client is told.
-void Carrier::answer_what_has_come() {
+void TransportChannel::drain_input() {
   for (int reads = 0; reads < last_reads_max && !closed_ && channel_.wants_input() && receive(); ++reads)
     send();
   if (closed_) return;
@@ -84,7 +84,7 @@ void Carrier::answer_what_has_come() {
 
 // ---- what comes next --------------------------------------------------------------------------------------------------
 
-void Carrier::go_on() {
+void TransportChannel::arm_wait() {
   if (closed_) return;
   if (timing_handshake_ && !channel_.greeting()) {
     timing_handshake_ = false;
@@ -98,14 +98,14 @@ void Carrier::go_on() {
   else if (channel_.wants_turn()) wake();
 }
 
-void Carrier::limit_handshake() {
+void TransportChannel::limit_handshake() {
   timing_handshake_ = true;
   timer_.expires_after(std::chrono::milliseconds(service_.limits().handshake_ms_max));
   timer_.async_wait([self = shared_from_this()](asio::error_code error) {
     if (error || !self->timing_handshake_ || self->closed_) return;
     self->channel_.handshake_timed_out();
     self->send();
-    self->go_on();
+    self->arm_wait();
   });
 }
 
@@ -113,7 +113,7 @@ void Carrier::limit_handshake() {
 
 // Closing a TCP socket while the client is still sending would reset the connection, and the client might never read
 // why its channel ended. So its bytes are read and dropped until it closes too, for a while.
-void Carrier::finish() {
+void TransportChannel::finish() {
   if (input_ended_) return close();
   if (std::exchange(lingering_, true)) return;
   channel_.leave_session();
@@ -125,12 +125,12 @@ void Carrier::finish() {
   wait_for_input();
 }
 
-void Carrier::discard_input() {
+void TransportChannel::discard_input() {
   if (receive_now(service_.scratch()) == ended) return close();
   wait_for_input();
 }
 
-void Carrier::close() {
+void TransportChannel::close() {
   if (std::exchange(closed_, true)) return;
   timer_.cancel();
   close_path();

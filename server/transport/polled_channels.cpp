@@ -1,4 +1,4 @@
-#include "server/transport/hot_channels.hpp"
+#include "server/transport/polled_channels.hpp"
 
 #include "client/os/spin.hpp"
 #include "server/transport/ring_channel.hpp"
@@ -10,12 +10,12 @@ constexpr std::size_t turns_max = 64;
 
 }  // namespace
 
-void HotChannels::add(std::shared_ptr<RingChannel> channel) {
+void PolledChannels::add(std::shared_ptr<RingChannel> channel) {
   channels_.push_back(std::move(channel));
 }
 
 // Those that are added meanwhile are looked at too, which may be by reallocation: hence by index.
-bool HotChannels::look() {
+bool PolledChannels::look() {
   bool any = false;
   for (std::size_t i = 0; i < channels_.size(); ++i) {
     RingChannel* channel = channels_[i].get();
@@ -24,12 +24,12 @@ bool HotChannels::look() {
   return any;
 }
 
-void HotChannels::cool(Clock::time_point now) {
+void PolledChannels::stop_idle(Clock::time_point now) {
   const bool crowded = channels_.size() > os::processors_count();
   const auto limit = crowded ? limit_ * static_cast<int>(std::min(channels_.size(), turns_max)) : limit_;
   for (std::size_t i = channels_.size(); i-- > 0;) {
-    if (!channels_[i]->cools(now, limit, crowded)) continue;
-    channels_[i]->hot = false;
+    if (!channels_[i]->may_stop_polling(now, limit, crowded)) continue;
+    channels_[i]->polled = false;
     if (i + 1 != channels_.size()) std::swap(channels_[i], channels_.back());
     // Its end may end a channel, whose end may want to know how many are hot.
     const std::shared_ptr<RingChannel> gone = std::move(channels_.back());

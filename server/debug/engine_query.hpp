@@ -13,14 +13,14 @@
 
 namespace tandem::server {
 
-class Ask {
+class EngineQuery {
  public:
   /// Has `work` run on the engine's thread, soon. May destroy it without running it when the manager is
   /// stopping.
   using Post = std::function<void(std::function<void()> work)>;
   using Question = std::function<void(const View&)>;
 
-  Ask(Post post, const View& view, std::chrono::milliseconds patience)
+  EngineQuery(Post post, const View& view, std::chrono::milliseconds patience)
       : post_(std::move(post)), view_(view), patience_(patience) {}
 
   /// Runs `question` on the engine's thread and returns behind it; what it throws is thrown here. False: the
@@ -38,7 +38,7 @@ class Ask {
     std::condition_variable changed;
     bool closed = false;
   };
-  struct Slip;  // one question on its way
+  struct Pending;  // one question on its way
 
   Post post_;
   const View& view_;

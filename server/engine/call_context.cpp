@@ -1,14 +1,14 @@
-#include "server/engine/turn.hpp"
+#include "server/engine/call_context.hpp"
 
 #include "server/values/semantics.hpp"
 
 namespace tandem::server {
 
-Result<std::uint32_t> Turn::hash_of(ValueView key) const {
-  return hash_key(key, facts().hash_seed);
+Result<std::uint32_t> CallContext::hash_of(ValueView key) const {
+  return hash_key(key, server_info().hash_seed);
 }
 
-Result<void> Turn::room_for(std::uint64_t bytes) const {
+Result<void> CallContext::room_for(std::uint64_t bytes) const {
   const std::uint64_t most = limits().memory_bytes_max;
   Registry& registry = world_.registry;
   auto held_bytes = [&] { return registry.memory_bytes() + (undo_ == nullptr ? 0 : undo_->bytes()); };
@@ -17,7 +17,7 @@ Result<void> Turn::room_for(std::uint64_t bytes) const {
   if (fits()) [[likely]]
     return {};
   // What only waits to be freed is in nobody's way.
-  while (registry.graveyard().release(Registry::cleaning_per_step_max) != 0) {
+  while (registry.reclaim_queue().release(Registry::cleaning_per_step_max) != 0) {
     held = held_bytes();
     if (fits()) return {};
   }
@@ -27,7 +27,7 @@ Result<void> Turn::room_for(std::uint64_t bytes) const {
                                                " more were asked for"};
 }
 
-Result<void> Turn::reply_fits(std::uint64_t bytes) const {
+Result<void> CallContext::reply_fits(std::uint64_t bytes) const {
   const std::uint64_t most = limits().outbox_bytes_max;
   bytes += reply_bytes_before_;
   if (bytes <= most) return {};
@@ -36,7 +36,7 @@ Result<void> Turn::reply_fits(std::uint64_t bytes) const {
                                                "); ask for parts of it, by slices or pages"};
 }
 
-Result<void> Turn::add(ValueView a, ValueView b, wire::Buffer& out) const {
+Result<void> CallContext::add(ValueView a, ValueView b, wire::Buffer& out) const {
   const std::uint64_t most = limits().message_bytes_max;
   if (a.bytes.size() + b.bytes.size() > most)
     return Failure{Code::resource_exhausted, "a value of " + std::to_string(a.bytes.size() + b.bytes.size()) +
@@ -45,7 +45,7 @@ Result<void> Turn::add(ValueView a, ValueView b, wire::Buffer& out) const {
   return server::add(a, b, out);
 }
 
-Result<const Object*> Turn::operand_object(ValueView operand) const {
+Result<const Object*> CallContext::operand_object(ValueView operand) const {
   wire::Reference reference;
   wire::Reader reader = operand.reader();
   if (!reader.reference(reference))
@@ -54,7 +54,7 @@ Result<const Object*> Turn::operand_object(ValueView operand) const {
       world_.registry.find(reference.id));  // there: validated with the arguments
 }
 
-Waiter& Turn::park(Line& line, Object& object, std::optional<std::int64_t> limit_us) {
+Waiter& CallContext::park(WaitQueue& line, Object& object, std::optional<std::int64_t> limit_us) {
   TANDEM_ASSERT(parked_ == nullptr && may_wait(limit_us));
   std::uint64_t deadline_ns = never_ns;
   if (limit_us) {
@@ -66,7 +66,7 @@ Waiter& Turn::park(Line& line, Object& object, std::optional<std::int64_t> limit
   return *parked_;
 }
 
-void Turn::end_answer(Waiter& waiter, const Turn& its, std::size_t begin) {
+void CallContext::end_answer(Waiter& waiter, const CallContext& its, std::size_t begin) {
   Deliveries& deliveries = world_.deliveries;
   if (its.references_written())
     world_.registry.hold(waiter.who.session, deliveries.buffer().view_from(begin));
@@ -74,7 +74,7 @@ void Turn::end_answer(Waiter& waiter, const Turn& its, std::size_t begin) {
   world_.waits.remove(waiter);
 }
 
-void Turn::refuse(Waiter& waiter, const Failure& failure) {
+void CallContext::refuse(Waiter& waiter, const Failure& failure) {
   Deliveries& deliveries = world_.deliveries;
   const std::size_t begin = deliveries.buffer().size();
   wire::Writer(deliveries.buffer()).text(failure.text);
@@ -82,7 +82,7 @@ void Turn::refuse(Waiter& waiter, const Failure& failure) {
   world_.waits.remove(waiter);
 }
 
-Result<ItemsView> Turn::items_of(ValueView operand) {
+Result<ItemsView> CallContext::items_of(ValueView operand) {
   wire::Reader reader = operand.reader();
   std::uint32_t count = 0;
   if (reader.array(count)) return ItemsView(reader, count, operand.references);
@@ -102,7 +102,7 @@ Result<ItemsView> Turn::items_of(ValueView operand) {
   return ItemsView(wire::Reader(copy.view()), elements, true);
 }
 
-Result<EntriesView> Turn::entries_of(ValueView operand) {
+Result<EntriesView> CallContext::entries_of(ValueView operand) {
   wire::Reader reader = operand.reader();
   std::uint32_t count = 0;
   if (reader.map(count)) return EntriesView(reader, count, operand.references);

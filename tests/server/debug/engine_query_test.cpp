@@ -1,4 +1,4 @@
-#include "server/debug/ask.hpp"
+#include "server/debug/engine_query.hpp"
 
 #include "tests/server/debug/fixture.hpp"
 
@@ -7,8 +7,8 @@ namespace {
 
 class AskTest : public testing::Test {
  protected:
-  Ask make(std::chrono::milliseconds patience) {
-    return Ask([this](std::function<void()> work) { post(std::move(work)); }, view_, patience);
+  EngineQuery make(std::chrono::milliseconds patience) {
+    return EngineQuery([this](std::function<void()> work) { post(std::move(work)); }, view_, patience);
   }
   void post(std::function<void()> work) {
     std::lock_guard lock(mutex_);
@@ -24,7 +24,7 @@ class AskTest : public testing::Test {
   }
 
   Limits limits_;
-  Engine engine_{limits_, Facts(), hosted_types()};
+  Engine engine_{limits_, ServerInfo(), hosted_types()};
   FakeView view_{engine_};
   std::mutex mutex_;
   std::condition_variable arrived_;
@@ -32,7 +32,7 @@ class AskTest : public testing::Test {
 };
 
 TEST_F(AskTest, RunsOnTheOtherThread) {
-  Ask ask = make(std::chrono::seconds(60));
+  EngineQuery ask = make(std::chrono::hours(1));
   std::thread::id engine_thread;
   std::thread engine([&] {
     engine_thread = std::this_thread::get_id();
@@ -48,7 +48,7 @@ TEST_F(AskTest, RunsOnTheOtherThread) {
 }
 
 TEST_F(AskTest, AQuestionThatComesTooLateIsNotRun) {
-  Ask ask = make(std::chrono::milliseconds(1));
+  EngineQuery ask = make(std::chrono::milliseconds(1));
   bool ran = false;
   EXPECT_FALSE(ask([&](const View&) { ran = true; }));
   next_posted()();
@@ -56,12 +56,12 @@ TEST_F(AskTest, AQuestionThatComesTooLateIsNotRun) {
 }
 
 TEST_F(AskTest, AQuestionThatIsDroppedIsAnsweredAtOnce) {
-  Ask ask([](std::function<void()>) {}, view_, std::chrono::hours(1));
+  EngineQuery ask([](std::function<void()>) {}, view_, std::chrono::hours(1));
   EXPECT_FALSE(ask([](const View&) { FAIL(); }));
 }
 
 TEST_F(AskTest, ClosingAnswersWhoeverWaits) {
-  Ask ask = make(std::chrono::hours(1));
+  EngineQuery ask = make(std::chrono::hours(1));
   std::thread asking([&] { EXPECT_FALSE(ask([](const View&) { FAIL(); })); });
   std::function<void()> work = next_posted();
   ask.close();
@@ -71,7 +71,7 @@ TEST_F(AskTest, ClosingAnswersWhoeverWaits) {
 }
 
 TEST_F(AskTest, ClosingLeavesAQuestionThatRunsToItsEnd) {
-  Ask ask = make(std::chrono::hours(1));
+  EngineQuery ask = make(std::chrono::hours(1));
   std::mutex mutex;
   std::condition_variable changed;
   bool begun = false, go_on = false, finished = false;
@@ -102,7 +102,7 @@ TEST_F(AskTest, ClosingLeavesAQuestionThatRunsToItsEnd) {
 }
 
 TEST_F(AskTest, WhatAQuestionThrowsIsThrownToWhoeverAsks) {
-  Ask ask = make(std::chrono::seconds(60));
+  EngineQuery ask = make(std::chrono::hours(1));
   std::thread engine([&] { next_posted()(); });
   EXPECT_THROW(ask([](const View&) { throw std::runtime_error("no"); }), std::runtime_error);
   engine.join();

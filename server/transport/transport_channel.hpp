@@ -12,9 +12,9 @@
 
 namespace tandem::server {
 
-class Carrier : public Link, public std::enable_shared_from_this<Carrier> {
+class TransportChannel : public TransportHandle, public std::enable_shared_from_this<TransportChannel> {
  public:
-  Carrier(asio::io_context& io, Service& service, Peer peer);
+  TransportChannel(asio::io_context& io, Service& service, Peer peer);
 
   /// Begins the handshake.
   void start();
@@ -35,8 +35,8 @@ class Carrier : public Link, public std::enable_shared_from_this<Carrier> {
   virtual void end_sending() = 0;
   virtual void close_path() = 0;
 
-  void have_input();
-  void have_room() { turn(); }
+  void on_readable();
+  void on_writable() { turn(); }
   void turn();
   bool closed() const { return closed_; }
   const Peer& peer() const { return channel_.peer(); }
@@ -45,8 +45,8 @@ class Carrier : public Link, public std::enable_shared_from_this<Carrier> {
  private:
   bool receive();
   void send();
-  void answer_what_has_come();
-  void go_on();
+  void drain_input();
+  void arm_wait();
   void limit_handshake();
   void finish();
   void discard_input();
