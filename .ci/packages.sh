@@ -1,4 +1,4 @@
-# Sourced by the run scripts: what must be installed to build tandem, and how to install what is missing.
+# Sourced by the run scripts: the packages needed to build tandem, and functions to install and configure.
 
 packages_to_build=(
   g++ cmake ninja-build ccache
@@ -9,7 +9,7 @@ packages_to_check=(clang clang-format clang-tidy llvm libclang-rt-14-dev)
 
 say() { printf '\n== %s\n' "$*"; }
 
-# packages_install NAME...: install those of the named Debian packages that are missing.
+# packages_install NAME...: installs those of the named Debian packages that are missing.
 packages_install() {
   local name missing=()
   if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
@@ -42,9 +42,9 @@ packages_install() {
   "${as_root[@]}" apt-get install -q -y --no-install-recommends "${missing[@]}"
 }
 
-# configure DIR OPTION...: configure the tree around this file into DIR, with ccache. ccache refuses
-# precompiled headers unless it is told that their timestamps and macros do not matter, and a checkout
-# elsewhere finds what was compiled here only when paths below the root are taken relative to it.
+# configure DIR OPTION...: configures the tree that contains this file into DIR, with ccache. ccache rejects
+# precompiled headers unless their timestamps and macros are declared irrelevant; and a checkout elsewhere
+# finds what was compiled here only if paths below the root are relative to it.
 configure() {
   local dir=$1 root
   root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

@@ -34,7 +34,7 @@ struct Manager::State {
       : own(std::move(manager)),
         object(std::move(connection), {ops::Manager::number, ops::Manager::id}, false) {}
 
-  std::unique_ptr<client::PrivateManager> own;  // null: we attached to one; goes last
+  std::unique_ptr<client::PrivateManager> own;  // null: attached to a manager; destroyed last
   client::RemoteObject object;
 };
 
@@ -88,7 +88,8 @@ std::string text_or_empty(const nlohmann::json& text) {
   return text.is_null() ? std::string() : text.get<std::string>();
 }
 
-/// Calls `page(after)`, which gives the cursor to go on from and the descriptions, to the end; `read` reads one.
+/// Calls `page(after)`, which returns the next cursor and descriptions, until the end; `read` decodes one
+/// description.
 template <class Info, class Page, class Read>
 std::vector<Info> read_pages(Page page, Read read) {
   std::vector<Info> all;
@@ -133,7 +134,7 @@ std::vector<HoldingInfo> Manager::holdings() const {
         return HoldingInfo{each.at("object"),
                            each.at("type"),
                            text_or_empty(each.at("name")),
-                           each.at("how"),
+                           each.at("mode"),
                            text_or_empty(each.at("key")),
                            each.at("session"),
                            each.at("pid"),

@@ -77,8 +77,8 @@ std::vector<fs::path> folders_to_look_in() {
 
 // ---- starting a process ---------------------------------------------------------------------------------
 
-/// Nothing of ours but the errors' output: no descriptor that would keep a user's pipe open, no terminal, no signal
-/// mask of the thread that happens to start it.
+/// The child inherits only stderr: no descriptor that would keep a user's pipe open, no terminal, no signal
+/// mask of the thread that starts it.
 void plan(os::SpawnPlan& spawn, int descriptor) {
   posix_spawn_file_actions_addopen(&spawn.actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_addopen(&spawn.actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
@@ -169,7 +169,7 @@ void PrivateManager::spawn(const std::string& tandemd) {
 }
 
 void PrivateManager::wait_until_ready(const std::string& tandemd, std::chrono::milliseconds start_timeout) {
-  // It may be gone already; then the answer below tells.
+  // It may have exited already; then read_line() throws.
   [[maybe_unused]] ssize_t sent = send(lifeline_, authkey_.data(), authkey_.size(), MSG_NOSIGNAL);
   std::string line = read_line(tandemd, start_timeout);
   if (line.starts_with("ready ")) {
@@ -186,7 +186,7 @@ std::string PrivateManager::read_line(const std::string& tandemd, std::chrono::m
   std::string line;
   char byte = 0;
   while (line.size() < line_bytes_max) {
-    // A stray copy of tandemd's end may be in somebody's child: its exit is what counts, not the end of the stream.
+    // Another child may hold a stray copy of tandemd's end, so its exit counts, not the end of the stream.
     pollfd wanted[2] = {{lifeline_, POLLIN, 0}, {pidfd_, POLLIN, 0}};
     try {
       poll(wanted, 2, start_timeout.count() == 0 ? -1 : static_cast<int>(deadline.remaining().count()));
@@ -219,7 +219,7 @@ bool PrivateManager::exits_within(std::chrono::milliseconds limit) noexcept {
   }
 }
 
-/// Takes the exit status of a process that is gone, and of no other child.
+/// Waits for the manager, and no other child, and returns its exit status as text.
 std::string PrivateManager::reap() {
   int status = 0;
   pid_t reaped = 0;
@@ -259,7 +259,7 @@ void PrivateManager::close_descriptors_locked() noexcept {
   }
 }
 
-// The manager is the parent's. Were the lifeline still open here, the manager would outlive the parent.
+// The manager is the parent's. If the lifeline remained open here, the manager would outlive the parent.
 void PrivateManager::after_fork_in_child() noexcept {
   pid_ = -1;
   close_descriptors_locked();

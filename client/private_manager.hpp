@@ -1,14 +1,16 @@
 #pragma once
-// A private manager: a tandemd of our own, which nobody else can reach and which goes when we go.
+// A private manager: a tandemd of our own, which other programs cannot reach and which ends with this
+// process.
 //
 // It is started with one end of a socket pair as descriptor 3 (`tandemd --private-fd 3`), on which
 //
-//   we write       32 random bytes, the authkey: it stands neither in arguments nor in the environment
+//   we write       32 random bytes, the authkey, which appears neither in arguments nor in the environment
 //   it writes      "ready ADDRESS\n" when it listens, or "error TEXT\n"
-//   we write       "stop\n" and end our side, whereupon it exits
+//   we write       "stop\n" and shut down our side, whereupon it exits
 //
-// When our end closes without that, or its parent process dies, it lets the sessions of others finish for a moment
-// and exits. It runs in a session of its own, so that Ctrl-C in a terminal does not end it before its users.
+// If our end closes without that, or the parent process dies, tandemd lets the remaining sessions finish for
+// a moment and exits. It runs in a process session of its own, so that Ctrl-C in a terminal does not end it
+// before its clients.
 
 #include <sys/types.h>
 
@@ -23,19 +25,19 @@
 
 namespace tandem::client {
 
-/// Where a tandemd is looked for, in this order: what the environment variable TANDEM_TANDEMD names, and if it is set
-/// nowhere else; beside the running program; beside this library, and in ../bin of it; where it was installed; where it
-/// was built; in PATH.
+/// Returns the paths at which tandemd is searched, in this order: the value of the environment variable
+/// TANDEM_TANDEMD, and if that is set no other; beside the running program; beside this library, and in its
+/// ../bin; the install folder; the build folder; PATH.
 std::vector<std::string> tandemd_search_path();
-/// The first of the places where a program is. Throws ConnectionError listing them all.
+/// Returns the first of `places` that is a program. Throws ConnectionError listing all of them.
 std::string find_tandemd(const std::vector<std::string>& places = tandemd_search_path());
 
 class PrivateManager final : private os::ForkListener {
  public:
-  /// Returns when it is ready. Throws ConnectionError: not found, not started, with what status it exited, what it
-  /// said, or not ready within `start_timeout`.
+  /// Returns when the manager is ready. Throws ConnectionError if it cannot be run, exits (with its status),
+  /// reports an error, or is not ready within `start_timeout`.
   PrivateManager(const std::string& tandemd, std::chrono::milliseconds start_timeout);
-  /// stop(), except in a forked child, to which the manager does not belong.
+  /// Calls stop(), except in a forked child, to which the manager does not belong.
   ~PrivateManager();
 
   const Address& address() const { return address_; }
@@ -43,7 +45,7 @@ class PrivateManager final : private os::ForkListener {
   const std::string& authkey() const { return authkey_; }
   pid_t pid() const { return pid_; }
 
-  /// Ends the manager and waits until it is gone; kills it if it does not go. The second time it does nothing.
+  /// Stops the manager and waits for its exit; kills it if it does not exit in time. Later calls do nothing.
   void stop() noexcept;
 
  private:
@@ -62,11 +64,11 @@ class PrivateManager final : private os::ForkListener {
 
   std::string authkey_;
   Address address_;
-  std::mutex mutex_;   // held while descriptors come and go, so that a child knows which to close
+  std::mutex mutex_;   // held while descriptors are opened and closed, so that a child knows which to close
   int lifeline_ = -1;  // our end of the pair
   int pidfd_ = -1;
-  std::mutex
-      stopping_;  // so that it is stopped once; never taken in a child, where another thread may have held it
+  // Ensures that it is stopped only once. Never locked in a forked child: another thread may have held it.
+  std::mutex stopping_;
   std::atomic<pid_t> pid_{-1};  // -1: none, or not ours
 };
 

@@ -1,5 +1,5 @@
-// A thousand coroutines on one thread, each waiting for a job of its own, all over one channel to the manager. Another
-// process puts 900 jobs in and closes the queue: the others learn that there is nothing left to do.
+// A thousand coroutines on one thread, each waiting for one job, all over one channel to the manager. Another
+// process puts 900 jobs and closes the queue; the remaining coroutines get Closed.
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/io_context.hpp>
@@ -34,7 +34,7 @@ int main() {
   const tandem::Async async(manager, io.get_executor());
   int idle = 0;
   for (int i = 0; i < 1000; ++i) asio::co_spawn(io, worker(async, jobs, squares, idle), asio::detached);
-  io.run();  // until nobody waits any more
+  io.run();  // until no coroutine waits
   boss.join();
 
   std::cout << squares.size() << " jobs are done, " << idle << " workers had none\n";

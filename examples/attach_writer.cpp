@@ -1,4 +1,4 @@
-// First of two separate programs that share a dict by its name. Start a manager, tell both where it is, run both:
+// First of two separate programs that share a dict by its name. Start a manager, set its address, run both:
 //
 //   tandemd --listen unix:/tmp/tandem.sock &
 //   export TANDEM_ADDRESS=unix:/tmp/tandem.sock

@@ -1,5 +1,5 @@
-// Two workers take two locks in opposite order. The wait that would close the cycle is refused; who is refused backs
-// off and tries again, and both finish.
+// Two workers take two locks in opposite order. The wait that would close the cycle is refused; the refused
+// worker backs off and tries again, and both finish.
 #include <iostream>
 #include <mutex>
 #include <tandem/tandem.hpp>

@@ -1,5 +1,5 @@
-// A producer that would put for ever, into a queue with room for three: it waits whenever main does not keep up. When
-// main has enough it closes the queue, and the producer's put ends.
+// An endless producer and a queue with room for three: the producer waits whenever main does not keep up.
+// When main has enough items it closes the queue, which ends the producer's put.
 #include <algorithm>
 #include <iostream>
 #include <tandem/tandem.hpp>

@@ -1,4 +1,4 @@
-// A hosted type of your own: its operations, its class, its proxy, and workers that share one object of it.
+// Your own hosted type: its operations, its class, its proxy, and workers that share one object of it.
 #include <unistd.h>
 
 #include <iostream>

@@ -1,4 +1,4 @@
-// Daemons: processes that nobody waits for. They end with the program.
+// Daemons: processes that are not joined. They end with the program.
 #include <chrono>
 #include <iostream>
 #include <tandem/process.hpp>

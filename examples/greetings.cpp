@@ -1,4 +1,4 @@
-// Five processes, each told its number.
+// Five processes, each given its number.
 #include <iostream>
 #include <tandem/process.hpp>
 #include <vector>

@@ -1,4 +1,4 @@
-// A lock around printing: ten processes, of which one at a time holds the lock and prints.
+// A lock around printing: of ten processes, one at a time holds the lock and prints.
 #include <chrono>
 #include <iostream>
 #include <mutex>

@@ -1,4 +1,4 @@
-// A lock released in every case: the first worker throws while it holds the lock, and the second gets it all the same.
+// A lock released in every case: the first worker throws while it holds it, and the second still gets it.
 #include <iostream>
 #include <mutex>
 #include <stdexcept>
@@ -11,7 +11,7 @@ int main() {
 
   tandem::Process first([=]() mutable {
     try {
-      std::lock_guard held(lock);  // released where its scope ends, however it ends
+      std::lock_guard held(lock);  // released at the end of the scope, however it ends
       log.push_back("the first worker has the lock");
       throw std::runtime_error("something went wrong");
     } catch (const std::runtime_error& error) {

@@ -1,4 +1,4 @@
-// A lock with a time limit: a worker that cannot get the lock in time gives up and says so.
+// A lock with a time limit: a worker that cannot get the lock in time gives up and reports it.
 #include <chrono>
 #include <iostream>
 #include <mutex>

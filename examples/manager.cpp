@@ -4,7 +4,7 @@
 #include <vector>
 
 int main() {
-  tandem::Manager manager;        // a private manager process; gone when this scope ends
+  tandem::Manager manager;        // a private manager process; ends with this scope
   auto results = manager.dict();  // keys and values of any type
   auto numbers = manager.list<int>({0, 1, 2, 3, 4});
 

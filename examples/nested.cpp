@@ -1,5 +1,5 @@
-// Shared objects inside shared objects: a dict of lists. What is stored is a reference, so every holder of the list
-// sees every change, and the list lives as long as anything refers to it.
+// Shared objects inside shared objects: a dict of lists. The dict stores references, so every holder of a
+// list sees every change, and a list lives as long as anything refers to it.
 #include <iostream>
 #include <tandem/tandem.hpp>
 
@@ -19,6 +19,6 @@ int main() {
     std::cout << name << ": " << group << '\n';
   }
   auto even = groups.at("even");
-  groups.clear();  // the list of odd numbers is gone; that of even ones lives, since `even` refers to it
+  groups.clear();  // destroys the list of odd numbers; `even` keeps the other one alive
   std::cout << "still here: " << even << '\n';
 }

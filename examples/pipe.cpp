@@ -11,7 +11,7 @@ void child(tandem::Connection parent) {
 
 int main() {
   auto [here, there] = tandem::Pipe();
-  tandem::Process process(child, std::move(there));  // that end is the child's from now on
+  tandem::Process process(child, std::move(there));  // the child owns that end from now on
   std::cout << "the parent hears: " << here.recv<std::string>() << std::endl;
   here.send("你好，孩子!");
   process.join();

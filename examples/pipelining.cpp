@@ -1,5 +1,5 @@
-// Counts the words of a text in a dict that any process may read: thousands of operations, none of which waits for the
-// one before. Only what is asked at the end is waited for.
+// Counts the words of a text in a dict that any process may read: thousands of operations, none of which
+// waits for the reply to the one before. Only the results needed at the end are waited for.
 #include <iostream>
 #include <sstream>
 #include <tandem/tandem.hpp>
@@ -15,7 +15,7 @@ int main() {
   for (int i = 0; i < 1000; ++i) text += "row row row your boat gently down the stream ";
 
   auto pipeline = manager.pipeline();
-  auto all = pipeline(words);  // the same list; what is done to it goes into the pipeline
+  auto all = pipeline(words);  // the same list; its operations go into the pipeline
   std::istringstream reader(text);
   for (std::string word; reader >> word;) {
     all.push_back(word);

@@ -1,4 +1,4 @@
-// A pool of as many workers as there are processors. Nobody waits for a task; join() waits for all of them.
+// A pool with one worker per processor. No task is waited for on its own; join() waits for all of them.
 #include <iostream>
 #include <tandem/pool.hpp>
 

@@ -1,4 +1,4 @@
-// map(): a function of many numbers, by four workers.
+// map(): four workers apply a function to many numbers.
 #include <iostream>
 #include <tandem/pool.hpp>
 

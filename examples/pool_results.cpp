@@ -1,4 +1,4 @@
-// A pool whose results are kept, and looked at when all tasks are done.
+// A pool whose results are kept and read when all tasks are done.
 #include <iostream>
 #include <string>
 #include <tandem/pool.hpp>

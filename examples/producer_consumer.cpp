@@ -1,4 +1,4 @@
-// A producer and a consumer with a queue between them: ten numbers, then a marker that says there are no more.
+// A producer and a consumer with a queue between them: ten numbers, then a marker for the end.
 #include <iostream>
 #include <tandem/tandem.hpp>
 

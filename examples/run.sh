@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds tandem and runs the first program: ten worker processes sharing a dict and a list.
-# Installs the Debian packages that are missing, so it wants root or sudo the first time.
+# Installs missing Debian packages, so the first run needs root or sudo.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source .ci/packages.sh

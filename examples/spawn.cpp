@@ -1,4 +1,4 @@
-// Workers that are no copies of this process but new ones of the same program: safe among threads.
+// Workers that are new processes of the same program, not forked copies: safe in multithreaded programs.
 #include <iostream>
 #include <tandem/tandem.hpp>
 #include <thread>

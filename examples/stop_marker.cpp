@@ -1,4 +1,4 @@
-// The parent waits for the producer, and then tells the consumer itself that nothing more will come.
+// The parent waits for the producer and then puts the marker that tells the consumer to stop.
 #include <iostream>
 #include <tandem/tandem.hpp>
 

@@ -5,7 +5,7 @@
 
 class Greeter : public tandem::Process {
  public:
-  using tandem::Process::Process;  // takes a name, or gets one by count
+  using tandem::Process::Process;  // takes a name, or gets a numbered one
 
   void run() override {
     std::cout << "I am " + name() + ", process " + std::to_string(pid()) + ", my parent is process " +

@@ -1,4 +1,4 @@
-// Three workers, started together and joined: the time taken is one worker's, not three.
+// Three workers, started together and joined: they take the time of one worker, not of three.
 #include <chrono>
 #include <iostream>
 #include <tandem/tandem.hpp>
@@ -16,7 +16,7 @@ int main() {
   for (int n = 1; n <= 3; ++n)
     workers.emplace_back([=]() mutable {
       at_work += 1;
-      while (at_work.load() < 3) std::this_thread::sleep_for(1ms);  // none begins before all are there
+      while (at_work.load() < 3) std::this_thread::sleep_for(1ms);  // none begins before all have started
       std::this_thread::sleep_for(200ms);                           // the work
       std::cout << "worker " + std::to_string(n) + " is done\n" << std::flush;
     });

@@ -1,5 +1,5 @@
-// Eight processes move money between two dicts. Each move is a transaction: both accounts change or none does, nothing is
-// spent twice, and whoever looks sees the same sum at every moment.
+// Eight processes move money between two dicts. Each move is a transaction: both accounts change or neither
+// does, no money is spent twice, and every reader sees the same sum at every moment.
 #include <iostream>
 #include <random>
 #include <tandem/tandem.hpp>
@@ -9,7 +9,7 @@ using Accounts = tandem::Dict<std::string, int>;
 
 const std::vector<std::string> names{"alice", "bob", "carol", "dave"};
 
-/// Gives whether there was enough.
+/// Returns whether there was enough money.
 bool transfer(const tandem::Manager& manager, const Accounts& from, const Accounts& to,
               const std::string& payer, const std::string& payee, int amount) {
   return manager.atomically([&](tandem::Transaction& tx) {

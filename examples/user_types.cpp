@@ -1,4 +1,4 @@
-// Types of your own in shared objects: whatever nlohmann::json can convert.
+// Your own types in shared objects: every type that nlohmann::json can convert.
 #include <iostream>
 #include <tandem/tandem.hpp>
 

@@ -1,5 +1,5 @@
-// The one place where the server library uses the client library as a whole: a Manager for the program that the
-// server is part of.
+// The only place where the server library uses the client library as a whole: a Manager for the program that
+// contains the server.
 
 #include "client/transport/connector.hpp"
 #include "tandem/manager.hpp"

@@ -9,11 +9,12 @@ namespace {
 
 using Clock = os::BusyPoll::Clock;
 
-// Rounds over the hot channels after which sockets and timers are looked at: with work in them, and without.
+// Rounds over the polled channels after which sockets and timers are checked: rounds that found work, and
+// idle ones.
 constexpr unsigned busy_rounds_max = 32;
 constexpr unsigned idle_rounds_max = 64;
 
-/// Gives others the processor between looks; true when something was ready and has been run.
+/// Yields the processor between polls. Returns true if handlers have run.
 bool poll_busily(asio::io_context& io, Clock::time_point until) {
   do {
     ::sched_yield();
@@ -22,8 +23,9 @@ bool poll_busily(asio::io_context& io, Clock::time_point until) {
   return false;
 }
 
-/// Until no channel is hot any more. Where there are as many as processors, each idle round gives way to their clients.
-void serve_hot(asio::io_context& io, PolledChannels& polled) {
+/// Runs until no channel is polled any more. Idle rounds regularly yield the processor, which the clients may
+/// need.
+void serve_polled(asio::io_context& io, PolledChannels& polled) {
   unsigned busy_rounds = 0;
   unsigned idle_rounds = 0;
   while (!polled.empty() && !io.stopped()) {
@@ -46,13 +48,13 @@ void serve_hot(asio::io_context& io, PolledChannels& polled) {
 void run_event_loop(asio::io_context& io, PolledChannels& polled, std::chrono::microseconds busy_poll) {
   os::BusyPoll advice(busy_poll);
   while (!io.stopped()) {
-    serve_hot(io, polled);
+    serve_polled(io, polled);
     if (io.poll() != 0) continue;
     if (io.stopped()) return;
     if (!polled.empty()) continue;
     const Clock::time_point idle_since = Clock::now();
     if (!advice.worthwhile() || !poll_busily(io, idle_since + advice.limit())) {
-      // The wait ends when run_one() begins to run what came, which takes no time worth counting.
+      // The wait measured here includes the handler that run_one() runs, which takes negligible time.
       io.run_one();
     }
     advice.waited(Clock::now() - idle_since);

@@ -1,5 +1,5 @@
 #pragma once
-// How a client in the manager's own process gets its channels: the client library's side of transport/in_process.hpp.
+// Opens channels for clients in the manager's own process: the client side of transport/in_process.hpp.
 
 #include <functional>
 
@@ -10,8 +10,8 @@ namespace tandem::server {
 
 class InProcessConnector final : public client::Connector {
  public:
-  /// `connect` hands the manager's end of a new path over, or null when the manager runs no more. `pid`: the process
-  /// whose threads the manager is in.
+  /// `connect` returns a new path to the manager, or null if it no longer runs. `pid`: the process whose
+  /// threads run the manager.
   using Connect = std::function<std::shared_ptr<InProcessPath>()>;
   InProcessConnector(Connect connect, std::string authkey, int pid)
       : connect_(std::move(connect)), authkey_(std::move(authkey)), pid_(pid) {}

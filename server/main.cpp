@@ -1,4 +1,4 @@
-// tandemd: flags, then the parts, then run.
+// tandemd: reads the flags, creates the manager and runs it.
 
 #include <malloc.h>
 
@@ -13,15 +13,16 @@ namespace {
 
 using namespace tandem;
 
-/// glibc keeps small pieces that are freed, and now and then joins all of them at once: tens of milliseconds after a
-/// million. Joined one by one they cost little, and nobody waits. (Its caches of a thread's last pieces stay.)
+/// glibc keeps small freed chunks and occasionally merges all of them at once: tens of milliseconds after a
+/// million. Merged one by one they cost little, without such a pause. (Its per-thread caches of the last
+/// chunks stay.)
 void free_without_pauses() {
 #ifdef __GLIBC__
   ::mallopt(M_MXFAST, 0);
 #endif
 }
 
-/// From here on the signals that end the program wait to be asked for.
+/// From here on the signals that end the program stay pending until sigwait() takes them.
 sigset_t block_ending_signals() {
   sigset_t ending;
   ::sigemptyset(&ending);

@@ -22,7 +22,7 @@ std::string flag_of(std::string_view limit) {
   return flag;
 }
 
-/// Without its own words in --help, where they would drown ours.
+/// Removes the validator's own text from --help, which would hide ours.
 CLI::Validator quiet(CLI::Validator validator) {
   return validator.description("");
 }

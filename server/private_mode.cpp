@@ -22,19 +22,19 @@ namespace tandem::server {
 namespace {
 
 constexpr std::size_t key_bytes = 32;
-// Together less than a second, which is how long a private manager may outlive its creator.
+// Together less than a second: how long a private manager may outlive its creator.
 constexpr std::chrono::milliseconds unused_ms_max{700};
 constexpr std::chrono::milliseconds stop_ms_max{200};
 
-/// What can happen to a private manager from outside.
+/// External events for a private manager.
 enum class Event : std::uint8_t { bytes, end_of_client, signal };
 
 class Lifeline {
  public:
-  /// Throws Error when the descriptor is no socket to our parent.
+  /// Throws Error if the descriptor is no socket to our parent.
   explicit Lifeline(int descriptor);
 
-  /// Waits for the next event; bytes that came are in received().
+  /// Waits for the next event; received bytes are in received().
   Event wait();
   std::string& received() { return received_; }
   void send_line(const std::string& text);
@@ -50,7 +50,7 @@ class Lifeline {
   throw Error(Code::connection_error, "--private-fd: " + why);
 }
 
-/// Ctrl-C in a terminal, or its end, reaches the whole group of processes; the workers shall finish first.
+/// Ctrl-C in a terminal, or closing it, signals the whole process group; the workers shall finish first.
 os::Descriptor take_signals() {
   std::signal(SIGINT, SIG_IGN);
   std::signal(SIGHUP, SIG_IGN);
@@ -69,7 +69,7 @@ Lifeline::Lifeline(int descriptor) : socket_(descriptor), signals_(take_signals(
     refuse("descriptor " + std::to_string(descriptor) + ": " + os::errno_text());
   ::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
   client_process_ = os::Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, client.pid, 0)));
-  // Asked after the process is held: if it is our parent now, it is the one that made the socket pair.
+  // Checked after the pidfd is open: if it is our parent now, it is the process that made the socket pair.
   if (!client_process_ || ::getppid() != client.pid)
     refuse("the process that made the socket is not our parent, or is gone");
 }
@@ -97,7 +97,7 @@ Event Lifeline::wait() {
 
 void Lifeline::send_line(const std::string& text) {
   std::string line = text + "\n";
-  // Short enough for the socket's buffer. If the client is gone, the next wait tells.
+  // The line fits the socket's buffer. If the client has exited, the next wait() returns that.
   (void)!::send(socket_.get(), line.data(), line.size(), MSG_NOSIGNAL);
 }
 
@@ -113,7 +113,7 @@ std::string random_address() {
   return address;
 }
 
-/// False when the client went away first.
+/// Returns false if the client disconnected first.
 bool receive_key(Lifeline& lifeline, std::string& key) {
   while (lifeline.received().size() < key_bytes)
     if (lifeline.wait() != Event::bytes) return false;
@@ -132,7 +132,7 @@ void serve(Lifeline& lifeline, Server& server) {
       case Event::end_of_client: return server.stop_when_unused(unused_ms_max, stop_ms_max);
       case Event::signal: return server.stop();
     }
-    if (lifeline.received().size() > 4096) lifeline.received().clear();  // nothing that we know
+    if (lifeline.received().size() > 4096) lifeline.received().clear();  // not a known message
   }
 }
 

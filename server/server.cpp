@@ -48,7 +48,7 @@ Limits checked(Limits limits) {
   return limits;
 }
 
-/// A secret that is given as it is or in a file.
+/// Returns a secret that is given directly or in a file.
 std::string secret_of(std::string_view what, const std::string& given, const std::string& path,
                       spdlog::logger& log) {
   if (path.empty()) return given;
@@ -89,7 +89,7 @@ ServerInfo server_info_of(const Credentials& credentials, OnDeadlock on_deadlock
 
 }  // namespace
 
-// What a manager is made of, in the order in which it is put together; it is taken apart in the other.
+// The parts of a manager, in the order of construction; destroyed in reverse order.
 struct Server::Parts {
   explicit Parts(ServerOptions options)
       : log(make_logger(options.log_level, std::move(options.log))),
@@ -136,24 +136,24 @@ struct Server::Parts {
   Engine engine;
   Service service;
   asio::io_context io{1};
-  PolledChannels polled;  // whose channels have a part in io
+  PolledChannels polled;  // its channels use io
   asio::steady_timer stop_timer;
   asio::steady_timer timer;
   std::vector<std::unique_ptr<Listener>> listeners;
   std::vector<std::string> addresses;
   std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work;
   std::thread thread;
-  std::atomic<std::thread::id> engine_thread;  // which run() is on
+  std::atomic<std::thread::id> engine_thread;  // the one that executes run()
   std::optional<std::chrono::milliseconds> stop_limit_once_unused;
 
-  // Guards what follows: where run() is, for threads that wait for it.
+  // Guards what follows: the phase of run(), for threads that wait for it.
   enum class Phase : std::uint8_t { built, running, closing, finished };
   std::mutex mutex;
   std::condition_variable phase_changed;
   Phase phase = Phase::built;
 
   const ServiceView view{service};
-  std::unique_ptr<DebugEndpoint> debug;  // asks by post()
+  std::unique_ptr<DebugEndpoint> debug;  // queries through post()
   std::string debug_address;
 };
 
@@ -162,14 +162,14 @@ void Server::Parts::open_debug(const ServerOptions& options) {
   DebugOptions wanted;
   wanted.address = options.debug;
   wanted.token = secret_of("debug token", options.debug_token, options.debug_token_file, *log);
-  wanted.background.flags = {{"listen", addresses},
-                             {"authkey", credentials.has_authkey},
-                             {"insecure_tcp", options.insecure_tcp},
-                             {"ring", options.ring},
-                             {"busy_poll_us", options.busy_poll.count()},
-                             {"on_deadlock", options.on_deadlock == OnDeadlock::raise ? "raise" : "report"},
-                             {"log_level", spdlog::level::to_string_view(log->level()).data()},
-                             {"debug_token", !wanted.token.empty()}};
+  wanted.startup_info.flags = {{"listen", addresses},
+                               {"authkey", credentials.has_authkey},
+                               {"insecure_tcp", options.insecure_tcp},
+                               {"ring", options.ring},
+                               {"busy_poll_us", options.busy_poll.count()},
+                               {"on_deadlock", options.on_deadlock == OnDeadlock::raise ? "raise" : "report"},
+                               {"log_level", spdlog::level::to_string_view(log->level()).data()},
+                               {"debug_token", !wanted.token.empty()}};
   debug = std::make_unique<DebugEndpoint>(
       std::move(wanted), [this](std::function<void()> work) { post(std::move(work)); }, view);
   debug_address = "http://" + debug->address();
@@ -191,7 +191,7 @@ void Server::Parts::run() {
     std::lock_guard lock(mutex);
     phase = Phase::closing;
   }
-  // Whoever posted something until then hears that it is over.
+  // Run what was posted before that, so that no posting thread waits for ever.
   io.restart();
   io.poll();
   std::lock_guard lock(mutex);
@@ -199,7 +199,7 @@ void Server::Parts::run() {
   phase_changed.notify_all();
 }
 
-/// Has `work` run on the engine's thread, or not at all once the manager has stopped.
+/// Runs `work` on the engine's thread, or drops it if the manager has stopped.
 void Server::Parts::post(std::function<void()> work) {
   std::lock_guard lock(mutex);
   if (phase < Phase::closing) asio::post(io, std::move(work));
@@ -214,8 +214,8 @@ void Server::Parts::set_timer(std::uint64_t at_ns) {
   });
 }
 
-/// A new path whose other end is here, or null when nobody is here any more. A handler of a hosted type or the log
-/// function, which run on the manager's thread, get none.
+/// Returns a new path to this manager, or null if it has stopped. Throws on the engine's thread, that is, in
+/// a handler of a hosted type or the log function.
 std::shared_ptr<InProcessPath> Server::Parts::connect() {
   if (std::this_thread::get_id() == engine_thread)
     throw ConnectionError("in-process: this is the manager's own thread, which would wait for itself");
@@ -239,7 +239,7 @@ void Server::Parts::begin_stop(std::chrono::milliseconds limit) {
   if (service.channels().empty()) end_stop();
 }
 
-// Nothing is left to be done, so that io.run() returns.
+// Removes the last pending work, so that run_event_loop() returns.
 void Server::Parts::end_stop() {
   stop_timer.cancel();
   service.on_deadline_changed = nullptr;
@@ -274,7 +274,8 @@ Server::Server(ServerOptions options) : parts_(std::make_shared<Parts>(std::move
 
 Server::~Server() {
   if (parts_->pid != ::getpid()) {
-    // A forked child: threads, sockets and files are the parent's, and closing here would reach into its epoll.
+    // A forked child: threads, sockets and files are the parent's, and closing them here would change its
+    // epoll set. So the parts are leaked.
     (void)new std::shared_ptr<Parts>(parts_);
     return;
   }

@@ -8,11 +8,11 @@ namespace tandem::server {
 namespace {
 
 ClientInfo info_of(const Session& session, const Registry& registry) {
-  std::set<std::uint32_t> actors;  // those that used the channels last
+  std::set<std::uint32_t> actors;  // the last user of each channel
   std::map<std::string, std::uint64_t> paths;
   for (const Channel* channel : session.channels) {
     if (channel->last_actor()) actors.insert(*channel->last_actor());
-    ++paths[std::string(channel->link().path())];
+    ++paths[std::string(channel->transport().path())];
   }
   return {session.id,
           session.pid,

@@ -1,5 +1,5 @@
 #pragma once
-// What the debug endpoint is shown of sessions, channels and counters.
+// The debug endpoint's view of sessions, channels and counters.
 
 #include "server/debug/view.hpp"
 #include "server/session/service.hpp"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds tandem and runs all its tests. Arguments are handed to ctest (for instance: -R engine).
-# Installs the Debian packages that are missing, so it wants root or sudo the first time.
+# Builds tandem and runs all its tests. Arguments are passed to ctest (for instance: -R engine).
+# Installs missing Debian packages, so the first run needs root or sudo.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source .ci/packages.sh

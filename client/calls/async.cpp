@@ -16,7 +16,7 @@ namespace {
 
 // How long close() waits for a manager that does not answer.
 constexpr std::chrono::milliseconds close_wait{2000};
-constexpr std::size_t kept_bytes_max = std::size_t{1} << 20;  // of a buffer, when it is empty
+constexpr std::size_t kept_bytes_max = std::size_t{1} << 20;  // kept capacity of an empty buffer
 
 std::exception_ptr error_of(Code code, const std::string& text) {
   try {
@@ -53,8 +53,8 @@ AsyncChannel::~AsyncChannel() {
   os::ignore_forks(*this);
 }
 
-/// Each thread has a share of the channel, so in a forked child, where they are not, that stays for ever, with mutexes
-/// and condition variables that nobody there may touch.
+/// Each thread holds a shared_ptr to this object. In a forked child, which has no such threads, it is
+/// therefore never destroyed: its mutex and condition variables could not be.
 void AsyncChannel::open() {
   try {
     sender_ = os::thread_without_signals([self = shared_from_this()] { self->send_queued(); });
@@ -91,7 +91,7 @@ void AsyncChannel::close() noexcept {
         Channel::append_cancel(cancels, request);
       }
       send_frames(cancels.view());
-      // Its reply wakes the receiver, if it is not the last anyhow.
+      // The reply to this ping wakes the receiver even if no other reply is outstanding.
       auto last = std::make_shared<AsyncRequest>();
       const wire::Reference manager{ops::Manager::number, ops::Manager::id};
       last->object = std::make_shared<RemoteObject>(connection_, manager, false);
@@ -122,7 +122,7 @@ void AsyncChannel::end_threads() noexcept {
   connection_->release(channel_);
 }
 
-// ---- starting and cancelling ----------------------------------------------------------------------------------
+// ---- starting and cancelling -----------------------------------------------------------------------------
 
 std::uint64_t AsyncChannel::next_ticket() {
   std::lock_guard lock(mutex_);
@@ -164,7 +164,8 @@ void AsyncChannel::start(std::uint64_t ticket, std::shared_ptr<const AsyncReques
   complete_with(handler, error_of(code, name_of(*request) + " at " + connection_->address() + ": " + why));
 }
 
-/// One of each kind may always go, so that nobody here ever waits for what others in the session have under way.
+/// One request of each kind may always be sent, so that this Async never waits for other senders of the
+/// session.
 bool AsyncChannel::may_send(bool waits) const {
   return (waits ? waits_sent_ : others_sent_) == 0 || budget_->has_room(waits);
 }
@@ -188,7 +189,7 @@ void AsyncChannel::send(Operation& operation) {
   frames_.shrink(kept_bytes_max);
 }
 
-/// When the path is closed, the receiver finds out too, and why.
+/// Ignores a closed stream: the receiver finds it closed too, and why.
 void AsyncChannel::send_frames(wire::Bytes frames) {
   if (queue_.empty() && !sender_is_sending_) {
     try {
@@ -261,7 +262,7 @@ void AsyncChannel::abort(std::vector<Operation> operations) {
   }
 }
 
-// ---- the sender ---------------------------------------------------------------------------------------------
+// ---- the sender ------------------------------------------------------------------------------------------
 
 void AsyncChannel::send_queued() noexcept {
   std::unique_lock lock(mutex_);
@@ -275,14 +276,14 @@ void AsyncChannel::send_queued() noexcept {
       for (wire::Bytes rest = taken.view(); !rest.empty();)
         rest = rest.subspan(channel_.stream().send(rest, std::chrono::milliseconds{0}));
     } catch (const std::exception&) {
-      // The receiver finds out too.
+      // The receiver finds the stream closed too.
     }
     lock.lock();
     sender_is_sending_ = false;
   }
 }
 
-// ---- the receiver -------------------------------------------------------------------------------------------
+// ---- the receiver ----------------------------------------------------------------------------------------
 
 void AsyncChannel::receive_all() noexcept {
   try {
@@ -331,7 +332,7 @@ void AsyncChannel::settle(const NumberedReply& reply) {
   if (operation.handler) operation.handler->complete(std::move(outcome));
 }
 
-/// Who waits may have been given something without our knowing: the session cannot go on.
+/// A waiting request may have been granted something (e.g. a lock) unnoticed: the session is given up then.
 void AsyncChannel::fail_all(Code code, const std::string& why) {
   std::unordered_map<std::uint32_t, Operation> operations;
   bool is_in_doubt = false;
@@ -357,7 +358,7 @@ void AsyncChannel::fail_all(Code code, const std::string& why) {
     complete_with(operation.handler, error_of(code, name_of(*operation.request) + at_and_why));
 }
 
-// ---- what async.hpp has ----------------------------------------------------------------------------------------
+// ---- interface of async_call.hpp -------------------------------------------------------------------------
 
 AsyncSession::AsyncSession(const SessionPtr& connection)
     : channel_(std::make_shared<AsyncChannel>(connection)) {

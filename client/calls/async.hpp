@@ -1,11 +1,12 @@
 #pragma once
-// What an Async is inside: one channel, a thread that receives, and a thread that sends what found no room.
+// The implementation of Async: one channel, a thread that receives, and a thread that sends what a caller
+// could not send without blocking.
 //
-// Whoever calls sends his request himself, if it goes without waiting, under the mutex. What does not go is queued, and
-// from then on everything is, until the sender has sent it: order is kept, and callers never wait. The receiver reads all
-// the time, so the manager never waits for us to read, and the sender gets its room.
+// A caller sends its request itself, under the mutex, as far as that does not block. The rest is queued, and
+// so is everything after it until the sender thread has sent it: order is kept, and callers never wait. The
+// receiver thread reads continuously, so the manager never waits for us to read, and the sender gets room.
 //
-// Handlers are called, and references dropped, without the mutex: they may lock the connection's.
+// Handlers are called, and references dropped, without the mutex: both may lock the session's mutex.
 
 #include <condition_variable>
 #include <deque>
@@ -36,7 +37,7 @@ class AsyncChannel final : public std::enable_shared_from_this<AsyncChannel>, pr
     std::uint64_t ticket = 0;
     std::shared_ptr<const AsyncRequest> request;
     std::uint32_t actor = 0;
-    std::unique_ptr<AsyncHandler> handler;  // null: the last request of all
+    std::unique_ptr<AsyncHandler> handler;  // null: the ping sent by close()
     bool is_sent = false;
     bool is_cancelled = false;
 
@@ -44,7 +45,7 @@ class AsyncChannel final : public std::enable_shared_from_this<AsyncChannel>, pr
   };
   enum class State : std::uint8_t { open, closing, ended };
 
-  // With the mutex.
+  // Called with mutex_ locked.
   std::uint64_t unused_ticket();
   bool may_send(bool waits) const;
   void send(Operation& operation);
@@ -68,30 +69,31 @@ class AsyncChannel final : public std::enable_shared_from_this<AsyncChannel>, pr
   const SessionPtr connection_;
   const std::shared_ptr<RequestBudget> budget_;
 
-  // The receiver's, but for sending, which is whoever's that has the mutex, or the sender's while it is sending.
+  // Used by the receiver thread. Sending needs mutex_; while sender_is_sending_, only the sender thread
+  // sends.
   Channel& channel_;
 
-  std::mutex mutex_;  // guards the rest
+  std::mutex mutex_;  // guards the members below, except the threads
   State state_ = State::open;
   bool is_forked_ = false;
   Code ended_code_ = Code::connection_error;
   std::string ended_why_;
   std::uint64_t last_ticket_ = 0;
-  std::unordered_map<std::uint32_t, Operation> operations_;  // by request: the low half of the ticket
+  std::unordered_map<std::uint32_t, Operation> operations_;  // by request number: the low half of the ticket
   std::size_t waits_sent_ = 0;                               // of operations_
   std::size_t others_sent_ = 0;                              // likewise
-  std::deque<std::uint32_t> held_back_waits_;                // of operations_, not sent yet; some may be gone
+  std::deque<std::uint32_t> held_back_waits_;                // unsent requests; some may be cancelled
   std::deque<std::uint32_t> held_back_others_;
   wire::Buffer frames_;  // of one request
-  wire::Buffer queue_;   // for the sender
+  wire::Buffer queue_;   // frames for the sender thread
   bool sender_is_sending_ = false;
   bool sender_is_to_end_ = false;
   std::condition_variable sender_wanted_;
   bool receiver_has_ended_ = false;
   std::condition_variable receiver_ended_;
-  bool is_closed_ = false;  // close() has been there
+  bool is_closed_ = false;  // close() was called, or open() failed
 
-  // close()'s, and open()'s.
+  // Used only by open() and close().
   std::thread receiver_;
   std::thread sender_;
 };

@@ -6,7 +6,7 @@
 
 namespace tandem::client {
 
-/// The operations of a batch, and where their results go.
+/// The operations of a batch and the destinations of their results.
 class BatchSink final : public CallSink {
  public:
   explicit BatchSink(SessionPtr connection) : connection_(std::move(connection)) {}
@@ -47,10 +47,10 @@ class BatchSink final : public CallSink {
 
  private:
   struct Entry {
-    std::shared_ptr<Awaited> result;  // null: nobody asked for one
+    std::shared_ptr<Awaited> result;  // null: no result is wanted
     std::string name;
   };
-  /// Those that nobody else would hear of.
+  /// Errors of operations whose result the caller does not hold; thrown by run().
   class Errors {
    public:
     void add(std::size_t i, const std::vector<Entry>& entries, std::exception_ptr error) {
@@ -87,7 +87,7 @@ class BatchSink final : public CallSink {
       return std::current_exception();
     }
   }
-  /// Takes one answer. Gives the error, if that is what it is, or what reading it came to.
+  /// Reads one answer. Returns its error, the exception of decoding its result, or null.
   static std::exception_ptr taken(const Entry& entry, Code code, Decoder& answer) {
     wire::Bytes value;
     if (!answer.reader.value(value)) throw ProtocolError("a result is not well-formed MessagePack");

@@ -10,7 +10,7 @@
 namespace tandem::client {
 namespace {
 
-/// "dict.at on object 17 at unix:/run/tandem", as errors name what was under way.
+/// Returns the name of a call for error texts, e.g. "dict.at on object 17 at unix:/run/tandem".
 std::string describe(const RemoteObject& object, std::string_view type_name, const ops::OpDescription& op) {
   wire::Reference reference = object.reference();
   if (type_name.empty()) type_name = hosted_type_name(reference.type);
@@ -19,7 +19,7 @@ std::string describe(const RemoteObject& object, std::string_view type_name, con
   return text + " at " + object.connection()->address();
 }
 
-/// A channel for the call; when there is none to be had, the error names the call as all its errors do.
+/// Acquires a channel for the call. If that fails, the error names the call, as all its errors do.
 Channel& acquire(const RemoteObject& object, std::string_view type_name, const ops::OpDescription& op) {
   auto told = [&](std::string_view text) {
     std::string address = object.connection()->address() + ": ";
@@ -64,7 +64,7 @@ RemoteObject::~RemoteObject() {
   if (counted_) connection_->give_back_reference(reference_.id);
 }
 
-/// A call that goes to a script: it is put together here.
+/// The buffers of a call that is redirected to a sink.
 struct Call::Redirected : CallBuffers {
   explicit Redirected(std::shared_ptr<CallSink> its)
       : CallBuffers(its->lend_buffers()), sink(std::move(its)) {}
@@ -113,7 +113,7 @@ Decoder& Call::wait(std::optional<std::chrono::microseconds> limit, const std::s
         describe(object_, type_name_, op_) +
         ": nothing waits in a batch, a transaction or a pipeline's proxy (pipeline.call<…>() may)");
   std::chrono::milliseconds timeout = object_.connection()->call_timeout();
-  // Without an end of its own the wait has none here either; the path's end shows when the manager goes.
+  // An unlimited wait gets no client timeout; a dead manager shows as a closed stream.
   if (timeout.count() > 0)
     timeout =
         limit ? timeout + std::chrono::ceil<std::chrono::milliseconds>(*limit) : std::chrono::milliseconds{0};

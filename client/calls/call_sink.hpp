@@ -1,5 +1,5 @@
 #pragma once
-// Calls that are gathered instead of sent: what a batch and a transaction are made of.
+// Calls that are collected instead of exchanged one by one: the basis of batches, transactions and pipelines.
 
 #include <cstddef>
 #include <memory>
@@ -13,18 +13,18 @@
 
 namespace tandem::client {
 
-/// Where a call is put together that goes to a script.
+/// The buffers in which a call to a sink is encoded.
 struct CallBuffers {
   wire::Buffer arguments;
   std::vector<std::shared_ptr<const RemoteObject>> kept;
   wire::Buffer result;
 };
 
-/// Where the calls of bound proxies go.
+/// Receives the calls of bound proxies.
 class CallSink {
  public:
   virtual ~CallSink() = default;
-  /// Empty, but with the memory of a call before, if there is any.
+  /// Returns empty buffers, with the memory of an earlier call if there is any.
   CallBuffers lend_buffers() { return std::exchange(buffers_, {}); }
   void take_back(CallBuffers buffers) noexcept {
     buffers.arguments.clear();
@@ -35,12 +35,12 @@ class CallSink {
     buffers_ = std::move(buffers);
   }
   virtual const SessionPtr& connection() const = 0;
-  /// Objects that a call is of, or tells of, which must not go before it is made.
+  /// Keeps the objects that a call is made on or refers to alive until it is executed.
   void keep(const std::vector<std::shared_ptr<const RemoteObject>>& objects) {
     kept_.insert(kept_.end(), objects.begin(), objects.end());
   }
-  /// Takes one call, whose arguments are a MessagePack array. If its result is wanted, that is appended to `result`;
-  /// throws what the manager answered otherwise.
+  /// Takes one call; `arguments` is a MessagePack array. If `wanted`, appends the result to `result` or
+  /// throws the manager's error; sinks that have no results yet (batches, pipelines) throw TypeError.
   virtual void call(const RemoteObject& object, const ops::OpDescription& op, wire::Bytes arguments,
                     bool wanted, wire::Buffer& result) = 0;
 
@@ -63,7 +63,7 @@ class Steps {
   std::size_t count() const { return count_; }
   bool empty() const { return count_ == 0; }
   Mark mark() const { return {encoded_.size(), count_}; }
-  /// Forgets what was added since.
+  /// Removes the steps added since `mark`.
   void back_to(Mark mark) {
     encoded_.truncate(mark.bytes);
     count_ = mark.count;
@@ -89,8 +89,8 @@ class Steps {
     end(object);
   }
 
-  /// Has them all run, in one request. `take(i, code, decoder)` is called for each answer and takes one value: the
-  /// result, or the error's text. Throws what `run` as a whole fails with.
+  /// Runs all steps in one request. Calls `take(i, code, decoder)` for each answer; it reads one value: the
+  /// result, or the error's text. Throws the error of the request as a whole.
   template <class F>
   void run(const SessionPtr& connection, ops::RunMode mode, F&& take) const {
     const RemoteObject manager(connection, {ops::Manager::number, ops::Manager::id}, false);
@@ -130,12 +130,12 @@ class Steps {
   std::size_t count_ = 0;
 };
 
-/// The object of a proxy, bound to `script`. ValueError: an empty proxy, or one of another manager. `what` is "batch" or
-/// "transaction".
+/// Returns `object` bound to `sink`. Throws ValueError for an empty proxy or one of another manager. `what`
+/// is "batch", "transaction" or "pipeline".
 std::shared_ptr<RemoteObject> redirect(std::shared_ptr<RemoteObject> object, std::shared_ptr<CallSink> sink,
                                        std::string_view what);
 
-/// "dict.at on object 17", as errors name what was under way.
+/// Returns the name of a call for error texts, e.g. "dict.at on object 17".
 std::string name_of_call(const RemoteObject& object, const ops::OpDescription& op);
 
 }  // namespace tandem::client

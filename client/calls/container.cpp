@@ -14,7 +14,8 @@ const client::RemoteObject& object_of(const Proxy& proxy) {
   return *proxy.remote();
 }
 
-/// Versions are asked of the manager, whatever the object's type; as part of a transaction, if the proxy is.
+/// Returns the manager object, which answers version queries for any type; bound to the object's sink, if
+/// any.
 client::RemoteObject manager_of(const client::RemoteObject& object) {
   const wire::Reference reference{ops::Manager::number, ops::Manager::id};
   if (!object.sink()) return {object.connection(), reference, false};

@@ -9,10 +9,10 @@ namespace tandem::client {
 namespace {
 
 constexpr std::size_t flush_bytes = std::size_t{16} << 10;
-constexpr std::size_t kept_bytes_max = std::size_t{1} << 20;  // of the buffer, when it is empty
+constexpr std::size_t kept_bytes_max = std::size_t{1} << 20;  // kept capacity of an empty buffer
 constexpr std::size_t reference_bytes = 12;                   // of an encoded reference
-// For the rare case that a send finds no room while only waits are under way, whose replies may come or not: first it
-// waits for room, then it looks for replies.
+// Limits for a send that would block while only waits are under way, whose replies may not arrive: it waits
+// for room, then checks for replies.
 constexpr std::chrono::milliseconds room_wait{2};
 constexpr std::chrono::milliseconds reply_look{1};
 
@@ -35,7 +35,7 @@ PipelineSink::PipelineSink(SessionPtr connection)
 
 void PipelineSink::call(const RemoteObject& object, const ops::OpDescription& op, wire::Bytes arguments,
                         bool wanted, wire::Buffer&) {
-  // The last is the object itself, and mostly there is no other.
+  // The last one is the object itself; usually there is no other.
   std::shared_ptr<const RemoteObject> holder = std::move(kept_.back());
   kept_.pop_back();
   std::vector<std::shared_ptr<const RemoteObject>> kept;
@@ -113,8 +113,8 @@ void PipelineSink::end(std::shared_ptr<const RemoteObject> object, const ops::Op
 
 // ---- sending and receiving ------------------------------------------------------------------------------
 
-/// Whether replies have to be read before there is another of the kind. Not if there are none to be read: what else is
-/// under way in the session may be for this thread to go on with.
+/// Whether to read replies before sending another request of the kind. Not when this pipeline has none
+/// outstanding: the others in the session may depend on this thread.
 bool PipelineSink::has_too_many(bool waits) const {
   if (budget_->has_room(waits)) [[likely]]
     return false;
@@ -122,7 +122,7 @@ bool PipelineSink::has_too_many(bool waits) const {
   return waits ? others > 0 || waits_under_way_ > 1 : others > 1;
 }
 
-/// Only a fork breaks a channel behind its user's back: it is the parent's.
+/// Only a fork breaks the channel without an error: in the child, it is the parent's.
 bool PipelineSink::is_usable() noexcept {
   if (channel_ != nullptr && channel_->broken())
     end_with(Code::connection_error, "it is that of the process which forked this one", Whose::parents);
@@ -134,7 +134,7 @@ void PipelineSink::check_not_busy() const {
   if (taking_) throw ValueError("a result is being read from this pipeline by whoever is calling here");
 }
 
-/// Whatever ends the channel becomes the error of all operations under way, each of which says so itself.
+/// An error that closes the channel becomes the error of all operations under way, each naming itself.
 template <class F>
 void PipelineSink::guarded(F&& io) {
   try {
@@ -186,8 +186,8 @@ void PipelineSink::make_room(const os::Deadline& deadline) {
   }
 }
 
-/// Whether there is a request the whole of which is sent and that does not wait: the manager is about to answer it, or
-/// waits for us to read.
+/// Whether there is a completely sent request that does not wait: the manager is about to answer it, or waits
+/// for us to read.
 bool PipelineSink::a_reply_is_certain() const {
   for (const Entry& entry : entries_) {
     if (entry.end > sent_total_) return false;
@@ -201,7 +201,8 @@ void PipelineSink::receive(std::chrono::milliseconds timeout) {
   for (NumberedReply reply; channel_->next_reply(reply);) settle(reply);
 }
 
-/// Of one, or of any. Throws Timeout; the channel stays good.
+/// Waits until something is received. `of`, if not null, determines time limit and error text. Throws
+/// Timeout; the channel remains usable.
 void PipelineSink::wait_for_reply(const Awaited* of) {
   std::chrono::milliseconds timeout = connection_->call_timeout();
   const Entry* entry = nullptr;
@@ -216,7 +217,7 @@ void PipelineSink::wait_for_reply(const Awaited* of) {
   }
 }
 
-// ---- what became of them ---------------------------------------------------------------------------------
+// ---- replies ---------------------------------------------------------------------------------------------
 
 void PipelineSink::settle(const NumberedReply& reply) {
   const std::uint32_t place = reply.request - first_request_;
@@ -235,7 +236,7 @@ void PipelineSink::settle(const NumberedReply& reply) {
   }
 }
 
-/// Gives the error, if that is what the reply is, or what reading it came to.
+/// Returns the reply's error, the exception of decoding its result, or null.
 std::exception_ptr PipelineSink::taken(const Entry& entry, const NumberedReply& reply) {
   if (reply.code != Code::ok) [[unlikely]] {
     return error_of(reply.code, reason_of(reply));
@@ -272,7 +273,8 @@ void PipelineSink::done(Entry& entry, std::exception_ptr error) {
   entry.kept = {};
 }
 
-/// The channel is of no use any more. Whoever waits may have been given something without our knowing.
+/// Ends the pipeline: all operations under way fail, and the channel is released. A waiting request may have
+/// been granted something (e.g. a lock) unnoticed: the session is given up then.
 void PipelineSink::end_with(Code code, const std::string& why, Whose whose) noexcept {
   ended_code_ = code;
   ended_why_ = "the pipeline has ended: " + why;
@@ -373,7 +375,7 @@ void PipelineSink::finish() noexcept {
   if (channel_ != nullptr) connection_->release(*std::exchange(channel_, nullptr));
 }
 
-// ---- what pipeline.hpp has ----------------------------------------------------------------------------------
+// ---- interface of pipeline.hpp ---------------------------------------------------------------------------
 
 std::shared_ptr<RemoteObject> redirect(const std::shared_ptr<RemoteObject>& object,
                                        const std::shared_ptr<PipelineSink>& sink) {

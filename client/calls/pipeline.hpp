@@ -1,8 +1,9 @@
 #pragma once
-// What a pipeline is inside: a channel of its own, a buffer of requests to be sent, and what is under way.
+// The implementation of Pipeline: its own channel, a buffer of requests to send, and the requests under way.
 //
-// The two sides must not wait for each other: the manager reads no further requests while its replies lie unread. So
-// where a send finds no room, replies are read first, if any is certain to come; see make_room().
+// The two sides must not block each other: the manager reads no further requests while its replies are
+// unread. So if a send would block, replies are read first, provided that one is certain to come; see
+// make_room().
 
 #include <optional>
 #include <utility>
@@ -13,7 +14,7 @@
 
 namespace tandem::client {
 
-/// What came first goes first. Its memory stays, so that in the steady state it takes none.
+/// A FIFO queue that keeps its memory, so that the steady state allocates nothing.
 template <class T>
 class FifoBuffer {
  public:
@@ -43,7 +44,7 @@ class FifoBuffer {
 
  private:
   std::vector<T> all_;
-  std::size_t first_ = 0;  // those before it have been popped
+  std::size_t first_ = 0;  // index of the front; earlier items were popped
 };
 
 class PipelineSink final : public CallSink {
@@ -54,11 +55,11 @@ class PipelineSink final : public CallSink {
   const SessionPtr& connection() const override { return connection_; }
   std::size_t under_way() const { return under_way_; }
 
-  // Of bound proxies.
+  // Called by bound proxies.
   void call(const RemoteObject& object, const ops::OpDescription& op, wire::Bytes arguments, bool wanted,
             wire::Buffer& result) override;
 
-  /// Where to append the arguments. Then either of the two that follow.
+  /// Starts a request and returns the buffer for its arguments. Then call either end() or take_back().
   wire::Buffer& begin(const RemoteObject* object);
   void end(std::shared_ptr<const RemoteObject> object, const ops::OpDescription& op,
            std::shared_ptr<Awaited> result, std::vector<std::shared_ptr<const RemoteObject>> kept);
@@ -68,29 +69,30 @@ class PipelineSink final : public CallSink {
   void wait();
   bool read_until_ready(Awaited& awaited, WaitLimit limit);
   void cancel(Awaited& awaited);
-  /// The pipeline is going. Throws nothing.
+  /// Called when the Pipeline is destroyed or replaced: cancels waits, reads all replies, releases the
+  /// channel.
   void finish() noexcept;
 
  private:
-  /// A request without its answer, or one that is answered while one before it is not.
+  /// A request without a reply, or one that has its reply while an earlier one has not.
   struct Entry {
     std::shared_ptr<const RemoteObject> object;
     const ops::OpDescription* op = nullptr;
-    std::shared_ptr<Awaited> result;  // null: nobody wants one
+    std::shared_ptr<Awaited> result;  // null: no result is wanted
     std::vector<std::shared_ptr<const RemoteObject>> kept;
-    std::uint64_t end = 0;  // where it ends among all bytes sent
+    std::uint64_t end = 0;  // its end position in the stream of all bytes
     bool done = false;
 
     bool waits() const { return op->effect == ops::Effect::waits; }
   };
-  /// Those that nobody else would hear of.
+  /// Errors of operations whose result the caller does not hold; reported by flush() and wait().
   struct Errors {
     std::exception_ptr first;
     std::string where;
     std::size_t count = 0;
   };
 
-  /// Whether the session that a channel belongs to is this process' own.
+  /// Whether the channel's session belongs to this process or, after a fork, to its parent.
   enum class Whose : bool { ours, parents };
 
   bool is_usable() noexcept;
@@ -112,23 +114,23 @@ class PipelineSink final : public CallSink {
 
   const SessionPtr connection_;
   const std::shared_ptr<RequestBudget> budget_;
-  Channel* channel_;  // null: it has ended, for this reason:
+  Channel* channel_;  // null: the pipeline has ended, for this reason:
   Code ended_code_ = Code::value_error;
   std::string ended_why_ = "the pipeline has gone";
 
-  wire::Buffer out_;  // requests; the first sent_ bytes are gone
+  wire::Buffer out_;  // requests; the first sent_ bytes are sent
   std::size_t sent_ = 0;
-  std::uint64_t sent_total_ = 0;  // of all bytes there ever were
-  std::size_t begun_at_ = 0;      // in out_: the request that is being put together
+  std::uint64_t sent_total_ = 0;  // bytes sent so far
+  std::size_t begun_at_ = 0;      // offset in out_ of the request being composed
   std::uint64_t begun_token_ = 0;
-  bool composing_ = false;  // a user's code may be running
-  bool taking_ = false;     // the same, with the channel's buffers in use
+  bool composing_ = false;  // a user's encoder may be running
+  bool taking_ = false;     // a user's decoder may be running, on the channel's buffers
 
-  FifoBuffer<Entry> entries_;  // in the order of their requests
+  FifoBuffer<Entry> entries_;  // in request order
   std::uint32_t first_request_ = 0;
   std::size_t under_way_ = 0;
-  std::size_t waits_under_way_ = 0;   // of them
-  std::uint64_t requests_count_ = 0;  // of those behind entries_ too
+  std::size_t waits_under_way_ = 0;   // of under_way_
+  std::uint64_t requests_count_ = 0;  // all requests so far
   Errors errors_;
 };
 

@@ -1,4 +1,4 @@
-// References in values: those that an argument holds, and those that the manager counted for us in a reply.
+// References in values: those in arguments, and those in replies, which the manager has counted for us.
 
 #include "client/common/fenced_reference.hpp"
 #include "client/session/handover.hpp"
@@ -35,7 +35,7 @@ void release_references(const SessionPtr& connection, wire::Bytes values) noexce
         if (!reader.extension(type, body)) return;
         if (type == static_cast<std::int8_t>(wire::Extension::tuple) ||
             type == static_cast<std::int8_t>(wire::Extension::set))
-          reader = wire::Reader({body.data(), body.size() + reader.rest().size()});  // go on inside
+          reader = wire::Reader({body.data(), body.size() + reader.rest().size()});  // continue inside
         break;
       default:
         if (!reader.skip()) return;
@@ -56,7 +56,7 @@ void encode_reference(Encoder& to, const RemoteObject* object) {
     throw ValueError("a proxy can only be stored in its own manager, and this one's " +
                      std::string(hosted_type_name(object->reference().type)) + " lives in another");
   if (to.kept != nullptr) to.kept->push_back(object->holder());
-  // What a manager keeps is the object. A process that is spawned goes on with the token, as a forked one does.
+  // A manager stores only the object. A spawned process also gets the token, as a forked one has it.
   if (to.spawn_sender == nullptr || object->token() == 0) return to.writer.reference(object->reference());
   wire::Buffer body;
   wire::Writer(body).reference(object->reference());

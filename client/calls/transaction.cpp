@@ -32,7 +32,7 @@ void each_reference(wire::Bytes values, F&& f) {
 
 }  // namespace
 
-/// The operations of one run, in order, with the results that it was given.
+/// The operations of one run, in order, with the results returned to it.
 class TransactionSink final : public CallSink {
  public:
   explicit TransactionSink(SessionPtr connection) : connection_(std::move(connection)) {}
@@ -42,7 +42,7 @@ class TransactionSink final : public CallSink {
     ended_ = true;
     kept_.clear();
   }
-  /// Empty: there has been none.
+  /// Empty if there was no conflict.
   const std::string& conflict() const { return conflict_; }
 
   void call(const RemoteObject& object, const ops::OpDescription& op, wire::Bytes arguments, bool wanted,
@@ -50,7 +50,7 @@ class TransactionSink final : public CallSink {
     if (ended_)
       throw ValueError(name_of_call(object, op) + ": the transaction that this proxy is part of has ended");
     if (!conflict_.empty())
-      throw Conflict(conflict_);  // whoever caught the first is not to go on with what is wrong
+      throw Conflict(conflict_);  // a caller that caught the first one must not continue
     const bool reads = op.effect == ops::Effect::reads;
     if (!reads) written_.insert(object.reference().id);
     if (!wanted) return steps_.add_unwanted(object, op, arguments);
@@ -65,10 +65,10 @@ class TransactionSink final : public CallSink {
     throw_error(code, std::string(text));
   }
 
-  /// False: a conflict.
+  /// Returns false on a conflict.
   bool commit() {
     if (!conflict_.empty()) return false;
-    // A single read is of one moment anyway.
+    // A single read is consistent by itself.
     if (steps_.empty() || (steps_.count() == 1 && results_ == 1 && written_.empty())) return true;
     return run(ops::RunMode::all_or_nothing);
   }
@@ -85,14 +85,14 @@ class TransactionSink final : public CallSink {
     return touches;
   }
 
-  /// As any call; the error's text is the result where there is an error.
+  /// Executes the operation at once. Stores its result, or an error's text, in `result`.
   Code read(const RemoteObject& object, const ops::OpDescription& op, wire::Bytes arguments,
             wire::Buffer& result) {
     Steps one;
     one.add_wanted(object, op, arguments);
     return last_of(one, ops::RunMode::each, result);
   }
-  /// As it would be after everything so far.
+  /// Reads the state as it would be after all steps so far.
   Code read_through(const RemoteObject& object, const ops::OpDescription& op, wire::Bytes arguments,
                     wire::Buffer& result) {
     const Steps::Mark before = steps_.mark();
@@ -132,8 +132,8 @@ class TransactionSink final : public CallSink {
 
   const SessionPtr connection_;
   Steps steps_;
-  std::size_t results_ = 0;                    // steps that expect one
-  std::unordered_set<std::uint64_t> written_;  // objects
+  std::size_t results_ = 0;                    // steps that expect a result
+  std::unordered_set<std::uint64_t> written_;  // object ids
   std::string conflict_;
   bool ended_ = false;
 };
@@ -143,11 +143,11 @@ std::shared_ptr<RemoteObject> redirect(const std::shared_ptr<RemoteObject>& obje
   return redirect(object, sink, "transaction");
 }
 
-// ---- attempts -----------------------------------------------------------------------------------------------------
+// ---- attempts --------------------------------------------------------------------------------------------
 
 namespace {
 
-/// Whether this thread is in a transaction: another one inside would be written also when the outer one is not.
+/// Whether this thread is in a transaction. A nested one would be committed even if the outer one is not.
 thread_local bool in_transaction = false;
 
 constexpr std::chrono::microseconds first_pause{50};
@@ -190,7 +190,7 @@ bool Attempts::is_stale() noexcept {
   try {
     return state_->sink->is_stale();
   } catch (...) {
-    return false;  // what cannot be asked of the manager does not hide what went wrong before
+    return false;  // a failed query must not hide the original error
   }
 }
 
@@ -200,7 +200,7 @@ void Attempts::pause() {
     throw Conflict("a transaction met with a conflict each of the " + std::to_string(state.made) +
                    " times that it was tried (attempts_max); the last one: " + state.sink->conflict());
   if (!state.random) state.random.emplace(std::random_device{}());
-  // The first time at once: most often one other has been quicker, and is through.
+  // The first retry is immediate: usually one other transaction was faster and has finished.
   if (state.made == 1) return;
   const auto longest =
       std::min(state.options.pause_max, first_pause * (1 << std::min<std::size_t>(state.made, 20)));

@@ -19,7 +19,7 @@ void print(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
 }
 
-/// Names, paths and addresses come from outside: what is not UTF-8 shows as U+FFFD.
+/// Names, paths and addresses may be invalid UTF-8, which is shown as U+FFFD.
 std::string dump(const Json& json, int indent = -1) {
   return json.dump(indent, ' ', false, Json::error_handler_t::replace);
 }
@@ -28,7 +28,7 @@ std::string shown(const RawValue& value, bool json) {
   return json ? dump(to_display_json(value.view())) : to_text(value.view());
 }
 
-/// A name as it is, or quoted where it would mislead.
+/// Returns a name as it is, or quoted if it would be ambiguous.
 std::string shown_name(const nlohmann::json& name) {
   if (name.is_null()) return "-";
   const auto& text = name.get_ref<const std::string&>();
@@ -58,7 +58,7 @@ void print_contents(const FoundObject& object) {
   });
 }
 
-/// Written as it is read, so that it may be longer than memory.
+/// Prints while it reads, so that the contents may be larger than memory.
 void print_json_contents(const FoundObject& object) {
   const bool single = object.remote->reference().type == ops::Value::number;
   const std::string_view field = single ? "value\":" : has_keys(object) ? "entries\":[" : "items\":[";
@@ -131,7 +131,7 @@ Json json_of(const HoldingInfo& holding) {
   return {{"object", holding.object},
           {"type", holding.type},
           {"name", holding.name.empty() ? Json(nullptr) : Json(holding.name)},
-          {"how", holding.how},
+          {"mode", holding.mode},
           {"key", holding.key.empty() ? Json(nullptr) : Json(holding.key)},
           {"session", holding.session},
           {"pid", holding.pid},
@@ -150,7 +150,7 @@ void print_line(const HoldingInfo& holding) {
   print(fmt::format("pid {} thread {} owns {}{}{} ({}){} for {:.3f} s\n", holding.pid, holding.actor,
                     holding.key.empty() ? "" : "key " + holding.key + " of ",
                     holding.count == 1 ? "" : fmt::format("{} × ", holding.count),
-                    shown_object(holding.type, holding.name, holding.object), holding.how,
+                    shown_object(holding.type, holding.name, holding.object), holding.mode,
                     holding.token == 0 ? "" : fmt::format(", token {},", holding.token),
                     seconds(holding.held)));
 }
@@ -192,7 +192,7 @@ void show_information(const Manager& manager, bool json) {
 }
 
 void ping(const Manager& manager, bool json) {
-  manager.ping();  // the connection's own costs come first
+  manager.ping();  // not measured: includes setup costs
   const auto before = std::chrono::steady_clock::now();
   manager.ping();
   const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - before;

@@ -1,5 +1,5 @@
 #pragma once
-// What the command line does once it knows what is wanted. Results go to standard output; failures are
+// The commands of the command line, after parsing. Results are written to standard output; failures are
 // exceptions.
 
 #include <optional>
@@ -21,17 +21,18 @@ struct GetRequest {
 
 // With `json` the output is one JSON document, values in display form (json.hpp).
 
-/// A line for each object; or an array of {"id", "name", "type", "size", "references", "memory_bytes"}.
+/// Prints a line for each object, or an array of {"id", "name", "type", "size", "references",
+/// "memory_bytes"}.
 void list_objects(const Manager& manager, const ListRequest& request, bool json);
-/// Lines of KEY: VALUE or of VALUE, as to_text() has them; or {"type", "entries": [[key, value], …]},
-/// {"type", "items": […]}, {"type", "value"}. With a key its value alone.
+/// Prints lines of KEY: VALUE or of VALUE, as to_text() formats them, or {"type", "entries": [[key, value],
+/// …]}, {"type", "items": […]}, {"type", "value"}. With a key, prints only its value.
 void get(const Manager& manager, const GetRequest& request, bool json);
-/// A line for each request that waits, each thing owned and each cycle; or {"waiters": […], "holdings": […],
-/// "deadlocks": […]}.
+/// Prints a line for each waiting request, each holding and each deadlock, or {"waiters": […], "holdings":
+/// […], "deadlocks": […]}.
 void show_waits(const Manager& manager, bool json);
-/// What the manager says of itself.
+/// Prints the manager's information about itself.
 void show_information(const Manager& manager, bool json);
-/// How long one round trip takes.
+/// Measures and prints the time of one round trip.
 void ping(const Manager& manager, bool json);
 
 }  // namespace tandem::client

@@ -72,7 +72,7 @@ void each_entry(const RemoteObject& object, const OnElement& f) {
   }
 }
 
-/// One element of an array, from its little-endian bytes.
+/// Decodes one element of an array from its little-endian bytes.
 template <class T>
 RawValue array_element(const std::uint8_t* at) {
   T element;
@@ -90,7 +90,7 @@ struct ArrayType {
   std::size_t bytes;
   RawValue (*element)(const std::uint8_t* at);
 };
-// Codes of ops/array.hpp.
+// The type codes of ops/array.hpp.
 constexpr ArrayType array_types[] = {
     {'b', 1, array_element<std::int8_t>},  {'B', 1, array_element<std::uint8_t>},
     {'h', 2, array_element<std::int16_t>}, {'H', 2, array_element<std::uint16_t>},
@@ -114,7 +114,7 @@ void each_array_element(const RemoteObject& object, const OnElement& f) {
   throw TypeError("an array of elements '" + code + "' is not known here");
 }
 
-// ---- types that are not known here --------------------------------------------------------------------------
+// ---- unknown types ---------------------------------------------------------------------------------------
 
 using AnyPage = std::tuple<std::int64_t, bool, std::vector<RawValue>>;
 
@@ -139,7 +139,7 @@ void each_element_of_any(const RemoteObject& object, const OnElement& f) {
   }
 }
 
-/// Of a pool: how far its tasks are, for they themselves are the workers' business.
+/// Visits a pool's counts of tasks; the tasks themselves are only for workers.
 void each_count(const RemoteObject& object, const OnElement& f) {
   constexpr const char* names[] = {"queued", "running", "done", "failed", "retried", "workers"};
   auto encoded = [](auto value) {
@@ -179,7 +179,7 @@ FoundObject find_object(const Manager& manager, std::uint64_t id) {
   std::optional<nlohmann::json> description = description_of(manager, id);
   if (!description) throw NotFound("there is no object with the id " + std::to_string(id));
   std::string type = description->at("type");
-  std::uint8_t number = 255;  // 0 in the end: of no type that is known here
+  std::uint8_t number = 255;  // 0 at the end: a type unknown to this program
   while (number != 0 && hosted_type_name(number) != type) --number;
   return {std::make_shared<RemoteObject>(manager.connection(), wire::Reference{number, id}, false),
           std::move(type)};

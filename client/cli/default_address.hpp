@@ -4,8 +4,9 @@
 
 namespace tandem::client {
 
-/// Where tandemd listens when no flag says so: tandem.sock in $XDG_RUNTIME_DIR or else in /tmp/tandem-UID.
-/// Throws ConnectionError when there is no such folder, or when somebody else may have put it there.
+/// Returns the address at which tandemd listens by default: tandem.sock in $XDG_RUNTIME_DIR or else in
+/// /tmp/tandem-UID. Throws ConnectionError if the folder in /tmp does not exist or does not belong to this
+/// user alone.
 std::string default_address();
 
 }  // namespace tandem::client

@@ -1,6 +1,6 @@
-// tandem: a manager's contents from the command line.
+// tandem: inspects a manager from the command line.
 //
-// Exit status: 0 done, 1 it could not be done, 2 the command line cannot be understood.
+// Exit status: 0 success, 1 failure, 2 invalid command line.
 
 #include <CLI/CLI.hpp>
 
@@ -72,7 +72,7 @@ CLI::App* add_get(CLI::App& app, CommandLine& line) {
   return get;
 }
 
-/// Everything printed has arrived, unless whoever reads it has gone or a disk is full.
+/// Flushes the output. It cannot be written if its reader has exited or a disk is full.
 int finish() {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return 0;
   std::fputs("tandem: the output cannot be written\n", stderr);
@@ -83,7 +83,7 @@ int run(int argc, char** argv) {
   CommandLine line;
   CLI::App app{"tandem looks into a manager: what it hosts, and what is in it."};
   app.require_subcommand(1);
-  app.fallthrough();  // the options below may stand behind the command as well
+  app.fallthrough();  // the options below may also follow the command
   add_common(app, line);
   CLI::App* list = add_list(app, line);
   CLI::App* get_one = add_get(app, line);

@@ -7,7 +7,8 @@
 namespace tandem {
 namespace {
 
-// sockaddr_un::sun_path has 108 bytes; one goes to the ending zero, or to the leading one of an abstract name.
+// sockaddr_un::sun_path has 108 bytes, one of which is the terminating zero, or the leading one of an
+// abstract name.
 constexpr std::size_t unix_path_bytes_max = 107;
 
 [[noreturn]] void refuse(std::string_view text, std::string_view why) {
@@ -22,7 +23,7 @@ Address Address::parse(std::string_view text) {
   if (text.starts_with("unix:")) {
     std::string_view rest = text.substr(5);
     if (rest.starts_with("//")) rest.remove_prefix(2);     // unix:///path is the same as unix:/path
-    while (rest.starts_with("//")) rest.remove_prefix(1);  // so is any number of slashes
+    while (rest.starts_with("//")) rest.remove_prefix(1);  // as is any number of slashes
     address.kind_ = rest.starts_with('@') ? Kind::unix_abstract : Kind::unix_path;
     if (address.kind_ == Kind::unix_abstract) rest.remove_prefix(1);
     if (rest.empty()) refuse(text, "the socket's path is empty");

@@ -1,12 +1,12 @@
 #pragma once
-// Authkeys in files, read alike by clients and by tandemd.
+// Reading authkey files, the same way in clients and in tandemd.
 
 #include <string>
 
 namespace tandem::client {
 
-/// The key in a file: its contents without line ends behind them. Throws ValueError naming the file when it cannot be
-/// read or holds no key.
+/// Returns the key in a file: its contents without trailing line ends. Throws ValueError naming the file if
+/// it cannot be read or holds no key.
 std::string read_authkey_file(const std::string& path);
 
 }  // namespace tandem::client

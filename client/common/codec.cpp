@@ -9,7 +9,7 @@
 namespace tandem::client {
 namespace {
 
-/// How much of a value an error text shows.
+/// The length limit of a value in an error text.
 constexpr std::size_t shown_bytes_max = 60;
 
 constexpr std::uint64_t int64_min_magnitude = std::uint64_t{1} << 63;

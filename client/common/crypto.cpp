@@ -14,7 +14,7 @@ wire::Proof hmac_sha256(std::string_view key, std::initializer_list<wire::Bytes>
   for (wire::Bytes part : parts) message.append(part);
   wire::Proof proof{};
   unsigned int length = 0;
-  // A null key would mean "the key of the last call" to OpenSSL; an empty one is a key like any other.
+  // OpenSSL takes a null key as "the key of the last call"; an empty one is a key like any other.
   const char* key_bytes = key.empty() ? "" : key.data();
   if (HMAC(EVP_sha256(), key_bytes, static_cast<int>(key.size()), message.data(), message.size(),
            proof.data(), &length) == nullptr ||
@@ -23,7 +23,7 @@ wire::Proof hmac_sha256(std::string_view key, std::initializer_list<wire::Bytes>
   return proof;
 }
 
-// Straight from the kernel: a generator kept in this process would give the same bytes in a forked child.
+// Read from the kernel: a generator in this process would return the same bytes in a forked child.
 void random_bytes(std::span<std::uint8_t> out) {
   while (!out.empty()) {
     ssize_t got = getrandom(out.data(), out.size(), 0);

@@ -33,9 +33,9 @@ void require(bool well_formed) {
   if (!well_formed) malformed();
 }
 
-// ---- the forms ------------------------------------------------------------------------------------------
+// ---- tagged JSON objects ---------------------------------------------------------------------------------
 
-/// The keys of each form's object. One key: a form of its own; two: the second goes with the first.
+/// The keys of a tagged JSON object: the tag, and the second key if it has one.
 struct FormKeys {
   std::string_view first;
   std::string_view second;
@@ -57,7 +57,7 @@ bool has_keys(const json& object, FormKeys keys) {
          (count == 1 || object.contains(keys.second));
 }
 
-/// The first key of the form that an object has the keys of; empty when it is none.
+/// Returns the tag of a tagged JSON object; empty if `object` is not one.
 std::string_view form_of(const json& object) {
   if (object.empty() || object.size() > 2) return {};
   for (const FormKeys& keys : forms)
@@ -65,7 +65,7 @@ std::string_view form_of(const json& object) {
   return has_keys(object, extension_form) ? extension_form.first : std::string_view();
 }
 
-/// An integer that is not negative, however JSON holds it.
+/// Returns a non-negative integer, however JSON stores it.
 std::optional<std::uint64_t> natural(const json& value) {
   if (value.is_number_unsigned()) return value.get<std::uint64_t>();
   if (!value.is_number_integer() || value.get<std::int64_t>() < 0) return std::nullopt;
@@ -125,7 +125,7 @@ class FromValue {
     if (display_) return {{"$bytes", client::to_base64(bytes)}};
     return json::binary({bytes.begin(), bytes.end()});
   }
-  /// Binary beside another key, where `$bytes` names it already.
+  /// The value of a `$bytes` key next to another key, without an object of its own.
   json bare_binary(wire::Bytes bytes) const {
     return display_ ? json(client::to_base64(bytes)) : json::binary({bytes.begin(), bytes.end()});
   }
@@ -144,7 +144,7 @@ class FromValue {
     std::uint32_t count = 0;
     require(reader.map(count));
     json pairs = json::array();
-    json object = json::object();  // its keys first: they decide whether it can be one
+    json object = json::object();  // keys first: they decide whether it can be an object
     bool plain = true;
     for (; count != 0; --count) {
       json key = one(reader, depth + 1);
@@ -157,7 +157,7 @@ class FromValue {
     return object;
   }
 
-  /// Looks at the keys only.
+  /// Checks only the keys.
   bool needs_escape(const json& object) const {
     if (!display_) return !form_of(object).empty();
     for (const auto& [key, value] : object.items())

@@ -1,4 +1,4 @@
-// Values as a person reads them: to_text().
+// Human-readable text of values: to_text().
 
 #include <cxxabi.h>
 
@@ -23,7 +23,7 @@ class TextWriter {
  public:
   explicit TextWriter(std::size_t bytes_max) : bytes_max_(bytes_max) {}
 
-  /// Values nest to any depth in malformed bytes; deeper than this none is shown.
+  /// Malformed bytes may nest to any depth; values nested deeper than this are not shown.
   static constexpr int depth_max = 1000;
 
   void one(wire::Reader& reader, int depth) {
@@ -71,9 +71,9 @@ class TextWriter {
   }
 
  private:
-  /// How many of the first `size` bytes are whole UTF-8 characters.
+  /// Returns how many of the first `size` bytes form whole UTF-8 characters.
   std::size_t whole_characters(std::size_t size) const {
-    std::size_t lead = size;  // behind the last character's first byte
+    std::size_t lead = size;  // after the first byte of the last character
     while (lead > 0 && (byte_at(lead - 1) & 0xc0) == 0x80) --lead;
     if (lead == 0) return size;
     const unsigned byte = byte_at(lead - 1);
@@ -104,7 +104,7 @@ class TextWriter {
     auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), value);
     const std::string_view text(digits.data(), static_cast<std::size_t>(end - digits.data()));
     put(text);
-    if (text.find_first_of(".e") == text.npos) put(".0");  // a float is told from an integer, as in Python
+    if (text.find_first_of(".e") == text.npos) put(".0");  // a float is not an integer, as in Python
   }
 
   void quoted(std::string_view text, bool bytes) {

@@ -14,11 +14,11 @@ namespace {
 
 constexpr std::string_view base64_alphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-constexpr std::uint32_t billion = 1'000'000'000;  // decimal digits are taken nine at a time
+constexpr std::uint32_t billion = 1'000'000'000;  // decimal digits are converted nine at a time
 constexpr std::int64_t seconds_per_day = 86'400;
 constexpr std::size_t fraction_digits = 9;
 
-/// Magnitude of a two's complement, big-endian.
+/// Returns the magnitude of a big-endian two's complement.
 std::vector<std::uint8_t> magnitude_of(wire::Bytes twos, bool negative) {
   std::vector<std::uint8_t> magnitude(twos.begin(), twos.end());
   if (!negative) return magnitude;
@@ -28,10 +28,10 @@ std::vector<std::uint8_t> magnitude_of(wire::Bytes twos, bool negative) {
     *at = static_cast<std::uint8_t>(sum);
     carry = sum > 0xff;
   }
-  return magnitude;  // the most negative of its length is its own magnitude, taken as unsigned
+  return magnitude;  // the minimum of a length is its own magnitude as unsigned
 }
 
-/// The shortest two's complement of a magnitude, big-endian.
+/// Returns the shortest two's complement of a big-endian magnitude.
 std::string twos_complement_of(std::vector<std::uint8_t> magnitude, bool negative) {
   magnitude.insert(magnitude.begin(), 0);  // room for the sign
   if (negative) magnitude = magnitude_of(wire::Bytes(magnitude), true);
@@ -44,7 +44,7 @@ std::string twos_complement_of(std::vector<std::uint8_t> magnitude, bool negativ
   return {magnitude.begin() + static_cast<std::ptrdiff_t>(first), magnitude.end()};
 }
 
-/// Divides in place, gives the remainder.
+/// Divides in place and returns the remainder.
 std::uint32_t divide(std::vector<std::uint8_t>& number, std::uint32_t by) {
   std::uint64_t rest = 0;
   for (std::uint8_t& digit : number) {
@@ -69,7 +69,7 @@ std::string decimal_digits(std::vector<std::uint8_t> magnitude) {
 }
 
 std::optional<std::vector<std::uint8_t>> parse_decimal(std::string_view digits) {
-  constexpr std::size_t digits_max = decimal_bytes_max * 5 / 2;  // 2.41 decimal digits to the byte
+  constexpr std::size_t digits_max = decimal_bytes_max * 5 / 2;  // 2.41 decimal digits per byte
   if (digits.empty() || digits.size() > digits_max) return std::nullopt;
   std::vector<std::uint8_t> number;  // little-endian while it grows
   for (const char digit : digits) {
@@ -131,7 +131,7 @@ std::optional<std::string> from_base64(std::string_view text) {
       if (value == base64_alphabet.npos) return std::nullopt;
       group = group << 6 | static_cast<std::uint32_t>(value);
     }
-    if ((group & ((1U << (8 * padding)) - 1)) != 0) return std::nullopt;  // bits that no byte takes
+    if ((group & ((1U << (8 * padding)) - 1)) != 0) return std::nullopt;  // non-zero padding bits
     for (std::size_t j = 0; j < 3 - padding; ++j) bytes += static_cast<char>(group >> (16 - 8 * j));
   }
   return bytes;
@@ -157,7 +157,7 @@ std::optional<std::string> integer_bytes(std::string_view text) {
 
 std::optional<std::string> timestamp_text(Timestamp value) {
   constexpr Timestamp first{-62'167'219'200, 0};  // 0000-01-01
-  constexpr Timestamp last{253'402'300'799, 0};   // 9999-12-31, its last second
+  constexpr Timestamp last{253'402'300'799, 0};   // 9999-12-31T23:59:59
   if (value.seconds < first.seconds || value.seconds > last.seconds || value.nanoseconds >= billion)
     return std::nullopt;
   std::int64_t second = value.seconds % seconds_per_day;

@@ -1,5 +1,5 @@
 #pragma once
-// The texts that stand for values JSON does not have: bytes, big integers, timestamps.
+// Text forms of values that JSON does not have: bytes, big integers, timestamps.
 
 #include <optional>
 #include <string>
@@ -12,19 +12,20 @@ namespace tandem::client {
 
 /// Base64, RFC 4648 §4, padded.
 std::string to_base64(wire::Bytes bytes);
-/// Nullopt for what is no padded base64.
+/// Returns nullopt if `text` is not padded base64.
 std::optional<std::string> from_base64(std::string_view text);
 
-/// Integers of more bytes than this are written in hexadecimal, since decimal takes quadratic time.
+/// Longer integers are written in hexadecimal, since decimal conversion takes quadratic time.
 inline constexpr std::size_t decimal_bytes_max = 1024;
 
-/// Text of an integer in two's complement, big-endian: "-18446744073709551616", "0x1f…" when long.
+/// Returns the text of a big-endian two's complement integer: "-18446744073709551616", "0x1f…" if long.
 std::string integer_text(wire::Bytes twos_complement);
-/// The shortest two's complement of such a text; nullopt for what is none, or decimal beyond
-/// decimal_bytes_max.
+/// Returns the shortest two's complement of such a text; nullopt if it is not one, or is decimal and too long
+/// for decimal_bytes_max.
 std::optional<std::string> integer_bytes(std::string_view text);
 
-/// "2024-02-29T12:00:00.5Z"; nullopt outside the years 0000…9999 and for nanoseconds beyond a second.
+/// Returns e.g. "2024-02-29T12:00:00.5Z"; nullopt outside the years 0000…9999 and for nanoseconds beyond a
+/// second.
 std::optional<std::string> timestamp_text(Timestamp value);
 std::optional<Timestamp> parse_timestamp(std::string_view text);
 

@@ -1,15 +1,15 @@
 #pragma once
-// When to wait by asking again and again. Waking a sleeping processor takes the kernel tens of microseconds, often more
-// than the answer itself takes, so a short busy wait is several times quicker while answers come soon. Where they do
-// not, because the other side is slow, idle, or has no processor free to run on, asking only takes processor time
-// from others: then one sleeps at once.
+// When to busy-wait. Waking a sleeping processor takes the kernel tens of microseconds, often longer than the
+// reply itself, so a short busy wait is several times faster while replies arrive soon. If they do not,
+// because the other side is slow, idle or has no free processor, polling only takes processor time from
+// others; then the thread should sleep at once.
 
 #include <algorithm>
 #include <chrono>
 
 namespace tandem::os {
 
-/// Remembers how long recent waits were, asleep or not, and advises for the next. Used by one thread at a time.
+/// Records how long recent waits were, busy or asleep, and advises on the next. Used by one thread at a time.
 class BusyPoll {
  public:
   using Clock = std::chrono::steady_clock;
@@ -19,7 +19,8 @@ class BusyPoll {
 
   std::chrono::nanoseconds limit() const { return limit_; }
   bool worthwhile() const { return limit_.count() > 0 && recent_ <= limit_; }
-  /// A wait is over. One long wait among short ones changes nothing; several do.
+  /// Records a finished wait. It counts as at most four times the limit, so a few short waits outweigh one
+  /// long.
   void waited(std::chrono::nanoseconds duration) {
     recent_ = (recent_ * 3 + std::min(duration, limit_ * 4)) / 4;
   }

@@ -6,7 +6,7 @@
 
 namespace tandem::os {
 
-/// A time limit ran out before anything was done.
+/// Thrown when a time limit has expired.
 struct TimedOut : std::runtime_error {
   TimedOut() : std::runtime_error("no answer in time") {}
 };
@@ -22,7 +22,7 @@ class Deadline {
         end_(limit_.count() > 0 ? Clock::now() + limit_ : Clock::time_point{}) {}
 
   std::chrono::milliseconds limit() const { return limit_; }
-  /// What is left, at least 1 ms; zero where there is no limit. Throws TimedOut when nothing is left.
+  /// Returns the remaining time, at least 1 ms; zero if there is no limit. Throws TimedOut if none is left.
   std::chrono::milliseconds remaining() const {
     if (limit_.count() <= 0) return std::chrono::milliseconds{0};
     auto left = std::chrono::ceil<std::chrono::milliseconds>(end_ - Clock::now());

@@ -1,5 +1,5 @@
 #pragma once
-// A file descriptor that is closed with its owner.
+// An owned file descriptor, closed on destruction.
 
 #include <unistd.h>
 

@@ -13,8 +13,8 @@ struct Registry {
   std::vector<ForkListener*> listeners;
 };
 
-// pthread_atfork() takes bare functions, so there has to be one place that they can find. It is never destroyed:
-// connections in static variables leave it during the program's last moments.
+// Global, since pthread_atfork() takes plain functions. Never destroyed: sessions in static variables
+// unregister during the program's exit.
 Registry& registry() {
   static Registry& the_registry = *new Registry;
   return the_registry;

@@ -1,19 +1,20 @@
 #pragma once
-// What fork() means for the client library.
+// Fork handling of the client library.
 //
-// A child must not use its parent's channels: two processes reading one socket would take each other's replies. So
-// whatever holds something that a fork copies is told of the fork (pthread_atfork), and gives the child its own.
-// vfork() and posix_spawn() tell nobody; nothing is lost by that, since a program is executed next and descriptors of
-// this library are closed by it.
+// A child must not use its parent's channels: two processes that read one socket would take each other's
+// replies. So every object with state that a fork copies is notified of the fork (pthread_atfork) and
+// replaces that state in the child. vfork() and posix_spawn() do not notify, which is harmless: the child
+// only executes a program, and that closes this library's descriptors.
 
 namespace tandem::os {
 
-/// Something that a fork concerns. Each of the three is called with the registry locked, on the thread that forks.
+/// Is notified of forks. All three functions are called with the registry locked, on the thread that forks.
 class ForkListener {
  public:
-  /// In the parent, before. Whatever locks the other two need, or a child would find locked, are taken here.
+  /// In the parent, before the fork. Takes the locks that the other two need or that a child must not find
+  /// locked.
   virtual void before_fork() noexcept = 0;
-  /// In the parent, afterwards; also when the fork failed.
+  /// In the parent, after the fork, also if it failed.
   virtual void after_fork_in_parent() noexcept = 0;
   /// In the child, where this thread is the only one.
   virtual void after_fork_in_child() noexcept = 0;
@@ -22,9 +23,9 @@ class ForkListener {
   ~ForkListener() = default;
 };
 
-/// From now on `listener` is told. Never call these two with a lock held that before_fork() takes.
+/// Registers `listener`. Neither function may be called with a lock held that before_fork() takes.
 void listen_to_forks(ForkListener& listener);
-/// Waits for a fork under way. Does nothing to a listener that was not there.
+/// Unregisters `listener`, if registered. Waits for a fork under way.
 void ignore_forks(ForkListener& listener) noexcept;
 
 }  // namespace tandem::os

@@ -12,11 +12,12 @@
 
 namespace tandem::os {
 
-/// Waits until a descriptor is ready, at most so long; nullopt: for ever. Gives how many are. Throws std::system_error.
+/// Waits until a descriptor is ready, at most for `limit` (nullopt: no limit). Returns how many are ready.
+/// Throws std::system_error.
 inline int poll_until(std::span<pollfd> wanted, std::optional<std::chrono::milliseconds> limit) {
   using Clock = std::chrono::steady_clock;
   constexpr long long wait_ms_max = 1'000'000;             // poll() takes an int
-  constexpr std::chrono::hours limit_max{24 * 365 * 100};  // what lies beyond does not fit a clock
+  constexpr std::chrono::hours limit_max{24 * 365 * 100};  // longer limits do not fit a clock
   if (limit) limit = std::min<std::chrono::milliseconds>(*limit, limit_max);
   const Clock::time_point begin = Clock::now();
   while (true) {

@@ -28,7 +28,7 @@ struct Envelope {
     message.msg_iov = &part;
     message.msg_iovlen = 1;
     message.msg_control = bytes;
-    message.msg_controllen = CMSG_LEN(sizeof(int));  // no room for more than was agreed
+    message.msg_controllen = CMSG_LEN(sizeof(int));  // room for one descriptor only
   }
   Envelope(const Envelope&) = delete;
   Envelope& operator=(const Envelope&) = delete;

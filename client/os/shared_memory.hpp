@@ -1,6 +1,6 @@
 #pragma once
-// Memory shared by two processes: a file without a name whose size is sealed, so that neither can pull it away from
-// under the other, and its way over a unix socket.
+// Memory shared by two processes: an anonymous file whose size is sealed, so that neither can truncate it
+// while the other uses it, and passing its descriptor over a unix socket.
 
 #include <cstddef>
 #include <cstdint>
@@ -9,12 +9,13 @@
 
 namespace tandem::os {
 
-/// A mapping of such a file. Unmapped at the end; a forked child has it too.
+/// A mapping of such a file, unmapped on destruction. A forked child inherits it.
 class SharedMemory {
  public:
-  /// Makes a file of this size, all zero, and maps it. `error` gets the reason where that fails.
+  /// Creates a zero-filled file of this size and maps it. On failure, returns nullopt and the reason in
+  /// `error`.
   static std::optional<SharedMemory> make(std::size_t bytes, std::string& error);
-  /// Maps a file that was received, if it has this size and is sealed; closes the descriptor.
+  /// Maps a received file if it has this size and is sealed. Closes the descriptor.
   static std::optional<SharedMemory> map(int descriptor, std::size_t bytes, std::string& error);
 
   SharedMemory(SharedMemory&& other) noexcept;
@@ -23,7 +24,7 @@ class SharedMemory {
 
   std::uint8_t* data() const { return data_; }
   std::size_t size() const { return size_; }
-  /// Of a file made here; -1 once it has been closed.
+  /// The descriptor of a file created here; -1 once it is closed.
   int descriptor() const { return descriptor_; }
   void close_descriptor() noexcept;
 
@@ -36,10 +37,10 @@ class SharedMemory {
   int descriptor_;
 };
 
-/// Sends one byte and with it a descriptor. False: that did not go at once.
+/// Sends one byte and a descriptor. Returns false if that would block or fails.
 bool send_descriptor(int socket, std::uint8_t byte, int descriptor);
-/// Receives one byte and the descriptor that came with it; -1 if none did. False with errno set where nothing came, and
-/// zero if the socket has ended.
+/// Receives one byte and the descriptor sent with it, -1 if there was none. Returns false if nothing was
+/// received, with errno set, or 0 at the end of the stream.
 bool receive_descriptor(int socket, std::uint8_t& byte, int& descriptor);
 
 }  // namespace tandem::os

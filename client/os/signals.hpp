@@ -1,5 +1,5 @@
 #pragma once
-// Signals around the start of threads and processes, and what the system's error numbers say.
+// Signal masks for starting threads and processes, and the texts of errno values.
 
 #include <signal.h>
 
@@ -11,12 +11,12 @@
 
 namespace tandem::os {
 
-/// What the system says of an error number.
+/// Returns the system's text for an error number.
 inline std::string errno_text(int error = errno) {
   return std::generic_category().message(error);
 }
 
-/// Blocks all signals of this thread while it lives, so that no handler of the parent's runs in a child.
+/// Blocks all signals of this thread during its lifetime, so that no handler of the parent runs in a child.
 class SignalsBlocked {
  public:
   SignalsBlocked();
@@ -24,16 +24,18 @@ class SignalsBlocked {
   SignalsBlocked(const SignalsBlocked&) = delete;
   SignalsBlocked& operator=(const SignalsBlocked&) = delete;
 
-  /// What a child is to have blocked: what this thread had, but for those by which it is asked to end.
+  /// Returns the signal mask for a child: this thread's previous one without the signals that request
+  /// termination.
   sigset_t of_child() const;
-  /// In a forked child: those do again what they do by default, unless they are ignored; as exec() has it.
+  /// In a forked child: resets the signals that request termination to their default action unless they are
+  /// ignored, as exec() does, and unblocks signals as in of_child().
   void release_in_child() const noexcept;
 
  private:
   sigset_t before_;
 };
 
-/// A thread that handles none of the process's signals: those are for the program's own threads.
+/// Starts a thread that handles none of the process's signals, which are for the program's own threads.
 template <class F>
 std::thread thread_without_signals(F&& body) {
   const SignalsBlocked blocked;

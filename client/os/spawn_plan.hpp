@@ -5,7 +5,7 @@
 
 namespace tandem::os {
 
-/// What posix_spawn() is told.
+/// The file actions and attributes of a posix_spawn() call.
 class SpawnPlan {
  public:
   SpawnPlan() {

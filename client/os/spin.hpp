@@ -1,5 +1,5 @@
 #pragma once
-// Waiting for what another processor is about to write: how to pass the time between two looks.
+// Helpers for busy waits on memory that another processor writes.
 
 #include <sched.h>
 
@@ -7,7 +7,7 @@
 
 namespace tandem::os {
 
-/// Processors that this process may run on.
+/// Returns the number of processors that this process may run on.
 inline unsigned processors_count() {
   static const unsigned count = [] {
     cpu_set_t set;

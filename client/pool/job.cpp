@@ -53,7 +53,7 @@ void Job::add_callback(std::function<void()> callback) {
 
 namespace {
 
-/// Stands before the values afterwards. False: it is not what a worker hands in.
+/// Reads the failures and leaves `from` at the values. Returns false if it is not a worker's result.
 bool read_failures(wire::Reader& from, std::size_t calls, std::vector<FailedCall>& failures) {
   std::uint32_t parts = 0;
   std::uint32_t count = 0;
@@ -117,7 +117,7 @@ void Job::calls_finished(std::size_t count) {
     if (left_ != 0) return;
   }
   if (!error()) complete();
-  // Callbacks come first, also those that are added meanwhile: when others see that it is ready, all is done.
+  // Callbacks run first, including those added meanwhile: once ready_ is visible, all of them have run.
   for (;;) {
     std::vector<std::function<void()>> callbacks;
     {

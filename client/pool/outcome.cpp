@@ -31,7 +31,7 @@ std::exception_ptr without_text(const std::string&) {
   return std::make_exception_ptr(E());
 }
 
-/// Those of the standard's that can be made anew and then say the same.
+/// The standard exceptions that can be recreated with the same text.
 constexpr std::array<std::pair<std::string_view, Make>, 14> standard_exceptions{{
     {"std::logic_error", with_text<std::logic_error>},
     {"std::invalid_argument", with_text<std::invalid_argument>},
@@ -55,7 +55,7 @@ const std::error_category* category_named(std::string_view name) {
   return nullptr;
 }
 
-/// what() of a system_error ends with the message of its code, which a new one adds by itself.
+/// what() of a system_error ends with the message of its code, which the constructor adds again.
 std::string without_message(std::string text, const std::error_code& code) {
   const std::string message = code.message();
   if (text == message) return "";
@@ -93,7 +93,7 @@ void write_failure(wire::Writer& to, std::uint32_t call) {
     throw;
   } catch (const RemoteError& error) {
     code = error.code();
-    if (!error.type().empty()) {  // of a task of a task
+    if (!error.type().empty()) {  // from a nested task
       type = error.type();
       text = text.size() > type.size() + 2 ? text.substr(type.size() + 2) : "";
     }

@@ -1,14 +1,14 @@
 #pragma once
-// Tasks and their results, as a pool's owner and its workers write them for each other:
+// The encoding of tasks and results that a pool's owner and its workers exchange:
 //
 //   work      [function, arguments…]      a Function's id; for each call the array of its arguments
-//   results   [failures, values…]         a value for each call: what the function returned; nil where it threw
+//   results   [failures, values…]         for each call what the function returned; nil where it threw
 //   failures  [failure…]                  in the order of the calls
-//   failure   [call, code, type, text]    which call, from 0 on; code: tandem's, 0 for what is not tandem's exception
+//   failure   [call, code, type, text]    call: its index; code: tandem's, 0 for other exceptions
 //             [call, code, type, text, number, category]     the same for a std::system_error
 //
-// Both are folded, that is, put into one value of bytes, unless there are proxies in them, which the manager has to see: what
-// it need not look into costs it nothing.
+// Both are folded, i.e. wrapped into one bytes value, unless they contain proxies, which the manager has to
+// see: it does not parse folded values.
 
 #include <cstdint>
 #include <exception>
@@ -19,18 +19,18 @@
 
 namespace tandem::client {
 
-/// One value, already encoded.
+/// Writes an encoded value, folded unless it contains proxies.
 void write_folded(wire::Writer& to, wire::Bytes value, bool has_proxies);
-/// Stands before the value that stands there or is folded there.
+/// Returns a reader of the value that is next in `from`, unfolded if necessary.
 wire::Reader unfolded(wire::Reader from);
 
-/// Writes the failure for the exception that is being handled.
+/// Writes the failure for the exception being handled.
 void write_failure(wire::Writer& to, std::uint32_t call);
 struct FailedCall {
   std::uint64_t call = 0;
-  std::exception_ptr error;  // the same where it can be made here, or a RemoteError
+  std::exception_ptr error;  // the original exception if it can be recreated here, else a RemoteError
 };
-/// nullopt: no failure stands there.
+/// Returns nullopt if the next value is not a failure.
 std::optional<FailedCall> read_failure(wire::Reader& from);
 
 }  // namespace tandem::client

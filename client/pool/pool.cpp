@@ -14,7 +14,7 @@ namespace tandem {
 namespace client {
 namespace {
 
-/// Tasks are sent by requests of about this size.
+/// Tasks are submitted in requests of about this size.
 constexpr std::size_t request_bytes = 256 * 1024;
 
 unsigned workers_of(const PoolOptions& options, bool named) {
@@ -69,7 +69,7 @@ void Submission::send_tasks() {
 
 void Submission::send() {
   if (tasks_count_ != 0) send_tasks();
-  if (job_->calls() == 0) job_->failed(0, 0, nullptr);  // nothing is to come
+  if (job_->calls() == 0) job_->failed(0, 0, nullptr);  // there are no outcomes to wait for
 }
 
 void PoolCore::check_open() {
@@ -187,7 +187,7 @@ void PoolCore::collect(const std::stop_token& stop) noexcept {
   }
 }
 
-// ---- its life ---------------------------------------------------------------------------------------------
+// ---- lifecycle -------------------------------------------------------------------------------------------
 
 PoolCore::PoolCore(Manager manager, std::string name, const PoolOptions& options)
     : owner_(getpid()),
@@ -228,7 +228,7 @@ PoolCore::~PoolCore() {
   try {
     join();
   } catch (const std::exception&) {
-    // Nobody is there to hear it.
+    // A destructor cannot report it.
   }
 }
 
@@ -245,7 +245,7 @@ void PoolCore::stop_workers() noexcept {
   try {
     if (!control_.closed()) control_.send(true);
   } catch (const std::exception&) {
-    // It has ended.
+    // The supervisor has ended.
   }
 }
 
@@ -269,7 +269,7 @@ void PoolCore::terminate() noexcept {
   try {
     pool_.terminate();
   } catch (const std::exception&) {
-    // The manager is gone; the collector has seen it too, or does so now.
+    // The manager has ended, which the collector finds too.
   }
   stop_workers();
 }
@@ -291,7 +291,7 @@ void PoolCore::join() {
     pool_.exit(submitter_);
     if (!name_.empty()) manager_.remove(name_);
   } catch (const std::exception&) {
-    // The manager or the pool is gone, and all of it with them.
+    // The manager has ended or the pool was removed: nothing is left to clean up.
   }
 }
 
@@ -302,7 +302,7 @@ void PoolCore::join() {
 Pool::Pool() : Pool(PoolOptions{}) {}
 Pool::Pool(unsigned workers) : Pool(PoolOptions{.workers = workers}) {}
 Pool::Pool(const PoolOptions& options) {
-  (void)client::workers_of(options, false);  // before a manager is started in vain
+  (void)client::workers_of(options, false);  // checked before a manager is started
   core_ = std::make_unique<client::PoolCore>(Manager(), "", options);
 }
 Pool::Pool(const Manager& manager, const PoolOptions& options)
@@ -319,7 +319,7 @@ Pool& Pool::operator=(Pool&& other) noexcept {
   return *this;
 }
 Pool::~Pool() {
-  if (core_ && !core_->ours()) (void)core_.release();  // fork() copied it, but not its thread
+  if (core_ && !core_->ours()) (void)core_.release();  // fork() copied this, but not its thread
 }
 
 client::PoolCore& Pool::core() const {

@@ -1,6 +1,6 @@
 #pragma once
-// What a Pool is made of: its number among the submitters of a hosted pool, the jobs whose outcomes are to come, the thread
-// that collects them, and the process that looks after the workers.
+// The implementation of Pool: its submitter number in a hosted pool, the jobs with outstanding outcomes, the
+// thread that collects outcomes, and the process that supervises the workers.
 
 #include <sys/types.h>
 
@@ -22,14 +22,14 @@ namespace tandem::client {
 
 class PoolCore {
  public:
-  /// `name` empty: the pool is nobody else's.
+  /// `name` empty: the hosted pool has no name and is used by this Pool alone.
   PoolCore(Manager manager, std::string name, const PoolOptions& options);
-  /// In the process that made it.
+  /// Called only in the process that constructed it.
   ~PoolCore();
   PoolCore(const PoolCore&) = delete;
   PoolCore& operator=(const PoolCore&) = delete;
 
-  /// ValueError: this is another process.
+  /// Throws ValueError in any other process.
   void check_ours() const;
   bool ours() const noexcept;
 
@@ -37,10 +37,10 @@ class PoolCore {
   const TaskPool& pool() const { return pool_; }
   unsigned workers() const { return workers_; }
 
-  /// ValueError: it is closed; or why nothing can be submitted any more.
+  /// Throws ValueError if the pool is closed, or the error by which it lost the manager.
   void check_open();
   std::string id_of(Function function);
-  /// A task of `count` of the job's calls, from `first` on; gives its tag.
+  /// Registers a task of `count` of the job's calls, from `first` on. Returns its tag.
   std::int64_t expect(const std::shared_ptr<Job>& job, std::size_t first, std::size_t count);
   void forget(const std::shared_ptr<Job>& job);
   void submit(std::size_t count, wire::Bytes tasks);
@@ -73,11 +73,10 @@ class PoolCore {
   Manager manager_;
   TaskPool pool_;
   std::int64_t submitter_ = 0;
-  std::vector<std::shared_ptr<const RemoteObject>>
-      kept_;  // the initializer's proxies, until the supervisor has handed it in
+  std::vector<std::shared_ptr<const RemoteObject>> kept_;  // the initializer's proxies, for the supervisor
   Process supervisor_;
   std::mutex control_mutex_;
-  tandem::Connection control_;  // whatever is sent there stops the supervisor
+  tandem::Connection control_;  // any message stops the supervisor
 
   std::mutex ids_mutex_;
   std::vector<std::pair<Function, std::string>> ids_;
@@ -87,12 +86,12 @@ class PoolCore {
   std::condition_variable all_delivered_;
   State state_ = State::open;
   bool joined_ = false;
-  std::exception_ptr lost_;  // the manager
+  std::exception_ptr lost_;  // why collecting ended, if it did
   std::int64_t next_tag_ = 1;
   std::map<std::int64_t, Expected> expected_;
   bool delivering_ = false;
 
-  std::jthread collector_;  // last: it uses the others
+  std::jthread collector_;  // last: it uses the members above
 };
 
 }  // namespace tandem::client

@@ -20,7 +20,7 @@ namespace {
   throw ProtocolError("a pool's task cannot be read");
 }
 
-/// Takes the text off the front: which function it is.
+/// Reads the id of the function and the number of its calls.
 std::string_view take_function_id(wire::Reader& from, std::uint32_t& calls) {
   std::string_view id;
   if (!from.array(calls) || calls == 0 || !from.text(id)) throw_unreadable();
@@ -29,14 +29,15 @@ std::string_view take_function_id(wire::Reader& from, std::uint32_t& calls) {
 }
 
 class Worker {
-  // Before what calls it, for its type is deduced.
+  // Declared before their callers, since hand_in() has a deduced return type.
   EncodedItems done() const { return {done_count_, done_.view()}; }
   void forget_done() {
     done_.clear();
     done_count_ = 0;
     kept_.clear();
   }
-  /// When the results cannot be taken, too large as they are, that is what they are replaced by.
+  /// Calls `f`. If the manager refuses the results, e.g. as too large, replaces them by that error and calls
+  /// `f` again.
   template <class F>
   auto hand_in(F f) {
     try {
@@ -54,7 +55,7 @@ class Worker {
  public:
   Worker(const TaskPool& pool, const Functions& functions) : pool_(pool), functions_(functions) {}
 
-  /// Hands in what is done; gives whether there is a task now.
+  /// Hands in the finished results and takes a task. Returns whether there is one.
   bool take_task(WaitLimit limit, const std::stop_token& stop) {
     task_ = hand_in([&] { return pool_.work(done(), limit, stop); });
     forget_done();
@@ -101,11 +102,11 @@ class Worker {
   std::size_t done_count_ = 0;
   wire::Buffer values_;  // what the calls returned
   wire::Buffer failures_;
-  wire::Buffer results_;                                   // both
-  std::vector<std::shared_ptr<const RemoteObject>> kept_;  // in the results, until they are handed in
+  wire::Buffer results_;                                   // failures_ and values_
+  std::vector<std::shared_ptr<const RemoteObject>> kept_;  // proxies in the results, until they are handed in
 };
 
-/// In the handler of an exception: it is what came of each call.
+/// Called in the handler of an exception, which becomes the failure of every call.
 void Worker::replace_done() {
   failures_.clear();
   values_.clear();
@@ -148,7 +149,7 @@ void Worker::run_task() {
     const Function function = find(take_function_id(from.reader, calls));
     if (calls != calls_) throw_unreadable();
     run_calls(function, from);
-  } catch (const Error&) {  // the function is not here, or none is named
+  } catch (const Error&) {  // the function is unknown here, or the task names none
     release_references(from.connection, from.reader.rest());
     replace_done();
   }
@@ -176,7 +177,7 @@ void Worker::run_calls(const Function& function, Decoder& from) {
   write_done(failed);
 }
 
-/// Of a call that threw, maybe before all of its arguments were read.
+/// Skips the arguments of a call that threw, possibly before all of them were read.
 void Worker::skip_arguments(Decoder& from, wire::Reader before) {
   const wire::Bytes unread = from.reader.rest();
   if (!before.skip()) throw_unreadable();
@@ -199,12 +200,12 @@ std::size_t work(const TaskPool& pool, const Functions& functions, const WorkLim
     }
     worker.quit();
   } catch (const Closed&) {
-  } catch (const ObjectGone&) {  // a pool with a name, when it is joined
+  } catch (const ObjectGone&) {  // a named pool was joined
   }
   return tasks;
 }
 
-// ---- those of a supervisor --------------------------------------------------------------------------------
+// ---- the supervisor and its workers ----------------------------------------------------------------------
 
 namespace {
 
@@ -214,7 +215,7 @@ Functions functions_of(const FunctionIds& ids) {
   return functions;
 }
 
-/// Gives whether the worker is ready.
+/// Returns whether the worker is ready.
 bool initialize(const TaskPool& pool, std::int64_t supervisor) {
   const EncodedResult initializer = pool.enlist(supervisor, getpid());
   wire::Reader reader(initializer.bytes.view());
@@ -237,9 +238,9 @@ void run_worker(const TaskPool& pool, std::int64_t supervisor, unsigned max_task
                 const FunctionIds& functions) {
   try {
     if (initialize(pool, supervisor)) work(pool, functions_of(functions), {max_tasks, {}});
-  } catch (const ConnectionError&) {  // the manager is gone; the pool's owner sees that for itself
+  } catch (const ConnectionError&) {  // the manager has ended; the pool's owner finds that itself
   } catch (const ObjectGone&) {
-  } catch (const NotFound&) {  // so is the supervisor
+  } catch (const NotFound&) {  // the supervisor was removed
   }
 }
 
@@ -253,7 +254,7 @@ class Supervisor {
     workers_.emplace_back(Process::Options{.name = name, .daemon = true},
                           [this] { run_worker(pool_, number_, max_tasks_, functions_); });
   }
-  /// Until no worker is left, or a stop comes.
+  /// Replaces workers that end, until none is left or a message arrives.
   void look_after_them(const tandem::Connection& control) {
     while (!workers_.empty()) {
       std::vector<Waitable> things{control};
@@ -284,7 +285,7 @@ class Supervisor {
 
 void supervise(TaskPool pool, std::int64_t submitter, unsigned workers, unsigned max_tasks,
                FunctionIds functions, Bytes initializer, tandem::Connection control) {
-  // A daemon by its end, which is its parent's; but it has children, and they are daemons too.
+  // It ends with its parent, like a daemon, but may have children, which are daemons too.
   ProcessTree::of_this_process().self()->daemon = false;
   try {
     const std::int64_t number = pool.supervise(submitter, as_wire(initializer));
@@ -293,7 +294,7 @@ void supervise(TaskPool pool, std::int64_t submitter, unsigned workers, unsigned
     supervisor.look_after_them(control);
   } catch (const ConnectionError&) {
   } catch (const ObjectGone&) {
-  } catch (const NotFound&) {  // the submitter is gone
+  } catch (const NotFound&) {  // the submitter was removed
   } catch (const NotOwner&) {
   }
 }

@@ -1,5 +1,5 @@
 #pragma once
-// The processes of a pool: its workers, and the one that looks after them.
+// The processes of a pool: its workers and their supervisor.
 
 #include <cstdint>
 #include <map>
@@ -10,11 +10,11 @@
 
 namespace tandem::client {
 
-/// Functions by name, as ids of their own.
+/// The ids (Function::id()) of named functions.
 using FunctionIds = std::map<std::string, std::string>;
 
-/// The supervisor's life: starts workers and replaces those that end, as long as the pool wants them; or until something
-/// comes from `control`. Its workers are its daemons, so they end with it.
+/// Runs the supervisor process: starts workers and replaces those that end while the pool wants them, or
+/// until a message arrives on `control`. The workers are daemons of the supervisor, so they end with it.
 void supervise(TaskPool pool, std::int64_t submitter, unsigned workers, unsigned max_tasks,
                FunctionIds functions, Bytes initializer, tandem::Connection control);
 
@@ -22,7 +22,8 @@ struct WorkLimits {
   std::size_t tasks_max = 0;  // 0: none
   std::stop_token stop{};
 };
-/// Takes tasks until there will be none, or a limit is reached. This thread is enlisted. Gives how many it did.
+/// Executes tasks until there will be no more, or a limit is reached. This thread must be enlisted. Returns
+/// the number of tasks executed.
 std::size_t work(const TaskPool& pool, const Functions& functions, const WorkLimits& limits);
 
 }  // namespace tandem::client

@@ -29,7 +29,7 @@ std::string minutes(std::chrono::milliseconds time) {
   return text;
 }
 
-/// One line of a terminal, written again and again.
+/// A line of a terminal that is rewritten in place.
 class Line {
  public:
   explicit Line(std::ostream& stream) : stream_(stream) {}

@@ -12,7 +12,7 @@ void flush_output() {
   std::cout.flush();
   std::cerr.flush();
   std::clog.flush();
-  // Not all files: a thread that reads from one may hold it locked, for as long as nothing is there to be read.
+  // Not all files: a thread that is blocked reading from one may hold its lock.
   std::fflush(stdout);
   std::fflush(stderr);
 }

@@ -15,7 +15,7 @@
 namespace tandem::client {
 namespace {
 
-/// "key_error" → "KeyError": our classes are instances of one template, whose name says nothing.
+/// "key_error" → "KeyError": our classes are instances of one template, whose type name is of no use.
 std::string class_of(Code code) {
   switch (code) {
     case Code::overflow: return "tandem::OverflowError";

@@ -1,5 +1,5 @@
 #pragma once
-// What is told of an exception where it cannot be caught: in another process.
+// The text of an exception, for where it cannot be caught: in another process.
 
 #include <string>
 
@@ -7,14 +7,14 @@ namespace tandem::client {
 
 struct ExceptionText {
   std::string type;  // as users write it: "tandem::KeyError", "std::out_of_range"
-  std::string what;  // empty for what is no std::exception
+  std::string what;  // empty if it is not a std::exception
 };
 
-/// Of the exception that is being handled.
+/// Returns the text of the exception being handled.
 ExceptionText current_exception_text();
 
-/// Prints the exception that is being handled to stderr, "NAME: TYPE: WHAT", in one write, so that the lines of several
-/// processes do not mix.
+/// Prints the exception being handled to stderr, "NAME: TYPE: WHAT", in one write, so that the lines of
+/// several processes do not mix.
 void print_current_exception(const std::string& name) noexcept;
 
 }  // namespace tandem::client

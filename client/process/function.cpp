@@ -23,7 +23,7 @@ struct Segment {
   std::uintptr_t end = 0;
 };
 
-/// A program or library as it is loaded: its code, and what tells its build from others.
+/// A loaded program or library: its code, and what identifies its build.
 struct Module {
   std::uintptr_t base = 0;
   std::vector<Segment> code;
@@ -41,7 +41,7 @@ std::string to_hex(std::uint64_t number) {
   return {text, std::to_chars(text, text + sizeof text, number, 16).ptr};
 }
 
-/// The build id that the linker wrote; empty where it was not asked to.
+/// Returns the build id that the linker wrote; empty if there is none.
 std::string build_id_in(const std::uint8_t* notes, std::size_t size) {
   auto padded = [](std::size_t count) { return (count + 3) & ~std::size_t{3}; };
   while (size >= sizeof(ElfW(Nhdr))) {
@@ -58,7 +58,7 @@ std::string build_id_in(const std::uint8_t* notes, std::size_t size) {
   return {};
 }
 
-/// FNV-1a over the code itself: slow, but good for any build.
+/// FNV-1a over the code itself: slow, but works for any build.
 std::string checksum_of(const std::vector<Segment>& code) {
   std::uint64_t sum = 0xcbf29ce484222325;
   for (const Segment& segment : code)
@@ -83,7 +83,7 @@ Module describe(const dl_phdr_info& info) {
   return module;
 }
 
-/// The first module for which `wanted` holds.
+/// Returns the first module for which `wanted` holds.
 template <class F>
 std::optional<Module> find_module(F wanted) {
   struct Search {
@@ -108,13 +108,13 @@ Module module_of(std::uintptr_t address) {
   return *std::move(module);
 }
 
-// ---- places in them ---------------------------------------------------------------------------------------
+// ---- parsing ids -----------------------------------------------------------------------------------------
 
 [[noreturn]] void throw_no_id(std::string_view id) {
   throw ValueError("\"" + std::string(id) + "\" is no id of a function");
 }
 
-/// Takes "+1a20" off the front of `rest`.
+/// Removes "+1a20" from the front of `rest`.
 std::uintptr_t take_offset(std::string_view& rest, std::string_view id) {
   std::uintptr_t offset = 0;
   if (!rest.starts_with('+')) throw_no_id(id);
@@ -125,7 +125,7 @@ std::uintptr_t take_offset(std::string_view& rest, std::string_view id) {
   return offset;
 }
 
-/// Takes "@BUILD" off the front of `rest`.
+/// Removes "@BUILD" from the front of `rest`.
 Module take_module(std::string_view& rest, std::string_view id) {
   const std::size_t end = rest.find('+');
   if (!rest.starts_with('@') || end == rest.npos) throw_no_id(id);
@@ -145,8 +145,8 @@ std::uintptr_t take_address(const Module& module, std::string_view& rest, std::s
 
 }  // namespace
 
-// An id is @BUILD+FUNCTION+INVOKER, or @BUILD+FUNCTION@BUILD+INVOKER where the two stand in different modules: the
-// invoker is where the function was named, and it alone knows the function's type.
+// An id is @BUILD+FUNCTION+INVOKER, or @BUILD+FUNCTION@BUILD+INVOKER if the two are in different modules: the
+// invoker is compiled where the function is named, and it alone knows the function's type.
 std::string Function::id() const {
   const auto function = std::bit_cast<std::uintptr_t>(function_);
   const auto invoker = std::bit_cast<std::uintptr_t>(invoker_);

@@ -25,13 +25,13 @@ namespace {
 using client::PipeEnd;
 
 constexpr std::size_t header_bytes = 4;
-constexpr std::size_t first_bytes_max = std::size_t{1} << 20;  // memory taken on a header's word alone
-constexpr std::size_t kept_bytes_max = std::size_t{2} << 20;   // memory kept between messages
+constexpr std::size_t first_bytes_max = std::size_t{1} << 20;  // allocated before any payload arrives
+constexpr std::size_t kept_bytes_max = std::size_t{2} << 20;   // kept capacity between messages
 
 // ---- which ends are open ----------------------------------------------------------------------------------
 
-/// The open ends of this process. Ends come and go with this locked, so that a fork finds each in the list that it
-/// copies.
+/// The open ends of this process. Ends are opened and closed with this locked, so that a fork finds each in
+/// the list that it copies.
 class OpenEnds final : public os::ForkListener {
  public:
   OpenEnds() { os::listen_to_forks(*this); }
@@ -78,7 +78,7 @@ class OpenEnds final : public os::ForkListener {
   std::vector<PipeEnd*> ends_;
 };
 
-// Descriptors belong to the process, so there is one list of them. It is never destroyed: ends may stand in static
+// Descriptors belong to the process, so there is one list of them. It is never destroyed: ends may be static
 // variables.
 OpenEnds& open_ends() {
   static OpenEnds& the_ends = *new OpenEnds;
@@ -87,13 +87,13 @@ OpenEnds& open_ends() {
 
 // ---- bytes ------------------------------------------------------------------------------------------------
 
-/// Sleeps until the socket, which somebody made non-blocking, is ready.
+/// Waits until the socket, which the user made non-blocking, is ready.
 void wait_for(int descriptor, short events) {
   pollfd wanted{descriptor, events, 0};
   os::poll_until({&wanted, 1}, std::nullopt);
 }
 
-/// Sends all of the two parts; false, with errno, when the system refuses.
+/// Sends both parts completely. Returns false, with errno, on failure.
 bool send_all(int descriptor, wire::Bytes header, wire::Bytes payload) {
   while (!header.empty() || !payload.empty()) {
     iovec parts[2] = {{const_cast<std::uint8_t*>(header.data()), header.size()},
@@ -113,12 +113,12 @@ bool send_all(int descriptor, wire::Bytes header, wire::Bytes payload) {
   return true;
 }
 
-/// Receives `wanted` bytes, or fewer at the end of the stream; gives how many.
+/// Receives `wanted` bytes, or fewer at the end of the stream; returns how many.
 std::size_t receive_all(int descriptor, std::uint8_t* at, std::size_t wanted) {
   std::size_t received = 0;
   while (received < wanted) {
     const ssize_t count = recv(descriptor, at + received, wanted - received, 0);
-    // The other end was closed before it had received all that we sent.
+    // ECONNRESET: the other end was closed before it had received all that we sent.
     if (count == 0 || (count < 0 && errno == ECONNRESET)) break;
     if (count > 0) received += static_cast<std::size_t>(count);
     else if (errno == EAGAIN) wait_for(descriptor, POLLIN);
@@ -225,7 +225,7 @@ void Connection::send_bytes(std::span<const std::byte> bytes) {
   throw ConnectionError("the pipe broke (" + os::errno_text(error) + ")");
 }
 
-/// The next message, which stands in the end's buffer until the one after it.
+/// Returns the next message, valid until the one after it is received.
 wire::Bytes Connection::receive() {
   PipeEnd& end = this->end();
   if (!end.readable) throw ValueError("this end of the pipe only sends");

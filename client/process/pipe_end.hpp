@@ -1,9 +1,9 @@
 #pragma once
-// An end of a pipe as it is open in this process, and which ones a forked child keeps.
+// An open end of a pipe in this process, and which ends a forked child keeps.
 //
-// On the socket a message is
+// A message on the socket is
 //
-//   length:u32 (little-endian) payload     `length` is that of the payload, at most Connection::message_bytes_max
+//   length:u32 (little-endian) payload     `length`: of the payload, at most Connection::message_bytes_max
 
 #include <span>
 
@@ -12,13 +12,13 @@
 namespace tandem::client {
 
 struct PipeEnd {
-  /// Takes over the descriptor.
+  /// Takes ownership of the descriptor.
   PipeEnd(int socket, bool receives, bool sends) : descriptor(socket), readable(receives), writable(sends) {}
 
-  int descriptor;  // -1: a forked child that did not keep it
+  int descriptor;  // -1: not kept by this forked child
   bool readable;
   bool writable;
-  bool receiving_broken = false;  // a message broke off, so that nothing behind it can be understood
+  bool receiving_broken = false;  // a message was cut off; what follows cannot be interpreted
   bool sending_broken = false;
   wire::Buffer message;  // the last one received
 };

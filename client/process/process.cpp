@@ -46,7 +46,7 @@ pid_t ProcessHandle::pid() const {
 
 namespace {
 
-/// A process that can be waited for.
+/// Returns `process` if it can be waited for.
 ProcessState& other(ProcessState& process) {
   if (process.relation == Relation::self) throw ValueError("a process cannot wait for itself");
   if (process.pid == 0) throw ValueError("the process is not started");
@@ -95,7 +95,7 @@ int ProcessHandle::sentinel() const {
   return pidfd;
 }
 
-// ---- a process of one's own ---------------------------------------------------------------------------------
+// ---- Process ---------------------------------------------------------------------------------------------
 
 Process::Process() : Process(Options{}) {}
 
@@ -121,7 +121,7 @@ Process::~Process() {
   leave();
 }
 
-/// What becomes of a child that nobody has a Process for any more.
+/// Called when this Process is destroyed or replaced: waits for its child unless that is a daemon.
 void Process::leave() noexcept {
   if (!state_ || state_->relation != Relation::child || state_->pid == 0 || state_->owner != getpid()) return;
   std::optional<std::chrono::milliseconds> limit;
@@ -177,11 +177,11 @@ void Process::fork_child() {
 void Process::run_in_child() noexcept {
   if (task_)
     if (const std::vector<int> ends = task_->pipe_ends(); !ends.empty()) client::keep_pipe_ends(ends);
-  // What its proxies refer to is given back at the end.
+  // Destroying the task at the end releases the references of its proxies.
   std::_Exit(client::run_body([this] { run(); }, [this] { task_.reset(); }));
 }
 
-// ---- this process and its family ----------------------------------------------------------------------------
+// ---- this process, its parent and its children -----------------------------------------------------------
 
 ProcessHandle current_process() {
   return ProcessHandle(ProcessTree::of_this_process().self());

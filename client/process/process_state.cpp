@@ -50,7 +50,8 @@ bool ProcessState::wait(Limit limit) {
   return ended_ = true;
 }
 
-/// Of a child that has ended. Whoever waits for all children may have been quicker.
+/// For a child that has ended: collects its exit status. A wait for all children elsewhere may have done so
+/// before.
 bool ProcessState::take_status() {
   std::lock_guard lock(mutex_);
   if (ended_) return true;

@@ -1,5 +1,5 @@
 #pragma once
-// What this process knows of another, or of itself, for as long as a handle of it or the system remembers it.
+// The state of another process or of this one, shared by its handles and the ProcessTree.
 
 #include <sys/types.h>
 
@@ -21,30 +21,32 @@ struct ProcessState {
   ProcessState(const ProcessState&) = delete;
   ProcessState& operator=(const ProcessState&) = delete;
 
-  /// Throws ValueError when this is not the process to which it is child, parent or self.
+  /// Throws ValueError unless this is the process to which it is child, parent or self.
   void check_ours() const;
-  /// Waits until it has ended, at most so long; gives whether it has. For a child its exit status is taken with that.
+  /// Waits until it has ended, at most for `limit` (nullopt: no limit). Returns whether it has ended; for a
+  /// child, also collects the exit status.
   bool wait(Limit limit);
-  /// Signals a child that has not ended.
+  /// Sends a signal to a child unless it has ended.
   void signal(int number);
-  /// A pid of it will be a stranger's some day; this is good for ever. -1 when it ended before there was one.
+  /// Unlike the pid, it never refers to another process later. -1 if the process ended before it was opened.
   int pidfd() const { return pidfd_; }
 
-  /// In the process to which it is child or parent. pidfd -1: it has ended already.
+  /// Called in the process to which it is child or parent. pidfd -1: it has already ended.
   void started(pid_t pid, int pidfd) noexcept;
-  /// Forgets what fork() copied of somebody else's child or parent.
+  /// Closes the descriptors, e.g. the copies that fork() made of the parent's.
   void disown() noexcept;
 
-  // Set before it is started; `owner` then.
+  // Set before the start; `owner` at the start.
   Relation relation = Relation::child;
   std::string name;
-  bool counted = false;  // has its number among its parent's children
+  bool counted = false;  // its number among its parent's children is assigned
   bool daemon = false;
 
   std::atomic<pid_t> pid{0};    // 0: not started
-  std::atomic<pid_t> owner{0};  // the process to which it is what `relation` says
-  // A daemon's. Whoever closes one puts -1 here first, so that a fork in that moment closes nothing in its child.
-  std::atomic<int> lifeline{-1};  // its parent's end: when this closes, the system kills it
+  std::atomic<pid_t> owner{0};  // the process for which `relation` holds
+  // For a daemon. Before one is closed, it is set to -1, so that a child forked at that moment closes
+  // nothing.
+  std::atomic<int> lifeline{-1};  // the parent's end: when it closes, the kernel kills the daemon
   std::atomic<int> lifeline_in_child{-1};
 
   std::optional<int> exit_code();

@@ -21,7 +21,7 @@ namespace {
 constexpr std::string_view main_name = "MainProcess";
 constexpr std::chrono::milliseconds daemon_end_wait{1000};
 
-/// The child that this thread is starting: after the fork, in the child, its lifeline stays.
+/// The child that this thread is starting: its lifeline stays open in the child after the fork.
 thread_local const ProcessState* starting_child = nullptr;
 
 int open_pidfd(pid_t pid) {
@@ -34,10 +34,10 @@ int open_pidfd(pid_t pid) {
 
 }  // namespace
 
-// Never destroyed: processes may stand in static variables.
+// Never destroyed: processes may be static variables.
 ProcessTree& ProcessTree::of_this_process() {
-  static ProcessTree& the_family = *new ProcessTree;
-  return the_family;
+  static ProcessTree& the_tree = *new ProcessTree;
+  return the_tree;
 }
 
 ProcessTree::ProcessTree() : self_(std::make_shared<ProcessState>()) {
@@ -96,7 +96,7 @@ ProcessTree::Starting::Starting(ProcessTree& tree, ProcessStatePtr child)
     : tree_(tree), child_(std::move(child)) {
   if (tree_.self()->daemon)
     throw ValueError("a daemon cannot have children: nobody would wait for them or end them");
-  tree_.children();  // nothing of those that have ended is left behind
+  tree_.children();  // collects the exit status of those that have ended
   std::lock_guard lock(tree_.mutex_);
   child_->owner = getpid();
   tree_.children_.push_back(child_);
@@ -123,7 +123,7 @@ ProcessTree::Starting::~Starting() {
 
 void ProcessTree::Starting::started(pid_t pid) {
   const int pidfd = open_pidfd(pid);
-  if (pidfd < 0 && errno != ESRCH) {  // not: SIGCHLD is ignored, and it has come and gone
+  if (pidfd < 0 && errno != ESRCH) {  // ESRCH: SIGCHLD is ignored, and it has already ended
     const int error = errno;
     ::kill(pid, SIGKILL);
     waitpid(pid, nullptr, 0);
@@ -137,8 +137,8 @@ void ProcessTree::Starting::started(pid_t pid) {
 
 // ---- the child's side -------------------------------------------------------------------------------------
 
-// What fork() copied of the parent's children is not ours. Were a lifeline still open here, a daemon would outlive the
-// parent.
+// What fork() copied of the parent's children is not ours. If a lifeline remained open here, a daemon would
+// outlive the parent.
 void ProcessTree::after_fork_in_child() noexcept {
   for (const ProcessStatePtr& child : children_) {
     const int kept = child.get() == starting_child ? child->lifeline_in_child.exchange(-1) : -1;
@@ -157,7 +157,8 @@ void ProcessTree::adopt_identity(ProcessStatePtr child) noexcept {
   child->relation = ProcessState::Relation::self;
   self_ = std::move(child);
   children_count_ = 0;
-  // While it lives, its pid is nobody else's; so if it is our parent still, this is its descriptor.
+  // A pid is not reused while its process lives; so if this is still our parent, the descriptor is the
+  // parent's.
   int pidfd = open_pidfd(parent_pid);
   if (getppid() != parent_pid && pidfd >= 0) close(std::exchange(pidfd, -1));
   set_parent(parent_name, parent_pid, pidfd);
@@ -179,13 +180,13 @@ void ProcessTree::set_parent(const std::string& name, pid_t pid, int pidfd) {
   parent_->started(pid, pidfd);
 }
 
-/// From now on the end of the parent is the end of this process. The descriptor stays open for that.
+/// Makes the kernel kill this process when the parent ends. The descriptor stays open for that.
 void ProcessTree::hold_lifeline(int descriptor) noexcept {
   fcntl(descriptor, F_SETOWN, getpid());
   fcntl(descriptor, F_SETSIG, SIGKILL);
   fcntl(descriptor, F_SETFL, O_ASYNC);
   pollfd ended{descriptor, POLLIN, 0};
-  if (poll(&ended, 1, 0) != 0) ::kill(getpid(), SIGKILL);  // it ended before it could be heard of
+  if (poll(&ended, 1, 0) != 0) ::kill(getpid(), SIGKILL);  // the parent ended before that
 }
 
 // ---- the end ----------------------------------------------------------------------------------------------

@@ -1,9 +1,10 @@
 #pragma once
-// This process among its own: what it is called, who started it, and the children that it started as Process.
+// This process in the process tree: its name, its parent, and the children that it started as Process.
 //
-// A daemon's lifeline is a pipe: its parent has the one end and never writes, the daemon has the other and has asked the
-// system for SIGKILL when something happens to it (F_SETSIG). Nothing does but that the parent's end closes, which no
-// death prevents. (PR_SET_PDEATHSIG would kill it at the end of the thread that started it.)
+// A daemon's lifeline is a pipe: the parent holds one end and never writes; the daemon holds the other and
+// has requested SIGKILL for any event on it (F_SETSIG). The only event is that the parent's end closes, which
+// happens however the parent dies. (PR_SET_PDEATHSIG would kill the daemon when the thread that started it
+// ends.)
 
 #include <memory>
 #include <mutex>
@@ -19,29 +20,29 @@ using ProcessStatePtr = std::shared_ptr<ProcessState>;
 
 class ProcessTree final : private os::ForkListener {
  public:
-  /// The one of this process. At its end (exit()) its children end, or are waited for.
+  /// Returns the tree of this process. On exit(), daemons are ended and other children waited for.
   static ProcessTree& of_this_process();
 
   ProcessStatePtr self() const;
-  ProcessStatePtr parent() const;  // null: none that is known
-  /// The children that have not ended; those that have are waited for.
+  ProcessStatePtr parent() const;  // null: none is known
+  /// Returns the children that have not ended, and collects the exit status of those that have.
   std::vector<ProcessStatePtr> children();
-  /// One that has ended, and that nobody asks for any more.
+  /// Removes a child that has ended and has no Process any more.
   void forget(const ProcessStatePtr& child);
 
-  /// Gives it its number, and a name if it has none.
+  /// Assigns the child its number, and a name if it has none.
   void name(ProcessState& child);
 
-  /// A child about to be started by this thread: it is in the list, a daemon with its lifeline. Taken back when this goes
-  /// without started().
+  /// A child that this thread is about to start: adds it to the list, and creates a daemon's lifeline. Undone
+  /// on destruction unless started() was called.
   class Starting {
    public:
-    /// Throws ValueError when this process may have no children, std::system_error.
+    /// Throws ValueError if this process may have no children; std::system_error.
     Starting(ProcessTree& tree, ProcessStatePtr child);
     ~Starting();
     Starting(const Starting&) = delete;
     Starting& operator=(const Starting&) = delete;
-    /// In the parent. Throws std::system_error when the child cannot be watched; it is killed then.
+    /// In the parent. Throws std::system_error if the child cannot be watched, after killing it.
     void started(pid_t pid);
 
    private:
@@ -50,13 +51,13 @@ class ProcessTree final : private os::ForkListener {
     bool started_ = false;
   };
 
-  /// In a forked child: `child` is what this process is now.
+  /// In a forked child: this process is `child` from now on.
   void adopt_identity(ProcessStatePtr child) noexcept;
-  /// In a spawned process. The descriptors are taken over; lifeline -1: no daemon.
+  /// In a spawned process. Takes ownership of the descriptors; lifeline -1: not a daemon.
   void adopt_identity(const std::string& name, const std::string& parent_name, pid_t parent_pid,
                       int parent_pidfd, int lifeline);
 
-  /// Sends daemons SIGTERM, and a second later SIGKILL; then waits for all others.
+  /// Sends SIGTERM to daemons, and SIGKILL one second later; then waits for all other children.
   void end_children() noexcept;
 
  private:

@@ -37,8 +37,8 @@ constexpr int first_descriptor = 3;
 constexpr std::uint32_t fields = 8;
 enum Place : std::size_t { message_place, parent_place, lifeline_place };
 
-/// Whether run_spawned() was called, so that a process spawned here will call it too and not run the whole program, which
-/// would spawn another, and that one another.
+/// Whether main() called run_spawned(). If it did not, a spawned process would run the whole program and
+/// spawn further ones.
 std::atomic<bool>& main_is_prepared() {
   static std::atomic<bool> prepared{false};
   return prepared;
@@ -56,7 +56,7 @@ void write_all(int descriptor, wire::Bytes bytes) {
 }
 
 wire::Buffer message_of(const ProcessState& child, const Task& task, SpawnSender& spawn_sender) {
-  wire::Buffer arguments;  // first, for they tell which sessions there are to be
+  wire::Buffer arguments;  // first: they determine which sessions are needed
   Encoder to{wire::Writer(arguments), nullptr, &spawn_sender};
   task.encode_arguments(to);
   const ProcessStatePtr self = ProcessTree::of_this_process().self();
@@ -74,7 +74,7 @@ wire::Buffer message_of(const ProcessState& child, const Task& task, SpawnSender
   return message;
 }
 
-/// As the parent was called, so that both look alike in the system's list of processes.
+/// The arguments of this process, so that parent and child look alike in lists of processes.
 std::vector<std::string> own_arguments() {
   std::ifstream file("/proc/self/cmdline", std::ios::binary);
   const std::string all{std::istreambuf_iterator<char>(file), {}};
@@ -163,11 +163,11 @@ std::string contents_of(int descriptor) {
   return contents;
 }
 
-/// What this process was given; its parts are read in their order.
+/// The parent's message; its parts are read in order.
 class Given {
  public:
-  explicit Given(std::size_t descriptors_count) : takeover_(first_descriptor, descriptors_count) {
-    const int file = takeover_.take_descriptor(message_place);
+  explicit Given(std::size_t descriptors_count) : receiver_(first_descriptor, descriptors_count) {
+    const int file = receiver_.take_descriptor(message_place);
     contents_ = contents_of(file);
     close(file);
     reader_ = wire::Reader(wire::as_bytes(contents_));
@@ -175,23 +175,23 @@ class Given {
     if (!reader_.array(count) || count != fields || text() != version) throw_unreadable();
   }
 
-  void join_family() {
+  void join_tree() {
     const std::string name = text();
     bool daemon = false;
     if (!reader_.boolean(daemon)) throw_unreadable();
     const std::string parent_name = text();
     std::int64_t parent_pid = 0;
     if (!reader_.int64(parent_pid)) throw_unreadable();
-    const int parent = takeover_.take_descriptor(parent_place);
-    const int lifeline = daemon ? takeover_.take_descriptor(lifeline_place) : -1;
+    const int parent = receiver_.take_descriptor(parent_place);
+    const int lifeline = daemon ? receiver_.take_descriptor(lifeline_place) : -1;
     ProcessTree::of_this_process().adopt_identity(name, parent_name, static_cast<pid_t>(parent_pid), parent,
                                                   lifeline);
   }
 
   void call_function() {
-    takeover_.read_managers(reader_);
+    receiver_.read_managers(reader_);
     const Function function = Function::find(text());
-    Decoder from{reader_, nullptr, &takeover_};
+    Decoder from{reader_, nullptr, &receiver_};
     function.call(from, nullptr);
   }
 
@@ -202,12 +202,12 @@ class Given {
     return std::string(text);
   }
 
-  SpawnReceiver takeover_;
+  SpawnReceiver receiver_;
   std::string contents_;
   wire::Reader reader_;
 };
 
-/// /proc/self/exe made "exe" of it.
+/// Executing /proc/self/exe has set it to "exe".
 void restore_command_name() {
   std::error_code ignored;
   const auto program = std::filesystem::read_symlink("/proc/self/exe", ignored);
@@ -223,7 +223,7 @@ void restore_command_name() {
   std::exit(run_body(
       [&] {
         given.emplace(count);
-        given->join_family();
+        given->join_tree();
         given->call_function();
       },
       [&] { given.reset(); }));

@@ -11,8 +11,8 @@
 namespace tandem::client {
 namespace {
 
-constexpr std::size_t receive_bytes_min = std::size_t{16} << 10;  // room offered to each receive
-constexpr std::size_t kept_bytes_max = std::size_t{2} << 20;      // memory kept between calls, each buffer
+constexpr std::size_t receive_bytes_min = std::size_t{16} << 10;  // minimum room for each receive
+constexpr std::size_t kept_bytes_max = std::size_t{2} << 20;      // kept capacity per buffer between calls
 
 }  // namespace
 
@@ -65,7 +65,8 @@ Reply Channel::exchange(const RequestTarget& target, std::chrono::milliseconds t
   return receive_reply(request, deadline);
 }
 
-/// On whichever thread requests the stop. The thread that has this channel sends nothing while it awaits its reply.
+/// Runs on the thread that requests the stop. The thread that has this channel sends nothing while it awaits
+/// its reply.
 void Channel::send_cancel(std::uint32_t request) noexcept {
   std::uint8_t frame[wire::short_header_bytes];
   wire::store_short_header(frame, sizeof frame, wire::FrameKind::cancel, 0, 0, request);
@@ -73,7 +74,7 @@ void Channel::send_cancel(std::uint32_t request) noexcept {
     for (wire::Bytes rest(frame); !rest.empty();)
       rest = rest.subspan(stream_->send(rest, std::chrono::milliseconds{0}));
   } catch (const StreamClosed&) {
-    // Whoever waits for the reply finds out too.
+    // The thread that awaits the reply finds the stream closed too.
   }
 }
 
@@ -82,7 +83,9 @@ void Channel::send_unsent(const os::Deadline& deadline) {
   unsent_.shrink(kept_bytes_max);
 }
 
-/// Once late, frames are only kept. Nothing is kept of a request of which nothing was sent, `frame` being its first.
+/// Sends `frame` within the deadline and keeps the rest of it in unsent_; if `is_late`, keeps all of it.
+/// Throws TimedOut if nothing was sent of the request's first frame; then nothing is kept. Returns whether it
+/// is late.
 bool Channel::send_or_keep(wire::Bytes frame, const os::Deadline& deadline, bool is_late) {
   bool is_first = frame.data() == out_.data();
   std::size_t whole = frame.size();
@@ -108,8 +111,8 @@ void Channel::send_request(const RequestTarget& target, std::uint32_t request, c
   while (sent < size) {
     std::size_t count = std::min<std::size_t>(size - sent, frame_bytes_max_ - wire::short_header_bytes);
     bool more = sent + count < size;
-    std::uint8_t* frame =
-        out_.data() + sent - wire::short_header_bytes;  // over bytes that are sent or kept already
+    // The header overwrites bytes that are already sent or kept.
+    std::uint8_t* frame = out_.data() + sent - wire::short_header_bytes;
     std::size_t frame_bytes = count + wire::short_header_bytes;
     wire::store_short_header(frame, frame_bytes, wire::FrameKind::request_part, more ? wire::flag_more : 0, 0,
                              request);
@@ -149,7 +152,7 @@ void Channel::receive_more(std::size_t needed, const os::Deadline& deadline) {
   }
 }
 
-/// Whether the reply to `request` is complete with this frame.
+/// Returns whether this frame completes the reply to `request`.
 bool Channel::take(const wire::Frame& frame, std::uint32_t request, Reply& reply) {
   wire::ReplyHeader header = frame.reply_header();
   switch (frame.kind) {
@@ -183,8 +186,8 @@ void Channel::throw_broken(const std::string& text, Code code) {
   throw StreamClosed(text, code);
 }
 
-// The manager closes right after a fault frame. Whoever was sending at that time finds the path closed while the
-// reason still waits to be read.
+// The manager closes the connection right after a fault frame. A send at that time finds the stream closed
+// while the fault is still unread.
 void Channel::throw_fault_or(const StreamClosed& closed) {
   broken_ = true;
   std::uint32_t none = last_request_ + 1;
@@ -197,7 +200,7 @@ void Channel::throw_fault_or(const StreamClosed& closed) {
   throw_broken(closed.what());
 }
 
-// ---- many requests under way ------------------------------------------------------------------------------
+// ---- pipelining ------------------------------------------------------------------------------------------
 
 void Channel::finish_request(wire::Buffer& out, std::size_t at, const RequestTarget& target,
                              std::uint32_t request) const {
@@ -209,7 +212,7 @@ void Channel::finish_request(wire::Buffer& out, std::size_t at, const RequestTar
                               target.op, request, target.actor, target.object});
   if (size == first) [[likely]]
     return;
-  // The parts move apart, the last one first, to make room for their headers.
+  // Moves the parts, the last one first, to make room for their headers.
   const std::size_t most = frame_bytes_max_ - wire::short_header_bytes;
   const std::size_t rest = size - first;
   const std::size_t parts = (rest + most - 1) / most;
@@ -252,7 +255,7 @@ void Channel::receive_some(std::chrono::milliseconds timeout) {
   receive_more(needed_, os::Deadline(timeout));
 }
 
-/// Whether a reply is complete with this frame.
+/// Returns whether this frame completes a reply.
 bool Channel::take_any(const wire::Frame& frame, NumberedReply& reply) {
   const wire::ReplyHeader header = frame.reply_header();
   const bool more = (header.flags & wire::flag_more) != 0;
@@ -269,7 +272,7 @@ bool Channel::take_any(const wire::Frame& frame, NumberedReply& reply) {
   }
   if (frame.kind != wire::FrameKind::reply_part) throw_unexpected(frame);
   const auto found = assembling_.find(header.request);
-  if (found == assembling_.end()) return false;  // of a reply that nobody waits for any more
+  if (found == assembling_.end()) return false;  // of a reply that is no longer awaited
   found->second.payload.append(frame.short_payload());
   if (more) return false;
   assembled_ = std::move(found->second.payload);
@@ -293,9 +296,9 @@ bool Channel::give_back(std::uint32_t actor, std::uint64_t object) noexcept {
     if (std::size_t sent = stream_->send_now(unsent_.view()); sent != 0) unsent_.drop_front(sent);
     return true;
   } catch (const StreamClosed&) {
-    // The next exchange() finds out too, and tells why.
+    // The next exchange() finds the stream closed too, and reports why.
   } catch (const std::bad_alloc&) {
-    broken_ = true;  // half a frame may stand in the buffer
+    broken_ = true;  // the buffer may contain part of a frame
   }
   return false;
 }

@@ -1,9 +1,9 @@
 #pragma once
-// One channel of a session: requests and replies as frames (wire/frame.hpp) over a stream. A request is built in the
-// channel's own buffer behind room for its header, and a reply is read where it was received, so that a call which
+// One channel of a session: requests and replies as frames (wire/frame.hpp) over a stream. A request is built
+// in the channel's own buffer after space for its header, and a reply is read in place, so that a call which
 // fits a frame costs one send, one receive, and no allocation.
 //
-// Used by one thread at a time. Replies to requests that timed out are dropped when they come.
+// Used by one thread at a time. Late replies to requests that timed out are dropped.
 
 #include <chrono>
 #include <memory>
@@ -20,17 +20,17 @@ struct RequestTarget {
   std::uint16_t op = 0;
   std::uint32_t actor = 0;
   std::uint64_t object = 0;
-  std::uint64_t token = 0;  // of a lock's grant that has to be alive, written before the arguments; 0: none
+  std::uint64_t token = 0;  // fencing token of a grant that must be valid, before the arguments; 0: none
 };
 
-/// The payload stands in the channel's buffers, until the next begin_request() or end_request(), or the next reply is
-/// looked for.
+/// `payload` points into the channel's buffers, and is valid until the next begin_request() or end_request(),
+/// or until the next reply is looked for.
 struct Reply {
   Code code = Code::ok;
   wire::Bytes payload;
 };
 
-/// The text of a reply that is an error.
+/// Returns the text of an error reply.
 std::string reason_of(const Reply& reply);
 
 struct NumberedReply : Reply {
@@ -41,63 +41,64 @@ class Channel {
  public:
   Channel(std::unique_ptr<Stream> stream, const wire::Welcome& welcome);
 
-  /// Where the arguments are to be appended.
+  /// Starts a request. Returns the buffer for its arguments.
   wire::Buffer& begin_request();
   std::size_t arguments_bytes() const { return out_.size() - wire::request_header_bytes; }
-  /// Longest arguments that the manager takes.
+  /// The maximum size of arguments, set by the manager.
   std::uint64_t message_bytes_max() const { return message_bytes_max_; }
-  /// Sends the request that was begun and waits for its reply; `timeout` zero: for ever. Throws TimedOut, after
-  /// which the channel is good for the next request: what was not sent of this one goes out before that, unless
-  /// nothing was. StreamClosed, with the text of the manager's fault frame if there was one; the channel is broken.
+  /// Sends the request that was begun and waits for its reply; `timeout` zero: no limit. Throws TimedOut; the
+  /// channel remains usable, and if the request was sent in part, the rest is sent before the next one.
+  /// Throws StreamClosed, with the text of the manager's fault frame if there was one; the channel is broken
+  /// then.
   Reply exchange(const RequestTarget& target, std::chrono::milliseconds timeout) {
     return exchange(target, timeout, std::stop_token());
   }
-  /// When `stop` is requested meanwhile, the request is cancelled (frame.hpp), and its reply awaited all the same.
+  /// If `stop` is requested meanwhile, cancels the request (frame.hpp) and still waits for its reply.
   Reply exchange(const RequestTarget& target, std::chrono::milliseconds timeout, const std::stop_token& stop);
-  /// Forgets request and reply.
+  /// Clears request and reply.
   void end_request() noexcept;
 
-  // For who has many requests under way at once, builds them in buffers of its own and sends them itself; between its
-  // first and its last one nothing above is used.
+  // For pipelining callers, which build and send frames themselves. Do not mix with the calls above while any
+  // of theirs is outstanding.
 
   std::uint32_t number_request() noexcept { return ++last_request_; }
-  /// Makes frames of the request that stands in `out` from `at` on, as begin_request() has it.
+  /// Divides the request in `out` from `at` on, which is laid out as by begin_request(), into frames.
   void finish_request(wire::Buffer& out, std::size_t at, const RequestTarget& target,
                       std::uint32_t request) const;
   static void append_cancel(wire::Buffer& out, std::uint32_t request);
-  /// Where to send; one thread may do so while another waits in receive_some().
+  /// One thread may send on it while another waits in receive_some().
   Stream& stream() { return *stream_; }
-  /// The next whole reply among what was received, to whatever request; false: there is none. Throws StreamClosed, as
-  /// receive_some() does, and the channel is broken.
+  /// Reads the next complete reply, to any request, from the received bytes. Returns false if there is none.
+  /// Throws StreamClosed, as receive_some() does; the channel is broken then.
   bool next_reply(NumberedReply& reply);
-  /// Waits until something is received; zero: for ever. Throws TimedOut.
+  /// Waits until bytes are received; `timeout` zero: no limit. Throws TimedOut.
   void receive_some(std::chrono::milliseconds timeout);
-  /// Why a send found the path closed: the manager's fault frame says so, if there is one. Replies that are in front of
-  /// it go to `take`.
+  /// Throws the reason why a send found the stream closed: the manager's fault frame, if there is one.
+  /// Replies ahead of it are passed to `take`.
   template <class F>
   [[noreturn]] void throw_reason(const StreamClosed& closed, F&& take);
-  /// Closes the path for good.
+  /// Closes the stream for good.
   void give_up() noexcept {
     broken_ = true;
     stream_->shut_down();
   }
 
-  /// Tells the manager, without waiting, that one reference is no longer held; false when it cannot be told.
-  /// Allowed at any time, also between begin_request() and exchange().
+  /// Sends a release of one reference, without waiting. Returns false if it cannot be sent. Allowed at any
+  /// time, also between begin_request() and exchange().
   bool give_back(std::uint32_t actor, std::uint64_t object) noexcept;
-  /// Names the process that uses this channel from now on; goes out ahead of the next request.
+  /// Names the process that uses this channel from now on; sent ahead of the next request.
   void identify(std::uint32_t pid);
-  /// From any thread: the call under way, if there is one, fails.
+  /// From any thread: makes the call under way, if any, fail.
   void shut_down() noexcept { stream_->shut_down(); }
-  /// In a forked child: this channel is the parent's. It is broken from now on, without the parent noticing.
+  /// In a forked child, where this channel is the parent's: breaks it here, without the parent noticing.
   void abandon() noexcept;
-  /// Stream::detach(); for a channel that waits for no reply.
+  /// Calls Stream::detach(). Only for a channel that awaits no reply.
   int detach() noexcept;
   bool broken() const { return broken_; }
 
-  // For the connection that owns this channel, and only on the thread that has it.
+  // For the session that owns this channel; used only by the thread that holds it.
   bool busy = false;       // a call is using it
-  bool of_thread = false;  // remembered by a thread, to which it belongs until that ends
+  bool of_thread = false;  // belongs to a thread until that ends
 
  private:
   static constexpr std::chrono::milliseconds fault_wait{100};
@@ -121,18 +122,18 @@ class Channel {
   bool broken_ = false;
 
   wire::Buffer out_;        // the request: room for its header, then its arguments
-  wire::Buffer unsent_;     // frames, or the end of one and more, that go out before the next request
-  wire::Buffer in_;         // what was received
-  std::size_t taken_ = 0;   // bytes of `in_` that are dealt with
-  std::size_t needed_ = 0;  // bytes that the next frame takes, as far as next_reply() knows
-  wire::Buffer assembled_;  // a reply that comes in parts
+  wire::Buffer unsent_;     // frames to send before the next request, the first possibly in part
+  wire::Buffer in_;         // received bytes
+  std::size_t taken_ = 0;   // bytes of `in_` already processed
+  std::size_t needed_ = 0;  // size of the next frame, as far as next_reply() knows it
+  wire::Buffer assembled_;  // a reply received in parts
 
   struct Assembling {
     Code code = Code::ok;
     wire::Buffer payload;
   };
-  std::unordered_map<std::uint32_t, Assembling>
-      assembling_;  // replies that come in parts, where many are under way
+  // By request: replies received in part, for pipelining callers.
+  std::unordered_map<std::uint32_t, Assembling> assembling_;
 };
 
 template <class F>

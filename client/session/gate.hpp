@@ -5,12 +5,13 @@
 
 namespace tandem::client {
 
-/// Passed by many at once, and by nobody while it is closed. A forked child can reset it, which no standard lock allows.
+/// Entered by many threads at once, and by none while it is closed. Unlike a standard lock, a forked child
+/// can reset it.
 class Gate {
  public:
   void enter() noexcept;
   void leave() noexcept;
-  /// Waits until nobody is inside.
+  /// Waits until no thread is inside, and closes the gate.
   void close() noexcept;
   void open() noexcept;
 

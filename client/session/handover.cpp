@@ -29,8 +29,8 @@ std::uint64_t read_number(wire::Reader& from) {
   return number;
 }
 
-/// All that is handed over of a session, in the order in which it is written. A field that is added to one of the
-/// structures does not compile until it has its place here.
+/// Visits all fields of a session that are passed on, in the order in which they are written. A field added
+/// to one of the structures does not compile until it is handled here.
 template <class Session, class F>
 void each_field(Session& session, F&& f) {
   auto& [reach, options, incarnation, welcome] = session;
@@ -41,7 +41,7 @@ void each_field(Session& session, F&& f) {
   f(address), f(authkey), f(connect_timeout), f(call_timeout), f(start_timeout), f(busy_poll), f(ring);
   f(incarnation), f(number), f(secret), f(frame_bytes_max), f(message_bytes_max), f(value_depth_max);
   f(requests_under_way_max), f(lease_ms);
-  // The authkey is the reach's. The handshake is over, and a channel that is handed over is a socket.
+  // The authkey is in `reach`. The handshake is over, and a channel that is passed on is a socket.
   (void)no_key, (void)no_key_file, (void)ring_bytes, (void)proof;
 }
 
@@ -91,7 +91,7 @@ struct FieldReader {
   }
 };
 
-// A session is an array of its fields, and behind them its channel's place among the descriptors.
+// A session is an array of its fields, followed by the index of its channel's descriptor.
 
 void write(wire::Writer& to, const OfferedSession& session, std::size_t descriptor) {
   to.array(fields_count(session) + 1);
@@ -99,7 +99,7 @@ void write(wire::Writer& to, const OfferedSession& session, std::size_t descript
   to.unsigned_integer(descriptor);
 }
 
-/// Reads all but the descriptor's place, which is next.
+/// Reads all but the descriptor's index, which is next.
 OfferedSession read(wire::Reader& from) {
   OfferedSession session;
   std::uint32_t count = 0;

@@ -1,11 +1,11 @@
 #pragma once
-// What a process that is about to be spawned gets besides plain values: sessions with the managers whose proxies are
-// among its arguments, and descriptors.
+// What a spawned process receives besides plain values: sessions with the managers whose proxies are among
+// its arguments, and descriptors.
 //
-// A session is opened here, made to hold those objects, and its channel's socket handed on; so nothing an argument refers
-// to can go before the child has it, and nothing stays behind if the child never comes up: the socket closes, and the
-// session ends. Descriptors on their way are copies of ours in numbers that no other process is to have, so a fork of
-// another thread meanwhile closes them in its child.
+// A session is opened here, made to hold those objects, and its channel's socket passed on. So no object that
+// an argument refers to is destroyed before the child holds it, and nothing remains if the child never
+// starts: the socket closes, and the session ends. No other process may inherit the descriptors meanwhile: if
+// another thread forks, they are closed in its child.
 
 #include <atomic>
 #include <deque>
@@ -22,29 +22,30 @@ namespace tandem::client {
 class SpawnSender final : private os::ForkListener {
  public:
   SpawnSender();
-  /// Closes the descriptors that are left, whereby sessions nobody took over end.
+  /// Closes the remaining descriptors, which ends the sessions that no child took over.
   ~SpawnSender();
   SpawnSender(const SpawnSender&) = delete;
   SpawnSender& operator=(const SpawnSender&) = delete;
 
-  /// `make` makes one descriptor (close-on-exec), which is ours from then on; or fails with -1 and errno, whereupon this
-  /// throws std::system_error saying that there is no `what`. Gives its place among those handed over.
+  /// Adds the descriptor that `make` creates (close-on-exec), and owns it from then on. If `make` returns -1
+  /// with errno, throws std::system_error saying that there is no `what`. Returns the descriptor's index.
   std::size_t add_descriptor(const std::function<int()>& make, const char* what);
-  /// Hands over a copy.
+  /// Adds a copy.
   std::size_t copy_descriptor(int descriptor);
 
-  /// Notes that an argument holds a proxy. Throws ValueError when it holds one of another manager already.
+  /// Records that an argument contains a proxy. Throws ValueError if it already contains one of another
+  /// manager.
   void note_reference(const RemoteObject& object, Session*& manager_of_argument);
   void note_manager(const SessionPtr& connection, Session*& manager_of_argument);
-  /// Where the argument's manager stands in what write_managers() writes.
+  /// Returns the index of the argument's manager in the output of write_managers().
   std::size_t index_of(const Session& manager) const;
 
-  /// Opens the sessions, and writes what the child needs to take them over. Throws what opening a channel throws;
-  /// ConnectionError for a manager that no other process can reach.
+  /// Opens the sessions and writes what the child needs to take them over. Throws what opening a channel
+  /// throws; ConnectionError for a manager that no other process can reach.
   void write_managers(wire::Writer& to);
 
-  /// The descriptors as they are to be found by the child: the first under number `first`, and so on. They get numbers
-  /// here that are not among those.
+  /// Returns the descriptors in the order in which the child gets them, the first as number `first`, and so
+  /// on. Moves them to numbers above that range here.
   std::vector<int> lay_out(int first);
 
  private:
@@ -59,7 +60,7 @@ class SpawnSender final : private os::ForkListener {
   void after_fork_in_parent() noexcept override { adding_.open(); }
   void after_fork_in_child() noexcept override;
 
-  Gate adding_;  // passed while there is a descriptor that is not in the list yet
+  Gate adding_;                               // entered while a descriptor is not in the list yet
   std::deque<std::atomic<int>> descriptors_;  // -1: none yet
   std::vector<Manager> managers_;
 };
@@ -67,18 +68,18 @@ class SpawnSender final : private os::ForkListener {
 /// In the child.
 class SpawnReceiver {
  public:
-  /// `descriptors_count` of them, the first with this number. They are closed on exec from now on.
+  /// Takes ownership of `descriptors_count` descriptors, from this number on, and sets close-on-exec on them.
   SpawnReceiver(int first_descriptor, std::size_t descriptors_count);
-  /// Closes what nobody took.
+  /// Closes the descriptors that were not taken.
   ~SpawnReceiver();
   SpawnReceiver(const SpawnReceiver&) = delete;
   SpawnReceiver& operator=(const SpawnReceiver&) = delete;
 
-  /// Reads what write_managers() wrote. Throws ProtocolError.
+  /// Reads the output of write_managers(). Throws ProtocolError.
   void read_managers(wire::Reader& from);
-  /// Null for none. Throws ProtocolError when there is no such place.
+  /// Throws ProtocolError if there is no such index.
   const SessionPtr& manager(std::size_t index) const;
-  /// Each is taken once. Throws ProtocolError when it is not there.
+  /// Transfers ownership of a descriptor, once. Throws ProtocolError if it does not exist or was taken.
   int take_descriptor(std::size_t index);
 
  private:

@@ -1,5 +1,5 @@
 #pragma once
-// A thread that keeps a session alive whose manager ends it after a silence: it pings in time.
+// A thread that keeps a session with a lease alive: it pings before the lease expires.
 
 #include <chrono>
 #include <condition_variable>
@@ -12,9 +12,9 @@ namespace tandem::client {
 
 class KeepAlive {
  public:
-  /// Calls `ping` on a thread of its own three times in every `lease`, until that returns false or this is destroyed.
+  /// Calls `ping` three times per `lease` on a separate thread, until it returns false or this is destroyed.
   KeepAlive(std::function<bool()> ping, std::chrono::milliseconds lease);
-  /// Also on its own thread, which then ends by itself.
+  /// May run on that thread too, which then ends by itself.
   ~KeepAlive();
   KeepAlive(const KeepAlive&) = delete;
   KeepAlive& operator=(const KeepAlive&) = delete;

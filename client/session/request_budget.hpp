@@ -1,7 +1,8 @@
 #pragma once
-// How many requests of one session may be under way. The manager refuses more than its requests_under_way_max, so those
-// who send without waiting, pipelines and Asyncs, stay below it together and leave room for calls that wait for their
-// replies. Of that, some is kept from requests that wait: what would end the waits has to get through.
+// The number of requests that a session may have under way. The manager refuses more than its
+// requests_under_way_max, so pipelines and Asyncs, which send without waiting for replies, share a budget
+// below it and leave room for other calls. Requests that wait in the manager may not use all of it: the
+// requests that end those waits must get through.
 
 #include <algorithm>
 #include <atomic>
@@ -9,7 +10,7 @@
 
 namespace tandem::client {
 
-/// For all threads.
+/// Thread-safe.
 class RequestBudget {
  public:
   /// `limit`: the manager's requests_under_way_max.
@@ -18,8 +19,8 @@ class RequestBudget {
     waits_most_ = limit > 2 * reserve ? limit - 2 * reserve : 1;
     most_ = limit > reserve ? limit - reserve : 1;
   }
-  /// Whether there is room for one more. Who has none of the kind under way goes on all the same, so that nobody ever
-  /// waits for others.
+  /// Returns whether one more may be sent. A sender with none of that kind outstanding may always send one,
+  /// so senders never wait for each other.
   bool has_room(bool waits) const {
     return under_way_.load(std::memory_order_relaxed) < most_ &&
            (!waits || waiting_.load(std::memory_order_relaxed) < waits_most_);

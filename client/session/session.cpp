@@ -13,7 +13,7 @@ namespace tandem::client {
 namespace {
 
 constexpr std::size_t idle_channels_max = 8;
-// For a thread that only drops a proxy and has no channel to say so on.
+// The time limit for opening a channel only to release a reference.
 constexpr std::chrono::milliseconds give_back_wait{250};
 
 std::uint64_t next_number() {
@@ -21,13 +21,13 @@ std::uint64_t next_number() {
   return ++numbers;
 }
 
-/// Sends the request that was begun, to the manager itself; throws what it answers otherwise than by ok.
+/// Sends the request that was begun to the manager object; throws if the reply is an error.
 void exchange(Channel& channel, std::uint16_t op, std::chrono::milliseconds timeout) {
   const Reply reply = channel.exchange({op, this_thread_number(), ops::Manager::id}, timeout);
   if (reply.code != Code::ok) throw_error(reply.code, reason_of(reply));
 }
 
-/// Gives a channel that was acquired back.
+/// Releases an acquired channel on destruction.
 struct Release {
   Session& connection;
   Channel& channel;
@@ -49,8 +49,8 @@ SessionPtr Session::open(std::unique_ptr<Connector> connector, const Options& op
   return connection;
 }
 
-// The channels go while a fork would still wait for us: a child could not close its copies of them afterwards, and
-// would keep the session alive.
+// The channels are destroyed while this is still registered for forks: a child forked later could not close
+// its copies, and would keep the session alive.
 Session::~Session() {
   keep_alive_.reset();
   {
@@ -126,7 +126,7 @@ void Session::release(Channel& channel) noexcept {
 }
 
 void Session::take_back(const ThreadChannel& channel) noexcept {
-  if (channel.connection != number_) return;  // from before a fork
+  if (channel.connection != number_) return;  // it was added before a fork
   channel.channel->of_thread = false;
   put_aside(*channel.channel);
 }
@@ -160,11 +160,11 @@ Channel& Session::open_channel(std::chrono::milliseconds timeout) {
 
 Opened Session::open_session(std::chrono::milliseconds timeout) {
   Opened opened = connector_->open({}, timeout);
-  check_same_manager(opened);  // this may be a child that could inherit nothing
+  check_same_manager(opened);  // this may be a child that inherited no session
   return opened;
 }
 
-/// Our proxies' ids mean something else to another manager.
+/// The ids of our proxies would name other objects in another manager.
 void Session::check_same_manager(const Opened& opened) const {
   std::lock_guard lock(mutex_);
   if (incarnation_ != wire::Incarnation{} && incarnation_ != opened.incarnation)
@@ -189,16 +189,16 @@ Opened Session::join_session(std::chrono::milliseconds timeout) {
   }
 }
 
-// ---- the end of a session that still has a client ---------------------------------------------------------
+// ---- loss of the session ---------------------------------------------------------------------------------
 
-/// With mutex_ locked: this is the session from now on.
+/// With mutex_ locked: makes this the current session.
 void Session::enter(const wire::Welcome& welcome) {
   welcome_ = welcome;
   budget_ = std::make_shared<RequestBudget>(welcome.requests_under_way_max);
   if (welcome.lease_ms != 0) keep_alive();
 }
 
-/// With mutex_ locked. The thread has a share of the connection only while it pings.
+/// With mutex_ locked. The thread holds a shared_ptr to the session only while it pings.
 void Session::keep_alive() {
   keep_alive_ = std::make_unique<KeepAlive>(
       [weak = weak_from_this()] {
@@ -208,7 +208,7 @@ void Session::keep_alive() {
       std::chrono::milliseconds(welcome_.lease_ms));
 }
 
-/// Returns whether it is worth going on.
+/// Returns whether to continue pinging.
 bool Session::ping() {
   try {
     Channel& channel = acquire();
@@ -217,11 +217,11 @@ bool Session::ping() {
     exchange(channel, ops::Manager::Ping::description.number, options_.call_timeout);
     return true;
   } catch (const StreamClosed& closed) {
-    if (closed.code != Code::session_lost) return true;  // it may be reached again before the lease runs out
+    if (closed.code != Code::session_lost) return true;  // it may be reachable again before the lease expires
     session_lost(SessionLost(address() + ": " + closed.what()));
     return false;
   } catch (const SessionLost&) {
-    return false;  // whoever wants to know has been told
+    return false;  // the callback was called already
   } catch (const std::exception&) {
     return true;
   }
@@ -248,7 +248,7 @@ void Session::on_session_lost(std::function<void(const SessionLost&)> callback) 
   if (lost && callback) callback(*lost);
 }
 
-// Channels in use are closed under their users, who retire them; the others go at once.
+// Channels in use are shut down, and retired by the threads that use them; idle ones are destroyed at once.
 void Session::give_up_session() noexcept {
   std::lock_guard lock(mutex_);
   for (const auto& channel : channels_) channel->shut_down();
@@ -260,8 +260,8 @@ void Session::give_up_session() noexcept {
 void Session::retire(Channel& channel) noexcept {
   if (channel.of_thread) forget_thread_channel(number_);
   auto is_it = [&channel](const std::unique_ptr<Channel>& each) { return each.get() == &channel; };
-  std::lock_guard lock(
-      mutex_);  // also while closing, so that no fork copies an open descriptor that is in no list
+  // Also locked while closing, so that no fork copies an open descriptor that is in no list.
+  std::lock_guard lock(mutex_);
   std::erase_if(channels_, is_it);
   std::erase_if(abandoned_, is_it);
 }
@@ -284,7 +284,7 @@ void Session::give_back_reference(std::uint64_t object) noexcept {
   if (!give_back_by_idle_channel(object)) give_back_by_new_channel(object);
 }
 
-/// False when all channels are in use by other threads.
+/// Returns false if all channels are in use by other threads.
 bool Session::give_back_by_idle_channel(std::uint64_t object) noexcept {
   std::lock_guard lock(mutex_);
   while (!idle_.empty()) {
@@ -293,7 +293,7 @@ bool Session::give_back_by_idle_channel(std::uint64_t object) noexcept {
     idle_.pop_back();
     std::erase_if(channels_, [channel](const auto& each) { return each.get() == channel; });
   }
-  return channels_.empty();  // the session is over, and with it all its references
+  return channels_.empty();  // the session has ended, and with it all its references
 }
 
 void Session::give_back_by_new_channel(std::uint64_t object) noexcept {
@@ -305,7 +305,7 @@ void Session::give_back_by_new_channel(std::uint64_t object) noexcept {
       if (given_back) return;
     }
   } catch (const std::exception&) {
-    // A manager that does not answer now; the next call will tell it.
+    // The manager does not answer now; the release is sent with a later call.
   }
   std::lock_guard lock(mutex_);
   postponed_.push_back(object);
@@ -372,12 +372,13 @@ SessionPtr Session::adopt(const OfferedSession& offered, int descriptor) {
   return connection;
 }
 
-/// Of an adopted session, whose channel is a socket: one through shared memory, if the manager has that to offer.
+/// For an adopted session, whose channel is a socket: opens one over shared memory if the manager offers
+/// that, else returns the socket.
 Channel& Session::best_channel() {
   try {
     if (connector_->offers_ring()) return open_channel(options_.connect_timeout);
   } catch (const std::exception&) {
-    // The manager takes no more channels, or is gone: then the first call is told.
+    // The manager accepts no more channels, or has ended, which the first call reports.
   }
   return check_out(options_.connect_timeout);
 }
@@ -397,7 +398,8 @@ void Session::inherit() noexcept {
     inherited_welcome_ = opened.welcome;
     inheritance_ = std::make_unique<Channel>(std::move(opened.stream), opened.welcome);
   } catch (const std::exception&) {
-    // The manager is gone, or cannot be reached by a child. Whoever calls it will be told; fork() cannot fail for it.
+    // The manager has ended, or a child cannot reach it: its first call reports that. fork() cannot fail for
+    // it.
   }
 }
 
@@ -408,7 +410,7 @@ void Session::before_fork() noexcept {
 }
 
 void Session::after_fork_in_parent() noexcept {
-  inheritance_.reset();  // the child has it open
+  inheritance_.reset();  // the child has its own copy
   mutex_.unlock();
   opening_channels_.open();
 }
@@ -424,7 +426,7 @@ void Session::after_fork_in_child() noexcept {
   idle_.clear();
   welcome_ = {};
   lost_.reset();
-  (void)keep_alive_.release();  // the parent's thread, with locks that nobody here can open
+  (void)keep_alive_.release();  // the parent's thread; its mutex may be locked for ever here
   if (inheritance_) {
     inheritance_->identify(static_cast<std::uint32_t>(getpid()));
     idle_.push_back(inheritance_.get());
@@ -432,7 +434,7 @@ void Session::after_fork_in_child() noexcept {
     try {
       enter(inherited_welcome_);
     } catch (const std::exception&) {
-      // No thread to be had: the session lasts as long as calls come in time.
+      // No thread could be started: the session lasts as long as calls arrive within the lease.
     }
   }
   mutex_.unlock();

@@ -18,7 +18,8 @@ class Entries {
   std::vector<Entry> all;
 };
 
-// Trivial, so that reading them costs nothing and stays allowed while this thread's other variables are destroyed.
+// Trivial types, so that reading them costs nothing and remains valid while this thread's other variables are
+// destroyed.
 constinit thread_local ThreadChannel last{};
 constinit thread_local Entries* entries = nullptr;
 constinit thread_local bool entries_gone = false;
@@ -54,7 +55,7 @@ bool add_thread_channel(std::uint64_t connection, Channel& channel, std::weak_pt
     thread_local Entries of_this_thread;
     entries = &of_this_thread;
   }
-  // What is left of connections that are gone, or of this one from before a fork.
+  // Entries of destroyed sessions, or of this one from before a fork.
   std::erase_if(entries->all, [&owner](const Entry& entry) {
     return entry.owner.expired() || (!entry.owner.owner_before(owner) && !owner.owner_before(entry.owner));
   });

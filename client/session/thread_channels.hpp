@@ -1,6 +1,6 @@
 #pragma once
-// Which channel of a connection belongs to the running thread. Looking it up is on the way of every call, so the
-// last one used stands in a thread-local variable that needs no initialisation; the others in a list behind it.
+// Which channel of a session belongs to the running thread. Every call looks it up, so the last one used is
+// in a thread-local variable that needs no initialisation, and the others are in a list.
 
 #include <cstdint>
 #include <memory>
@@ -9,8 +9,8 @@ namespace tandem::client {
 
 class Channel;
 
-/// A thread's channel of one connection. `connection` is a number that no other connection of this process has or
-/// had; a connection takes a new one in a forked child, whereby everything kept here under the old one is forgotten.
+/// A thread's channel of one session. `connection` is the session's number, unique in this process for all
+/// time. A forked child assigns a new one, which invalidates all entries under the old one.
 struct ThreadChannel {
   std::uint64_t connection = 0;  // 0: none
   Channel* channel = nullptr;
@@ -25,20 +25,20 @@ class ThreadChannelOwner {
   ~ThreadChannelOwner() = default;
 };
 
-/// The one this thread used last.
+/// Returns the channel that this thread used last.
 const ThreadChannel& last_thread_channel() noexcept;
-/// This thread's channel of a connection, which becomes the last used; null where there is none.
+/// Returns this thread's channel of a session and makes it the last used; null if there is none.
 Channel* find_thread_channel(std::uint64_t connection) noexcept;
-/// Remembers a channel for this thread until it ends, when the connection, if it is still there, gets it back
-/// (ThreadChannelOwner::take_back). False when this thread is ending and remembers nothing any more.
+/// Registers a channel for this thread until it ends; then the session, if it still exists, gets it back
+/// (ThreadChannelOwner::take_back). Returns false if this thread is ending and registers nothing any more.
 bool add_thread_channel(std::uint64_t connection, Channel& channel, std::weak_ptr<ThreadChannelOwner> owner);
-/// Forgets what this thread remembers for a connection.
+/// Removes this thread's entry for a session.
 void forget_thread_channel(std::uint64_t connection) noexcept;
 
-/// A number that tells this thread from every other of the process, past ones too. Begins at 1.
+/// Returns a number, at least 1, that no other thread of the process has or had.
 std::uint32_t this_thread_number() noexcept;
 
-/// One for what is to own locks as a thread does, and is none.
+/// Returns such a number for an owner of locks that is not a thread.
 std::uint32_t new_actor_number() noexcept;
 
 }  // namespace tandem::client

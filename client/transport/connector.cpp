@@ -8,7 +8,7 @@
 namespace tandem::client {
 namespace {
 
-/// Null: this process cannot have the ring.
+/// Returns null if this process cannot map the ring.
 std::unique_ptr<Stream> go_on_by_ring(SocketStream& socket, std::uint64_t ring_bytes, const Options& options,
                                       const std::string& address, const os::Deadline& deadline) {
   try {
@@ -30,7 +30,7 @@ Opened SocketConnector::open(const OpenRequest& request, std::chrono::millisecon
   return *try_open(request, false, deadline);
 }
 
-/// None: there is a ring, and this process cannot have it.
+/// Returns nullopt if there is a ring and this process cannot map it.
 std::optional<Opened> SocketConnector::try_open(const OpenRequest& request, bool wants_ring,
                                                 const os::Deadline& deadline) {
   auto socket = connect_socket(address_, deadline);

@@ -1,6 +1,6 @@
 #pragma once
-// How a connection gets its channels. A Manager is built on one: SocketConnector for an address; tandem::Server has
-// one that stays within the process, tests have one that talks to the engine itself.
+// How a session opens its channels. A Manager is built on a connector: SocketConnector for an address;
+// tandem::Server has one that stays within the process, tests have one that talks to the engine directly.
 
 #include <chrono>
 #include <cstdint>
@@ -15,22 +15,23 @@
 
 namespace tandem::client {
 
-/// What a new channel is for; session and secret name the session to join or to inherit from, else they are zero.
+/// What a new channel is for. session and secret name the session to join or to inherit from; otherwise they
+/// are zero.
 struct OpenRequest {
   wire::Purpose purpose = wire::Purpose::open;
   std::uint64_t session = 0;
   wire::Secret secret{};
-  bool stays_on_socket = false;  // for another process, which gets nothing but the socket
+  bool stays_on_socket = false;  // for another process, which receives only the socket
 };
 
-/// A channel whose handshake is done, and what the manager said in it.
+/// A channel after its handshake, and what the manager sent in it.
 struct Opened {
   std::unique_ptr<Stream> stream;
   wire::Welcome welcome;
   wire::Incarnation incarnation{};
 };
 
-/// Of which another process can make a connector like this one.
+/// What another process needs to make an equivalent connector.
 struct Reach {
   std::string address;
   std::string authkey;
@@ -40,25 +41,26 @@ class Connector {
  public:
   virtual ~Connector() = default;
 
-  /// Opens one channel, within `timeout` (zero: no limit). May be called by many threads at once, just before a fork,
-  /// and in a forked child, to which everything but the streams it gave out is copied. Where the manager cannot be
-  /// reached from a child (it lives in the parent's threads), it throws ConnectionError saying so.
-  /// Throws ConnectionError, Timeout, AuthenticationError, VersionError, ProtocolError, or what the manager refused with;
-  /// the text names the address.
+  /// Opens one channel, within `timeout` (zero: no limit). May be called by many threads at once, just before
+  /// a fork, and in a forked child, which has a copy of everything except the streams opened before. If a
+  /// child cannot reach the manager (it lives in the parent's threads), throws ConnectionError saying so.
+  /// Throws ConnectionError, Timeout, AuthenticationError, VersionError, ProtocolError, or the manager's
+  /// refusal; the text names the address.
   virtual Opened open(const OpenRequest& request, std::chrono::milliseconds timeout) = 0;
 
-  /// How errors name the manager, e.g. "unix:/run/tandem".
+  /// The manager's name in error texts, e.g. "unix:/run/tandem".
   virtual std::string address() const = 0;
 
-  /// Whether channels may go on through shared memory.
+  /// Whether channels may continue over shared memory.
   virtual bool offers_ring() const { return false; }
 
-  /// nullopt where only this process, and what it forks, can reach the manager.
+  /// Returns nullopt if only this process and its forked children can reach the manager.
   virtual std::optional<Reach> reach() const { return std::nullopt; }
 };
 
-/// Connects to an address and does the handshake there. A unix socket's channel goes on through shared memory
-/// (wire/ring.hpp) if that is wanted and the manager has it; if this process cannot have it, on another socket.
+/// Connects to an address and does the handshake there. A unix socket's channel continues over shared memory
+/// (wire/ring.hpp) if that is enabled and the manager offers it; if this process cannot map it, over another
+/// socket.
 class SocketConnector final : public Connector {
  public:
   SocketConnector(Address address, std::string authkey, const Options& options = {})

@@ -12,7 +12,7 @@
 namespace tandem::client {
 namespace {
 
-constexpr std::size_t code_offset = 6;  // magic, version, then Welcome's code, which Hello has as zero
+constexpr std::size_t code_offset = 6;  // after magic and version: the code of Welcome, zero in Hello
 constexpr std::size_t prefix_bytes = 8;
 constexpr std::uint64_t frame_bytes_least = 4096;
 
@@ -20,7 +20,8 @@ constexpr std::uint64_t frame_bytes_least = 4096;
   throw ProtocolError(address + ": what listens there is not a tandem manager (" + why + ")");
 }
 
-/// Magic and version, as soon as enough has come to tell: another version's messages may have another length.
+/// Checks magic and version as soon as enough bytes are received: another version's messages may have another
+/// length.
 void check_beginning(const std::uint8_t* at, std::size_t received, const std::string& address) {
   if (received >= wire::magic.size() && !wire::has_magic(at))
     no_manager(address, "its first bytes are not ours");
@@ -39,7 +40,7 @@ void receive_exactly(Stream& stream, std::span<std::uint8_t> out, const os::Dead
   while (!out.empty()) out = out.subspan(stream.receive(out.data(), out.size(), deadline.remaining()));
 }
 
-/// The rest of a refusal, behind its code.
+/// Receives the rest of a refusal, after its code, and throws it.
 [[noreturn]] void receive_refusal(Stream& stream, std::uint16_t code, const std::string& address,
                                   const os::Deadline& deadline) {
   std::array<std::uint8_t, 4> length_field{};
@@ -51,7 +52,7 @@ void receive_exactly(Stream& stream, std::span<std::uint8_t> out, const os::Dead
   throw_error(static_cast<Code>(code), address + ": the manager refused the connection: " + text);
 }
 
-/// A message of the manager, unless it is a refusal, which may come in place of either.
+/// Receives a message of the manager. Throws if it is a refusal, which may replace any message.
 void receive_message(Stream& stream, std::span<std::uint8_t> out, const std::string& address,
                      const os::Deadline& deadline) {
   std::size_t received = 0;

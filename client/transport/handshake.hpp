@@ -8,22 +8,22 @@
 
 namespace tandem::client {
 
-/// What a manager said of itself and of the session.
+/// What the manager sent about itself and the session.
 struct Admission {
   wire::Incarnation incarnation{};
   wire::Welcome welcome;
 };
 
-/// What a client says of itself, besides what it asks for.
+/// What the client's side needs besides the OpenRequest.
 struct Greeting {
-  std::string address;  // only for the errors' texts
+  std::string address;  // only for error texts
   bool wants_ring = false;
 };
 
-/// Does the handshake on a fresh stream. The welcome's ring_bytes are 0 or a size that can be, and 0 if no ring was wanted.
-/// Throws AuthenticationError: the keys differ, or the manager could not prove that it holds ours. VersionError: it
-/// speaks another version. ProtocolError: it is no manager of tandem. Timeout: it said nothing within the deadline.
-/// ConnectionError: it closed the connection. Else what the manager refused with, e.g. ResourceExhausted.
+/// Does the handshake on a fresh stream. The welcome's ring_bytes are 0 or a valid size, and 0 if no ring was
+/// wanted. Throws AuthenticationError if the keys differ or the manager cannot prove that it holds ours;
+/// VersionError if it speaks another version; ProtocolError if it is not a tandem manager; Timeout after the
+/// deadline; ConnectionError if it closes the connection; else the manager's refusal, e.g. ResourceExhausted.
 Admission shake_hands(Stream& stream, std::string_view authkey, const OpenRequest& request,
                       const Greeting& greeting, const os::Deadline& deadline);
 

@@ -18,17 +18,17 @@
 namespace tandem::client {
 namespace {
 
-// Looks, each a few tens of nanoseconds, before a waiter first lets others have its processor.
+// Polls, a few tens of nanoseconds each, before a waiter first yields its processor.
 constexpr int looks_alone = 256;
-// The same where others may want it: long enough for an answer that the manager is at work on.
+// The same if others compete for the processor: long enough for a reply that the manager is working on.
 constexpr int looks_crowded = 64;
-// Looks between two readings of the clock.
+// Polls between two readings of the clock.
 constexpr int looks_per_reading = 16;
-// Requests without any wait worth the name between them, after which others get a turn.
+// Consecutive requests without a noticeable wait, after which this thread yields.
 constexpr int sent_in_turn_max = 64;
-// Of a turn that others take meanwhile, this much counts as time waited: what it costs to give it to them.
+// The most that is charged to our wait per yield: the cost of the yield itself.
 constexpr std::chrono::microseconds turn_counted_max{1};
-// A writer that awaits room looks after the manager so often: no bell tells it of the manager's end.
+// How often a writer that waits for room checks on the manager: no bell signals the manager's end.
 constexpr std::chrono::milliseconds room_look{100};
 
 timespec to_timespec(std::chrono::milliseconds time) {
@@ -39,7 +39,7 @@ timespec to_timespec(std::chrono::milliseconds time) {
   throw StreamClosed("the manager broke the shared memory: its counts of bytes cannot be");
 }
 
-/// Throws TimedOut after the deadline, StreamClosed where nothing can be waited for any more.
+/// Waits until the socket is readable. Throws TimedOut after the deadline, StreamClosed if poll() fails.
 void poll_readable(int socket, const os::Deadline& deadline) {
   pollfd wanted{socket, POLLIN, 0};
   while (true) {
@@ -65,7 +65,7 @@ std::unique_ptr<RingStream> RingStream::receive_from(SocketStream& socket, std::
     poll_readable(socket.descriptor(), deadline);
   }
   if (byte != wire::ring_passed) throw StreamClosed("the manager sent something else than its shared memory");
-  if (descriptor < 0) return nullptr;  // the system gave us none: we have as many as we may have
+  if (descriptor < 0) return nullptr;  // the kernel delivered none: we have reached our limit
   std::string unused;
   auto memory = os::SharedMemory::map(descriptor, wire::ring_file_bytes(ring_bytes), unused);
   if (!memory) return nullptr;
@@ -91,7 +91,7 @@ void RingStream::shut_down() noexcept {
   if (socket_ >= 0) ::shutdown(socket_, SHUT_RDWR);
 }
 
-// The parent's socket and memory live on; the child's mapping goes with this object.
+// The parent's socket and memory remain; the child's mapping is removed with this object.
 void RingStream::abandon() noexcept {
   shut_down_.store(true, std::memory_order_relaxed);
   if (socket_ >= 0) ::close(socket_);
@@ -103,21 +103,21 @@ void RingStream::check_open() const {
     throw StreamClosed("the connection is closed");
 }
 
-// A bell that is not heard because the manager is gone is found out by whoever waits for an answer.
+// If the manager has ended, the bell is lost; the thread that awaits a reply finds the stream closed.
 void RingStream::ring_bell() noexcept {
   const std::uint8_t byte = 0;
   while (::send(socket_, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EINTR) {
   }
 }
 
-// ---- busy waits ---------------------------------------------------------------------------------------------------------
+// ---- busy waits ------------------------------------------------------------------------------------------
 
-/// Whether the manager alone serves as many channels busily as there are processors: somebody's turn is to be given way to.
+/// Whether the manager polls at least as many channels as there are processors: others compete for this one.
 bool RingStream::crowded() const {
   return directions_.to_client.busy_channel_count.load(std::memory_order_relaxed) >= os::processors_count();
 }
 
-/// A few looks on a processor that nobody else wants: most answers come within them.
+/// Polls a few times without yielding: most replies arrive meanwhile.
 template <class Ready>
 bool RingStream::look_briefly(const Ready& ready) const {
   for (int looks = crowded() ? looks_crowded : looks_alone; looks > 0; --looks) {
@@ -127,8 +127,8 @@ bool RingStream::look_briefly(const Ready& ready) const {
   return false;
 }
 
-/// Looks for as long as the limit of busy waits allows, and gives way between looks: to the manager, or to clients whose
-/// requests it could be at work on. The time that those take is no waiting of ours: `waited` gets what is left.
+/// Busy-waits up to the limit and yields between polls, to the manager or to other clients. Time used by
+/// others is not charged; `waited` accumulates ours.
 template <class Ready>
 bool RingStream::look_longer(const Ready& ready, os::BusyPoll::Clock::duration& waited) const {
   using Clock = os::BusyPoll::Clock;
@@ -146,7 +146,7 @@ bool RingStream::look_longer(const Ready& ready, os::BusyPoll::Clock::duration& 
   return false;
 }
 
-// ---- sending ------------------------------------------------------------------------------------------------------------
+// ---- sending ---------------------------------------------------------------------------------------------
 
 std::size_t RingStream::send_now(wire::Bytes bytes) {
   check_open();
@@ -189,9 +189,10 @@ bool RingStream::manager_is_gone() const noexcept {
   return shut_down_.load(std::memory_order_relaxed) || ::poll(&wanted, 1, 0) > 0;
 }
 
-// ---- receiving ----------------------------------------------------------------------------------------------------------
+// ---- receiving -------------------------------------------------------------------------------------------
 
-/// Others may want this processor for requests of their own, and would get it only after a whole slice of its time.
+/// Yields to other clients that need this processor, which would get it only after a full time slice
+/// otherwise.
 void RingStream::give_way() {
   sent_in_turn_.store(0, std::memory_order_relaxed);
   if (crowded()) ::sched_yield();
@@ -226,7 +227,7 @@ void RingStream::await_bytes(std::chrono::milliseconds timeout) {
   busy_poll_.waited(waited);
 }
 
-/// Returns when there may be bytes.
+/// Sleeps until there may be bytes.
 void RingStream::sleep_for_bytes(const os::Deadline& deadline) {
   if (ended_) throw StreamClosed("the manager closed the connection");
   std::atomic<std::uint32_t>& word = in_.shared().reader_sleeps;
@@ -235,7 +236,7 @@ void RingStream::sleep_for_bytes(const os::Deadline& deadline) {
   poll_readable(socket_, deadline);
   std::uint8_t bells[64];
   const ssize_t heard = ::recv(socket_, bells, sizeof bells, MSG_DONTWAIT);
-  // What was written before the socket was closed is still to be read.
+  // Bytes written before the socket was closed are still to be read.
   if (heard == 0 || (heard < 0 && errno != EAGAIN && errno != EINTR)) ended_ = true;
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// A stream through shared memory (wire/ring.hpp), to a manager on the same machine.
+// A stream over shared memory (wire/ring.hpp), to a manager on the same machine.
 
 #include <atomic>
 #include <chrono>
@@ -14,9 +14,9 @@ namespace tandem::client {
 
 class RingStream final : public Stream {
  public:
-  /// Receives the memory on a socket on which the manager has said that there is a ring of `ring_bytes` each way, and
-  /// takes the socket over. Null where this process cannot have it, for want of descriptors or memory, say: then the
-  /// socket is of no use any more. Throws StreamClosed, TimedOut.
+  /// Receives the memory on a socket on which the manager has announced a ring of `ring_bytes` each way, and
+  /// takes the socket over. Returns null if this process cannot map it, e.g. for lack of descriptors or
+  /// memory; the socket is unusable then. Throws StreamClosed, TimedOut.
   static std::unique_ptr<RingStream> receive_from(SocketStream& socket, std::size_t ring_bytes,
                                                   std::chrono::microseconds busy_poll,
                                                   const os::Deadline& deadline);
@@ -51,9 +51,9 @@ class RingStream final : public Stream {
   wire::RingWriter out_;
   wire::RingReader in_;
   os::BusyPoll busy_poll_;
-  std::atomic<int> sent_in_turn_{0};  // roughly: one thread may send while another receives
+  std::atomic<int> sent_in_turn_{0};  // approximate: one thread may send while another receives
   std::atomic<bool> shut_down_{false};
-  bool ended_ = false;  // the manager has closed the socket: what is in the ring is the last of it
+  bool ended_ = false;  // the manager closed the socket; only the bytes in the ring are left
 };
 
 }  // namespace tandem::client

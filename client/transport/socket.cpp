@@ -46,7 +46,7 @@ void SocketStream::shut_down() noexcept {
   if (descriptor_ >= 0) shutdown(descriptor_, SHUT_RDWR);
 }
 
-// The parent's socket lives on: close() in a child only drops the child's descriptor, without a shutdown.
+// The parent's socket stays open: close() in a child drops only the child's descriptor, without a shutdown.
 void SocketStream::abandon() noexcept {
   if (descriptor_ >= 0) close(descriptor_);
   descriptor_ = -1;
@@ -79,7 +79,7 @@ std::size_t SocketStream::send_now(wire::Bytes bytes) {
   }
 }
 
-/// What recv() gives without sleeping; -1 with EAGAIN when nothing came in time.
+/// Polls recv() and returns its result; -1 with EAGAIN if nothing arrived within the limit.
 ssize_t SocketStream::receive_busily(std::uint8_t* at, std::size_t room,
                                      os::BusyPoll::Clock::time_point since) {
   constexpr int asked_between_yields = 4;
@@ -93,8 +93,8 @@ ssize_t SocketStream::receive_busily(std::uint8_t* at, std::size_t room,
   }
 }
 
-/// Sleeps until there is something to receive. By poll(), since a thread asleep in recv() on a unix socket is also
-/// woken whenever the manager takes what it sent, for nothing.
+/// Sleeps until there is something to receive. Uses poll(), since a thread in recv() on a unix socket is also
+/// woken whenever the manager reads what it sent.
 void SocketStream::sleep_until_readable(const os::Deadline& deadline) {
   pollfd wanted{descriptor_, POLLIN, 0};
   while (true) {
@@ -127,7 +127,7 @@ std::size_t SocketStream::receive(std::uint8_t* at, std::size_t room, std::chron
 
 namespace {
 
-/// Finishes a connect() that a signal interrupted and that goes on by itself.
+/// Waits for a connect() that a signal interrupted and that continues by itself. Returns 0 or an errno.
 int wait_connected(int descriptor, const os::Deadline& deadline) {
   pollfd wanted{descriptor, POLLOUT, 0};
   while (true) {
@@ -142,8 +142,8 @@ int wait_connected(int descriptor, const os::Deadline& deadline) {
   return error;
 }
 
-/// Returns 0 or an errno. The wait is limited by SO_SNDTIMEO, which connect() obeys for both families; this covers a
-/// unix listener whose backlog is full, where a non-blocking connect would give up at once.
+/// Returns 0 or an errno. The wait is limited by SO_SNDTIMEO, which connect() obeys for both families; this
+/// covers a unix listener whose backlog is full, where a non-blocking connect would fail at once.
 int connect_one(int descriptor, const sockaddr* to, socklen_t size, const os::Deadline& deadline) {
   while (true) {
     set_timeout(descriptor, SO_SNDTIMEO, deadline.remaining());
@@ -159,7 +159,7 @@ int connect_one(int descriptor, const sockaddr* to, socklen_t size, const os::De
   return 0;
 }
 
-/// Requests are small and waited for; and a host that vanished is to be noticed within half a minute.
+/// Requests are small and waited for (TCP_NODELAY); a vanished host should be detected within half a minute.
 void tune_tcp(int descriptor) {
   auto set = [descriptor](int level, int option, int value) {
     setsockopt(descriptor, level, option, &value, sizeof value);
@@ -172,10 +172,10 @@ void tune_tcp(int descriptor) {
   set(IPPROTO_TCP, TCP_USER_TIMEOUT, 30'000);
 }
 
-/// The stream, or null with the reason in `error`.
-std::unique_ptr<SocketStream> try_connect(int tree, const sockaddr* to, socklen_t size,
+/// Returns the stream, or null with the errno in `error`.
+std::unique_ptr<SocketStream> try_connect(int family, const sockaddr* to, socklen_t size,
                                           const os::Deadline& deadline, int& error) {
-  int descriptor = socket(tree, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int descriptor = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (descriptor < 0) {
     error = errno;
     return nullptr;
@@ -183,7 +183,7 @@ std::unique_ptr<SocketStream> try_connect(int tree, const sockaddr* to, socklen_
   auto stream = std::make_unique<SocketStream>(descriptor);
   error = connect_one(descriptor, to, size, deadline);
   if (error != 0) return nullptr;
-  if (tree != AF_UNIX) tune_tcp(descriptor);
+  if (family != AF_UNIX) tune_tcp(descriptor);
   return stream;
 }
 
@@ -192,7 +192,7 @@ std::unique_ptr<SocketStream> connect_unix(const Address& address, const os::Dea
   to.sun_family = AF_UNIX;
   bool abstract = address.kind() == Address::Kind::unix_abstract;
   std::memcpy(to.sun_path + (abstract ? 1 : 0), address.host().data(), address.host().size());
-  // An abstract name is counted, not ended by a zero.
+  // An abstract name has a length, and no terminating zero.
   auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + address.host().size() + 1);
   return try_connect(AF_UNIX, reinterpret_cast<const sockaddr*>(&to), size, deadline, error);
 }

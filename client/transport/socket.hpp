@@ -12,11 +12,11 @@
 
 namespace tandem::client {
 
-/// A connected stream socket. A receive may wait busily before it sleeps (busy_poll.hpp). The time limit of sends is the
-/// socket's own (SO_SNDTIMEO), set when it changes.
+/// A connected stream socket. A receive may busy-wait before it sleeps (busy_poll.hpp). The time limit of
+/// sends is the socket's own (SO_SNDTIMEO), set when it changes.
 class SocketStream final : public Stream {
  public:
-  /// Takes over the descriptor.
+  /// Takes ownership of the descriptor.
   explicit SocketStream(int descriptor) : descriptor_(descriptor) {}
   ~SocketStream() override;
 
@@ -27,9 +27,9 @@ class SocketStream final : public Stream {
   void abandon() noexcept override;
   int detach() noexcept override { return std::exchange(descriptor_, -1); }
 
-  /// Of which another stream is made, perhaps; it stays this one's.
+  /// The descriptor, e.g. to build another stream on it; still owned by this one.
   int descriptor() const { return descriptor_; }
-  /// Before, a receive does not wait busily.
+  /// Sets the limit of busy waits, which is 0 before.
   void apply(const Options& options) { busy_poll_ = os::BusyPoll(options.busy_poll); }
 
  private:
@@ -42,8 +42,8 @@ class SocketStream final : public Stream {
   std::chrono::milliseconds send_timeout_{0};
 };
 
-/// Connects to a manager's address; a host's addresses are tried one after the other. Throws ConnectionError naming
-/// the address and why, Timeout after the deadline.
+/// Connects to a manager's address; tries a host's addresses one after the other. Throws ConnectionError with
+/// the address and the reason, Timeout after the deadline.
 std::unique_ptr<SocketStream> connect_socket(const Address& address, const os::Deadline& deadline);
 
 }  // namespace tandem::client

@@ -1,5 +1,5 @@
 #pragma once
-// Where a manager listens.
+// Addresses at which a manager listens.
 
 #include <cstdint>
 #include <string>
@@ -15,12 +15,12 @@ namespace tandem {
 ///   tcp://[::1]:7070          TCP over IPv6
 ///   tcp://host.example:7070   TCP; the name is looked up when connecting or listening
 ///
-/// Port 0 asks the system for a free port when listening. Immutable; free to copy between threads.
+/// Port 0 asks the system for a free port when listening. Immutable; safe to copy between threads.
 class Address {
  public:
   enum class Kind : std::uint8_t { unix_path, unix_abstract, tcp };
 
-  /// Throws ValueError saying what is wrong with `text` and which forms there are.
+  /// Throws ValueError, whose text names the mistake and the valid forms.
   static Address parse(std::string_view text);
 
   Kind kind() const { return kind_; }
@@ -28,7 +28,7 @@ class Address {
   /// Path, abstract name without '@', or host without brackets.
   const std::string& host() const { return host_; }
   std::uint16_t port() const { return port_; }
-  /// The form that parse() reads.
+  /// Returns the form that parse() reads.
   std::string to_string() const;
 
   bool operator==(const Address&) const = default;

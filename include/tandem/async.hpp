@@ -1,6 +1,7 @@
 #pragma once
-// Every operation of every proxy as an asynchronous operation of Asio, with any completion token: co_await, futures,
-// callbacks, deferred. Link tandem::async; Asio (standalone) is needed, and tandem/tandem.hpp does not include this.
+// Every operation of every proxy as an asynchronous operation of Asio, with any completion token: co_await,
+// futures, callbacks, deferred. Link tandem::async. Standalone Asio is required; tandem/tandem.hpp does not
+// include this header.
 //
 //   asio::io_context io;
 //   tandem::Async async(manager, io.get_executor());
@@ -13,23 +14,24 @@
 //   std::future<int> seven = async.call<Dict::At, int>(dict, "k", asio::use_future);
 //   io.run();
 //
-// The operations are those of include/tandem/ops, their arguments what the proxies take (time limits in microseconds), the
-// completion token last. An operation completes with void(std::exception_ptr, R), or void(std::exception_ptr) where R is
-// void. R: the type to read the result as, default-constructible; left out, it is bool, std::int64_t, std::string, Bytes,
-// a tuple, std::optional<nlohmann::json> or nothing where the operation says so, else nlohmann::json. Operations of the
-// manager itself, as ops::Manager::WaitForChange, are called with the Manager in the proxy's place.
+// The operations are those of include/tandem/ops. They take the same arguments as the proxies (time limits in
+// microseconds), the completion token last. An operation completes with void(std::exception_ptr, R), or
+// void(std::exception_ptr) if R is void. R is the type to read the result as and must be
+// default-constructible; if it is omitted, it is bool, std::int64_t, std::string, Bytes, a tuple,
+// std::optional<nlohmann::json> or void where the operation declares so, else nlohmann::json. Operations of
+// the manager itself, such as ops::Manager::WaitForChange, are called with the Manager in place of the proxy.
 //
-// Any number of operations may wait at once: they all travel on one channel, and a waiting one costs no thread. What
-// exceeds the manager's requests_under_way_max (or what a session leaves of it: RequestBudget in client/session/request_budget.hpp) waits
-// its turn here, waits behind waits, others behind others. Requests are sent in the order of their calls otherwise, and
-// are carried out in that order; they complete in any.
+// Any number of operations may wait at once: all share one channel, and a waiting operation costs no thread.
+// Operations beyond the manager's requests_under_way_max (or what the session leaves of it: RequestBudget in
+// client/session/request_budget.hpp) are queued here, waits behind waits, others behind others. Otherwise
+// requests are sent and carried out in the order of their calls; they complete in any order.
 //
-// Cancellation. A cancellation slot's signal, of any type, tells the manager to end the wait. The operation completes
-// with asio::error::operation_aborted (as std::system_error) if it came to nothing: no item, no lock, false. If it was
-// served just before, it completes with what it was given, so that nothing granted is lost. Where the end of a wait is
-// itself a result, that is what comes: Condition::Wait has its lock again and says so; Barrier::Wait breaks the barrier,
-// BrokenBarrierError; PutMany and WaitForChange give their number. An operation that does not wait is not stopped by a
-// signal, unless it has not been sent yet.
+// Cancellation. A signal of any type on the cancellation slot makes the manager end the wait. The operation
+// completes with asio::error::operation_aborted (as std::system_error) if the wait expired: no item, no lock,
+// false. If it was served just before, it completes with its result, so nothing granted is lost. Where the
+// end of a wait is itself a result, it completes with that: Condition::Wait returns with its lock reacquired;
+// Barrier::Wait breaks the barrier (BrokenBarrierError); PutMany and WaitForChange return their number. A
+// signal does not stop an operation that does not wait, unless it has not been sent yet.
 
 #if !defined(ASIO_STANDALONE)
 #define ASIO_STANDALONE 1
@@ -71,7 +73,7 @@ namespace tandem {
 
 namespace client {
 
-/// Whether a wait that gives this was not served. What gives a mere number always gives something.
+/// Whether a wait with this result expired. A plain number is always a result.
 template <class Tag>
 bool wait_expired(wire::Reader result) {
   std::uint32_t count = 0;
@@ -85,8 +87,9 @@ bool wait_expired(wire::Reader result) {
   else return false;
 }
 
-/// An executor's context goes: handlers that have not run go with it, and so does what they own, as copies of an Async in
-/// a coroutine. They would otherwise keep each other for ever.
+/// Closes all channels when the executor's context shuts down. The context then destroys handlers that have
+/// not run and what they own, such as copies of an Async in a coroutine; otherwise they would keep each other
+/// alive forever.
 class AsyncService final : public asio::execution_context::service {
  public:
   using key_type = AsyncService;
@@ -118,7 +121,7 @@ struct AsyncSignatureOf<void> {
   using type = void(std::exception_ptr);
 };
 
-/// Takes an operation's outcome to the executor that its handler is to run on, and keeps that at work until then.
+/// Posts an operation's outcome to its handler's executor, and keeps that executor at work until then.
 template <class Tag, class R, class Handler>
 class AsyncOperation final : public AsyncHandler {
  public:
@@ -154,7 +157,7 @@ class AsyncOperation final : public AsyncHandler {
     return std::make_exception_ptr(
         asio::system_error(asio::error::make_error_code(asio::error::operation_aborted)));
   }
-  /// Gives what reading it comes to, if that is an error.
+  /// Returns the exception that reading the result throws, or null.
   template <class... Into>
   static std::exception_ptr read(AsyncOutcome& outcome, Into&... result) {
     Decoder from{wire::Reader(outcome.result.view()), std::exchange(outcome.connection, nullptr)};
@@ -174,19 +177,21 @@ class AsyncOperation final : public AsyncHandler {
 
 }  // namespace client
 
-/// A handle; copies share a channel of the manager's session, and an owner of locks. Any thread may use it.
+/// A handle; copies share one channel of the manager's session and one owner of locks. Thread-safe.
 ///
-/// What is acquired through an Async (a Lock, an RLock, a Condition's lock) belongs to it, not to a thread: it has to be
-/// released through it, or a copy. Two coroutines that are to exclude each other each take an owner of their own, by
-/// with_owner(); with one, the second waits for what its own owner holds, which is DeadlockError.
+/// What is acquired through an Async (a Lock, an RLock, a Condition's lock) belongs to the Async, not to a
+/// thread, and must be released through it or a copy. Two coroutines that exclude each other need an owner
+/// each, from with_owner(); with one owner, the second waits for what its own owner holds: DeadlockError.
 ///
-/// Handlers run on their associated executor, or else on the Async's. Options::call_timeout does not apply; a lost manager
-/// or session completes everything with ConnectionError or SessionLost, and all that is called later. A forked child has
-/// no part in it: what is under way is the parent's, and what the child calls completes with ConnectionError.
+/// Handlers run on their associated executor, or else on the Async's. Options::call_timeout does not apply.
+/// If the manager or session is lost, all outstanding and later operations complete with ConnectionError or
+/// SessionLost. In a forked child, outstanding operations remain the parent's, and the child's calls complete
+/// with ConnectionError.
 class Async {
  public:
-  /// Throws what the manager's other calls throw. Two threads of the library serve it: one receives, one sends what finds
-  /// no room at once. No call ever blocks for the manager; what cannot be sent yet waits in this process's memory.
+  /// Throws what the manager's other calls throw. Starts two library threads: one receives, one sends what
+  /// cannot be sent at once. Calls never block on the manager; what cannot be sent yet is kept in this
+  /// process's memory.
   Async(const Manager& manager, asio::any_io_executor executor)
       : session_(std::make_shared<client::AsyncSession>(manager.connection())),
         executor_(std::move(executor)),
@@ -194,7 +199,7 @@ class Async {
     asio::use_service<client::AsyncService>(asio::query(executor_, asio::execution::context))
         .add(session_->channel());
   }
-  /// The same channel, and another owner of locks.
+  /// Returns an Async with the same channel and a new owner of locks.
   Async with_owner() const {
     Async other = *this;
     other.actor_ = client::new_actor_number();
@@ -204,8 +209,9 @@ class Async {
   using executor_type = asio::any_io_executor;
   executor_type get_executor() const noexcept { return executor_; }
 
-  /// Starts the operation, see above. Arguments are read at once. All errors come by completion, also those of the
-  /// arguments: ValueError (an empty proxy, an object of another manager), TypeError, ResourceExhausted.
+  /// Starts the operation, see above. Arguments are encoded before this returns. All errors are reported by
+  /// completion, also those of the arguments: ValueError (an empty proxy, an object of another manager),
+  /// TypeError, ResourceExhausted.
   template <class Op, class R = client::Natural, class P, class... A>
   requires((client::is_proxy<P> || std::same_as<P, Manager>)&&sizeof...(A) >=
            1) auto call(const P& proxy, A&&... arguments_and_token) const {
@@ -219,9 +225,10 @@ class Async {
     (std::make_index_sequence<count>());
   }
 
-  /// Ends all waits as a cancellation does, waits (a second or two at most, if the manager does not answer) until
-  /// everything under way is answered, and completes what is left, and all that is called later, with an error. What the
-  /// last copy does when it goes, and the executor's context if that goes first: then handlers go without being called.
+  /// Ends all waits as a cancellation does, waits until all outstanding operations are answered (about two
+  /// seconds at most if the manager does not answer), and completes the rest, and all later calls, with an
+  /// error. Also called when the last copy is destroyed, and when the executor's context shuts down; the
+  /// latter destroys handlers without calling them.
   void close() const noexcept { client::close_async(*session_->channel()); }
 
  private:

@@ -1,13 +1,14 @@
 #pragma once
-// AsyncResult: what a pool's task will give; ResultStream: what many of them give, one by one. See pool.hpp.
+// AsyncResult: the future result of a pool's task; ResultStream: the results of many tasks, one by one. See
+// pool.hpp.
 //
 //   Python (multiprocessing.pool)      here
 //   r.get(), r.get(timeout)            r.get(), r.get(limit)                Timeout
 //   r.wait(), r.wait(timeout)          r.wait(), r.wait_for(limit) → bool
-//   r.ready(), r.successful()          the same                             ValueError: it is not ready
+//   r.ready(), r.successful()          the same                             ValueError if not ready
 //   f(…, callback, error_callback)     r.on_result(callback), r.on_error(error_callback)
 //   for x in pool.imap(…)              for (auto& x : pool.imap(…))
-//   it.next(), it.next(timeout)        it.next(), it.next(limit) → optional, none at the end
+//   it.next(), it.next(timeout)        it.next(), it.next(limit) → optional, empty at the end
 
 #include <chrono>
 #include <condition_variable>
@@ -33,7 +34,7 @@ namespace tandem {
 
 namespace client {
 
-/// What is kept of a result.
+/// The stored form of a result.
 template <class R>
 using Held = std::conditional_t<std::is_void_v<R>, std::monostate, R>;
 
@@ -47,7 +48,7 @@ Held<R> decode_held(Decoder& from) {
   }
 }
 
-/// One submission: so many calls, whose outcomes come chunk by chunk on the pool's collecting thread.
+/// One submission of `calls` calls, whose outcomes arrive chunk by chunk on the pool's collecting thread.
 class Job {
  public:
   explicit Job(std::size_t calls) : calls_(calls), left_(calls) {}
@@ -58,16 +59,17 @@ class Job {
   std::size_t calls() const { return calls_; }
   std::size_t finished_calls() const;
   bool ready() const;
-  /// Gives whether it is ready. DeadlockError: the collecting thread asks, in a callback, for what itself is to bring.
+  /// Returns whether the job is ready. DeadlockError: a callback on the collecting thread waits for a result
+  /// that this thread has to deliver.
   bool wait(WaitLimit limit) const;
-  /// Of the first call that failed; null.
+  /// The error of the first failed call, in call order; null if there is none.
   std::exception_ptr error() const;
-  /// Called when it is ready: now, if it is.
+  /// Calls `callback` when the job is done, at once if it is done already.
   void add_callback(std::function<void()> callback);
 
-  // On the collecting thread.
+  // Called on the collecting thread.
 
-  /// Of the calls from `first` on, as a worker wrote them (client/pool/outcome.hpp) and unfolded.
+  /// Outcomes of the calls from `first` on, as a worker wrote them (client/pool/outcome.hpp), unfolded.
   void results_came(std::size_t first, std::size_t count, Decoder from);
   void failed(std::size_t first, std::size_t count, const std::exception_ptr& error);
   void collected_by(std::thread::id thread) { collector_ = thread; }
@@ -75,7 +77,7 @@ class Job {
  protected:
   virtual void store(std::size_t index, Decoder& value) = 0;
   virtual void store_error(std::size_t, const std::exception_ptr&) {}
-  /// All calls have succeeded.
+  /// Called when all calls have succeeded.
   virtual void complete() {}
 
   mutable std::mutex mutex_;
@@ -95,12 +97,12 @@ class Job {
   std::vector<std::function<void()>> callbacks_;
 };
 
-/// One whose results make one value.
+/// A job whose results form one value.
 template <class R>
 class ValueJob : public Job {
  public:
   using Job::Job;
-  /// Good once it is ready without an error.
+  /// Valid once the job is ready without an error.
   Held<R>& value() { return *value_; }
 
  protected:
@@ -143,7 +145,7 @@ template <class R>
 class StreamedCalls final : public Job {
  public:
   StreamedCalls(std::size_t calls, bool ordered) : Job(calls), ordered_(ordered), results_(calls) {}
-  /// The next one; none: there are no more. Throws what the call threw.
+  /// Returns the next result, or nullopt at the end. Throws what the call threw.
   std::optional<Held<R>> next(WaitLimit limit);
   bool ended() const { return taken_ == calls(); }
 
@@ -166,7 +168,7 @@ class StreamedCalls final : public Job {
 
   const bool ordered_;
   std::vector<Result> results_;
-  std::deque<std::size_t> order_;  // of their coming, those not taken yet
+  std::deque<std::size_t> order_;  // indexes in order of arrival, not taken yet
   std::size_t taken_ = 0;
 };
 
@@ -192,13 +194,13 @@ std::optional<Held<R>> StreamedCalls<R>::next(WaitLimit limit) {
 
 }  // namespace client
 
-/// What a task gives, some time. Movable, not copyable; any thread may wait for it. It may be dropped: the task is done
-/// nevertheless. It may outlive its pool.
+/// The future result of a task. Movable, not copyable; any thread may wait for it. It may be discarded: the
+/// task is carried out nevertheless. It may outlive its pool.
 ///
-/// What get() throws: what the function threw, if that is a class of tandem's or one of the standard's (<stdexcept>,
-/// std::bad_alloc, std::bad_cast, std::system_error, …), else RemoteError, which has its type and text; WorkerDied when
-/// its worker died; Closed when the pool was terminated; ConnectionError when the manager went away. Of a map's calls the
-/// first one that failed decides.
+/// get() throws what the function threw, if that is an exception class of tandem or of the standard library
+/// (<stdexcept>, std::bad_alloc, std::bad_cast, std::system_error, …), else RemoteError, which has its type
+/// and text; WorkerDied if its worker died; Closed if the pool was terminated; ConnectionError if the manager
+/// was lost. For a map, the error of the first failed call is thrown.
 template <class R>
 class AsyncResult {
  public:
@@ -207,12 +209,12 @@ class AsyncResult {
   AsyncResult(AsyncResult&&) noexcept = default;
   AsyncResult& operator=(AsyncResult&&) noexcept = default;
 
-  /// Waits for it. Again and again it gives the same; from a temporary it moves the result out.
+  /// Waits for the result. Repeated calls return the same result; on a temporary the result is moved out.
   std::conditional_t<std::is_void_v<R>, void, std::add_lvalue_reference_t<const client::Held<R>>> get()
       const& {
     return result(client::no_limit);
   }
-  /// Timeout: it is not there within the limit, and still to come.
+  /// Throws Timeout if the result is not ready within the limit; it may still arrive.
   std::conditional_t<std::is_void_v<R>, void, std::add_lvalue_reference_t<const client::Held<R>>> get(
       For limit) const& {
     return result(limit);
@@ -221,18 +223,19 @@ class AsyncResult {
   R get(For limit) && { return taken(limit); }
 
   void wait() const { job().wait(client::no_limit); }
-  /// Gives whether it is there.
+  /// Returns whether the result is ready.
   bool wait_for(For limit) const { return job().wait(limit); }
   bool ready() const { return job().ready(); }
-  /// Whether get() gives a result and throws nothing. ValueError: it is not there yet.
+  /// Whether get() returns a result and throws nothing. ValueError: not ready yet.
   bool successful() const {
     if (!ready()) throw ValueError("the result is not there yet");
     return job().error() == nullptr;
   }
 
-  /// `callback(result)`, without arguments where there is no result, or `error_callback(exception_ptr)` is called when it
-  /// is there, before anybody else sees it: on the pool's one thread for that, so it should return soon, and cannot wait
-  /// for the pool's results (DeadlockError); or at once, if it is there already. An exception that leaves it is printed.
+  /// Calls `callback(result)` (without arguments if the result is void) or `error_callback(exception_ptr)`
+  /// once the task is done, before any waiter sees the result. Callbacks run on the pool's one collecting
+  /// thread, so they should return soon, and cannot wait for the pool's results (DeadlockError). If the
+  /// result is ready already, the callback is called at once. An exception that leaves it is printed.
   template <class F>
   AsyncResult& on_result(F callback) & {
     job().add_callback([job = job_.get(), callback = std::move(callback)]() mutable {
@@ -258,7 +261,7 @@ class AsyncResult {
     return std::move(on_error(std::move(callback)));
   }
 
-  /// Calls in all, and those of them that have come to an end.
+  /// Number of calls, and of those that have finished.
   std::size_t calls() const { return job().calls(); }
   std::size_t finished_calls() const { return job().finished_calls(); }
 
@@ -285,7 +288,7 @@ class AsyncResult {
   std::shared_ptr<client::ValueJob<R>> job_;
 };
 
-/// Results one by one, as imap() and imap_unordered() give them: a range to go through once, by one thread.
+/// Results one by one, as imap() and imap_unordered() return them: a range for a single pass by one thread.
 template <class R>
 class ResultStream {
  public:
@@ -296,9 +299,10 @@ class ResultStream {
   ResultStream(ResultStream&&) noexcept = default;
   ResultStream& operator=(ResultStream&&) noexcept = default;
 
-  /// Waits for the next one; none: that was all. Throws what its call threw; the one behind it can be had all the same.
+  /// Waits for the next result; nullopt at the end. Throws what its call threw; the results after it remain
+  /// available.
   std::optional<value_type> next() { return job_->next(client::no_limit); }
-  /// Timeout: it is not there within the limit, and still to come.
+  /// Throws Timeout if the result is not ready within the limit; it may still arrive.
   std::optional<value_type> next(For limit) { return job_->next(limit); }
 
   iterator begin() { return iterator(*this); }

@@ -1,15 +1,16 @@
 #pragma once
-// Batches: many operations in one request, carried out in their order, with nothing of others in between.
+// Batches: many operations in one request, carried out in order, with no other request in between.
 //
 //   auto batch = manager.batch();
-//   batch(scores)["alice"] = 1;                                           // operations that give nothing
+//   batch(scores)["alice"] = 1;                                           // operations without a result
 //   batch(log).push_back("alice scored");
-//   auto before = batch.call<tandem::ops::Dict::At, int>(scores, "bob");  // one that gives something
+//   auto before = batch.call<tandem::ops::Dict::At, int>(scores, "bob");  // one with a result
 //   auto erased = batch.call<tandem::ops::Dict::Erase>(scores, "eve");
 //   batch.run();                                                          // one round trip
 //   std::cout << before.get() << erased.get();
 //
-// Each operation stands for itself: one that fails stops nobody. With run(tandem::all_or_nothing) a failure undoes all.
+// The operations are independent: a failed one does not stop the others. With run(tandem::all_or_nothing) a
+// failure undoes all.
 
 #include <cstddef>
 #include <exception>
@@ -24,7 +25,7 @@
 
 namespace tandem {
 
-/// What becomes of a batch's operations when one fails.
+/// What happens to a batch's other operations when one fails.
 enum class Together : bool { each_for_itself, all_or_nothing };
 inline constexpr Together each_for_itself = Together::each_for_itself;
 inline constexpr Together all_or_nothing = Together::all_or_nothing;
@@ -35,12 +36,12 @@ class BatchSink;  // client/calls/batch.cpp
 
 std::shared_ptr<RemoteObject> redirect(const std::shared_ptr<RemoteObject>& object,
                                        const std::shared_ptr<BatchSink>& sink);
-/// What the script's next call comes to will go to `result`.
+/// The next call's result is stored in `result`.
 void await_next(BatchSink& sink, std::shared_ptr<Awaited> result);
 
 }  // namespace client
 
-/// What an operation in a batch gives, once the batch has been run. Copies share one result.
+/// The result of an operation in a batch, ready once the batch has been run. Copies share one result.
 template <class Tag, class R>
 class BatchResult {
  public:
@@ -59,23 +60,26 @@ class BatchResult {
   std::shared_ptr<client::AwaitedResult<Tag, R>> result_;
 };
 
-/// Made by Manager::batch(). Used by one thread at a time. What has not been run when it goes is not done.
+/// Made by Manager::batch(). Used by one thread at a time. Operations not run before destruction are
+/// discarded.
 class Batch {
  public:
   explicit Batch(client::SessionPtr connection);
   Batch(Batch&&) noexcept = default;
   Batch& operator=(Batch&&) noexcept = default;
 
-  /// A proxy of the same object whose operations go into the batch, if they give nothing; the others throw TypeError, and
-  /// so do those that would wait. ValueError: an empty proxy, or an object of another manager.
+  /// Returns a proxy of the same object whose operations go into the batch if they have no result. Operations
+  /// that have one, or that would wait, throw TypeError. ValueError: an empty proxy, or an object of another
+  /// manager.
   template <class P>
   requires client::is_proxy<P> P operator()(const P& proxy) const {
     return P(client::redirect(proxy.remote(), sink_));
   }
 
-  /// Puts an operation into the batch whose result is to be had afterwards. The operations are those of
-  /// include/tandem/ops, their arguments what the proxies take. `R`: the type to read the result as; left out, it is bool,
-  /// std::int64_t, std::string, Bytes, a tuple or nothing where the operation says so, else JSON.
+  /// Adds an operation whose result is available after run(). The operations are those of include/tandem/ops;
+  /// they take the same arguments as the proxies. `R`: the type to read the result as; if omitted, it is
+  /// bool, std::int64_t, std::string, Bytes, a tuple, std::optional<nlohmann::json> or void where the
+  /// operation declares so, else JSON.
   template <class Op, class R = client::Natural, class P, class... A>
   requires client::is_proxy<P>
   auto call(const P& proxy, const A&... arguments) const {
@@ -91,16 +95,18 @@ class Batch {
     return BatchResult<typename Op::Result, client::ResultAs<Op, R>>(std::move(awaited));
   }
 
-  /// Operations put in since the last run.
+  /// Number of operations added since the last run.
   std::size_t size() const;
   bool empty() const { return size() == 0; }
 
-  /// Has the operations carried out; afterwards the batch is empty and can be filled again. One request and its limits:
-  /// ResourceExhausted for more than message_bytes_max of arguments.
+  /// Runs the operations; afterwards the batch is empty and can be filled again. The limits of one request
+  /// apply: ResourceExhausted if the arguments exceed message_bytes_max.
   ///
-  /// Each for itself: an error is thrown by the result's get(), or here, when everything is done, where nobody has kept
-  /// the result (the first error, which says which operation it was, and how many more there were).
-  /// all_or_nothing: the first error is thrown here, and by every get(), and nothing has been changed. TypeError for
+  /// each_for_itself: the result's get() throws the operation's error. If no BatchResult was kept, run()
+  /// itself throws it once everything is done (the first such error, naming its operation and how many more
+  /// failed).
+  ///
+  /// all_or_nothing: run() and every get() throw the first error, and nothing has been changed. TypeError for
   /// changes that cannot be undone, such as to a lock or a queue.
   void run(Together together = each_for_itself);
 

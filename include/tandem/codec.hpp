@@ -1,5 +1,5 @@
 #pragma once
-// Which C++ types are values, what they are on the wire, and how to add your own: see the head of each.
+// Which C++ types are values, how they are encoded, and how to add your own: see the top of each header.
 
 #include "tandem/codec/codec.hpp"      // the customisation point
 #include "tandem/codec/container.hpp"  // optional, vector, map, tuple, variant…

@@ -1,8 +1,8 @@
 #pragma once
 // Errors of tandem: one code per outcome, one exception class per code.
 //
-// Codes travel on the wire (one byte, see wire/frame.hpp); both sides know them by number. Numbers are
-// never reused. In the server an outcome is a value; exceptions exist only at the surface of proxies.
+// Codes travel on the wire (one byte, see wire/frame.hpp); both sides know them by number. Numbers are never
+// reused. In the server an outcome is a value; only the proxies throw exceptions.
 
 #include <cstdint>
 #include <optional>
@@ -14,31 +14,30 @@ namespace tandem {
 
 enum class Code : std::uint8_t {
   ok = 0,
-  key_error = 1,              // a key or element that is not there
+  key_error = 1,              // a key or element that does not exist
   index_error = 2,            // an index outside the sequence
-  type_error = 3,             // a value of another type than asked for, or one the operation cannot use
-  value_error = 4,            // the right type, a value that cannot be
+  type_error = 3,             // a value of a wrong type, or one that the operation cannot use
+  value_error = 4,            // right type, invalid value
   overflow = 5,               // an arithmetic result that does not fit 64 bits
-  object_gone = 6,            // the object was removed, or never was
+  object_gone = 6,            // the object was removed or never existed
   not_found = 7,              // no object has this name
   resource_exhausted = 8,     // a limit of the manager, named in the text
   protocol_error = 9,         // bytes or a request that break the protocol
-  authentication_error = 10,  // the peer does not hold the same authkey, or may not connect
+  authentication_error = 10,  // the peer has another authkey, or may not connect
   version_error = 11,         // the peer speaks another version of the protocol
   timeout = 12,               // a time limit ran out
-  connection_error = 13,      // the manager cannot be reached, or went away (made by the client only)
+  connection_error = 13,      // the manager cannot be reached, or was lost (raised by the client only)
   shutting_down = 14,         // the manager is stopping and takes no new requests
   not_owner = 15,             // a lock that the calling thread does not hold
   deadlock = 16,              // a wait that would close a cycle of owners waiting for each other
-  session_lost = 17,          // this process's session ended while it lived; the text names the locks it held
-  stale_token = 18,           // the lock's grant that the operation was to be covered by is over
-  broken_barrier = 19,        // a barrier was broken or reset while it was waited at
+  session_lost = 17,          // the session ended while its process lived; the text names the locks it held
+  stale_token = 18,           // the lock grant that fences the operation has ended
+  broken_barrier = 19,        // a barrier was broken or reset during the wait
   closed = 20,                // a queue is closed
-  conflict = 21,              // what a transaction read has changed
-  remote_error =
-      22,  // a task or a hosted type of the user's failed with an exception that is not brought here as it is
-  worker_died = 23,  // the process that did a task ended before it was done
-  end_of_file = 24,  // the other end of a pipe is closed (made by the client only)
+  conflict = 21,              // a value read by a transaction has changed
+  remote_error = 22,  // a task or hosted type threw an exception that cannot be rethrown as its own class
+  worker_died = 23,   // a worker process ended before its task was done
+  end_of_file = 24,   // the other end of a pipe is closed (raised by the client only)
 };
 
 /// Name of a code as logs, metrics and the debug endpoint show it, e.g. "key_error".
@@ -90,36 +89,37 @@ class ErrorOf : public Error {
   explicit ErrorOf(const std::string& text) : Error(C, text) {}
 };
 
-/// What a task or a hosted type of the user's threw, where it cannot be thrown here as it was: its type and text.
+/// An exception of a user's task or hosted type that cannot be rethrown here as its own class: its type and
+/// text.
 template <>
 class ErrorOf<Code::remote_error> : public Error {
  public:
   explicit ErrorOf(const std::string& text) : Error(Code::remote_error, text) {}
   ErrorOf(const std::string& type, const std::string& text)
       : Error(Code::remote_error, text.empty() ? type : type + ": " + text), type_(type) {}
-  /// As its users write it, "std::filesystem::filesystem_error"; empty when it is not known.
+  /// The exception's class as written in C++, e.g. "std::filesystem::filesystem_error"; empty if unknown.
   const std::string& type() const noexcept { return type_; }
 
  private:
   std::string type_;
 };
 
-/// How the process ended that did a task. The text says it too.
+/// How the worker process of a task ended. The text says the same.
 template <>
 class ErrorOf<Code::worker_died> : public Error {
  public:
   explicit ErrorOf(const std::string& text) : Error(Code::worker_died, text) {}
-  /// `exit_code`: as ProcessHandle::exit_code() gives it; nullopt: not known, since the process ran on another machine,
-  /// say.
+  /// `exit_code`: as ProcessHandle::exit_code() returns it; nullopt if unknown, for example because the
+  /// process ran on another machine.
   ErrorOf(const std::string& text, std::int64_t pid, std::optional<int> exit_code)
       : Error(Code::worker_died, text), pid_(pid), exit_code_(exit_code) {}
-  /// 0: not known.
+  /// 0: unknown.
   std::int64_t pid() const noexcept { return pid_; }
-  /// None: a signal killed it, or it is not known.
+  /// nullopt: a signal killed the process, or its exit code is unknown.
   std::optional<int> exit_code() const noexcept {
     return exit_code_ && *exit_code_ >= 0 ? exit_code_ : std::nullopt;
   }
-  /// The signal that killed it; none: it was none, or it is not known.
+  /// The signal that killed the process; nullopt: none, or unknown.
   std::optional<int> signal() const noexcept {
     return exit_code_ && *exit_code_ < 0 ? std::optional(-*exit_code_) : std::nullopt;
   }
@@ -141,7 +141,7 @@ using ProtocolError = ErrorOf<Code::protocol_error>;          // a bug, or a pee
 using AuthenticationError = ErrorOf<Code::authentication_error>;
 using VersionError = ErrorOf<Code::version_error>;
 using Timeout = ErrorOf<Code::timeout>;                   // Options::call_timeout or connect_timeout
-using ConnectionError = ErrorOf<Code::connection_error>;  // says which address, what was under way
+using ConnectionError = ErrorOf<Code::connection_error>;  // names the address and the call
 using ShuttingDown = ErrorOf<Code::shutting_down>;
 using NotOwner = ErrorOf<Code::not_owner>;
 using DeadlockError = ErrorOf<Code::deadlock>;  // the text names every link of the cycle

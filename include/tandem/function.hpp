@@ -1,16 +1,16 @@
 #pragma once
-// Function: a function that another process can be told to call. It has an id, a short text; whoever holds the same
-// function finds it again by the id and calls it with encoded arguments.
+// Function: a function that another process can call. Its id is a short text by which any process that has
+// the same function finds it and calls it with encoded arguments.
 //
 //   double area(double width, double height);
-//   tandem::Function f = area;                    a function or a captureless lambda, parameters of known types
-//   f.id()                                        "@4fd1…+1a20+1c48": where it stands in this build of the program
+//   tandem::Function f = area;                    a function or captureless lambda, parameters with a Codec
+//   f.id()                                        "@4fd1…+1a20+1c48": its place in this build of the program
 //   tandem::Function::find(id)                    the same function, in any process of the same build
-//   tandem::Functions known{{"area", area}};      names of your own, which also hold between different builds
+//   tandem::Functions known{{"area", area}};      your own names, valid across builds
 //   known.id_of(area), known.find("area")
 //
-// An id tells what code to run, so it is taken only from those who could run code here anyway: a parent process, or
-// holders of a manager's authkey.
+// An id selects code to run, so ids are accepted only from peers that could run code here anyway: a parent
+// process, or holders of a manager's authkey.
 
 #include <concepts>
 #include <cstddef>
@@ -34,7 +34,7 @@ template <class R, class... A>
 struct FunctionTraits<R (*)(A...)> {
   using Pointer = R (*)(A...);
   using Result = R;
-  using Arguments = std::tuple<std::decay_t<A>...>;  // as a call holds them
+  using Arguments = std::tuple<std::decay_t<A>...>;  // as stored for a call
   static constexpr bool takes_values = std::invocable<R (*)(A...), std::decay_t<A>...>;
   static constexpr bool can_be_decoded = (Decodable<std::decay_t<A>> && ...);
 };
@@ -52,7 +52,7 @@ using ResultOfFunction = typename FunctionTraits<decltype(+std::declval<F>())>::
 template <PlainFunction F>
 using ArgumentsOfFunction = typename FunctionTraits<decltype(+std::declval<F>())>::Arguments;
 
-/// Stands before the arguments. Throws TypeError when there are not so many.
+/// Reads the argument array's header. Throws TypeError if its count is not `expected`.
 void decode_argument_count(Decoder& from, std::size_t expected);
 
 template <class P>
@@ -69,7 +69,7 @@ P decode_argument(Decoder& from) {
   return Codec<P>::decode(from);
 }
 
-/// Whether F can be called with arguments of these types, each turned into the parameter's type.
+/// Whether F can be called with arguments of these types, each converted to the parameter's type.
 template <class F, class... A>
 inline constexpr bool can_call = []<class... P>(std::type_identity<std::tuple<P...>>) {
   if constexpr (sizeof...(A) == sizeof...(P)) return (std::convertible_to<const A&, const P&> && ...);
@@ -88,7 +88,7 @@ void encode_call(Encoder& to, const A&... arguments) {
 
 }  // namespace client
 
-/// Immutable, cheap to copy, free to share between threads.
+/// Immutable, cheap to copy, safe to share between threads.
 class Function {
  public:
   template <client::PlainFunction F>
@@ -103,14 +103,15 @@ class Function {
                   "a parameter's type has a Codec and owns what it holds: std::string, not const char*");
   }
 
-  /// Good for processes of the same build (its build id, or else its code, is compared), wherever they run.
+  /// Valid in processes of the same build on any machine (builds are compared by build id, or else by their
+  /// code).
   std::string id() const;
-  /// Throws NotFound when the id is another build's, ValueError when it is none.
+  /// Throws NotFound if the id is of another build, ValueError if it is malformed.
   static Function find(std::string_view id);
 
-  /// Calls it: `arguments` stands before an array of as many values as it has parameters (TypeError), and behind it
-  /// afterwards. What the function returns is written to `result`, if there is one: nil for nothing and for what has no
-  /// Codec. Throws what the function throws.
+  /// Calls the function with the array at `arguments`, one value per parameter (else TypeError), and moves
+  /// past it. The return value is written to `result` unless that is null; nil for void and for types without
+  /// a Codec. Throws what the function throws.
   void call(Decoder& arguments, Encoder* result) const { invoker_(function_, arguments, result); }
 
   bool operator==(const Function&) const = default;
@@ -142,7 +143,7 @@ class Function {
   Invoker invoker_;
 };
 
-/// Functions by name. Free to share between threads once it is filled.
+/// Functions by name. Safe to share between threads once filled.
 class Functions {
  public:
   Functions() = default;
@@ -152,11 +153,12 @@ class Functions {
 
   /// ValueError: the name is empty, begins with '@' as ids do, or is taken.
   void add(std::string_view name, Function function);
-  /// The name it has here, or else its own id.
+  /// Returns its name here, or else its own id.
   std::string id_of(Function function) const;
-  /// Each name, and its function's own id.
+  /// Returns each name with its function's own id.
   std::map<std::string, std::string> ids() const;
-  /// The function of this name, or of this id of its own. Throws as Function::find, naming what there is.
+  /// Returns the function with this name or own id. Throws as Function::find(); the text lists the known
+  /// names.
   Function find(std::string_view id) const;
 
  private:

@@ -1,7 +1,8 @@
 #pragma once
-// Hosted types of your own: what BaseManager.register is to Python's managers. A manager inside your program
-// (tandem/server.hpp) hosts objects of a class that you write; clients, in this process or elsewhere, use them through a
-// proxy (tandem/proxy/proxy_of.hpp), and the manager does one operation at a time, each to its end.
+// Your own hosted types: what BaseManager.register is to Python's managers. A manager inside your program
+// (tandem/server.hpp) hosts objects of a class that you write. Clients, in this process or elsewhere, use
+// them through a proxy (tandem/proxy/proxy_of.hpp). The manager carries out one operation at a time, each to
+// its end.
 //
 //   struct CounterOps {                                              // both sides include this
 //     static constexpr std::string_view type = "counter";
@@ -28,11 +29,11 @@
 //   };
 //   auto tickets = manager.create<CounterProxy>("tickets");
 //
-// Handlers. One public `on(Operation, parameters…)` for each operation, const for those that read. Operation 0 is
-// Create, whose handler fills an object that was just default-constructed. What a handler takes and gives follows the
-// declaration (ops/op.hpp); anything else does not compile:
+// Handlers. One public `on(Operation, parameters…)` for each operation, const if the operation reads.
+// Operation 0 is Create, whose handler fills a default-constructed object. Parameter and return types follow
+// the declaration (ops/op.hpp); anything else does not compile:
 //
-//   declared     a handler takes                           and gives
+//   declared     a handler takes                           and returns
 //   Any          any type with a codec, HeldValue          the same
 //   Bool, Int    bool; an integer or an enum               the same
 //   Text         std::string, std::string_view             what converts to std::string_view
@@ -46,26 +47,30 @@
 //   Optional<T>  std::optional of what T takes             -
 //   Tuple<T…>    -                                         std::tuple, std::pair
 //
-// Views are good for the length of the call. Items and Entries also take a hosted list, set, dict or namespace: its
-// contents. References to hosted objects are kept by HeldValue alone, wherever it stands in the value; a value with a
-// reference that is read as anything else is refused (TypeError). Proxies are not for handlers: their calls would wait
-// for the very thread that makes them, and so would a Manager of the same server.
+// Views are valid during the call. Items and Entries also accept a hosted list, set, dict or namespace and
+// read its contents. Only HeldValue keeps references to hosted objects, wherever it occurs in the value; a
+// value with a reference that is read as any other type is refused (TypeError). Handlers must not use
+// proxies, nor a Manager of the same server: their calls would wait for the manager's thread, which runs the
+// handler.
 //
-// Errors. What a handler throws reaches the client: KeyError, IndexError, TypeError, ValueError, OverflowError,
-// NotFound, ObjectGone, ResourceExhausted and the other errors of operations as the same class with the same text; any
-// other exception as RemoteError, "CLASS: TEXT". The manager goes on. The object is as the handler left it; one whose
-// creation failed is gone.
+// Errors. Exceptions of handlers reach the client: KeyError, IndexError, TypeError, ValueError,
+// OverflowError, NotFound, ObjectGone, ResourceExhausted and the other errors of operations as the same class
+// with the same text; any other exception as RemoteError, "CLASS: TEXT". The manager continues. The object is
+// as the handler left it; it is destroyed if its Create failed.
 //
 // Optional members, all const:
 //
-//   size()          how many elements; 1 without it. Needed by those who show entries or items
-//   memory_bytes()  what it holds beyond sizeof(T), for memory_bytes_max; 0 without it. Quick: asked after each change
-//   show()          contents for people (debug endpoint, `tandem get`): a map or a vector of pairs shows entries, another
-//                   container items, anything else one value. Without it, T's to_json (nlohmann::json), if it has one.
-//                   Called for every page. Equal objects show equal contents, so that states can be compared.
+//   size()          number of elements; 1 without it. Required if show() shows entries or items
+//   memory_bytes()  memory held beyond sizeof(T), for memory_bytes_max; 0 without it. Must be fast: called
+//                   after each change
+//   show()          contents to display (debug endpoint, `tandem get`): a map or a vector of pairs is shown
+//                   as entries, another container as items, anything else as one value. Without it, T's
+//                   to_json (nlohmann::json) is used, if there is one. Called for every page. Equal objects
+//                   must show equal contents, so that states can be compared.
 //
-// Handlers run on the manager's thread, one at a time, and hold up everyone while they run: no waiting, no I/O. The same
-// calls must lead to the same state: no clocks, no random numbers. Objects are destroyed on that thread, or by ~Server.
+// Handlers run on the manager's thread, one at a time, and stall all clients while they run: no waiting, no
+// I/O. The same calls must lead to the same state: no clocks, no random numbers. Objects are destroyed on
+// that thread, or by ~Server.
 
 #include "tandem/hosted/handler.hpp"
 #include "tandem/hosted/type.hpp"
@@ -162,8 +167,8 @@ struct TypeOf {
 
 }  // namespace hosting
 
-/// The description of hosted class T, for ServerOptions::types. Every mistake in T that can be seen in it does not
-/// compile.
+/// Returns the description of hosted class T, for ServerOptions::types. Mistakes in T that can be detected at
+/// compile time do not compile.
 template <class T>
 constexpr HostedType hosted() {
   return HostedType(hosting::TypeOf<T>::type);

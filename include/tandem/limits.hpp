@@ -1,6 +1,6 @@
 #pragma once
-// The limits of a manager: each has a name (its unit last), a default, a flag of tandemd (`--NAME` with dashes), a
-// place in the debug endpoint's /info, and an error, ResourceExhausted, whose text names it.
+// The limits of a manager: each has a name (its unit last), a default, a flag of tandemd (`--NAME` with
+// dashes), an entry in the debug endpoint's /info, and an error, ResourceExhausted, whose text names it.
 
 #include <array>
 #include <cstdint>

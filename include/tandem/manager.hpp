@@ -1,9 +1,9 @@
 #pragma once
-// Manager: the way to a manager process and to the objects it hosts.
+// Manager: the connection to a manager process and to the objects it hosts.
 //
 //   Python's multiprocessing.Manager          here
-//   Manager()                                 Manager m;                    a private manager, gone with the last copy
-//   BaseManager(address, authkey).connect()   Manager m(address, options);  one that runs already (tandemd)
+//   Manager()                                 Manager m;                    private, ends with the last copy
+//   BaseManager(address, authkey).connect()   Manager m(address, options);  attaches to a running one
 //   m.dict(), m.dict({"a": 1})                m.dict<K, V>(), m.dict<K, V>({{"a", 1}})
 //   m.list([1, 2])                            m.list<int>({1, 2})
 //   m.Namespace()                             m.ns()
@@ -14,20 +14,21 @@
 //   -                                         m.shared_lock()               many readers or one writer
 //   -                                         m.locks<K>()                  a lock for each key
 //   m.Event()                                 m.event()
-//   m.Semaphore(3), m.BoundedSemaphore(3)     m.semaphore(3)                permits have owners; or as Python's:
+//   m.Semaphore(3), m.BoundedSemaphore(3)     m.semaphore(3)                with owners; or as in Python:
 //                                             m.semaphore(3, tandem::ownerless), m.bounded_semaphore(3, …)
 //   m.Barrier(3)                              m.barrier(3), m.barrier(3, limit)
 //   -                                         m.latch(3)
-//   m.Queue(10), m.JoinableQueue(10)          m.queue<T>(10), m.lifo_queue<T>(10), m.priority_queue<T>(10)
+//   m.Queue(10), m.JoinableQueue(10)          m.queue<T>(10), m.lifo_queue<T>(10),
+//                                             m.priority_queue<T>(10)
 //   m.Pool(4)                                 tandem::Pool(m, {.workers = 4})               pool.hpp
 //   -                                         m.dict<K, V>("scores")        get or create by name
-//   BaseManager.register(…), m.Counter()      m.create<CounterProxy>()      a hosted type of your own (hosted.hpp)
+//   BaseManager.register(…), m.Counter()      m.create<CounterProxy>()      your own hosted type (hosted.hpp)
 //   -                                         m.atomically(function)        a transaction (transaction.hpp)
-//   -                                         m.batch()                     many operations in one request (batch.hpp)
-//   -                                         m.pipeline()                  many operations without waiting (pipeline.hpp)
+//   -                                         m.batch()                     many operations in one request
+//   -                                         m.pipeline()                  operations sent without waiting
 //   m.shutdown()                              m.shutdown()
 //
-// Types left out are nlohmann::json: m.dict() takes keys and values of any kind.
+// Omitted type arguments are nlohmann::json: m.dict() takes keys and values of any kind.
 
 #include <chrono>
 #include <cstdint>
@@ -69,20 +70,22 @@ namespace tandem {
 
 namespace client {
 
-class Connector;  // client/transport/connector.hpp, internal: how a connection gets its channels
+class Connector;  // client/transport/connector.hpp, internal: opens a session's channels
 
 template <class P>
 concept ProxyType = is_proxy<P>;
-/// What a dict's contents may come from: a range of pairs, a JSON object, a dict or a namespace of the same manager.
+/// The sources of a dict's contents: a range of pairs, a JSON object, a dict or namespace of the same
+/// manager.
 template <class R, class K, class V>
 concept EntrySource = EntryRange<R, K, V> || ProxyType<R> || Untyped<R>;
-/// What a list's or set's items may come from: a range, a JSON array, a list, set or dict (its keys) of the same manager.
+/// The sources of a list's or set's items: a range, a JSON array, a list, set or dict (its keys) of the same
+/// manager.
 template <class R, class T>
 concept ItemSource = ItemRange<R, T> || ProxyType<R> || Untyped<R>;
 
 }  // namespace client
 
-/// The name of an object; none: it is unnamed. Converts from text, which it refers to, and from std::nullopt.
+/// The name of an object, or none. Converts from text, to which it refers, and from std::nullopt (unnamed).
 class Name {
  public:
   Name() = default;
@@ -97,7 +100,7 @@ class Name {
   std::optional<std::string_view> text_;
 };
 
-/// What a manager says of one of its objects.
+/// A manager's description of one of its objects.
 struct ObjectInfo {
   std::uint64_t id = 0;
   std::string name;              // empty: unnamed
@@ -109,7 +112,7 @@ struct ObjectInfo {
 
 /// A request that waits in a manager.
 struct WaitInfo {
-  std::uint64_t ticket = 0;  // a later request has a higher one
+  std::uint64_t ticket = 0;  // higher for later requests
   std::uint64_t object = 0;
   std::string type;
   std::string name;       // of the object; empty: unnamed
@@ -126,7 +129,7 @@ struct HoldingInfo {
   std::uint64_t object = 0;
   std::string type;
   std::string name;  // of the object; empty: unnamed
-  std::string how;   // "exclusive", "shared", "permits", "leased"
+  std::string mode;  // "exclusive", "shared", "permits", "leased"
   std::string key;   // of a keyed lock, as text; else empty
   std::uint64_t session = 0;
   std::uint32_t pid = 0;
@@ -136,43 +139,48 @@ struct HoldingInfo {
   std::chrono::microseconds held{};
 };
 
-/// A handle; copies share one session of this process with the manager. Threads may use one Manager at once. A forked
-/// child goes on with the handles and proxies it inherited, in a session of its own.
+/// A handle; copies share one session of this process with the manager. Threads may use one Manager at once.
+/// A forked child can use inherited handles and proxies, in a session of its own.
 ///
-/// A private manager belongs to the process that started it and ends with the last handle there, with shutdown(), or
-/// within a second of that process's death. Proxies do not keep it: used later they throw ConnectionError.
+/// A private manager belongs to the process that started it and ends with the last handle there, with
+/// shutdown(), or within a second of that process's death. Proxies do not keep it alive: later calls throw
+/// ConnectionError.
 ///
-/// Objects with a name live until remove(); without, as long as a proxy or a container refers to them.
+/// Named objects live until remove(), unnamed ones as long as a proxy or a container refers to them.
 ///
-/// Every operation, here and of the proxies, is one round trip, and may throw ConnectionError (the manager cannot be
-/// reached or went away; the text names the address and what was under way) and Timeout (call_timeout ran out; whether
-/// the operation was done is not known, and the session goes on). A call that failed is never repeated by itself.
+/// Every operation, here and on proxies, is one round trip, and may throw ConnectionError (the manager cannot
+/// be reached or was lost; the text names the address and the call) and Timeout (call_timeout ran out;
+/// whether the operation was carried out is unknown, and the session continues, unless the operation is one
+/// that waits). A failed call is never repeated automatically.
 class Manager {
  public:
   using Operations = ops::Manager;
 
-  /// Starts a private manager, which is ready when this returns: a tandemd, looked for at $TANDEM_TANDEMD or else
-  /// beside the running program, beside the library, where it was installed, and in PATH. ConnectionError says where it
-  /// was looked for, or how it ended. Keys in `options` are refused (ValueError): it gets a key of its own.
+  /// Starts a private manager and returns when it is ready: a tandemd, searched for at $TANDEM_TANDEMD, or
+  /// else beside the running program, beside the library, where it was installed, and in PATH.
+  /// ConnectionError names the places searched, or how tandemd ended. Keys in `options` are refused
+  /// (ValueError): it gets a key of its own.
   Manager();
   explicit Manager(const Options& options);
-  /// Attaches to the manager at an address (address.hpp has the forms). ValueError: no address, or no readable key
-  /// file. ConnectionError, Timeout: nobody answers. AuthenticationError: another authkey, or a user that may not
-  /// connect. VersionError, ProtocolError: something else answers.
+  /// Attaches to the manager at an address (forms: address.hpp). ValueError: malformed address, or no
+  /// readable key file. ConnectionError, Timeout: no answer. AuthenticationError: another authkey, or a user
+  /// that may not connect. VersionError, ProtocolError: the peer has another version, or is no manager.
   explicit Manager(std::string_view address, const Options& options = {});
-  /// Attaches to $TANDEM_ADDRESS with the key in the file $TANDEM_AUTHKEY_FILE, if that is set. ValueError when there
-  /// is no TANDEM_ADDRESS. `options` may add the rest, but no key.
+  /// Attaches to $TANDEM_ADDRESS, with the key in the file $TANDEM_AUTHKEY_FILE if that is set; `options`
+  /// supplies the rest. ValueError: TANDEM_ADDRESS is not set, or TANDEM_AUTHKEY_FILE and options.authkey are
+  /// both set.
   static Manager from_environment(Options options = {});
-  /// For the library's own use: attaches through a connector, and by what a process was given.
+  /// For the library's own use: attaches through a connector, or uses a session that this process was given.
   Manager(std::unique_ptr<client::Connector> connector, const Options& options);
   explicit Manager(client::SessionPtr connection);
 
-  /// Contents in braces, whose types do not take part in finding T.
+  /// Contents in braces, from which T is not deduced.
   template <class T>
   using Braced = std::initializer_list<std::type_identity_t<T>>;
 
-  // Each of the following creates an unnamed object, with contents or empty; or, given a name first, gets the object of
-  // that name, and creates it if there is none; contents count only then. TypeError: the name is another type's.
+  // Each of the following creates an unnamed object, empty or with contents. Given a name first, it returns
+  // the object of that name; if there is none, it creates one with the contents. TypeError: an object of
+  // another type has that name.
 
   template <class K = nlohmann::json, class V = nlohmann::json>
   Dict<K, V> dict(Name name = {}) const {
@@ -262,7 +270,7 @@ class Manager {
     std::vector<T> copied(std::ranges::begin(elements), std::ranges::end(elements));
     return create_array<T>(std::nullopt, client::RawElements<T>(copied), copied.size());
   }
-  /// An existing array has to have this length (ValueError) and elements of this type (TypeError).
+  /// An existing array must have this length (ValueError) and this element type (TypeError).
   template <client::Arithmetic T>
   Array<T> array(Name name, std::size_t size) const {
     return create_array<T>(name, size, size);
@@ -287,7 +295,7 @@ class Manager {
     return create<Locks<K>>(name);
   }
 
-  /// On an RLock of its own, or on a Lock or RLock of this manager.
+  /// With an RLock of its own, or with a Lock or RLock of this manager.
   Condition condition(Name name = {}) const { return create<Condition>(name); }
   Condition condition(const Lock& lock) const { return create<Condition>(std::nullopt, lock); }
   Condition condition(const RLock& lock) const { return create<Condition>(std::nullopt, lock); }
@@ -296,7 +304,7 @@ class Manager {
 
   Event event(Name name = {}) const { return create<Event>(name); }
 
-  /// ValueError: less than 0 permits.
+  /// ValueError: fewer than 0 permits.
   Semaphore semaphore(std::int64_t permits = 1) const { return create<Semaphore>(std::nullopt, permits); }
   Semaphore semaphore(std::int64_t permits, Ownerless) const {
     return create<Semaphore>(std::nullopt, permits, false, true);
@@ -318,18 +326,18 @@ class Manager {
     return create<Semaphore>(name, permits, true, true);
   }
 
-  /// `limit`: of waits that name none. ValueError: less than one party.
+  /// `limit`: for waits without a limit of their own. ValueError: fewer than one party.
   Barrier barrier(std::size_t parties, std::optional<std::chrono::microseconds> limit = {}) const {
     return create<Barrier>(std::nullopt, parties, count_of(limit));
   }
   Barrier barrier(Name name, std::size_t parties, std::optional<std::chrono::microseconds> limit = {}) const {
     return create<Barrier>(name, parties, count_of(limit));
   }
-  /// ValueError: less than 0.
+  /// ValueError: `expected` is negative.
   Latch latch(std::int64_t expected) const { return create<Latch>(std::nullopt, expected); }
   Latch latch(Name name, std::int64_t expected) const { return create<Latch>(name, expected); }
 
-  /// With room for `maxsize` items; without a limit if it is 0 or less, as in Python.
+  /// Holds at most `maxsize` items; unlimited if it is 0 or less, as in Python.
   template <class T = nlohmann::json>
   Queue<T> queue(std::int64_t maxsize = 0) const {
     return create<Queue<T>>(std::nullopt, maxsize);
@@ -355,45 +363,48 @@ class Manager {
     return create<PriorityQueue<T>>(name, maxsize);
   }
 
-  /// Types of your own (hosted.hpp, proxy/proxy_of.hpp): `arguments` are those of P's Create. Unnamed with nullopt for a
-  /// name: `m.create<CounterProxy>(std::nullopt, 10)`. TypeError: the manager hosts no such type.
+  /// For your own types (hosted.hpp, proxy/proxy_of.hpp): `arguments` are those of P's Create. For an unnamed
+  /// object, pass nullopt as the name: `m.create<CounterProxy>(std::nullopt, 10)`. TypeError: the manager
+  /// hosts no such type.
   template <client::ProxyType P, class... A>
   P create(Name name = {}, const A&... arguments) const {
     return P(obtain<P>(name, arguments...).first);
   }
 
-  /// An object that is there: `m.get<Dict<std::string, int>>("scores")`. NotFound; TypeError.
+  /// Returns an existing object: `m.get<Dict<std::string, int>>("scores")`. NotFound; TypeError.
   template <client::ProxyType P>
   P get(std::string_view name) const {
     return call<ops::Manager::Get, P>(name, P::Operations::type);
   }
   bool exists(std::string_view name) const { return call<ops::Manager::Exists, bool>(name); }
-  /// Takes the name away, and the object with it: proxies to it throw ObjectGone from now on. Gives whether there was
+  /// Removes the name and the object: proxies to it throw ObjectGone from now on. Returns whether there was
   /// one.
   bool remove(std::string_view name) const { return call<ops::Manager::Remove, bool>(name); }
-  /// All objects, or those of one type, in the order they were created. Read by pages: objects that come and go
-  /// meanwhile may be missing or listed.
+  /// Returns all objects, or those of one type, in order of creation. Read by pages: objects created or
+  /// removed meanwhile may be listed or missing.
   std::vector<ObjectInfo> objects(std::optional<std::string_view> type = {}) const;
 
-  /// Every request that waits, oldest first, and everything that client processes own, by objects in the order of their
-  /// ids. Read by pages, as objects().
+  /// All waiting requests, oldest first, and everything that client processes own, by object id. Read by
+  /// pages, as objects().
   std::vector<WaitInfo> waits() const;
   std::vector<HoldingInfo> holdings() const;
-  /// Owners of locks who wait for each other in a cycle now: one text for each, which names every link. Only waits with
-  /// a time limit can be in one, unless the manager was told to let cycles be.
+  /// Lock owners that wait for each other in a cycle now: one text per cycle, naming every link. Only waits
+  /// with a time limit can be in one, unless the manager tolerates deadlocks (OnDeadlock::report).
   std::vector<std::string> deadlocks() const {
     return call<ops::Manager::Deadlocks, std::vector<std::string>>();
   }
 
-  /// Has `callback` called when the manager has ended this process's session while the process lives: nothing was heard
-  /// of it for session_lease_ms (a stopped process, a broken network). Locks it owned have gone to others; the text names
-  /// them. Every call throws the same SessionLost from then on; a new Manager begins anew. Called once, on any thread, at
-  /// the latest by the first call that fails; at once if the session is lost already. It must not wait for other threads
-  /// that use this Manager. One per process and session: setting it takes the place of the one before.
+  /// Sets the callback for the case that the manager ends this process's session while the process lives: it
+  /// heard nothing from it for session_lease_ms (a stopped process, a broken network). Locks that it owned
+  /// were released; the text names them. From then on every call throws the same SessionLost; a new Manager
+  /// starts a new session. The callback is called once, on any thread, at the latest by the first call that
+  /// fails; at once if the session is lost already. It must not wait for other threads that use this Manager.
+  /// There is one per process and session; a new one replaces it.
   void on_session_lost(std::function<void(const SessionLost&)> callback) const;
 
-  /// Runs the function as one transaction (transaction.hpp) and gives what it returns. The function may run several
-  /// times. Whatever it throws comes out of here, with nothing written; Conflict after options.attempts_max runs.
+  /// Runs the function as one transaction (transaction.hpp) and returns its result. The function may run
+  /// several times. Its exceptions are passed on, with nothing written; Conflict after options.attempts_max
+  /// runs.
   template <std::invocable<Transaction&> F>
   std::invoke_result_t<F&, Transaction&> atomically(F&& function,
                                                     const TransactionOptions& options = {}) const {
@@ -401,18 +412,18 @@ class Manager {
   }
   /// Many operations in one request (batch.hpp).
   Batch batch() const { return Batch(connection()); }
-  /// Many operations sent without waiting for each other (pipeline.hpp). Opens a channel where none is free.
+  /// Many operations sent without waiting for replies (pipeline.hpp). Opens a channel if none is free.
   Pipeline pipeline() const { return Pipeline(connection()); }
 
   /// One round trip that does nothing.
   void ping() const { call<ops::Manager::Ping>(); }
-  /// What the manager says of itself: version, limits, counts. A JSON object.
+  /// Returns what the manager reports about itself as a JSON object: version, limits, counts.
   nlohmann::json information() const { return call<ops::Manager::Information, nlohmann::json>(); }
 
-  /// Where the manager listens.
+  /// The address at which the manager listens.
   std::string address() const;
-  /// Ends a private manager now, for all handles; returns when it is gone. Does nothing to one that has ended or that
-  /// this process did not start.
+  /// Ends a private manager now, for all handles, and returns when it has ended. Does nothing if it has ended
+  /// already or was not started by this process.
   void shutdown() const;
 
   /// For the library's own use.
@@ -433,7 +444,7 @@ class Manager {
     client::encode_arguments<Op>(call.arguments(), arguments...);
     return client::decode_result<typename Op::Result, R>(call.send());
   }
-  /// The object, and whether it was made by this call.
+  /// Returns the object, and whether this call created it.
   template <class P, class... A>
   std::pair<std::shared_ptr<client::RemoteObject>, bool> obtain(Name name, const A&... contents) const {
     using Operations = typename P::Operations;
@@ -455,8 +466,8 @@ class Manager {
   std::shared_ptr<State> state_;
 };
 
-/// A Manager can be an argument of a process that is spawned, and of that only (TypeError). A private one still belongs to
-/// the process that started it.
+/// A Manager can be an argument of a spawned process; any other encoding throws TypeError. A private one
+/// still belongs to the process that started it.
 template <>
 struct Codec<Manager> {
   static void encode(Encoder& to, const Manager& manager);

@@ -1,18 +1,19 @@
 #pragma once
-// Pipe: a way for messages between two processes of one machine, as Python's multiprocessing.Pipe.
+// Pipe: a message channel between two processes on one machine, as Python's multiprocessing.Pipe.
 //
 //   Python                                    here
 //   a, b = Pipe()                             auto [a, b] = tandem::Pipe();         both send and receive
 //   r, s = Pipe(duplex=False)                 auto [r, s] = tandem::Pipe(false);    r receives, s sends
-//   Process(target=f, args=(b,))              tandem::Process p(f, std::move(b));   b is closed here, and open there
+//   Process(target=f, args=(b,))              tandem::Process p(f, std::move(b));   closed here, open there
 //   a.send(obj), a.recv()                     a.send(value), a.recv<T>()            any type with a Codec
 //   a.send_bytes(b), a.recv_bytes()           the same
 //   a.poll(), a.poll(timeout), a.poll(None)   a.poll(), a.poll(200ms), a.poll(std::nullopt)
 //   a.fileno(), a.closed, a.close()           a.fileno(), a.closed(), a.close()
 //   EOFError                                  tandem::EndOfFile
 //
-// A message arrives whole or not at all, in the order of sending. The end of file is seen when every copy of the other end
-// is closed. A fork makes copies of all ends; a Process that gets ends as arguments keeps only those.
+// A message arrives whole or not at all, in the order of sending. End of file is reported once every copy of
+// the other end is closed. A fork copies all ends; a Process that receives ends as arguments keeps only
+// those.
 
 #include <array>
 #include <chrono>
@@ -34,15 +35,15 @@ namespace client {
 struct PipeEnd;  // client/process/pipe_end.hpp
 }
 
-/// One end of a pipe. Movable, not copyable; closed when it goes. One thread may send while another receives; two may
-/// not do the same at once, nor two processes. Signals interrupt nothing.
+/// One end of a pipe. Movable, not copyable; closed on destruction. One thread may send while another
+/// receives; two threads or processes may not do the same at once. Signals do not interrupt calls.
 ///
-/// Everything but closed() and close() throws ValueError when it is closed, and sending or receiving when it is the end
-/// that only does the other. A message that broke off, or bytes that are no message, throw ConnectionError and
-/// ProtocolError, from then on always: what follows has no beginning.
+/// All calls but closed() and close() throw ValueError on a closed end; so do sending on an end that only
+/// receives, and the reverse. A truncated message throws ConnectionError, malformed bytes throw
+/// ProtocolError; every later receive then throws ConnectionError, since message boundaries are lost.
 class Connection {
  public:
-  /// The most that one message may have. It also bounds what a stranger's bytes make the receiver hold.
+  /// Maximum size of one message. It also bounds the memory that malformed bytes make the receiver hold.
   static constexpr std::uint64_t message_bytes_max = std::uint64_t{1} << 30;
 
   Connection() noexcept;  // closed
@@ -50,28 +51,29 @@ class Connection {
   Connection& operator=(Connection&&) noexcept;
   ~Connection();
 
-  /// Waits until the system has taken it; a message larger than its buffer waits for the receiver. ConnectionError: the
-  /// other end is closed. ResourceExhausted: it is over message_bytes_max.
+  /// Waits until the system has taken the message; one larger than the system's buffer waits for the
+  /// receiver. ConnectionError: the other end is closed. ResourceExhausted: larger than message_bytes_max.
   void send(const client::AnyValue& value);
   void send_bytes(std::span<const std::byte> bytes);
   void send_bytes(std::string_view text) { send_bytes(std::as_bytes(std::span(text))); }
 
-  /// Waits for a message. EndOfFile: the other end is closed, and there is none left. TypeError: the message is another
-  /// type's; it is gone.
+  /// Waits for a message. EndOfFile: the other end is closed, and no message is left. TypeError: the message
+  /// has another type; it is consumed.
   template <client::Decodable T = nlohmann::json>
   T recv() {
     return recv_as<T>(receive());
   }
   Bytes recv_bytes();
 
-  /// Whether recv() has something to say, be it the end of file; waits for that at most so long, nullopt: for ever.
+  /// Whether recv() has a message or the end of file to report. Waits for that at most `limit`; nullopt:
+  /// without limit.
   bool poll(std::optional<std::chrono::milliseconds> limit = std::chrono::milliseconds{0}) const;
 
   bool readable() const;
   bool writable() const;
   bool closed() const noexcept;
   void close() noexcept;
-  /// Its socket, for poll() and the like.
+  /// The socket descriptor, for poll() and the like.
   int fileno() const;
 
  private:
@@ -93,15 +95,15 @@ class Connection {
   std::unique_ptr<client::PipeEnd> end_;
 };
 
-/// Two connected ends. std::system_error: the system has no more descriptors.
+/// Two connected ends. std::system_error: no more descriptors are available.
 struct Pipe {
   explicit Pipe(bool duplex = true);
 
-  Connection first;   // receives only, where the pipe is not duplex
-  Connection second;  // sends only, where the pipe is not duplex
+  Connection first;   // receives only, if the pipe is not duplex
+  Connection second;  // sends only, if the pipe is not duplex
 };
 
-/// An end can be an argument of a process that is spawned, and of that only (TypeError).
+/// An end can be an argument of a spawned process; any other encoding throws TypeError.
 template <>
 struct Codec<Connection> {
   static void encode(Encoder& to, const Connection& connection);
@@ -111,9 +113,9 @@ struct Codec<Connection> {
 
 namespace client {
 
-using End = tandem::Connection;  // Connection alone means another class here
+using End = tandem::Connection;  // one end of a pipe
 
-/// The descriptors of the ends that an argument is, or is a container of.
+/// Appends the descriptor of `argument` if it is an end, or those of the ends in a container.
 template <class A>
 void append_pipe_ends(const A& argument, std::vector<int>& ends) {
   if constexpr (std::same_as<A, End>) {

@@ -1,32 +1,34 @@
 #pragma once
 // Pool: worker processes that carry out tasks, as Python's multiprocessing.Pool.
 //
-//   Python                                     here
-//   Pool(), Pool(4)                            tandem::Pool pool;  tandem::Pool pool(4);
-//   Pool(4, initializer, (a,), 100)            tandem::Pool pool({.workers = 4, .initializer = {initializer, a},
-//                                                                 .max_tasks_per_child = 100});
-//   pool.apply(f, (1, 2))                      pool.apply(f, 1, 2)
-//   r = pool.apply_async(f, (1, 2))            auto r = pool.apply_async(f, 1, 2);     AsyncResult: async_result.hpp
-//   pool.apply_async(f, …, callback=g)         pool.apply_async(f, …).on_result(g)
-//   pool.map(f, items, chunksize)              pool.map(f, items, chunk_size)          a vector, in the items' order
-//   pool.starmap(f, [(1, 2), …])               pool.starmap(f, tuples)
-//   pool.map_async, pool.starmap_async         the same                                AsyncResult of a vector
-//   for r in pool.imap(f, items)               for (auto& r : pool.imap(f, items))     also imap_unordered
-//   pool.close(), terminate(), join()          the same
-//   -                                          {.retries = 2}                          for workers that die in a task
-//   -                                          tandem::Pool pool(manager, "name");     workers on other machines too:
-//   -                                          tandem::serve_pool(manager, "name")
-//   -                                          pool.progress(), progress_bar(pool)     progress_bar.hpp
+//   Python                              here
+//   Pool(), Pool(4)                     tandem::Pool pool;  tandem::Pool pool(4);
+//   Pool(4, initializer, (a,), 100)     tandem::Pool pool({.workers = 4,
+//                                                          .initializer = {initializer, a},
+//                                                          .max_tasks_per_child = 100});
+//   pool.apply(f, (1, 2))               pool.apply(f, 1, 2)
+//   r = pool.apply_async(f, (1, 2))     auto r = pool.apply_async(f, 1, 2);   AsyncResult: async_result.hpp
+//   pool.apply_async(f, …, callback=g)  pool.apply_async(f, …).on_result(g)
+//   pool.map(f, items, chunksize)       pool.map(f, items, chunk_size)        a vector, in items' order
+//   pool.starmap(f, [(1, 2), …])        pool.starmap(f, tuples)
+//   pool.map_async, pool.starmap_async  the same                              AsyncResult of a vector
+//   for r in pool.imap(f, items)        for (auto& r : pool.imap(f, items))   also imap_unordered
+//   pool.close(), terminate(), join()   the same
+//   -                                   {.retries = 2}                        for workers that die in a task
+//   -                                   tandem::Pool pool(manager, "name");   workers on other machines too:
+//   -                                   tandem::serve_pool(manager, "name")
+//   -                                   pool.progress(), progress_bar(pool)   progress_bar.hpp
 //
-// A task is a function or a captureless lambda, and arguments of types that have a Codec: what the lambda needs is passed to
-// it, or a proxy of it. A result is one too, or nothing. Proxies that are passed or returned have to live in the pool's own
-// manager.
+// A task is a function or a captureless lambda, with arguments of types that have a Codec: pass what the
+// lambda needs, or a proxy of it, as arguments. Its result has a Codec too, or is void. Proxies that are
+// passed or returned must live in the pool's own manager.
 //
-// Workers get tasks one at a time, each in one round trip together with the handing in of the last one's result. map() and
-// its relatives put several calls into one task, a chunk; by default so many that each worker gets four. An exception fails
-// the one call only. A worker that dies has its task tried again, up to `retries` times; then all calls of that chunk fail
-// with WorkerDied, for nobody knows which of them had been done. So without retries a call is begun at most once; with
-// retries it may have been begun before. Whatever dies, no result is lost that was handed in, and none comes twice.
+// Workers get tasks one at a time, each in one round trip together with delivery of the previous result.
+// map() and its relatives put several calls into one task, a chunk; by default each worker gets four chunks.
+// An exception fails only its own call. If a worker dies, its task is retried up to `retries` times; then all
+// calls of that chunk fail with WorkerDied, since it is unknown which of them were done. So without retries a
+// call is started at most once; with retries it may have been started before. Whatever process dies, no
+// delivered result is lost or returned twice.
 
 #include <concepts>
 #include <cstdint>
@@ -50,7 +52,7 @@
 
 namespace tandem {
 
-/// What each worker does before its first task: a function and its arguments, copies of them.
+/// What each worker runs before its first task: a function and its arguments, both copied.
 class PoolInitializer {
  public:
   PoolInitializer() = default;
@@ -81,18 +83,19 @@ class PoolInitializer {
 enum class StartMethod { fork, spawn };
 
 struct PoolOptions {
-  // None: cpu_count(). 0 is for pools with a name, whose workers are elsewhere.
+  // nullopt: cpu_count(). 0 is for named pools whose workers run elsewhere.
   std::optional<unsigned> workers{};
-  // One that throws ends the pool: all tasks fail with RemoteError, which says why.
+  // If it throws, the pool ends: all tasks fail with RemoteError, whose text says why.
   PoolInitializer initializer{};
-  // After so many tasks (a chunk counts as one) a worker makes way for a new one. 0: never.
+  // A worker is replaced after this many tasks (a chunk counts as one). 0: never.
   unsigned max_tasks_per_child = 0;
-  // How often a task is tried again whose worker died in it.
+  // How often a task is retried if its worker dies.
   unsigned retries = 0;
-  // Workers are forked by a process of their own, which has no threads. That one is forked from this process when the pool
-  // is constructed, or it is this program run anew; main() has to begin with run_spawned() then.
+  // Workers are forked by a supervisor process, which has no threads. The supervisor is forked from this
+  // process when the pool is constructed, or is this program started anew (spawn); then main() must begin
+  // with run_spawned().
   StartMethod start_method = StartMethod::fork;
-  // For workers that are other builds: functions by names that both know.
+  // For workers of other builds: functions by names that both builds know.
   Functions functions{};
 };
 
@@ -100,12 +103,12 @@ namespace client {
 
 class PoolCore;  // client/pool/pool_core.hpp
 
-/// The calls of one submission on their way to the manager, by chunks.
+/// The calls of one submission on their way to the manager, in chunks.
 class Submission {
  public:
-  /// Throws ValueError when the pool is closed.
+  /// Throws ValueError if the pool is closed.
   Submission(PoolCore& core, std::shared_ptr<Job> job, Function function, std::size_t chunk_size);
-  /// Unless it was sent whole, its outcomes are not waited for.
+  /// Unless everything was sent, the outcomes are not awaited.
   ~Submission();
   Submission(const Submission&) = delete;
   Submission& operator=(const Submission&) = delete;
@@ -127,11 +130,11 @@ class Submission {
   const std::shared_ptr<Job> job_;
   const std::string function_;
   const std::size_t chunk_size_;
-  std::size_t begun_ = 0;  // calls in chunks that are begun
+  std::size_t begun_ = 0;  // calls in chunks begun so far
   std::size_t left_in_chunk_ = 0;
   std::size_t calls_in_chunk_ = 0;
   wire::Buffer chunk_;
-  std::vector<std::shared_ptr<const RemoteObject>> kept_;  // in the chunk
+  std::vector<std::shared_ptr<const RemoteObject>> kept_;  // proxies in the chunk
   Encoder encoder_;
   wire::Buffer tasks_;
   std::size_t tasks_count_ = 0;
@@ -179,31 +182,35 @@ using ElementOf = std::remove_cvref_t<std::ranges::range_reference_t<const R>>;
 
 }  // namespace client
 
-/// Movable, not copyable. Any thread may submit tasks and look at results; close(), terminate(), join(), moving and
-/// destruction are one thread's business. It belongs to the process that constructed it; in a forked child everything but
-/// destruction throws ValueError.
+/// Movable, not copyable. Any thread may submit tasks and read results; close(), terminate(), join(), moving
+/// and destruction are for one thread at a time. A pool belongs to the process that constructed it; in a
+/// forked child everything but destruction throws ValueError.
 ///
-/// When the pool's workers cannot work (an initializer that throws; ten workers in a row that die before they are ready;
-/// the death of the process that looks after them), all tasks that wait fail, and so do those that come, with an error that
-/// says it. With the manager gone they fail with ConnectionError. The workers end with this process, whatever its end.
+/// If the workers cannot work (an initializer that throws; ten workers in a row that die before they are
+/// ready; the death of the supervisor process), all waiting and later tasks fail with an error that says so.
+/// If the manager is lost, they fail with ConnectionError. The workers end with this process, however it
+/// ends.
 class Pool {
  public:
-  /// A pool in a manager of its own. ValueError: no workers, or this process is a daemon. What Manager and Process throw.
+  /// A pool in a manager of its own. ValueError: no workers, or this process is a daemon. Also throws what
+  /// Manager and Process throw.
   Pool();
   explicit Pool(unsigned workers);
   explicit Pool(const PoolOptions& options);
-  /// In a manager that runs already; the pool is nobody else's.
+  /// A pool in a running manager, not shared with other processes.
   explicit Pool(const Manager& manager, const PoolOptions& options = {});
-  /// The pool of that name, shared by all who name it; created if there is none, and gone when somebody has closed and
-  /// joined it. Its tasks are carried out by all of its workers, whoever started them.
+  /// The pool of that name, shared by all processes that name it; created if there is none, and removed once
+  /// one of them has closed and joined it. Its tasks are carried out by all of its workers, whichever process
+  /// started them.
   Pool(const Manager& manager, std::string_view name, const PoolOptions& options = {});
   Pool(Pool&&) noexcept;
   Pool& operator=(Pool&&) noexcept;
-  /// terminate() and join(), as Python's `with`.
+  /// Calls terminate() and join(), as Python's `with`.
   ~Pool();
 
-  // Each of these throws ValueError when the pool is closed, what encoding the arguments throws, ConnectionError,
-  // ResourceExhausted (a task's arguments, or all tasks together, are too large for the manager).
+  // Each of these throws ValueError if the pool is closed, what encoding the arguments throws,
+  // ConnectionError, and ResourceExhausted (a task's arguments, or all tasks together, are too large for the
+  // manager).
 
   template <class F, class... A>
   auto apply(F function, const A&... arguments) {
@@ -222,7 +229,8 @@ class Pool {
     }
   }
 
-  /// `items`: any range; it is read at once. `chunk_size` 0: a quarter of what falls to each worker, rounded up.
+  /// `items`: any range, read before this returns. `chunk_size` 0: a quarter of each worker's share, rounded
+  /// up.
   template <class F, std::ranges::input_range Range>
   auto map(F function, const Range& items, std::size_t chunk_size = 0) {
     if constexpr (client::check_task<F, client::ElementOf<Range>>())
@@ -244,7 +252,7 @@ class Pool {
   auto map_async(F function, std::initializer_list<T> items, std::size_t chunk_size = 0) {
     return map_async<F, std::initializer_list<T>>(function, items, chunk_size);
   }
-  /// Each item a tuple or a pair: the arguments of one call.
+  /// Each item is a tuple or a pair: the arguments of one call.
   template <class F, std::ranges::input_range Range>
   auto starmap(F function, const Range& items, std::size_t chunk_size = 0) {
     if constexpr (client::check_tuple_task<F, client::ElementOf<Range>>())
@@ -260,7 +268,7 @@ class Pool {
           });
   }
 
-  /// Results one by one, in the items' order, or as they come. A chunk's results come together.
+  /// Results one by one, in the items' order, or in order of arrival. The results of a chunk arrive together.
   template <class F, std::ranges::input_range Range>
   auto imap(F function, const Range& items, std::size_t chunk_size = 1) {
     return stream(function, items, chunk_size, true);
@@ -270,20 +278,21 @@ class Pool {
     return stream(function, items, chunk_size, false);
   }
 
-  /// No more tasks; the workers end when all that were submitted are done. Of a pool with a name: for everybody.
+  /// Accepts no more tasks; the workers end when all submitted tasks are done. A named pool is closed for all
+  /// its users.
   void close();
-  /// No more tasks, and none of those submitted goes on: what is not there yet fails with Closed. The workers get SIGTERM,
-  /// and SIGKILL a second later. Returns at once; join() waits for their end.
+  /// Accepts no more tasks and stops the submitted ones: results that are not ready yet fail with Closed. The
+  /// workers get SIGTERM, and SIGKILL a second later. Returns at once; join() waits for their end.
   void terminate();
-  /// Waits until all results are there, their callbacks have returned, and the workers have ended. ValueError: it is still
-  /// open.
+  /// Waits until all results have arrived, their callbacks have returned, and the workers have ended.
+  /// ValueError: still open.
   void join();
 
-  /// One round trip. Of a pool with a name: of all who use it.
+  /// One round trip. For a named pool: of all its users.
   PoolProgress progress() const;
-  /// How many this pool started and keeps.
+  /// Number of workers that this pool started and maintains.
   unsigned workers() const;
-  /// Where the pool lives.
+  /// The manager that hosts the pool.
   const Manager& manager() const;
 
  private:
@@ -328,11 +337,11 @@ class Pool {
   std::unique_ptr<client::PoolCore> core_;
 };
 
-/// Works for the pool of that name, which is created if there is none: takes tasks, one after the other, until the pool is
-/// closed and all are done, or a stop is requested; a task that is being done then is done first. Gives how many tasks that
-/// were. Any thread of any process that reaches the manager may do so. Tasks name functions by their place in the
-/// submitter's build of the program, which has to be the same (NotFound goes to the submitter otherwise), or by name, where
-/// `functions` has it. ConnectionError: the manager went away.
+/// Works for the pool of that name, created if there is none: carries out tasks, one after the other, until
+/// the pool is closed and all are done, or a stop is requested; then the current task is finished first.
+/// Returns the number of tasks. Any thread of any process that reaches the manager may call it. Tasks name
+/// functions by their place in the submitter's build of the program, which must be the same (else the
+/// submitter gets NotFound), or by name, if `functions` has it. ConnectionError: the manager was lost.
 std::size_t serve_pool(const Manager& manager, std::string_view name, const Functions& functions = {},
                        const std::stop_token& stop = {});
 

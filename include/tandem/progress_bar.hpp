@@ -1,9 +1,9 @@
 #pragma once
-// progress_bar(): shows on a terminal how far a pool's tasks are, until they are done.
+// progress_bar(): shows the progress of a pool's tasks on a terminal until they are done.
 //
 //   auto squares = pool.map_async(square, numbers);
 //   tandem::progress_bar(squares);                  [############------------]  50%  500/1000  ETA 0:03
-//   tandem::progress_bar(pool, std::cout);          all that the pool has to do now
+//   tandem::progress_bar(pool, std::cout);          all tasks of the pool now
 
 #include <chrono>
 #include <cstddef>
@@ -20,7 +20,7 @@ namespace tandem {
 struct ProgressBarOptions {
   std::size_t width = 30;  // of the bar, in characters
   std::chrono::milliseconds interval{100};
-  // What is shown where the stream is no terminal: nothing, or a line for each tenth.
+  // Output if the stream is no terminal: false: none; true: a line for each tenth.
   bool plain_lines = false;
 };
 
@@ -32,17 +32,17 @@ struct Progressed {
   std::size_t failed = 0;
 };
 
-/// "[###---]  50%  1/2  ETA 0:03"; behind its end how long it took.
+/// Returns "[###---]  50%  1/2  ETA 0:03"; once all is finished, the elapsed time instead of the ETA.
 std::string progress_line(const Progressed& progressed, std::chrono::milliseconds elapsed, std::size_t width);
-/// Looks again and again, until all is finished. `wait` waits at most so long for that.
+/// Calls `look` repeatedly until all is finished; between calls `wait` waits, at most for the given time.
 void show_progress(const std::function<Progressed()>& look,
                    const std::function<void(std::chrono::milliseconds)>& wait, std::ostream& stream,
                    const ProgressBarOptions& options);
 
 }  // namespace client
 
-/// Returns when the result is there; it throws nothing that get() would throw. Where the stream is neither cout, cerr nor
-/// clog, or that is no terminal, see ProgressBarOptions.
+/// Returns when the result is ready; does not throw what get() would throw. For streams other than cout, cerr
+/// and clog, or if these are no terminal, see ProgressBarOptions.
 template <class R>
 void progress_bar(const AsyncResult<R>& result, std::ostream& stream = std::cerr,
                   const ProgressBarOptions& options = {}) {
@@ -54,8 +54,8 @@ void progress_bar(const AsyncResult<R>& result, std::ostream& stream = std::cerr
   result.wait();
 }
 
-/// Returns when nothing waits or runs any more. It counts from the moment it is called, those that run then included.
-/// Throws as Pool::progress().
+/// Returns when no task waits or runs any more. Counts from the moment of the call, including tasks that
+/// waited or ran then. Throws as Pool::progress().
 void progress_bar(const Pool& pool, std::ostream& stream = std::cerr, const ProgressBarOptions& options = {});
 
 }  // namespace tandem

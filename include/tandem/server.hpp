@@ -1,5 +1,5 @@
 #pragma once
-// A manager inside your own process: what tandemd is, as an object. Link tandem::server.
+// A manager inside your own process: tandemd as an object. Link tandem::server.
 //
 //   tandem::Server server({.listen = {"unix:/run/user/1000/scores"}});
 //   server.start();
@@ -23,37 +23,38 @@ namespace client {
 class Connector;
 }
 
-/// Safe to use from many threads at once. After a fork, only the parent has the manager; the child's copy does nothing.
+/// Thread-safe. After a fork, only the parent has the manager; the child's copy does nothing.
 class Server {
  public:
-  /// Listens; clients that connect wait until start() or run(). Throws ValueError (options; two hosted types of one number
-  /// or name), ConnectionError (an address cannot be listened on).
+  /// Listens; clients that connect wait until start() or run(). Throws ValueError (invalid options; two
+  /// hosted types with the same number or name), ConnectionError (cannot listen on an address).
   explicit Server(ServerOptions options);
-  /// stop().
+  /// Calls stop().
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  /// Runs the manager on a thread of its own. Once.
+  /// Runs the manager on a thread of its own. May be called once.
   void start();
-  /// Runs the manager on the calling thread until stop(). Once, and instead of start().
+  /// Runs the manager on the calling thread until stop(). May be called once, instead of start().
   void run();
-  /// Accepts no more clients, answers the requests that are here, tells clients that the manager is stopping, and
-  /// waits until they have taken all that, at most for `limit`. Afterwards nothing is hosted any more. May be called
-  /// again. Not from the log function, nor from a handler of a hosted type.
+  /// Accepts no more clients, answers the requests received, notifies clients that the manager is stopping,
+  /// and waits until they have received all that, at most for `limit`. Afterwards nothing is hosted any more.
+  /// May be called again, but not from the log function or a handler of a hosted type.
   void stop(std::chrono::milliseconds limit = std::chrono::seconds(2));
-  /// stop(limit), once no client is connected or `unused_limit` is over.
+  /// Calls stop(limit) once no client is connected or `unused_limit` is over.
   void stop_when_unused(std::chrono::milliseconds unused_limit,
                         std::chrono::milliseconds limit = std::chrono::seconds(2));
 
-  /// A client of this manager in this process, without a socket. A forked child cannot use it: its manager is in the
-  /// parent's threads. To be called while the manager runs, else it waits for that; `options` need no authkey.
-  /// Throws what Manager's constructors throw. Its users include manager.hpp, or tandem.hpp.
+  /// Returns a client of this manager in this process, without a socket. A forked child cannot use it: the
+  /// manager runs on the parent's threads. If the manager does not run yet, waits until it does. `options`
+  /// need no authkey. Throws what Manager's constructors throw. Callers must include manager.hpp or
+  /// tandem.hpp.
   Manager connect(const Options& options = {});
 
-  /// Where it listens, with the real ports.
+  /// The addresses it listens on, with the actual ports.
   const std::vector<std::string>& addresses() const;
-  /// The debug endpoint's, with the real port, as http://host:port; empty if there is none.
+  /// The address of the debug endpoint as http://host:port, with the actual port; empty if there is none.
   const std::string& debug_address() const;
 
  private:

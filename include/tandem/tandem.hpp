@@ -1,5 +1,5 @@
 #pragma once
-// All of tandem for those who use a manager. Embedding a manager in a program of one's own: tandem/server.hpp.
+// All of tandem for users of a manager. To embed a manager in your program: tandem/server.hpp.
 
 #include "tandem/address.hpp"
 #include "tandem/batch.hpp"

@@ -19,14 +19,14 @@
 
 namespace tandem {
 
-/// What can be waited for. It is looked at when wait() is called, and does not hold on to it.
+/// Something to wait for: its descriptor, which it does not own.
 class Waitable {
  public:
-  /// Any descriptor that poll() takes: until it can be read, or is at its end.
+  /// Any descriptor that poll() accepts: ready when it is readable or at its end.
   Waitable(int descriptor) : descriptor_(descriptor) {}
-  /// Until there is a message, or the end of file.
+  /// Ready when there is a message, or the end of file.
   Waitable(const Connection& connection) : descriptor_(connection.fileno()) {}
-  /// Until the process ends. A child or the parent process.
+  /// Ready when the process ends. For a child or the parent process.
   Waitable(const ProcessHandle& process) : descriptor_(process.sentinel()) {}
 
   int descriptor() const { return descriptor_; }
@@ -35,16 +35,16 @@ class Waitable {
   int descriptor_;
 };
 
-/// Waits until one of the things is ready, at most so long (nullopt: for ever). Gives the indexes of those that are, in
-/// their order; none when the time ran out. With nothing to wait for it returns at once. ValueError: a descriptor is not
-/// open.
+/// Waits until one of the things is ready, at most `limit` (nullopt: without limit). Returns the indexes of
+/// those that are, in order; none if the time ran out. Returns at once if there is nothing to wait for.
+/// ValueError: a descriptor is not open.
 std::vector<std::size_t> wait(std::span<const Waitable> things,
                               std::optional<std::chrono::milliseconds> limit = {});
 inline std::vector<std::size_t> wait(std::initializer_list<Waitable> things,
                                      std::optional<std::chrono::milliseconds> limit = {}) {
   return wait(std::span(things.begin(), things.size()), limit);
 }
-/// A range of connections, processes or descriptors.
+/// The same for a range of connections, processes or descriptors.
 template <std::ranges::input_range R>
 requires std::convertible_to<std::ranges::range_reference_t<const R>, Waitable> std::vector<std::size_t> wait(
     const R& things, std::optional<std::chrono::milliseconds> limit = {}) {

@@ -1,7 +1,7 @@
 #pragma once
-// Who may look. Without a token: whoever can connect, which is then this machine only, and not through a
-// browser that a web page has led here (DNS rebinding): the Host header must name this machine. With a token:
-// whoever knows it, under any Host, since such a page does not.
+// Access control. Without a token: every client on this machine, but no browser that a web page has led here
+// (DNS rebinding): the Host header must name this machine. With a token: every client that knows it, under
+// any Host, since such a page does not know it.
 
 #include <string>
 #include <string_view>
@@ -13,15 +13,16 @@ namespace tandem::server {
 
 class Access {
  public:
-  /// Shortest token that is taken.
+  /// Minimum length of a token.
   static constexpr std::size_t token_bytes_min = 16;
 
-  /// `token` empty: none. `own_hosts`: what the endpoint's address is called besides localhost, 127.0.0.1 and
-  /// [::1]. Throws ValueError for a token that is short or cannot stand in a header (RFC 6750, b64token).
+  /// `token` empty: none. `own_hosts`: names of the endpoint's address besides localhost, 127.0.0.1 and
+  /// [::1]. Throws ValueError for a token that is too short or cannot be sent in a header (RFC 6750,
+  /// b64token).
   Access(std::string token, std::vector<std::string> own_hosts);
 
-  /// Throws Refused: 400 for no Host or several, 421 for a Host that is not this machine; 401 for no token or
-  /// another.
+  /// Throws Refused. With a token: 401 if the request has none or another. Without: 400 for no Host or
+  /// several, 421 for a Host that is not this machine.
   void check(const Request& request) const;
 
  private:
@@ -31,7 +32,8 @@ class Access {
   std::vector<std::string> hosts_;
 };
 
-/// The host in "host:port", "host", "[::1]:port" or "[::1]", in lower case; empty where it is none of these.
+/// Returns the host of "host:port", "host", "[::1]:port" or "[::1]", in lower case; empty if it is none of
+/// these.
 std::string host_without_port(std::string_view host);
 
 }  // namespace tandem::server

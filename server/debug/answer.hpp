@@ -1,6 +1,6 @@
 #pragma once
-// What the debug endpoint says to one request. Errors are JSON of one form: {"error": {"status": 404,
-// "message": …}}.
+// The debug endpoint's answer to one request. Errors are JSON of one form:
+//   {"error": {"status": 404, "message": …}}
 
 #include <string>
 #include <string_view>
@@ -11,7 +11,7 @@
 
 namespace tandem::server {
 
-/// One HTTP request, as far as the endpoint looks at it.
+/// One HTTP request, as far as the endpoint uses it.
 struct Request {
   std::string method;
   std::string target;              // as sent: path and query, percent-encoded
@@ -23,17 +23,17 @@ struct Answer {
   int status = 200;
   std::string content_type = "application/json";
   std::string body;
-  std::vector<std::pair<std::string, std::string>> headers{};  // besides those that every answer has
+  std::vector<std::pair<std::string, std::string>> headers{};  // in addition to those of every answer
 };
 
-/// Thrown while an answer is being made: the answer is this error.
+/// Thrown while an answer is made: the answer is then this error.
 struct Refused {
   int status;
   std::string message;
 };
 
-/// For people too: a line for each field, and a line for each element of a field. Text from outside need not
-/// be UTF-8; what is not shows as U+FFFD.
+/// Formatted for people too: a line for each field, and a line for each element of a field. External text
+/// need not be UTF-8; invalid bytes are shown as U+FFFD.
 std::string dump(const nlohmann::ordered_json& object);
 
 Answer error_answer(int status, std::string_view message);

@@ -96,7 +96,7 @@ Bound bound_to(int socket) {
 }  // namespace
 
 DebugEndpoint::DebugEndpoint(DebugOptions options, EngineQuery::Post post, const View& view)
-    : background_(std::move(options.background)), ask_(std::move(post), view, options.ask_ms_max) {
+    : startup_info_(std::move(options.startup_info)), query_(std::move(post), view, options.query_ms_max) {
   const Address address = parse_address(options.address);
   AddressInfo found = resolve(address);
   if (options.token.empty() && !is_loopback(*found->ai_addr))
@@ -127,7 +127,7 @@ void DebugEndpoint::start() {
 }
 
 void DebugEndpoint::stop() {
-  ask_.close();
+  query_.close();
   http_->stop();
 }
 
@@ -139,7 +139,7 @@ Answer DebugEndpoint::answer(const Request& request) {
     if (refused.status == 401) answer.headers.emplace_back("WWW-Authenticate", "Bearer");
     return answer;
   }
-  return answer_request(request, background_, ask_);
+  return answer_request(request, startup_info_, query_);
 }
 
 }  // namespace tandem::server

@@ -1,6 +1,6 @@
 #pragma once
-// The debug endpoint of one manager: HTTP and JSON, for reading only. Runs on threads of its own, which ask
-// the engine's thread (ask.hpp) and touch nothing of it themselves.
+// The debug endpoint of one manager: read-only HTTP and JSON. Runs on its own threads, which query the
+// engine's thread (engine_query.hpp) and access none of its data themselves.
 
 #include <cstdint>
 #include <memory>
@@ -16,39 +16,39 @@ namespace tandem::server {
 struct DebugOptions {
   /// "host:port", e.g. "127.0.0.1:7071", "[::1]:0"; port 0 asks the system for a free one.
   std::string address;
-  /// What every request then needs as `Authorization: Bearer TOKEN`; needed on addresses that other machines
-  /// can reach.
+  /// Token that every request must carry as `Authorization: Bearer TOKEN`; required on addresses that other
+  /// machines can reach.
   std::string token;
-  StartupInfo background;
+  StartupInfo startup_info;
   HttpLimits http;
   /// How long a request waits for the engine before it is answered with 503.
-  std::chrono::milliseconds ask_ms_max{2000};
+  std::chrono::milliseconds query_ms_max{2000};
 };
 
 class DebugEndpoint {
  public:
-  /// Listens, but answers nobody before start(). Throws ValueError (the address; no token where one is
-  /// needed), ConnectionError (the address cannot be listened on). `view` outlives the endpoint.
+  /// Listens, but answers no request before start(). Throws ValueError (malformed address; no token where one
+  /// is required), ConnectionError (cannot listen on the address). `view` outlives the endpoint.
   DebugEndpoint(DebugOptions options, EngineQuery::Post post, const View& view);
-  /// stop().
+  /// Calls stop().
   ~DebugEndpoint();
   DebugEndpoint(const DebugEndpoint&) = delete;
   DebugEndpoint& operator=(const DebugEndpoint&) = delete;
 
   void start();
-  /// Returns when its threads are gone: from then on `post` is not called any more. May be called again, and
-  /// from the engine's thread too.
+  /// Returns when the threads have ended: `post` is not called afterwards. May be called again, and from the
+  /// engine's thread.
   void stop();
 
-  /// "host:port" with the real port.
+  /// "host:port" with the actual port.
   const std::string& address() const { return address_; }
 
  private:
   Answer answer(const Request& request);
 
-  const StartupInfo background_;
+  const StartupInfo startup_info_;
   std::string address_;
-  EngineQuery ask_;
+  EngineQuery query_;
   std::unique_ptr<Access> access_;
   std::unique_ptr<HttpServer> http_;
 };

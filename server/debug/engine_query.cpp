@@ -29,12 +29,12 @@ struct EngineQuery::Pending {
   const View& view;
   const Question question;
   State state = State::waiting;  // guarded by shared->mutex
-  std::exception_ptr thrown;     // written before `done`, read behind it
+  std::exception_ptr thrown;     // written before `done`, read after it
 };
 
 namespace {
 
-/// Says so when the work it belongs to is destroyed.
+/// Calls `f` when destroyed.
 template <class F>
 class AtDestruction {
  public:
@@ -51,23 +51,23 @@ class AtDestruction {
 
 bool EngineQuery::operator()(Question question) {
   const auto deadline = std::chrono::steady_clock::now() + patience_;
-  auto slip = std::make_shared<Pending>(shared_, view_, std::move(question));
-  auto give_up = [slip] {
-    std::lock_guard lock(slip->shared->mutex);
-    if (slip->state != State::waiting) return;
-    slip->state = State::given_up;
-    slip->shared->changed.notify_all();
+  auto pending = std::make_shared<Pending>(shared_, view_, std::move(question));
+  auto give_up = [pending] {
+    std::lock_guard lock(pending->shared->mutex);
+    if (pending->state != State::waiting) return;
+    pending->state = State::given_up;
+    pending->shared->changed.notify_all();
   };
-  post_([slip, dropped = std::make_shared<AtDestruction<decltype(give_up)>>(give_up)] { slip->run(); });
+  post_([pending, dropped = std::make_shared<AtDestruction<decltype(give_up)>>(give_up)] { pending->run(); });
 
   std::unique_lock lock(shared_->mutex);
   shared_->changed.wait_until(lock, deadline,
-                              [&] { return slip->state != State::waiting || shared_->closed; });
-  if (slip->state == State::waiting) slip->state = State::given_up;
-  // A question that has begun refers to the stack of whoever asked: see it through. Questions are short.
-  shared_->changed.wait(lock, [&] { return slip->state != State::running; });
-  if (slip->state != State::done) return false;
-  if (slip->thrown) std::rethrow_exception(slip->thrown);
+                              [&] { return pending->state != State::waiting || shared_->closed; });
+  if (pending->state == State::waiting) pending->state = State::given_up;
+  // A running question refers to the stack of the asking thread: wait for its end. Questions are short.
+  shared_->changed.wait(lock, [&] { return pending->state != State::running; });
+  if (pending->state != State::done) return false;
+  if (pending->thrown) std::rethrow_exception(pending->thrown);
   return true;
 }
 

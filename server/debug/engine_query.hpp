@@ -1,6 +1,6 @@
 #pragma once
-// The only way from the debug endpoint's threads to the engine: a question is run on the engine's thread, and
-// the thread that asks waits for it, but not for ever.
+// The only way from the debug endpoint's threads to the engine: a question runs on the engine's thread, and
+// the asking thread waits for it for a limited time.
 
 #include <chrono>
 #include <condition_variable>
@@ -15,7 +15,7 @@ namespace tandem::server {
 
 class EngineQuery {
  public:
-  /// Has `work` run on the engine's thread, soon. May destroy it without running it when the manager is
+  /// Runs `work` on the engine's thread, soon. May destroy it without running it when the manager is
   /// stopping.
   using Post = std::function<void(std::function<void()> work)>;
   using Question = std::function<void(const View&)>;
@@ -23,12 +23,12 @@ class EngineQuery {
   EngineQuery(Post post, const View& view, std::chrono::milliseconds patience)
       : post_(std::move(post)), view_(view), patience_(patience) {}
 
-  /// Runs `question` on the engine's thread and returns behind it; what it throws is thrown here. False: the
-  /// engine did not come to it in time, or the manager is stopping; then it does not run later either. Any
-  /// thread but the engine's.
+  /// Runs `question` on the engine's thread and returns when it has finished; rethrows what it throws.
+  /// Returns false if the engine did not start it in time, or the manager is stopping; then it does not run
+  /// later either. Called on any thread but the engine's.
   bool operator()(Question question);
 
-  /// Everyone who waits gets false, and so does everyone who asks from now on.
+  /// Pending calls whose question has not started return false, and so do all later calls.
   void close();
 
  private:
@@ -38,7 +38,7 @@ class EngineQuery {
     std::condition_variable changed;
     bool closed = false;
   };
-  struct Pending;  // one question on its way
+  struct Pending;  // one question in flight
 
   Post post_;
   const View& view_;

@@ -7,7 +7,7 @@ namespace {
 
 using Labels = std::vector<std::pair<std::string_view, std::string>>;
 
-// Of the 40 buckets of a histogram, these are shown: 256 ns, four times that, … about one second.
+// The buckets shown, of the 40 of a histogram: 256 ns, four times that, … about one second.
 constexpr std::size_t bucket_first = 8;
 constexpr std::size_t bucket_last = 30;
 constexpr std::size_t bucket_step = 2;
@@ -26,7 +26,7 @@ class Exposition {
     text_ +=
         "# HELP " + name_ + " " + escaped(help, false) + "\n# TYPE " + name_ + " " + std::string(kind) + "\n";
   }
-  /// `suffix`: of a histogram's series.
+  /// `suffix`: for a series of a histogram.
   template <class Number>
   void sample(std::string_view suffix, const Labels& labels, Number value) {
     text_.append(name_).append(suffix);
@@ -65,7 +65,7 @@ void write_histogram(Exposition& out, Labels labels, const OperationCounts& coun
   std::size_t bucket = 0;
   for (std::size_t shown = bucket_first; shown <= bucket_last; shown += bucket_step) {
     for (; bucket <= shown; ++bucket) below += counts.latency_counts[bucket];
-    // Durations are whole nanoseconds below 2^shown, and `le` is less or equal.
+    // Durations are whole nanoseconds below 2^shown, and `le` means less or equal.
     labels.back().second = to_text(static_cast<double>((std::uint64_t{1} << shown) - 1) / 1e9);
     out.sample("_bucket", labels, below);
   }

@@ -21,12 +21,12 @@ struct MetricsSnapshot {
   std::vector<Metric> others;
 };
 
-// On the engine's thread.
+// Called on the engine's thread.
 std::vector<CountedOperation> copy_operations(const View& view);
 MetricsSnapshot copy_metrics(const View& view);
 
-/// Operations have the labels type and op. Their histograms begin with the first call; until then there are
-/// only the counters, at 0.
+/// Operations have the labels type and op. The histogram of an operation appears with its first call; until
+/// then there are only its counters, at 0.
 std::string to_exposition(const MetricsSnapshot& snapshot, double uptime_s);
 
 }  // namespace tandem::server

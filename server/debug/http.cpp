@@ -21,7 +21,7 @@ constexpr std::uint64_t linger_ms_max = 500;
 constexpr std::size_t linger_bytes_max = 1024 * 1024;
 constexpr int accept_retry_ms = 100;
 
-/// Waits for `events` on a socket. False: the deadline is over.
+/// Waits for `events` on a socket. Returns false at the deadline or on an error.
 bool wait_for(int socket, short events, Clock::time_point deadline) {
   for (;;) {
     auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
@@ -35,7 +35,7 @@ bool wait_for(int socket, short events, Clock::time_point deadline) {
 
 enum class Head : std::uint8_t { complete, late, too_long, gone };
 
-/// Reads until the empty line behind the headers. Also when late it takes what is there already.
+/// Reads until the empty line after the headers. After the deadline it still takes what has already arrived.
 Head read_head(int socket, std::size_t bytes_max, Clock::time_point deadline, std::string& head) {
   char part[4096];
   while (head.size() <= bytes_max) {
@@ -63,7 +63,7 @@ void send_all(int socket, std::string_view bytes, Clock::time_point deadline) {
   }
 }
 
-/// Closing a socket while bytes still come in would take back what was sent: reads them, within limits.
+/// Closing a socket with unread input would discard the response: reads the input, within limits.
 void linger(int socket) {
   ::shutdown(socket, SHUT_WR);
   const auto deadline = Clock::now() + std::chrono::milliseconds(linger_ms_max);
@@ -94,7 +94,7 @@ HttpServer::~HttpServer() {
 }
 
 void HttpServer::start() {
-  const os::SignalsBlocked blocked;  // they are for the program's own threads
+  const os::SignalsBlocked blocked;  // they are handled by the program's own threads
   threads_.emplace_back([this] { accept_connections(); });
   for (std::size_t i = 0; i < limits_.threads; ++i) threads_.emplace_back([this] { serve_connections(); });
 }
@@ -113,7 +113,7 @@ void HttpServer::stop() {
   (void)!::write(wake_, &one, sizeof one);
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
-  ::close(listening_);  // with whoever is not accepted yet
+  ::close(listening_);  // and with it connections not accepted yet
 }
 
 void HttpServer::accept_connections() {
@@ -128,7 +128,7 @@ void HttpServer::accept_connections() {
 void HttpServer::accept_one() {
   int socket = ::accept4(listening_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (socket < 0) {
-    // No descriptor is left, perhaps: the connection stays where it is, to be tried again.
+    // Descriptors may be used up: the connection stays in the backlog, to be tried again.
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
       (void)wait_for(wake_, POLLIN, Clock::now() + std::chrono::milliseconds(accept_retry_ms));
     return;

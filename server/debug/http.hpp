@@ -1,11 +1,12 @@
 #pragma once
-// HTTP for the debug endpoint: connections are accepted by one thread and served by a fixed few, none of
-// which is the engine's. cpp-httplib reads the requests and writes the responses; sockets and time limits are
-// ours, so that a client that sends or reads slowly costs a thread for a limited time only:
+// HTTP for the debug endpoint: one thread accepts connections, a fixed number of threads serve them; none of
+// these is the engine's. cpp-httplib parses requests and formats responses; sockets and time limits are
+// handled here, so that a client that sends or reads slowly occupies a thread for a limited time only:
 //
-//   one request per connection, its head in head_bytes_max and within head_ms_max of being accepted, no body
-//   the response taken within response_ms_max
-//   connections_waiting_max connections wait for a thread, and any more get 503 at once
+//   one request per connection, without a body; its head has at most head_bytes_max bytes and arrives within
+//     head_ms_max of being accepted
+//   the response is sent within response_ms_max
+//   connections_waiting_max connections wait for a thread; any more get 503 at once
 
 #include <condition_variable>
 #include <cstdint>
@@ -30,7 +31,7 @@ struct HttpLimits {
   std::uint64_t response_ms_max = 10'000;
 };
 
-/// Requests and responses as bytes: it has never heard of a socket. Safe to use from many threads at once.
+/// Requests and responses as bytes, without sockets. May be used by several threads at once.
 class HttpFormat {
  public:
   using Handle = std::function<Answer(const Request&)>;
@@ -38,10 +39,10 @@ class HttpFormat {
   explicit HttpFormat(Handle handle);
   ~HttpFormat();
 
-  /// The response to a request with this head: request line and header lines, with the empty line behind
-  /// them.
+  /// Returns the response to a request with this head: request line and header lines, including the empty
+  /// line after them.
   std::string respond(std::string_view head) const;
-  /// A response to no request in particular.
+  /// Returns an error response when there is no parsed request.
   static std::string respond_error(int status, std::string_view message);
 
  private:
@@ -51,16 +52,15 @@ class HttpFormat {
 
 class HttpServer {
  public:
-  /// Takes over `listening`, a socket. Nothing is accepted before start().
+  /// Takes ownership of `listening`, a socket. Accepts nothing before start().
   HttpServer(int listening, HttpLimits limits, HttpFormat::Handle handle);
-  /// stop().
+  /// Calls stop().
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
   void start();
-  /// Closes every connection, also those that are being answered, and waits for the threads. May be called
-  /// again.
+  /// Closes every connection, including those being answered, and joins the threads. May be called again.
   void stop();
 
  private:
@@ -78,10 +78,10 @@ class HttpServer {
   std::vector<std::thread> threads_;
 
   std::mutex mutex_;
-  // Guarded by it:
+  // Guarded by mutex_:
   std::condition_variable arrived_;
   std::deque<Connection> waiting_;
-  std::set<int> served_;  // sockets of connections that threads are busy with
+  std::set<int> served_;  // sockets of connections being served
   bool stopping_ = false;
 };
 

@@ -8,7 +8,7 @@
 namespace tandem::server {
 namespace {
 
-/// A request that is all here, and the response as it is written.
+/// A complete request, and its response as it is written.
 class MemoryStream final : public httplib::Stream {
  public:
   explicit MemoryStream(std::string_view in) : in_(in) {}
@@ -81,7 +81,7 @@ class HttpFormat::Parser final : public httplib::Server {
           put(handle(request_of(http)), response);
           return HandlerResponse::Handled;
         });
-    // What the library refuses by itself comes without a body.
+    // Errors that the library generates itself have no body.
     set_error_handler([](const httplib::Request&, httplib::Response& response) {
       if (response.body.empty()) put(error_answer(response.status, message_of(response.status)), response);
     });
@@ -90,7 +90,7 @@ class HttpFormat::Parser final : public httplib::Server {
     MemoryStream stream(head);
     bool closed = false;
     process_request(stream, true, closed, [](httplib::Request& http) {
-      http.ranges.clear();  // answers are made anew each time: there is nothing to go on with
+      http.ranges.clear();  // answers are made anew each time: a range of one is meaningless
       http.headers.erase("Accept-Encoding");
       http.headers.erase("Expect");
     });

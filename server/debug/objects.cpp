@@ -49,7 +49,7 @@ struct ObjectFilter {
   }
 };
 
-/// Some objects in the order of ids, and the id to go on behind; 0 at the end.
+/// Some objects in the order of ids, and the id to continue after; 0 at the end.
 struct Batch {
   std::vector<ObjectInfo> objects;
   ObjectId next = 0;
@@ -74,7 +74,7 @@ void check_type(EngineQuery& ask, const std::optional<std::string>& type) {
   if (!type) return;
   std::string there;
   bool known = false;
-  ask_or_refuse(ask, [&](const View& view) {
+  query_or_refuse(ask, [&](const View& view) {
     for (const Type* one : view.engine().registry().types()) {
       if (one->number == ops::Manager::number) continue;
       known |= one->name == *type;
@@ -84,13 +84,13 @@ void check_type(EngineQuery& ask, const std::optional<std::string>& type) {
   if (!known) throw Refused{400, "there is no hosted type '" + *type + "'; there are: " + there};
 }
 
-/// Fills `found` with up to `limit` objects; gives the cursor to go on from, 0 at the end.
+/// Fills `found` with up to `limit` objects. Returns the cursor to continue from, 0 at the end.
 ObjectId search(EngineQuery& ask, const ObjectFilter& filter, ObjectId after, std::size_t limit,
                 std::vector<ObjectInfo>& found) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(search_ms_max);
   for (;;) {
     Batch batch;
-    ask_or_refuse(ask, [&](const View& view) { batch = copy_batch(view.engine().registry(), after); });
+    query_or_refuse(ask, [&](const View& view) { batch = copy_batch(view.engine().registry(), after); });
     for (ObjectInfo& info : batch.objects) {
       after = info.id;
       if (filter.accepts(info)) found.push_back(std::move(info));
@@ -100,10 +100,10 @@ ObjectId search(EngineQuery& ask, const ObjectFilter& filter, ObjectId after, st
   }
 }
 
-/// A name without wildcards needs no search.
+/// Finds an object by a name without wildcards, which needs no search.
 void look_up(EngineQuery& ask, const std::string& name, const ObjectFilter& filter, ObjectId after,
              std::vector<ObjectInfo>& found) {
-  ask_or_refuse(ask, [&](const View& view) {
+  query_or_refuse(ask, [&](const View& view) {
     const Object* object = view.engine().registry().find(name);
     if (object != nullptr && object->id() > after) found.push_back(info_of(*object));
   });
@@ -143,7 +143,7 @@ struct ObjectKey {
 
 }  // namespace
 
-void ask_or_refuse(EngineQuery& ask, EngineQuery::Question question) {
+void query_or_refuse(EngineQuery& ask, EngineQuery::Question question) {
   if (!ask(std::move(question))) throw Refused{503, "the manager did not answer in time"};
 }
 
@@ -151,7 +151,7 @@ Answer answer_objects(const Target& target, EngineQuery& ask) {
   target.allow_only({"type", "name", "limit", "cursor"});
   ObjectFilter filter{target.text("type"), target.text("name")};
   auto limit = static_cast<std::size_t>(target.number("limit", page_limit_default, 1, page_limit_max));
-  // The manager itself is object 1, and no content.
+  // The manager itself is object 1 and is not listed.
   ObjectId after = std::max(ops::Manager::id, target.number("cursor", 0, 0, ~std::uint64_t{0}));
   check_type(ask, filter.type);
 
@@ -183,9 +183,9 @@ Answer answer_object(const Target& target, EngineQuery& ask) {
 
   std::optional<ObjectInfo> info;
   std::uint64_t skip = offset;
-  do {  // once, or again where a large offset has to be counted off
+  do {  // once, or several times if a large offset is skipped element by element
     bool found = false;
-    ask_or_refuse(ask, [&](const View& view) {
+    query_or_refuse(ask, [&](const View& view) {
       const Object* object = key.find(view.engine().registry());
       if (object == nullptr) return;
       found = true;

@@ -12,16 +12,16 @@ Answer answer_index(const Target&, const StartupInfo&, EngineQuery&);
 
 Answer answer_health(const Target& target, const StartupInfo&, EngineQuery& ask) {
   target.allow_only({});
-  ask_or_refuse(ask, [](const View&) {});
+  query_or_refuse(ask, [](const View&) {});
   return {.body = dump({{"status", "ok"}})};
 }
 
-Answer answer_info(const Target& target, const StartupInfo& background, EngineQuery& ask) {
+Answer answer_info(const Target& target, const StartupInfo& startup_info, EngineQuery& ask) {
   target.allow_only({});
   ServerInfo server_info;
   Limits limits;
   std::uint64_t objects = 0, sessions = 0, memory_bytes = 0;
-  ask_or_refuse(ask, [&](const View& view) {
+  query_or_refuse(ask, [&](const View& view) {
     const Engine& engine = view.engine();
     server_info = engine.server_info();
     limits = engine.limits();
@@ -29,7 +29,7 @@ Answer answer_info(const Target& target, const StartupInfo& background, EngineQu
     memory_bytes = engine.registry().memory_bytes();
     sessions = view.sessions_count();
   });
-  std::chrono::duration<double> uptime = std::chrono::steady_clock::now() - background.started;
+  std::chrono::duration<double> uptime = std::chrono::steady_clock::now() - startup_info.started;
   Json limits_json = Json::object();
   for (const LimitDescription& limit : limit_descriptions)
     limits_json[std::string(limit.name)] = limits.*limit.member;
@@ -41,7 +41,7 @@ Answer answer_info(const Target& target, const StartupInfo& background, EngineQu
                         {"objects", objects},
                         {"sessions", sessions},
                         {"memory_bytes", memory_bytes},
-                        {"flags", background.flags},
+                        {"flags", startup_info.flags},
                         {"limits", std::move(limits_json)}})};
 }
 
@@ -63,7 +63,7 @@ Answer answer_sessions(const Target& target, const StartupInfo&, EngineQuery& as
   auto limit = static_cast<std::size_t>(target.number("limit", page_limit_default, 1, page_limit_max));
   std::uint64_t after = target.number("cursor", 0, 0, ~std::uint64_t{0});
   std::vector<ClientInfo> found;
-  ask_or_refuse(ask, [&](const View& view) { found = view.sessions(after, limit + 1); });
+  query_or_refuse(ask, [&](const View& view) { found = view.sessions(after, limit + 1); });
   Json next = nullptr;
   if (found.size() > limit) {
     found.resize(limit);
@@ -92,7 +92,7 @@ Json json_of(const WaitInfo& wait) {
 }
 Json json_of(const HoldingInfo& holding) {
   Json json = json_of(holding.object, holding.who, holding.pid);
-  json["how"] = holding.how;
+  json["mode"] = holding.mode;
   json["key"] = holding.key.empty() ? Json(nullptr) : Json(holding.key);
   json["count"] = holding.count;
   json["token"] = holding.token == 0 ? Json(nullptr) : Json(holding.token);
@@ -109,7 +109,7 @@ Answer answer_waits(const Target& target, const StartupInfo&, EngineQuery& ask) 
   std::vector<HoldingInfo> held;
   std::uint64_t next = 0, held_next = 0;
   std::vector<std::string> round;
-  ask_or_refuse(ask, [&](const View& view) {
+  query_or_refuse(ask, [&](const View& view) {
     waiting = waits(view.engine().state(), after, limit, next);
     held = holdings(view.engine().state(), held_after, limit, held_next);
     round = deadlocks(view.engine().state());
@@ -124,7 +124,7 @@ Answer answer_waits(const Target& target, const StartupInfo&, EngineQuery& ask) 
                         {"next_holdings_cursor", held_next == 0 ? Json(nullptr) : Json(held_next)}})};
 }
 
-/// A bound that at least `share` of the durations are below; null when nothing was counted.
+/// Returns a bound below which at least `share` of the durations lie; null if none were counted.
 Json quantile(const OperationCounts& counts, double share) {
   std::uint64_t seen = 0;
   for (std::size_t bucket = 0; bucket < OperationCounts::bucket_count; ++bucket) {
@@ -158,7 +158,7 @@ Answer answer_operations(const Target& target, const StartupInfo&, EngineQuery& 
   std::optional<std::string> type = target.text("type");
   std::vector<CountedOperation> all;
   OperationCounts unresolved;
-  ask_or_refuse(ask, [&](const View& view) {
+  query_or_refuse(ask, [&](const View& view) {
     all = copy_operations(view);
     unresolved = view.unresolved();
   });
@@ -178,11 +178,11 @@ Answer answer_operations(const Target& target, const StartupInfo&, EngineQuery& 
   return {.body = dump({{"operations", std::move(operations)}, {"unresolved", json_of(unresolved)}})};
 }
 
-Answer answer_metrics(const Target& target, const StartupInfo& background, EngineQuery& ask) {
+Answer answer_metrics(const Target& target, const StartupInfo& startup_info, EngineQuery& ask) {
   target.allow_only({});
   MetricsSnapshot snapshot;
-  ask_or_refuse(ask, [&](const View& view) { snapshot = copy_metrics(view); });
-  std::chrono::duration<double> uptime = std::chrono::steady_clock::now() - background.started;
+  query_or_refuse(ask, [&](const View& view) { snapshot = copy_metrics(view); });
+  std::chrono::duration<double> uptime = std::chrono::steady_clock::now() - startup_info.started;
   return {.content_type = std::string(exposition_content_type),
           .body = to_exposition(snapshot, uptime.count())};
 }
@@ -190,7 +190,7 @@ Answer answer_metrics(const Target& target, const StartupInfo& background, Engin
 // ---- the table -------------------------------------------------------------------------------------------
 
 struct Route {
-  std::string_view path;  // as shown; a path that ends with '{' … '}' stands for everything that begins so
+  std::string_view path;  // as shown; one with '{' stands for every path that begins with the text before it
   std::string_view parameters;  // as shown
   std::string_view description;
   Answer (*answer)(const Target&, const StartupInfo&, EngineQuery&);
@@ -250,7 +250,7 @@ const Route* route_of(const std::string& path) {
   return nullptr;
 }
 
-Answer answer_or_throw(const Request& request, const StartupInfo& background, EngineQuery& ask) {
+Answer answer_or_throw(const Request& request, const StartupInfo& startup_info, EngineQuery& ask) {
   if (request.method != "GET" && request.method != "HEAD") {
     Answer answer =
         error_answer(405, "the debug endpoint is for reading: GET and HEAD only, not " + request.method);
@@ -260,14 +260,14 @@ Answer answer_or_throw(const Request& request, const StartupInfo& background, En
   Target target = Target::parse(request.target);
   const Route* route = route_of(target.path());
   if (route == nullptr) throw Refused{404, "there is no " + target.path() + " here; / lists what there is"};
-  return route->answer(target, background, ask);
+  return route->answer(target, startup_info, ask);
 }
 
 }  // namespace
 
-Answer answer_request(const Request& request, const StartupInfo& background, EngineQuery& ask) {
+Answer answer_request(const Request& request, const StartupInfo& startup_info, EngineQuery& ask) {
   try {
-    return answer_or_throw(request, background, ask);
+    return answer_or_throw(request, startup_info, ask);
   } catch (const Refused& refused) {
     return error_answer(refused.status, refused.message);
   } catch (const std::exception& error) {

@@ -1,5 +1,5 @@
 #pragma once
-// The table of what the endpoint answers, and the pages that are not about objects.
+// The table of routes, and the pages that are not about objects.
 
 #include <chrono>
 
@@ -13,7 +13,7 @@ struct StartupInfo {
   std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
 };
 
-/// Answers GET and HEAD, whoever asks; never throws.
-Answer answer_request(const Request& request, const StartupInfo& background, EngineQuery& ask);
+/// Answers GET and HEAD; access has been checked before. Never throws.
+Answer answer_request(const Request& request, const StartupInfo& startup_info, EngineQuery& ask);
 
 }  // namespace tandem::server

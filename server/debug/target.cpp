@@ -36,7 +36,7 @@ std::string decode(std::string_view encoded, bool plus_is_space) {
   return decoded;
 }
 
-/// Length of the UTF-8 character that `text` begins with.
+/// Bytes of the first UTF-8 character of `text`.
 std::size_t character_bytes(std::string_view text) {
   std::size_t length = 1;
   while (length < text.size() && (static_cast<unsigned char>(text[length]) & 0xc0) == 0x80) ++length;
@@ -103,7 +103,7 @@ std::optional<std::uint64_t> parse_number(std::string_view text) {
 bool matches_glob(std::string_view pattern, std::string_view text) {
   std::size_t p = 0;
   std::size_t t = 0;
-  std::size_t star = pattern.npos;  // the last '*' met, and where the text behind its run begins
+  std::size_t star = pattern.npos;  // the last '*'; `resume`: where the text after its run begins
   std::size_t resume = 0;
   while (t < text.size()) {
     bool escaped = p + 1 < pattern.size() && pattern[p] == '\\';

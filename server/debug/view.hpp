@@ -1,6 +1,6 @@
 #pragma once
-// What the debug endpoint shows besides the hosted objects: told by whoever puts a manager together. Used on
-// the engine's thread only; what it gives are copies, which the endpoint takes to threads of its own.
+// What the debug endpoint shows besides the hosted objects; implemented by the owner of the manager. Used on
+// the engine's thread only; it returns copies, which the endpoint passes to its own threads.
 
 #include <array>
 #include <cstdint>
@@ -19,34 +19,34 @@ namespace tandem::server {
 struct ClientInfo {
   std::uint64_t id = 0;
   std::uint32_t pid = 0;             // as the client says
-  std::optional<std::uint32_t> uid;  // told by the kernel; only for clients on this machine
+  std::optional<std::uint32_t> uid;  // reported by the kernel; only for clients on this machine
   std::string peer;
   std::uint64_t channels = 0;
-  std::map<std::string, std::uint64_t>
-      paths{};                           // how many channels go by "ring", "unix", "tcp", "in-process"
-  std::uint64_t threads = 0;             // of the client, as seen on its channels
-  std::uint64_t requests_under_way = 0;  // not wholly received, or with a reply that is not wholly sent
-  std::uint64_t references = 0;          // to hosted objects
-  std::uint64_t outbox_bytes = 0;        // replies that the client has not read
+  /// Number of channels per path: "ring", "unix", "tcp", "in-process".
+  std::map<std::string, std::uint64_t> paths{};
+  std::uint64_t threads = 0;  // of the client: the different last users of its channels
+  /// Requests not completely received, parked, or with a reply not completely sent.
+  std::uint64_t requests_under_way = 0;
+  std::uint64_t references = 0;    // to hosted objects
+  std::uint64_t outbox_bytes = 0;  // unsent replies
 };
 
-/// What was counted of one operation.
+/// Counters of one operation.
 struct OperationCounts {
   static constexpr std::size_t bucket_count = 40;
 
   std::uint64_t count = 0;
   std::uint64_t errors = 0;  // part of `count`
-  /// Bucket i counts durations of less than 2^i ns that the buckets below do not count; the last one all the
+  /// Bucket i counts durations below 2^i ns that the lower buckets do not count; the last one counts all the
   /// rest.
   std::array<std::uint64_t, bucket_count> latency_counts{};
   std::uint64_t latency_sum_ns = 0;
 };
 
-/// One sample for /metrics. Samples of the same name stand next to each other and have the same help and
-/// kind.
+/// One sample for /metrics. Samples of the same name are adjacent and have the same help and kind.
 struct Metric {
   enum class Kind : std::uint8_t { counter, gauge };
-  std::string_view name;  // without the prefix "tandem_"; a counter's without "_total"
+  std::string_view name;  // without the prefix "tandem_"; counters without "_total"
   std::string_view help;
   Kind kind = Kind::gauge;
   std::vector<std::pair<std::string_view, std::string>> labels;
@@ -59,9 +59,9 @@ class View {
   virtual std::uint64_t sessions_count() const = 0;
   /// At most `limit` sessions with ids above `after`, in the order of ids.
   virtual std::vector<ClientInfo> sessions(std::uint64_t after, std::size_t limit) const = 0;
-  /// Of Engine::operations()[index].
+  /// Counters of Engine::operations()[index].
   virtual OperationCounts operation(std::size_t index) const = 0;
-  /// Requests for objects or operations that are not there.
+  /// Counters of requests for objects or operations that do not exist.
   virtual OperationCounts unresolved() const = 0;
   virtual std::vector<Metric> metrics() const = 0;
 

@@ -10,13 +10,13 @@ Result<std::uint32_t> CallContext::hash_of(ValueView key) const {
 
 Result<void> CallContext::room_for(std::uint64_t bytes) const {
   const std::uint64_t most = limits().memory_bytes_max;
-  Registry& registry = world_.registry;
+  Registry& registry = state_.registry;
   auto held_bytes = [&] { return registry.memory_bytes() + (undo_ == nullptr ? 0 : undo_->bytes()); };
   std::uint64_t held = held_bytes();
   auto fits = [&] { return most == 0 || (bytes <= most && held <= most - bytes); };
   if (fits()) [[likely]]
     return {};
-  // What only waits to be freed is in nobody's way.
+  // Memory that only waits to be freed must not cause a refusal: free it now.
   while (registry.reclaim_queue().release(Registry::cleaning_per_step_max) != 0) {
     held = held_bytes();
     if (fits()) return {};
@@ -51,7 +51,7 @@ Result<const Object*> CallContext::operand_object(ValueView operand) const {
   if (!reader.reference(reference))
     return Failure{Code::type_error, "'" + type_name(operand) + "' object is not iterable"};
   return static_cast<const Object*>(
-      world_.registry.find(reference.id));  // there: validated with the arguments
+      state_.registry.find(reference.id));  // exists: validated with the arguments
 }
 
 Waiter& CallContext::park(WaitQueue& line, Object& object, std::optional<std::int64_t> limit_us) {
@@ -59,27 +59,27 @@ Waiter& CallContext::park(WaitQueue& line, Object& object, std::optional<std::in
   std::uint64_t deadline_ns = never_ns;
   if (limit_us) {
     const auto limit = static_cast<std::uint64_t>(*limit_us);
-    if (limit < (never_ns - world_.now_ns) / 1000) deadline_ns = world_.now_ns + limit * 1000;
+    if (limit < (never_ns - state_.now_ns) / 1000) deadline_ns = state_.now_ns + limit * 1000;
   }
-  parked_ = &world_.waits.park(line, object, who_, operation_, world_.now_ns, deadline_ns);
-  world_.moved.push_back(parked_->ticket);
+  parked_ = &state_.waits.park(line, object, who_, operation_, state_.now_ns, deadline_ns);
+  state_.moved.push_back(parked_->ticket);
   return *parked_;
 }
 
 void CallContext::end_answer(Waiter& waiter, const CallContext& its, std::size_t begin) {
-  Deliveries& deliveries = world_.deliveries;
+  Deliveries& deliveries = state_.deliveries;
   if (its.references_written())
-    world_.registry.hold(waiter.who.session, deliveries.buffer().view_from(begin));
+    state_.registry.hold(waiter.who.session, deliveries.buffer().view_from(begin));
   deliveries.add(waiter, Code::ok, begin);
-  world_.waits.remove(waiter);
+  state_.waits.remove(waiter);
 }
 
 void CallContext::refuse(Waiter& waiter, const Failure& failure) {
-  Deliveries& deliveries = world_.deliveries;
+  Deliveries& deliveries = state_.deliveries;
   const std::size_t begin = deliveries.buffer().size();
   wire::Writer(deliveries.buffer()).text(failure.text);
   deliveries.add(waiter, failure.code, begin);
-  world_.waits.remove(waiter);
+  state_.waits.remove(waiter);
 }
 
 Result<ItemsView> CallContext::items_of(ValueView operand) {

@@ -1,5 +1,6 @@
 #pragma once
-// What a handler works with: who calls, the other objects, the reply. And the operands that come as several values.
+// The context that a handler runs in: the calling thread, the other objects, the reply. Also the views of
+// operands that consist of several values.
 
 #include <list>
 #include <optional>
@@ -9,24 +10,24 @@
 
 namespace tandem::server {
 
-/// What the engine is told of its surroundings, as data: it reads no clock and asks no system.
+/// Facts about the server, passed in as data: the engine reads no clock and makes no system call.
 struct ServerInfo {
   std::string version;
   std::string incarnation_hex;
   std::uint32_t pid = 0;
   std::int64_t started_ms = 0;   // Unix time
   std::uint64_t hash_seed = 0;   // secret, against crafted keys
-  bool refuse_deadlocks = true;  // refuses waits that would never end; else only reports them
+  bool refuse_deadlocks = true;  // refuse waits that would never end; else only report them
 };
 
-/// The elements of an Items operand, one after the other.
+/// Iterates over the elements of an Items operand.
 class ItemsView {
  public:
   ItemsView(wire::Reader at, std::uint64_t count, bool references)
       : at_(at), left_(count), references_(references) {}
   std::uint64_t count() const { return left_; }
   std::size_t bytes() const { return at_.rest().size(); }
-  /// Stands before the elements that are left.
+  /// A reader positioned at the next element.
   wire::Reader rest() const { return at_; }
   bool next(ValueView& item) {
     if (left_ == 0) return false;
@@ -41,7 +42,7 @@ class ItemsView {
   bool references_;
 };
 
-/// The keys and values of an Entries operand.
+/// Iterates over the keys and values of an Entries operand.
 class EntriesView {
  public:
   EntriesView(wire::Reader at, std::uint64_t count, bool references) : flat_(at, count * 2, references) {}
@@ -59,7 +60,7 @@ struct Operation {
   const ops::OpDescription* op;
 };
 
-/// What all turns of one engine share.
+/// The state that all call contexts of one engine share.
 struct EngineState {
   EngineState(const Limits& limits, ServerInfo info, std::span<const Type* const> types)
       : server_info(std::move(info)), registry(limits, types) {}
@@ -76,44 +77,45 @@ struct EngineState {
   Holdings holdings;
   Tokens tokens;
   Deliveries deliveries;
-  std::map<SessionId, std::uint32_t> pids;   // of the clients, for people to read
+  std::map<SessionId, std::uint32_t> pids;   // of the clients, for display
   std::vector<Operation> operations;         // of all types
   std::vector<ObjectId> ready_objects;       // to be served at the end of the step
-  std::vector<Ticket> moved;                 // who wait for something since then, to be looked at for cycles
-  std::vector<std::string> deadlocks_found;  // since they were last taken, for people to read
-  std::uint64_t now_ns = 0;                  // as of the last input that told the time
+  std::vector<Ticket> moved;                 // waits begun or moved in this step, to be checked for cycles
+  std::vector<std::string> deadlocks_found;  // since they were last taken, for display
+  std::uint64_t now_ns = 0;                  // as of the last input that carried the time
 };
 
 class CallContext {
  public:
-  /// Of a call; `operation` is its index in Engine::operations().
+  /// For a call; `operation` is its index in Engine::operations().
   CallContext(EngineState& state, Owner who, std::uint16_t operation, wire::Buffer& reply)
-      : world_(state), who_(who), operation_(operation), out_(reply) {}
-  /// Within another one, with a reply of its own. Nothing waits in it.
+      : state_(state), who_(who), operation_(operation), out_(reply) {}
+  /// Nested in `outer`, with a reply of its own. Its request cannot be parked.
   CallContext(CallContext& outer, wire::Buffer& reply)
-      : CallContext(outer.world_, outer.who_, outer.operation_, reply) {
+      : CallContext(outer.state_, outer.who_, outer.operation_, reply) {
     may_park_ = false;
   }
 
-  /// Of one step among several, within the turn of them all. Its result is appended to that one's reply, which has
-  /// `reply_bytes` so far; what it changes goes to `undo`, if there is one. Nothing waits in it.
+  /// For one of several steps that run within `outer`. The step's result is appended to the outer reply,
+  /// which has `reply_bytes` so far; the inverses of its changes are added to `undo` unless that is null. Its
+  /// request cannot be parked.
   CallContext(CallContext& outer, Undo* undo, std::uint64_t reply_bytes)
-      : CallContext(outer.world_, outer.who_, outer.operation_, outer.out_.buffer()) {
+      : CallContext(outer.state_, outer.who_, outer.operation_, outer.out_.buffer()) {
     may_park_ = false;
     is_step_ = true;
     undo_ = undo;
     reply_bytes_before_ = reply_bytes;
   }
 
-  Registry& registry() { return world_.registry; }
-  const Limits& limits() const { return world_.registry.limits(); }
-  const ServerInfo& server_info() const { return world_.server_info; }
+  Registry& registry() { return state_.registry; }
+  const Limits& limits() const { return state_.registry.limits(); }
+  const ServerInfo& server_info() const { return state_.server_info; }
   Owner who() const { return who_; }
   SessionId session() const { return who_.session; }
   std::uint32_t actor() const { return who_.actor; }
-  std::uint64_t now_ns() const { return world_.now_ns; }
+  std::uint64_t now_ns() const { return state_.now_ns; }
 
-  /// The reply. Values go through write(), so that references in them are counted for the caller.
+  /// The reply. Values are written with write(), so that references in them are counted for the caller.
   wire::Writer& out() { return out_; }
   void write(ValueView value) {
     references_written_ |= value.references;
@@ -124,99 +126,103 @@ class CallContext {
     out_.reference(reference);
   }
   bool references_written() const { return references_written_; }
-  /// The reply holds references that went past write().
+  /// The reply holds references that were not written with write().
   void note_references() { references_written_ = true; }
 
-  /// A copy of `value` to keep in an object.
-  Value keep(ValueView value) { return Value(value, world_.registry); }
+  /// Returns a copy of `value` to keep in an object.
+  Value keep(ValueView value) { return Value(value, state_.registry); }
   Result<std::uint32_t> hash(ValueView key) const { return hash_of(key); }
 
-  /// Whether `bytes` more may be held; resource_exhausted otherwise. For operations that grow by more than their
-  /// arguments: the engine has already checked those.
+  /// Checks that `bytes` more may be held; else resource_exhausted. For operations that grow by more than
+  /// their arguments, which the engine itself checks for operations with Effect::writes.
   Result<void> room_for(std::uint64_t bytes) const;
-  /// Whether a reply may be this long. The engine checks every reply; asked before, a large one is never built, and an
-  /// operation that would lose what it cannot send leaves everything as it was.
+  /// Checks the length of a reply. The engine checks every reply; a handler that checks first never builds a
+  /// reply too large, and an operation that would lose what it cannot send leaves everything unchanged.
   Result<void> reply_fits(std::uint64_t bytes) const;
-  /// semantics' add(), refused where the result would be longer than a value can be.
+  /// semantics' add(), but resource_exhausted if the result would be longer than a value can be.
   Result<void> add(ValueView a, ValueView b, wire::Buffer& out) const;
 
-  // Waiting. An operation with Effect::waits that cannot be carried out now parks its request, if it may: the reply is
-  // given later, by answer() or refuse(). Time limits are in microseconds; none: for ever.
+  // Waiting. An operation with Effect::waits that cannot be carried out yet parks its request if it may; the
+  // reply follows from answer() or refuse(). Time limits are in microseconds; none: no limit.
 
-  /// Whether a request with this time limit may wait at all: not with 0, nor within a batch or a transaction.
+  /// Whether a request with this time limit may wait: not with limit 0, nor within a batch or a transaction.
   bool may_wait(std::optional<std::int64_t> limit_us) const {
     return may_park_ && (!limit_us || *limit_us > 0);
   }
-  /// Parks this request at the end of `line`, which is the object's. What the handler gives afterwards is not looked at.
+  /// Parks this request at the end of `line`, a wait queue of `object`. The handler's own result is
+  /// discarded.
   Waiter& park(WaitQueue& line, Object& object, std::optional<std::int64_t> limit_us);
-  /// What became of park(), null before it.
+  /// The waiter that park() made; null before.
   Waiter* parked() { return parked_; }
-  /// Answers a request that has waited: `write(CallContext&)` writes its result, as a handler would. The waiter is gone.
+  /// Answers a parked request: `write(CallContext&)` writes its result, as a handler would. Destroys the
+  /// waiter.
   template <class F>
   void answer(Waiter& waiter, F&& write) {
-    wire::Buffer& buffer = world_.deliveries.buffer();
+    wire::Buffer& buffer = state_.deliveries.buffer();
     const std::size_t begin = buffer.size();
-    CallContext its(world_, waiter.who, waiter.operation, buffer);
+    CallContext its(state_, waiter.who, waiter.operation, buffer);
     write(its);
     end_answer(waiter, its, begin);
   }
   void refuse(Waiter& waiter, const Failure& failure);
-  /// Moves a waiter to the end of another line, where it goes on waiting.
+  /// Moves a waiter to the end of another wait queue, where it continues to wait.
   void move(Waiter& waiter, WaitQueue& line, Object& object) {
-    world_.waits.move(waiter, line, object);
-    world_.moved.push_back(waiter.ticket);
+    state_.waits.move(waiter, line, object);
+    state_.moved.push_back(waiter.ticket);
   }
-  void set_no_deadline(Waiter& waiter) { world_.waits.set_deadline(waiter, never_ns); }
-  /// Has object.serve() called once this handler is through.
-  void schedule_serve(const Object& object) { world_.ready_objects.push_back(object.id()); }
-  Waits& waits() { return world_.waits; }
+  void set_no_deadline(Waiter& waiter) { state_.waits.set_deadline(waiter, never_ns); }
+  /// Schedules object.serve() for the end of the step.
+  void schedule_serve(const Object& object) { state_.ready_objects.push_back(object.id()); }
+  Waits& waits() { return state_.waits; }
 
-  // Versions. The engine itself calls changed() for the object of every `writes` or `frees` operation that succeeds.
+  // Versions. The engine itself calls changed() for the object of every `writes` or `frees` operation that
+  // succeeds.
 
-  /// The contents of `object` have changed: its version is another, and who watches it is told once the step is through.
-  /// For operations that wait, and for serve(), leave() and session_ended().
+  /// The contents of `object` have changed: increments its version and has its watchers answered at the end
+  /// of the step. To be called by operations with Effect::waits and by serve(), on_wait_ended() and
+  /// session_ended().
   void changed(Object& object) {
     ++object.version_;
     if (!object.watchers_.empty()) schedule_serve(object);
   }
-  /// This operation found nothing to change.
+  /// This operation has changed nothing.
   void unchanged() { unchanged_ = true; }
   bool is_unchanged() const { return unchanged_; }
-  /// Parks this request until the version of `object` is another than now. Its result is the version then; the same one
-  /// as now when it gives up.
+  /// Parks this request until the version of `object` changes. The result is the new version, or the
+  /// unchanged one on timeout or cancellation.
   void watch(Object& object, std::optional<std::int64_t> limit_us) {
     park(object.watchers_, object, limit_us).amount = object.version_;
   }
 
-  // Undoing. Types that say `can_undo` put the inverse of every change of theirs into undo().
+  // Undo. Types with `can_undo` add the inverse of each of their changes to undo().
 
-  /// Null: nothing that is changed now will be undone.
+  /// Null if the changes of this operation are never rolled back.
   Undo* undo() const { return undo_; }
-  /// Version and memory of an object that is about to be changed.
+  /// Makes a rollback restore the version and the accounted memory of an object that is about to be changed.
   void remember(Object& object, Undo& undo) {
-    undo.add(0, [&object, &registry = world_.registry, version = object.version_] {
+    undo.add(0, [&object, &registry = state_.registry, version = object.version_] {
       object.version_ = version;
       registry.account(object);
     });
   }
   /// Whether this is one of several steps.
   bool is_step() const { return is_step_; }
-  std::size_t marked_count() const { return world_.ready_objects.size(); }
-  /// Forgets to serve those that were marked later.
-  void unmark(std::size_t count) { world_.ready_objects.resize(count); }
+  std::size_t marked_count() const { return state_.ready_objects.size(); }
+  /// Keeps only the first `count` ready objects.
+  void unmark(std::size_t count) { state_.ready_objects.resize(count); }
 
-  // Owning. A session's end is told to every object of which it owns something.
+  // Ownership. When a session ends, every object it owns a part of is notified (Object::session_ended).
   void own(const Object& object, SessionId session, std::uint64_t count = 1) {
-    world_.holdings.add(session, object.id(), count);
+    state_.holdings.add(session, object.id(), count);
   }
   void disown(const Object& object, SessionId session, std::uint64_t count = 1) {
-    world_.holdings.remove(session, object.id(), count);
+    state_.holdings.remove(session, object.id(), count);
   }
-  Tokens& tokens() { return world_.tokens; }
-  /// For looking at the whole.
-  const EngineState& state() const { return world_; }
+  Tokens& tokens() { return state_.tokens; }
+  /// Read access to the whole state.
+  const EngineState& state() const { return state_; }
   /// 0: not known.
-  std::uint32_t pid_of(SessionId session) const { return world_.pid_of(session); }
+  std::uint32_t pid_of(SessionId session) const { return state_.pid_of(session); }
 
   Result<ItemsView> items_of(ValueView operand);
   Result<EntriesView> entries_of(ValueView operand);
@@ -227,7 +233,7 @@ class CallContext {
 
   void end_answer(Waiter& waiter, const CallContext& its, std::size_t begin);
 
-  EngineState& world_;
+  EngineState& state_;
   const Owner who_;
   const std::uint16_t operation_;
   wire::Writer out_;
@@ -238,7 +244,7 @@ class CallContext {
   Undo* undo_ = nullptr;
   std::uint64_t reply_bytes_before_ = 0;
   Waiter* parked_ = nullptr;
-  std::list<wire::Buffer> copies_;  // contents of objects used as operands: an object may be its own operand
+  std::list<wire::Buffer> copies_;  // contents of operand objects: an object may be its own operand
 };
 
 }  // namespace tandem::server

@@ -8,10 +8,10 @@
 namespace tandem::server {
 namespace {
 
-/// A thread that was found on the way from a waiter to those whom it waits for, directly or not.
+/// A thread found in the search through the wait-for graph.
 struct Found {
-  std::size_t before = 0;          // who waits for it, by place among all found
-  const Waiter* waiter = nullptr;  // by this request
+  std::size_t before = 0;          // index in `found` of the thread that it blocks
+  const Waiter* waiter = nullptr;  // the request of that thread
   Blocker blocker;
 };
 
@@ -31,7 +31,8 @@ bool WaitCycle::for_ever() const {
                      [](const Link& l) { return l.waiter->deadline_ns == never_ns; });
 }
 
-/// Breadth first, so that the shortest one is found. Each thread is looked at once, whatever many wait for it.
+/// Searches breadth first, so that the shortest cycle is found. Each thread is visited once, however many
+/// others it blocks.
 std::optional<WaitCycle> find_cycle(const Waits& waits, const Waiter& waiter, bool for_ever) {
   if (for_ever && waiter.deadline_ns != never_ns) return std::nullopt;
   std::vector<Found> found(1);  // the first is the waiter's own thread

@@ -1,11 +1,11 @@
 #pragma once
-// From an operation's declaration to its row: decodes the arguments by their declared types, calls the handler
+// Makes an operation's row from its declaration: it decodes the arguments by declared type, calls the handler
 //
 //     Result<R> T::on(Ops::Name, CallContext&, arguments…)
 //
-// and encodes its result. A type without a handler for one of its operations does not compile.
+// and encodes the result. A type without a handler for one of its operations does not compile.
 //
-//   declared    the handler takes              the handler gives
+//   declared    the handler takes              the handler returns
 //   Any         ValueView                      Result<ValueView>, Result<Value> or Result<Written>
 //   Bool        bool                           Result<bool>
 //   Int         std::int64_t                   Result<std::int64_t>
@@ -14,13 +14,14 @@
 //   Items       ItemsView                      Result<Written>
 //   Entries     EntriesView                    Result<Written>
 //   Reference   Object&                        Result<Written>
-//   Maybe       std::optional<ValueView>       Result<std::optional<ValueView>> or Result<std::optional<Value>>
+//   Maybe       std::optional<ValueView>       Result<std::optional<ValueView>> or
+//                                              Result<std::optional<Value>>
 //   Optional<T> std::optional of T's           -
 //   void        -                              Result<void>
 //   the others  -                              Result<Written>
 //
-// Written says: the handler has put the result into turn.out() itself, or parked the request. Operations that wait
-// give nothing else, so that what answers at once also answers later.
+// Written means that the handler wrote the result to context.out() itself, or parked the request. Operations
+// that wait return nothing else, so that the same code answers at once and later.
 
 #include <array>
 #include <concepts>
@@ -94,7 +95,7 @@ struct Argument<ops::Reference> {
     wire::Reference reference;
     if (!v.reader().reference(reference)) return std::optional<Type>();
     return std::optional<Type>(
-        *context.registry().find(reference.id));  // there: validated with the arguments
+        *context.registry().find(reference.id));  // exists: validated with the arguments
   }
 };
 template <>
@@ -143,7 +144,7 @@ struct Argument<ops::Optional<T>> {
 };
 
 template <class Tag>
-struct Encoding;  // none: the handler has to give Written
+struct Encoding;  // not specialized: the handler must return Written
 template <>
 struct Encoding<ops::Any> {
   static void put(CallContext& context, ValueView v) { context.write(v); }
@@ -169,7 +170,7 @@ struct Encoding<ops::Maybe> {
   }
 };
 
-/// Takes one argument; the reader stands behind it afterwards.
+/// Takes one argument and moves the reader past it.
 template <class Tag>
 bool take_argument(const ops::OpDescription& op, CallContext& context, wire::Reader& reader,
                    std::uint32_t position, std::uint32_t count,

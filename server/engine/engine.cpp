@@ -8,37 +8,37 @@
 namespace tandem::server {
 
 Engine::Engine(const Limits& limits, ServerInfo server_info, std::span<const Type* const> types)
-    : world_(limits, std::move(server_info), types) {
+    : state_(limits, std::move(server_info), types) {
   TANDEM_ASSERT(!types.empty() && types[0]->number == ops::Manager::number);
   for (const Type* type : types) {
     if (first_operation_.size() <= type->number) first_operation_.resize(type->number + std::size_t{1});
     first_operation_[type->number] = static_cast<std::uint16_t>(operation_index_.size());
     for (const OpRow& row : type->rows) {
       operation_index_.push_back(row.op == nullptr ? operation_none
-                                                   : static_cast<std::uint16_t>(world_.operations.size()));
-      if (row.op != nullptr) world_.operations.push_back({type, row.op});
+                                                   : static_cast<std::uint16_t>(state_.operations.size()));
+      if (row.op != nullptr) state_.operations.push_back({type, row.op});
     }
   }
-  Object& manager = world_.registry.adopt(types[0]->make(*types[0]));
+  Object& manager = state_.registry.adopt(types[0]->make(*types[0]));
   TANDEM_ASSERT(manager.id() == ops::Manager::id);
-  world_.registry.retain(manager.id());  // for ever
-  world_.registry.before_destroyed = [this](Object& object) { let_go(object); };
+  state_.registry.retain(manager.id());  // never released
+  state_.registry.before_destroyed = [this](Object& object) { let_go(object); };
 }
 
 Outcome Engine::step(const Call& call, wire::Buffer& reply) {
   const std::size_t mark = reply.size();
-  Registry& registry = world_.registry;
+  Registry& registry = state_.registry;
   TANDEM_ASSERT(registry.has(call.session));
-  tell_time(call.now_ns);
+  advance_time(call.now_ns);
   Object* object = registry.find(call.object);
   Result<const OpRow*> row = find_operation(object, call.object, call.op);
   if (!row) return refuse(row.failure(), operation_none, mark, reply);
   const ops::OpDescription& op = *(*row)->op;
   const std::uint16_t operation = operation_index_[first_operation_[object->type().number] + call.op];
   wire::Reader arguments(call.arguments);
-  Result<std::uint32_t> count = check_call(op, arguments, call.token, world_.tokens);
+  Result<std::uint32_t> count = check_call(op, arguments, call.token, state_.tokens);
   if (!count) return refuse(count.failure(), operation, mark, reply);
-  CallContext context(world_, Owner{call.session, call.actor}, operation, reply);
+  CallContext context(state_, Owner{call.session, call.actor}, operation, reply);
 
   Result<void> result = carry_out(context, *object, **row, arguments, *count, mark);
 
@@ -51,35 +51,36 @@ Outcome Engine::step(const Call& call, wire::Buffer& reply) {
   return {Code::ok, operation, parked};
 }
 
-// ---- waits ------------------------------------------------------------------------------------------------------------
+// ---- waits ------------------------------------------------------------------------------------------------
 
-/// What has been marked is served, cycles are broken, and what nobody holds any more goes: the end of every step that
-/// changes something. Where very much goes at once, some of it is left to the steps that follow.
+/// Ends every step that changes something: serves ready objects, breaks deadlocks, destroys objects without a
+/// holder. It frees about cleaning_per_step_max elements at most; later steps free the rest.
 void Engine::end_step() {
   std::int64_t cleaning_left = Registry::cleaning_per_step_max;
   do {
-    if (!world_.ready_objects.empty()) serve_ready();
-    if (!world_.moved.empty()) look_for_cycles();
-    if (!world_.registry.is_clean()) world_.registry.clean_up(cleaning_left);
-  } while (!world_.ready_objects.empty() || !world_.moved.empty());
+    if (!state_.ready_objects.empty()) serve_ready();
+    if (!state_.moved.empty()) look_for_cycles();
+    if (!state_.registry.is_clean()) state_.registry.clean_up(cleaning_left);
+  } while (!state_.ready_objects.empty() || !state_.moved.empty());
 }
 
 void Engine::look_for_cycles() {
-  for (std::size_t i = 0; i < world_.moved.size(); ++i) {
-    const Ticket ticket = world_.moved[i];
-    const Waiter* waiter = world_.waits.find(ticket);
-    while (waiter != nullptr && refuse_cycle_through(*waiter)) waiter = world_.waits.find(ticket);
+  for (std::size_t i = 0; i < state_.moved.size(); ++i) {
+    const Ticket ticket = state_.moved[i];
+    const Waiter* waiter = state_.waits.find(ticket);
+    while (waiter != nullptr && refuse_cycle_through(*waiter)) waiter = state_.waits.find(ticket);
   }
-  world_.moved.clear();
+  state_.moved.clear();
 }
 
-/// Gives whether a wait was refused: that of `waiter`, which closes the cycle, or, if it must be served, of the one who
-/// came last of those in the cycle that need not. (Such a one is there: whoever must be served gave up a lock that the
-/// next in the cycle then took, while holding what the one before waits for. That cannot go round.)
+/// Returns whether a wait was refused: that of `waiter`, which closes the cycle, or, if it must be served,
+/// the newest wait in the cycle that may be refused. (There is always one: a waiter that must be served gave
+/// up its lock before the next thread in the cycle acquired it, and that thread acquired it before its own
+/// wait began. If every waiter had to be served, this order would be circular.)
 bool Engine::refuse_cycle_through(const Waiter& waiter) {
-  std::optional<WaitCycle> cycle = find_cycle(world_.waits, waiter, true);
+  std::optional<WaitCycle> cycle = find_cycle(state_.waits, waiter, true);
   const bool for_ever = cycle.has_value();
-  if (!cycle) cycle = find_cycle(world_.waits, waiter, false);
+  if (!cycle) cycle = find_cycle(state_.waits, waiter, false);
   if (!cycle) return false;
   const std::string text = describe(*cycle);
   const Waiter* refused = nullptr;
@@ -90,85 +91,85 @@ bool Engine::refuse_cycle_through(const Waiter& waiter) {
         refused = link.waiter;
     if (!waiter.object->must_be_served(waiter)) refused = &waiter;
   }
-  world_.deadlocks_found.push_back((refused != nullptr ? "refused: "
+  state_.deadlocks_found.push_back((refused != nullptr ? "refused: "
                                     : for_ever         ? "not refused: "
                                                        : "has a time limit: ") +
                                    text);
   if (refused == nullptr) return false;
-  refuse_wait(*world_.waits.find(refused->ticket), text);
+  refuse_wait(*state_.waits.find(refused->ticket), text);
   return true;
 }
 
 void Engine::refuse_wait(Waiter& waiter, const std::string& cycle) {
   wire::Buffer unused;
-  CallContext context(world_, Owner{}, operation_none, unused);
+  CallContext context(state_, Owner{}, operation_none, unused);
   const ObjectId object = waiter.object->id();
   const Ticket ticket = waiter.ticket;
   waiter.object->on_wait_ended(context, waiter, WaitEnd::deadlock);
-  if (Waiter* still = world_.waits.find(ticket))
+  if (Waiter* still = state_.waits.find(ticket))
     context.refuse(*still, {Code::deadlock, "this wait would never end: " + cycle});
-  world_.ready_objects.push_back(object);
+  state_.ready_objects.push_back(object);
 }
 
 void Engine::serve_ready() {
   wire::Buffer unused;
-  CallContext context(world_, Owner{}, operation_none, unused);
-  for (std::size_t i = 0; i < world_.ready_objects.size(); ++i) {  // serving one may mark others
-    Object* object = world_.registry.find(world_.ready_objects[i]);
+  CallContext context(state_, Owner{}, operation_none, unused);
+  for (std::size_t i = 0; i < state_.ready_objects.size(); ++i) {  // serving one may schedule others
+    Object* object = state_.registry.find(state_.ready_objects[i]);
     if (object == nullptr) continue;
     object->serve(context);
-    // Whoever watches began to at the version of that time, the same for all.
+    // All watchers wait for a change from the same version: every change answers them all.
     while (!object->watchers_.empty() && object->watchers_.front()->amount != object->version_)
       context.answer(*object->watchers_.front(),
                      [&](CallContext& its) { its.out().unsigned_integer(object->version_); });
-    world_.registry.account(*object);
+    state_.registry.account(*object);
   }
-  world_.ready_objects.clear();
+  state_.ready_objects.clear();
 }
 
 void Engine::on_wait_ended(Waiter& waiter, WaitEnd why) {
   const Ticket ticket = waiter.ticket;
   const ObjectId object = waiter.object->id();
   wire::Buffer unused;
-  CallContext context(world_, Owner{}, operation_none, unused);
+  CallContext context(state_, Owner{}, operation_none, unused);
   if (WaitQueue::of(waiter) != &waiter.object->watchers_) waiter.object->on_wait_ended(context, waiter, why);
   else if (why == WaitEnd::timed_out || why == WaitEnd::cancelled)
     context.answer(waiter,
                    [version = waiter.amount](CallContext& its) { its.out().unsigned_integer(version); });
-  if (Waiter* still = world_.waits.find(ticket)) {
-    if (why == WaitEnd::session_ended || why == WaitEnd::deadlock) world_.waits.remove(*still);
-    else world_.waits.set_deadline(*still, never_ns);
+  if (Waiter* still = state_.waits.find(ticket)) {
+    if (why == WaitEnd::session_ended || why == WaitEnd::deadlock) state_.waits.remove(*still);
+    else state_.waits.set_deadline(*still, never_ns);
   }
-  world_.ready_objects.push_back(object);  // who stood behind it may be served now
+  state_.ready_objects.push_back(object);  // waiters behind it may be served now
 }
 
-/// The object goes.
+/// Called before an object is destroyed: refuses the requests that wait for it.
 void Engine::let_go(Object& object) {
   wire::Buffer unused;
-  CallContext context(world_, Owner{}, operation_none, unused);
+  CallContext context(state_, Owner{}, operation_none, unused);
   object.on_destroy(context);
   if (object.waiters() == 0) return;
   std::vector<Ticket> tickets;
-  world_.waits.each([&](const Waiter& waiter) {
+  state_.waits.each([&](const Waiter& waiter) {
     if (waiter.object == &object) tickets.push_back(waiter.ticket);
   });
   for (Ticket ticket : tickets)
     context.refuse(
-        *world_.waits.find(ticket),
+        *state_.waits.find(ticket),
         {Code::object_gone, "object " + std::to_string(object.id()) + ", a " +
                                 std::string(object.type().name) + ", was removed while it was waited for"});
 }
 
 void Engine::step(const Cancel& input) {
-  Waiter* waiter = world_.waits.find(input.ticket);
+  Waiter* waiter = state_.waits.find(input.ticket);
   if (waiter == nullptr) return;
   on_wait_ended(*waiter, WaitEnd::cancelled);
   end_step();
 }
 
 void Engine::step(const Tick& input) {
-  tell_time(input.now_ns);
-  while (Waiter* waiter = world_.waits.first_due(world_.now_ns)) on_wait_ended(*waiter, WaitEnd::timed_out);
+  advance_time(input.now_ns);
+  while (Waiter* waiter = state_.waits.first_due(state_.now_ns)) on_wait_ended(*waiter, WaitEnd::timed_out);
   end_step();
 }
 
@@ -179,48 +180,48 @@ Outcome Engine::refuse(const Failure& failure, std::uint16_t operation, std::siz
   return {failure.code, operation};
 }
 
-// ---- sessions ---------------------------------------------------------------------------------------------------------
+// ---- sessions ---------------------------------------------------------------------------------------------
 
 void Engine::step(const SessionOpened& input) {
-  world_.registry.open(input.session, input.inherits_from);
-  world_.pids[input.session] = input.pid;
+  state_.registry.open(input.session, input.inherits_from);
+  state_.pids[input.session] = input.pid;
 }
 
 void Engine::step(const SessionIdentified& input) {
-  world_.pids[input.session] = input.pid;
+  state_.pids[input.session] = input.pid;
 }
 
 void Engine::step(const SessionClosed& input) {
-  while (Waiter* waiter = world_.waits.first_of(input.session))
+  while (Waiter* waiter = state_.waits.first_of(input.session))
     on_wait_ended(*waiter, WaitEnd::session_ended);
   wire::Buffer unused;
-  CallContext context(world_, Owner{}, operation_none, unused);
-  for (ObjectId id : world_.holdings.of(input.session)) {
-    Object* object = world_.registry.find(id);
+  CallContext context(state_, Owner{}, operation_none, unused);
+  for (ObjectId id : state_.holdings.of(input.session)) {
+    Object* object = state_.registry.find(id);
     if (object == nullptr) continue;
     object->session_ended(context, input.session);
     context.schedule_serve(*object);
   }
-  world_.holdings.forget(input.session);
-  world_.pids.erase(input.session);
-  world_.registry.close(input.session);
+  state_.holdings.forget(input.session);
+  state_.pids.erase(input.session);
+  state_.registry.close(input.session);
   end_step();
 }
 
 void Engine::save(wire::Writer& out) const {
   out.array(6);
-  out.unsigned_integer(world_.waits.next_ticket());
-  out.unsigned_integer(world_.tokens.next());
-  out.array(world_.waits.size());
-  world_.waits.each([&](const Waiter& waiter) {
+  out.unsigned_integer(state_.waits.next_ticket());
+  out.unsigned_integer(state_.tokens.next());
+  out.array(state_.waits.size());
+  state_.waits.each([&](const Waiter& waiter) {
     out.array(6);
     for (std::uint64_t number : {waiter.ticket, waiter.who.session, std::uint64_t{waiter.who.actor},
                                  waiter.object->id(), std::uint64_t{waiter.operation}, waiter.deadline_ns})
       out.unsigned_integer(number);
   });
-  out.unsigned_integer(world_.registry.next_id());
-  out.array(world_.registry.size());
-  world_.registry.each(ops::Manager::id, [&](const Object& object) {
+  out.unsigned_integer(state_.registry.next_id());
+  out.array(state_.registry.size());
+  state_.registry.each(ops::Manager::id, [&](const Object& object) {
     out.array(6);
     out.unsigned_integer(object.id());
     out.unsigned_integer(object.version());
@@ -231,8 +232,8 @@ void Engine::save(wire::Writer& out) const {
     object.save(out);
     return true;
   });
-  out.map(world_.registry.sessions_count());
-  world_.registry.each_session([&](SessionId id, const IdTable<std::uint64_t>& held) {
+  out.map(state_.registry.sessions_count());
+  state_.registry.each_session([&](SessionId id, const IdTable<std::uint64_t>& held) {
     std::vector<std::pair<ObjectId, std::uint64_t>> sorted;
     held.each([&](ObjectId object, std::uint64_t count) { sorted.emplace_back(object, count); });
     std::sort(sorted.begin(), sorted.end());

@@ -15,7 +15,7 @@ HoldingInfo info_of(const EngineState& state, const Object& object, const Holdin
   info.object = label_of(object);
   info.who = holding.who;
   info.pid = state.pid_of(holding.who.session);
-  info.how = holding.how;
+  info.mode = holding.mode;
   if (!holding.key.bytes.empty()) info.key = tandem::to_text(holding.key.bytes);
   info.count = holding.count;
   info.token = holding.token;

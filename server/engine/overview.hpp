@@ -1,5 +1,5 @@
 #pragma once
-// Who waits for what, and who owns it: copied out of the engine for people to read.
+// Waits and holdings, copied out of the engine for display.
 
 #include <string>
 #include <vector>
@@ -13,14 +13,14 @@ struct ObjectLabel {
   std::string type;
   std::string name;  // empty: none
 };
-/// `lock "jobs"`, or `lock 17` for one without a name.
+/// `lock "jobs"`, or `lock 17` if it has no name.
 std::string to_text(const ObjectLabel& object);
 
 struct HoldingInfo {
   ObjectLabel object;
   Owner who;
   std::uint32_t pid = 0;  // 0: not known
-  std::string how;        // "exclusive", "shared", "permits", …
+  std::string mode;       // "exclusive", "shared", "permits", …
   std::string key;        // as text; empty: none
   std::uint64_t count = 1;
   std::uint64_t token = 0;  // 0: none
@@ -34,23 +34,24 @@ struct WaitInfo {
   ObjectLabel object;
   Owner who;
   std::uint32_t pid = 0;
-  std::string operation;  // "condition.wait"; of another type than the object where it waits for a lock again
+  // "condition.wait"; its type differs from the object's while the request reacquires a lock.
+  std::string operation;
   std::uint64_t waited_ns = 0;
   std::uint64_t left_ns = never_ns;  // never_ns: waits without limit
 };
 
-/// What `session` owns, at most so much of it; then `more` says that there is more.
+/// What `session` owns, at most `limit` holdings; `more` is set if there are further ones.
 std::vector<HoldingInfo> holdings_of(const EngineState& state, SessionId session, std::size_t limit,
                                      bool& more);
-/// What anybody owns of the objects behind id `after`, in the order of ids: whole objects, until there are `limit`.
-/// `next`: the id to go on behind, 0 at the end.
+/// Holdings on the objects with ids above `after`, in id order: whole objects, until there are at least
+/// `limit`. `next` is the `after` of the next page, 0 at the end.
 std::vector<HoldingInfo> holdings(const EngineState& state, ObjectId after, std::size_t limit,
                                   ObjectId& next);
-/// Waiters behind ticket `after`, oldest first. `next` likewise.
+/// Waiters with tickets above `after`, oldest first, at most `limit`. `next` likewise.
 std::vector<WaitInfo> waits(const EngineState& state, Ticket after, std::size_t limit, Ticket& next);
 
-/// Cycles of owners who wait for each other, each with every link named: those with a time limit, and all where cycles
-/// are not refused.
+/// The current deadlocks as text, each naming every link: those that a time limit ends, and all if
+/// refuse_deadlocks is off.
 std::vector<std::string> deadlocks(const EngineState& state);
 
 }  // namespace tandem::server

@@ -1,12 +1,12 @@
 #pragma once
-// The way of every operation, whether it is a call of its own or one step among several: found, checked, carried out,
-// accounted for.
+// The path of every operation, a call of its own or one of several steps: lookup, checks, execution,
+// accounting.
 
 #include "server/engine/call_context.hpp"
 
 namespace tandem::server {
 
-/// `object` is null where there is none with this id.
+/// `object` is null if there is none with this id.
 inline Result<const OpRow*> find_operation(const Object* object, ObjectId id, std::uint16_t op) {
   if (object == nullptr)
     return Failure{Code::object_gone,
@@ -18,8 +18,8 @@ inline Result<const OpRow*> find_operation(const Object* object, ObjectId id, st
   return &type.rows[op];
 }
 
-/// Whether the operation may be called with these arguments and under this token. `arguments` stands before the first
-/// one afterwards; gives how many there are.
+/// Checks that the operation may be called with these arguments and this token. Returns the number of
+/// arguments; `arguments` is then positioned at the first.
 inline Result<std::uint32_t> check_call(const ops::OpDescription& op, wire::Reader& arguments,
                                         std::uint64_t token, const Tokens& tokens) {
   std::uint32_t count = 0;
@@ -37,7 +37,7 @@ inline Result<std::uint32_t> check_call(const ops::OpDescription& op, wire::Read
   return count;
 }
 
-/// Runs the handler; its result is in the turn's reply then, from `mark` on, unless it has parked the request.
+/// Runs the handler. Its result is then in the context's reply from `mark` on, unless it parked the request.
 inline Result<void> carry_out(CallContext& context, Object& object, const OpRow& row, wire::Reader arguments,
                               std::uint32_t count, std::size_t mark) {
   const ops::Effect effect = row.op->effect;

@@ -8,10 +8,10 @@ Registry::Registry(const Limits& limits, std::span<const Type* const> types)
     : limits_(limits), types_(types) {}
 
 Registry::~Registry() {
-  // Values count their references back here as they go; with nothing in by_id_ that has no effect any more.
+  // Destroyed values release their references here, which has no effect once by_id_ is empty.
   by_id_ = {};
   objects_.clear();
-  while (graveyard_.release(~std::uint64_t{0}) != 0) {
+  while (reclaim_queue_.release(~std::uint64_t{0}) != 0) {
   }
   lasting_->registry = nullptr;
 }
@@ -56,8 +56,8 @@ void Registry::destroy(Object& object) {
   memory_bytes_ -= object.accounted_bytes_ + object_overhead_bytes;
   if (object.named_) by_name_.erase(object.name_);
   by_id_.erase(object.id_);
-  auto node =
-      objects_.extract(object.id_);  // out of the table first: its values count back into it as they go
+  // Extracted from the table first: its values release their references here when they are destroyed.
+  auto node = objects_.extract(object.id_);
 }
 
 void Registry::clean_up(std::int64_t& elements_left) {
@@ -70,8 +70,9 @@ void Registry::clean_up(std::int64_t& elements_left) {
       destroy(*object);
       elements_left -= elements_per_object;
     }
-    if (graveyard_.empty() || elements_left <= 0) return;
-    elements_left -= static_cast<std::int64_t>(graveyard_.release(static_cast<std::uint64_t>(elements_left)));
+    if (reclaim_queue_.empty() || elements_left <= 0) return;
+    elements_left -=
+        static_cast<std::int64_t>(reclaim_queue_.release(static_cast<std::uint64_t>(elements_left)));
   } while (!unheld_.empty());
 }
 

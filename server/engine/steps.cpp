@@ -13,13 +13,14 @@ struct Step {
   ObjectId object = 0;
   std::uint16_t op = 0;
   wire::Bytes arguments;
-  bool wanted = true;  // its result
+  bool wanted = true;  // whether its result is wanted
   std::optional<wire::Bytes> expected;
   std::optional<std::uint64_t> expected_code;
   std::uint64_t token = 0;
 };
 
-/// A kept inverse costs memory also where the operation itself frees some; this much is allowed beyond memory_bytes_max.
+/// Inverses take memory even where the operation itself frees some; this much is allowed beyond
+/// memory_bytes_max.
 constexpr std::uint64_t undo_bytes_always = 1024 * 1024;
 
 bool read_step(ValueView item, Step& step) {
@@ -55,7 +56,7 @@ Result<void> check_all(ItemsView steps) {
 class Run {
  public:
   Run(CallContext& context, ItemsView steps, ops::RunMode mode)
-      : turn_(context),
+      : context_(context),
         steps_(steps),
         count_(steps.count()),
         mode_(mode),
@@ -63,7 +64,7 @@ class Run {
         marked_(context.marked_count()) {}
 
   Result<void> each() {
-    turn_.out().array(count_);
+    context_.out().array(count_);
     for (ValueView item; next(item);) {
       begin_answer();
       Result<void> done = compared(perform(nullptr));
@@ -85,7 +86,7 @@ class Run {
 
  private:
   Result<void> together(Undo& undo) {
-    turn_.out().array(count_);
+    context_.out().array(count_);
     for (ValueView item; next(item);) {
       begin_answer();
       Result<void> done = check_room(undo);
@@ -110,50 +111,50 @@ class Run {
     ++number_;
     return steps_.next(item) && read_step(item, step_);
   }
-  wire::Buffer& buffer() { return turn_.out().buffer(); }
+  wire::Buffer& buffer() { return context_.out().buffer(); }
 
-  /// The code stands in the one byte before the result.
+  /// The code is the one byte before the result.
   void begin_answer() {
-    turn_.out().array(2);
-    turn_.out().integer(static_cast<std::int64_t>(Code::ok));
+    context_.out().array(2);
+    context_.out().integer(static_cast<std::int64_t>(Code::ok));
     result_at_ = buffer().size();
   }
   void end_answer() {
     if (step_.wanted) return;
     buffer().truncate(result_at_);
-    turn_.out().nil();
+    context_.out().nil();
   }
   void refuse(const Failure& failure) {
     buffer().truncate(result_at_);
     buffer().data()[result_at_ - 1] = static_cast<std::uint8_t>(failure.code);
-    turn_.out().text(failure.text);
+    context_.out().text(failure.text);
   }
 
   Result<void> perform(Undo* undo) {
-    Object* object = turn_.registry().find(step_.object);
+    Object* object = context_.registry().find(step_.object);
     Result<const OpRow*> row = find_operation(object, step_.object, step_.op);
     if (!row) return std::move(row.failure());
     const ops::OpDescription& op = *(*row)->op;
     wire::Reader arguments(step_.arguments);
-    Result<std::uint32_t> count = check_call(op, arguments, step_.token, turn_.tokens());
+    Result<std::uint32_t> count = check_call(op, arguments, step_.token, context_.tokens());
     if (!count) return std::move(count.failure());
     if (undo != nullptr && op.effect != ops::Effect::reads) {
       const Type& type = object->type();
       if (!type.can_undo)
         return Failure{Code::type_error, "what is done to a " + std::string(type.name) +
                                              " cannot be undone, so it cannot be part of a transaction"};
-      turn_.remember(*object, *undo);
+      context_.remember(*object, *undo);
     }
-    CallContext its(turn_, undo, result_at_ - begin_);
+    CallContext its(context_, undo, result_at_ - begin_);
     Result<void> done = carry_out(its, *object, **row, arguments, *count, result_at_);
-    if (done && step_.wanted && its.references_written()) turn_.note_references();
+    if (done && step_.wanted && its.references_written()) context_.note_references();
     return done;
   }
 
   Result<void> check_room(const Undo& undo) const {
-    return undo.bytes() <= undo_bytes_always ? Result<void>() : turn_.room_for(undo.bytes());
+    return undo.bytes() <= undo_bytes_always ? Result<void>() : context_.room_for(undo.bytes());
   }
-  /// What a step came to, in the light of what was expected.
+  /// Compares the outcome of a step with the expected one; conflict if they differ.
   Result<void> compared(Result<void> done) {
     bool same = true;
     if (step_.expected) same = done && std::ranges::equal(buffer().view_from(result_at_), *step_.expected);
@@ -166,13 +167,13 @@ class Run {
   }
   void take_back(Undo& undo) {
     undo.roll_back();
-    turn_.unmark(marked_);
+    context_.unmark(marked_);
   }
 
   /// "step 3 of 5, dict.erase on object 17"
   std::string name_of_step() {
     std::string text = "step " + std::to_string(number_) + " of " + std::to_string(count_);
-    const Object* object = turn_.registry().find(step_.object);
+    const Object* object = context_.registry().find(step_.object);
     if (!find_operation(object, step_.object, step_.op)) return text;
     text +=
         ", " + std::string(object->type().name) + "." + std::string(object->type().rows[step_.op].op->name);
@@ -180,16 +181,16 @@ class Run {
            (object->named() ? quote(object->name()) : "object " + std::to_string(object->id()));
   }
 
-  CallContext& turn_;
+  CallContext& context_;
   ItemsView steps_;
   const std::uint64_t count_;
   const ops::RunMode mode_;
-  const std::size_t begin_;   // of the whole result in the reply
-  const std::size_t marked_;  // objects to be served when it began
+  const std::size_t begin_;   // where the whole result begins in the reply
+  const std::size_t marked_;  // number of ready objects at the start
 
   Step step_;
   std::uint64_t number_ = 0;
-  std::size_t result_at_ = 0;  // where its result begins
+  std::size_t result_at_ = 0;  // where the current step's result begins
 };
 
 }  // namespace

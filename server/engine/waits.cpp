@@ -6,7 +6,7 @@
 
 namespace tandem::server {
 
-// ---- a line -----------------------------------------------------------------------------------------------------------
+// ---- wait queue -------------------------------------------------------------------------------------------
 
 void WaitQueue::push_back(Waiter& waiter) {
   TANDEM_ASSERT(waiter.line_ == nullptr);
@@ -27,7 +27,7 @@ void WaitQueue::remove(Waiter& waiter) {
   --line->size_;
 }
 
-// ---- all of them ------------------------------------------------------------------------------------------------------
+// ---- all waiters ------------------------------------------------------------------------------------------
 
 Waiter& Waits::park(WaitQueue& line, Object& object, Owner who, std::uint16_t operation, std::uint64_t now_ns,
                     std::uint64_t deadline_ns) {
@@ -65,7 +65,7 @@ void Waits::remove(Waiter& waiter) {
   WaitQueue::remove(waiter);
   --waiter.object->waiters_;
   by_owner_.erase({waiter.who, waiter.ticket});
-  // Out of the table first: its values count back into the registry as they go.
+  // Extracted from the table first: its values release references in the registry when they are destroyed.
   auto node = by_ticket_.extract(waiter.ticket);
 }
 
@@ -83,7 +83,7 @@ Waiter* Waits::first_of(SessionId session) {
   return at != by_owner_.end() && at->first.session == session ? find(at->second) : nullptr;
 }
 
-// ---- who owns what ----------------------------------------------------------------------------------------------------
+// ---- holdings ---------------------------------------------------------------------------------------------
 
 void Holdings::remove(SessionId session, ObjectId object, std::uint64_t count) {
   IdTable<std::uint64_t>* held = by_session_.find(session);

@@ -1,8 +1,9 @@
 #pragma once
-// Requests that wait: for a lock, an item, an event. A handler that cannot answer parks its request in a line of its
-// object (CallContext::park). Whoever changes the object marks it (CallContext::schedule_serve), and after the handler the object
-// answers whom it can, oldest first (Object::serve). A waiter that gives up, or whose session ends, leaves its line
-// (Object::leave).
+// Requests that wait: for a lock, an item, an event. A handler that cannot answer parks its request in a wait
+// queue of its object (CallContext::park). Operations that change the object schedule it
+// (CallContext::schedule_serve), and at the end of the step it answers the waiters that it can, oldest first
+// (Object::serve). A wait that times out or is cancelled, or whose session ends, is passed to
+// Object::on_wait_ended.
 
 #include <compare>
 #include <cstdint>
@@ -23,9 +24,9 @@ class Object;
 class WaitQueue;
 
 using SessionId = std::uint64_t;
-using Ticket = std::uint64_t;  // of a waiting request: from a counter that begins at 1, never reused
+using Ticket = std::uint64_t;  // of a waiting request: from a counter that starts at 1, never reused
 
-/// Nanoseconds of the clock that the engine is told; this one never comes.
+/// A time in nanoseconds of the engine's clock that is never reached.
 inline constexpr std::uint64_t never_ns = std::numeric_limits<std::uint64_t>::max();
 
 /// One thread of a session.
@@ -35,18 +36,18 @@ struct Owner {
   friend auto operator<=>(const Owner&, const Owner&) = default;
 };
 
-/// Why a waiter leaves its line without having been served.
+/// Why a wait ends without having been served.
 enum class WaitEnd : std::uint8_t {
   timed_out,
   cancelled,      // by its client
-  session_ended,  // nobody is there to be answered
-  deadlock,       // the wait would never end: the engine answers
+  session_ended,  // no reply can be delivered
+  deadlock,       // the wait would never end; the engine answers it
 };
 
 struct Waiter {
   Ticket ticket = 0;
   Owner who;
-  Object* object = nullptr;     // in whose line it stands
+  Object* object = nullptr;     // whose wait queue it is in
   std::uint16_t operation = 0;  // index into Engine::operations()
   std::uint64_t since_ns = 0;
   std::uint64_t deadline_ns = never_ns;
@@ -54,9 +55,9 @@ struct Waiter {
   // For the object's own use.
   std::uint32_t kind = 0;
   std::uint64_t amount = 0;
-  ObjectId origin = 0;        // another object concerned
+  ObjectId origin = 0;        // another object involved
   std::vector<Value> values;  // to be put, or keys
-  std::size_t position = 0;   // of what it still needs among `values`
+  std::size_t position = 0;   // index in `values` of the next one needed
 
  private:
   friend class WaitQueue;
@@ -65,7 +66,7 @@ struct Waiter {
   Waiter* behind_ = nullptr;
 };
 
-/// Waiters, oldest first. Owns none of them.
+/// A queue of waiters, oldest first. It owns none of them.
 class WaitQueue {
  public:
   WaitQueue() = default;
@@ -74,14 +75,14 @@ class WaitQueue {
 
   bool empty() const { return front_ == nullptr; }
   std::size_t size() const { return size_; }
-  /// Null when nobody waits.
+  /// Null if empty.
   Waiter* front() const { return front_; }
-  /// Null behind the last.
+  /// Null after the last.
   static Waiter* next(const Waiter& waiter) { return waiter.behind_; }
   void push_back(Waiter& waiter);
-  /// Null: in none.
+  /// The queue it is in; null: none.
   static WaitQueue* of(const Waiter& waiter) { return waiter.line_; }
-  /// Out of whatever line it stands in.
+  /// Removes it from its queue, if it is in one.
   static void remove(Waiter& waiter);
 
  private:
@@ -90,7 +91,7 @@ class WaitQueue {
   std::size_t size_ = 0;
 };
 
-/// Every waiter of the engine: by ticket, by deadline, by who waits.
+/// Every waiter of the engine: by ticket, by deadline, by owner.
 class Waits {
  public:
   Waits() = default;
@@ -99,31 +100,31 @@ class Waits {
 
   Waiter& park(WaitQueue& line, Object& object, Owner who, std::uint16_t operation, std::uint64_t now_ns,
                std::uint64_t deadline_ns);
-  /// To the end of another line, of the same object or of another.
+  /// Moves it to the end of another wait queue, of the same or another object.
   void move(Waiter& waiter, WaitQueue& line, Object& object);
   void set_deadline(Waiter& waiter, std::uint64_t deadline_ns);
-  /// Out of its line, and gone.
+  /// Removes it from its queue and destroys it.
   void remove(Waiter& waiter);
 
   std::size_t size() const { return by_ticket_.size(); }
   Waiter* find(Ticket ticket);
-  /// The waiter whose deadline is the earliest, if that is not after `now_ns`.
+  /// The waiter with the earliest deadline, if that is not after `now_ns`; else null.
   Waiter* first_due(std::uint64_t now_ns);
   std::uint64_t next_deadline_ns() const { return deadlines_.empty() ? never_ns : deadlines_.begin()->first; }
-  /// Null when the session has none.
+  /// The first waiter of the session; null if it has none.
   Waiter* first_of(SessionId session);
-  /// f(Waiter&) for each waiter of one thread, oldest first.
+  /// Calls f(Waiter&) for each waiter of one thread, oldest first.
   template <class F>
   void each_of(Owner who, F&& f) const {
     for (auto at = by_owner_.lower_bound({who, 0}); at != by_owner_.end() && at->first == who; ++at)
       f(*by_ticket_.at(at->second));
   }
-  /// f(const Waiter&) for all, oldest first.
+  /// Calls f(const Waiter&) for all, oldest first.
   template <class F>
   void each(F&& f) const {
     for (const auto& [ticket, waiter] : by_ticket_) f(*waiter);
   }
-  /// f(const Waiter&) for those behind a ticket, oldest first, until it gives false.
+  /// Calls f(const Waiter&) for the waiters with tickets above `after`, oldest first, until it returns false.
   template <class F>
   void each_behind(Ticket after, F&& f) const {
     for (auto at = by_ticket_.upper_bound(after); at != by_ticket_.end(); ++at)
@@ -138,7 +139,7 @@ class Waits {
   Ticket next_ticket_ = 1;
 };
 
-/// Replies to requests that have waited, for the session layer to take to where they belong.
+/// Replies to parked requests, for the session layer to deliver.
 class Deliveries {
  public:
   struct Delivery {
@@ -152,7 +153,7 @@ class Deliveries {
   bool empty() const { return all_.empty(); }
   const std::vector<Delivery>& all() const { return all_; }
   wire::Bytes payload(const Delivery& d) const { return payloads_.view_from(d.begin).first(d.end - d.begin); }
-  /// Where the payload of the next one is appended.
+  /// The payload of the next reply is appended here.
   wire::Buffer& buffer() { return payloads_; }
   void add(const Waiter& waiter, Code code, std::size_t begin) {
     all_.push_back({waiter.ticket, code, waiter.operation, begin, payloads_.size()});
@@ -169,17 +170,18 @@ class Deliveries {
   wire::Buffer payloads_;
 };
 
-/// Which objects a session owns a part of: locks held, permits, leased items. They are told when it ends.
+/// The objects that each session owns a part of: locks held, permits, leased items. They are notified when
+/// the session ends.
 class Holdings {
  public:
   void add(SessionId session, ObjectId object, std::uint64_t count = 1) {
     by_session_[session][object] += count;
   }
-  /// Of a session that was forgotten: nothing happens.
+  /// Has no effect for a session that was forgotten.
   void remove(SessionId session, ObjectId object, std::uint64_t count = 1);
-  /// In the order of ids; maybe gone by now.
+  /// In id order; some may have been destroyed meanwhile.
   std::vector<ObjectId> of(SessionId session) const;
-  /// Of all sessions, in the order of ids; maybe gone by now.
+  /// The objects of all sessions; some may have been destroyed meanwhile.
   std::set<ObjectId> objects() const;
   void forget(SessionId session) { by_session_.erase(session); }
 
@@ -187,8 +189,8 @@ class Holdings {
   IdTable<IdTable<std::uint64_t>> by_session_;
 };
 
-/// Fencing tokens: one for each grant of a lock, from a counter, so that a later grant has a higher one. A token lives
-/// as long as the grant does. (Kleppmann, "How to do distributed locking", 2016.)
+/// Fencing tokens: one for each grant of a lock, from a counter, so that a later grant has a higher one. A
+/// token is live as long as its grant. (Kleppmann, "How to do distributed locking", 2016.)
 class Tokens {
  public:
   std::uint64_t grant() {

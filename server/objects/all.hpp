@@ -7,7 +7,7 @@
 
 namespace tandem::server {
 
-/// The manager's first, as Engine wants them.
+/// Returns all types, the manager's first, as Engine requires.
 std::span<const Type* const> hosted_types();
 
 }  // namespace tandem::server

@@ -3,7 +3,7 @@
 namespace tandem::server {
 namespace {
 
-/// As many as MessagePack bytes can have: a slice of the whole array is such.
+/// The longest byte string of MessagePack: a slice of the whole array is one.
 constexpr std::uint64_t array_bytes_max = 0xffffffff;
 
 }  // namespace
@@ -18,7 +18,7 @@ Result<void> Array::allocate(const CallContext& context, ElementType type, std::
   if (Result<void> room = context.room_for(bytes); !room) return room;
   element_ = type;
   if (bytes == 0) return {};
-  // calloc, as it need not write the zeros of a large array.
+  // calloc need not write the zeros of a large array.
   memory_.reset(static_cast<std::uint8_t*>(std::calloc(bytes, 1)));
   if (memory_ == nullptr)
     return Failure{Code::resource_exhausted,

@@ -1,5 +1,5 @@
 #pragma once
-// The hosted array: its elements in one piece of memory.
+// The hosted array: its elements in one contiguous block.
 
 #include <cstdlib>
 #include <memory>
@@ -41,7 +41,7 @@ class Array final : public Object {
   };
 
   Result<void> allocate(const CallContext& context, ElementType type, std::uint64_t length);
-  /// Undone, the elements of `slice` are what they are now.
+  /// Records the current elements of `slice` for undo.
   void remember(const CallContext& context, const Slice& slice);
   void remember(const CallContext& context, std::uint8_t* element);
   void assign(const Slice& slice, wire::Bytes elements);

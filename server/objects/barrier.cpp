@@ -22,7 +22,7 @@ Result<Written> Barrier::on(Ops::Wait, CallContext& context, Limit limit_us) {
     context.park(line_, *this, limit);
     return Written{};
   }
-  if (!limit || *limit > 0)  // it would be willing, but must not
+  if (!limit || *limit > 0)  // the caller would wait, but must not here
     return Failure{Code::value_error, "a barrier cannot be waited for where nothing may wait"};
   break_down(context, "the time limit of one who waited ran out");
   return Failure{Code::broken_barrier, "the barrier is broken: " + broken_};
@@ -57,7 +57,7 @@ void Barrier::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
   const SessionId session = waiter.who.session;
   std::string who = "session " + std::to_string(session);
   if (std::uint32_t pid = context.pid_of(session); pid != 0) who += ", process " + std::to_string(pid) + ",";
-  WaitQueue::remove(waiter);  // nobody is there to be told
+  WaitQueue::remove(waiter);  // it gets no reply
   break_down(context, who + " ended while it waited");
 }
 

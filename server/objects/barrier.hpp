@@ -35,8 +35,8 @@ class Barrier final : public Object {
 
   std::uint64_t parties_ = 1;
   Limit limit_us_;
-  std::string broken_;  // why; empty: it is whole
-  WaitQueue line_;      // in the order of arrival: so their indices
+  std::string broken_;  // the reason; empty: not broken
+  WaitQueue line_;      // in order of arrival, which is the order of indices
 };
 
 }  // namespace tandem::server

@@ -50,7 +50,7 @@ Result<void> Condition::on(Ops::Create, CallContext& context, std::optional<Valu
   return {};
 }
 
-// ---- the lock's operations --------------------------------------------------------------------------------------------
+// ---- the lock's operations --------------------------------------------------------------------------------
 
 Result<Written> Condition::on(Ops::Acquire, CallContext& context, std::optional<std::int64_t> limit_us) {
   Result<OwnedLock*> its = lock(context);
@@ -83,7 +83,7 @@ Result<Written> Condition::on(Ops::Owners, CallContext& context) {
   return Written{};
 }
 
-// ---- its own ----------------------------------------------------------------------------------------------------------
+// ---- the condition's operations ---------------------------------------------------------------------------
 
 Result<Written> Condition::on(Ops::Wait, CallContext& context, std::optional<std::int64_t> limit_us) {
   Result<OwnedLock*> its = lock(context);
@@ -97,11 +97,11 @@ Result<Written> Condition::on(Ops::Wait, CallContext& context, std::optional<std
     waiter.origin = id();
     waiter.amount = depth;
   } else if (lock.has_waiters() && context.may_wait(std::nullopt)) {
-    // Who polls lets others in between, as if it had waited.
+    // A zero limit still yields the lock to the queued waiters, as a wait would.
     const std::uint64_t depth = lock.release_wholly(context);
     lock.park_for_reacquire(context, id(), depth);
   } else {
-    lock.write_returned(context.out(), OwnedLock::gave_up);
+    lock.write_reacquired(context.out(), OwnedLock::gave_up);
   }
   return Written{};
 }
@@ -126,9 +126,9 @@ Result<std::int64_t> Condition::on(Ops::NotifyAll, CallContext& context) {
 }
 
 std::int64_t Condition::notify(CallContext& context, OwnedLock& lock, std::uint64_t n,
-                               OwnedLock::Reacquire how) {
+                               OwnedLock::Reacquire reason) {
   std::int64_t count = 0;
-  for (; n != 0 && !line_.empty(); --n, ++count) lock.move_to_reacquire(context, *line_.front(), how);
+  for (; n != 0 && !line_.empty(); --n, ++count) lock.move_to_reacquire(context, *line_.front(), reason);
   return count;
 }
 
@@ -142,7 +142,7 @@ void Condition::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why)
   else context.refuse(waiter, its.failure());
 }
 
-void Condition::lock_is_going(CallContext& context) {
+void Condition::on_lock_destroyed(CallContext& context) {
   while (!line_.empty()) context.refuse(*line_.front(), lock_gone());
 }
 

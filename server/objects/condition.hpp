@@ -1,6 +1,6 @@
 #pragma once
-// The hosted condition: the line of those who wait to be notified. Once they are, or give up, they move to the line of
-// the condition's lock.
+// The hosted condition: a queue of waiters. A waiter that is notified, times out or is cancelled moves to the
+// wait queue of the condition's lock.
 
 #include "server/objects/lock.hpp"
 #include "tandem/ops/condition.hpp"
@@ -11,7 +11,7 @@ class Condition final : public Object {
  public:
   using Ops = ops::Condition;
 
-  /// Null when it is gone.
+  /// Returns null if the condition no longer exists.
   static Condition* find(CallContext& context, ObjectId id);
 
   Result<void> on(Ops::Create, CallContext&, std::optional<ValueView> lock);
@@ -24,9 +24,9 @@ class Condition final : public Object {
   Result<std::int64_t> on(Ops::Notify, CallContext&, std::optional<std::int64_t> n);
   Result<std::int64_t> on(Ops::NotifyAll, CallContext&);
 
-  /// Somebody was notified and did not live to see it.
+  /// Notifies the next waiter: a notified one ended before it reacquired the lock.
   void pass_on(CallContext& context);
-  void lock_is_going(CallContext& context);
+  void on_lock_destroyed(CallContext& context);
 
   void on_wait_ended(CallContext&, Waiter&, WaitEnd) override;
   void on_destroy(CallContext&) override;
@@ -40,7 +40,7 @@ class Condition final : public Object {
 
  private:
   Result<OwnedLock*> lock(CallContext& context) const;
-  std::int64_t notify(CallContext& context, OwnedLock& lock, std::uint64_t n, OwnedLock::Reacquire how);
+  std::int64_t notify(CallContext& context, OwnedLock& lock, std::uint64_t n, OwnedLock::Reacquire reason);
 
   Value lock_;  // a reference
   ObjectId lock_id_ = 0;

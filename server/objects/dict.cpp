@@ -9,7 +9,8 @@ Failure no_key(ValueView key) {
   return {Code::key_error, "no key " + describe(key)};
 }
 
-/// Every key must be hashable before the first entry is changed: an operation is done whole or not at all.
+/// Checks that every key is hashable before the first entry is changed: an operation is done completely or
+/// not at all.
 Result<void> check_keys(CallContext& context, EntriesView entries) {
   ValueView key, value;
   while (entries.next(key, value))
@@ -38,7 +39,7 @@ Value Dict::pop(CallContext& context, Table::Entry& entry) {
 }
 
 Result<void> Dict::on(Ops::Create, CallContext& context, std::optional<EntriesView> entries) {
-  table_.bury_in(context.registry().reclaim_queue());
+  table_.defer_to(context.registry().reclaim_queue());
   if (!entries) return {};
   return on(Ops::Update{}, context, *entries);
 }
@@ -185,7 +186,7 @@ Result<void> Dict::on(Ops::Assign, CallContext& context, EntriesView entries) {
   if (Result<void> good = check_keys(context, entries); !good) return good;
   if (Result<void> room = context.room_for(entries.bytes() + entries.count() * Table::entry_bytes); !room)
     return room;
-  Table before = table_.take_all();  // kept until the end: the entries may refer to what only it holds
+  Table before = table_.take_all();  // kept until the end: `entries` may refer to objects that only it holds
   ValueView key, value;
   while (entries.next(key, value)) set(context, key, *context.hash(key), value, nullptr);
   if (before.empty() && table_.empty()) context.unchanged();

@@ -10,15 +10,15 @@
 namespace tandem::server {
 namespace {
 
-// ---- what user code throws ----------------------------------------------------------------------------
+// ---- exceptions of user code ------------------------------------------------------------------------------
 
-/// A failure of the engine's own, on its way through user code.
+/// Carries a failure of the engine through user code.
 struct Refused {
   Failure failure;
 };
 
-/// Whether an error of this code can be an operation's outcome. The others would tell clients of trouble with their
-/// connection that they do not have.
+/// Whether an error of this code can be an operation's outcome. The others would report connection problems
+/// that the client does not have.
 bool is_outcome(Code code) {
   switch (code) {
     case Code::ok:
@@ -32,7 +32,7 @@ bool is_outcome(Code code) {
   }
 }
 
-/// Texts travel as UTF-8, which what() need not be.
+/// Texts are sent as UTF-8, which what() need not be: replaces the non-ASCII bytes of other texts by '?'.
 std::string readable(std::string text) {
   if (!is_utf8(wire::as_bytes(text)))
     std::replace_if(
@@ -40,7 +40,7 @@ std::string readable(std::string text) {
   return text;
 }
 
-/// The failure that the exception under way is.
+/// Returns the current exception as a failure.
 Failure failure_of_exception() {
   try {
     throw;
@@ -58,18 +58,18 @@ Failure failure_of_exception() {
   }
 }
 
-// ---- a call -------------------------------------------------------------------------------------------
+// ---- a call -----------------------------------------------------------------------------------------------
 
-class TurnExchange final : public hosting::Exchange {
+class CallExchange final : public hosting::Exchange {
  public:
-  TurnExchange(const ops::OpDescription& op, CallContext& context)
-      : Exchange(op, context.registry().weak_references()), turn_(context) {}
+  CallExchange(const ops::OpDescription& op, CallContext& context)
+      : Exchange(op, context.registry().weak_references()), context_(context) {}
 
-  /// Takes all arguments.
+  /// Validates and keeps all arguments.
   Result<void> take(wire::Reader& reader, std::uint32_t count) {
     arguments_.reserve(count);
     for (std::uint32_t i = 0; i < count; ++i) {
-      Result<ValueView> value = validate(reader, turn_.limits().value_depth_max, turn_.registry());
+      Result<ValueView> value = validate(reader, context_.limits().value_depth_max, context_.registry());
       if (!value) return std::move(value.failure());
       arguments_.push_back(value->bytes);
     }
@@ -83,7 +83,7 @@ class TurnExchange final : public hosting::Exchange {
   }
   wire::Bytes items(wire::Bytes argument) override {
     if (wire::Reader(argument).peek() == wire::Kind::array) return argument;
-    Result<ItemsView> items = turn_.items_of({argument, true});
+    Result<ItemsView> items = context_.items_of({argument, true});
     if (!items) throw_error(items.failure().code, items.failure().text);
     wire::Buffer& copy = copies_.emplace_back();
     wire::Writer(copy).array(items->count());
@@ -92,7 +92,7 @@ class TurnExchange final : public hosting::Exchange {
   }
   wire::Bytes entries(wire::Bytes argument) override {
     if (wire::Reader(argument).peek() == wire::Kind::map) return argument;
-    Result<EntriesView> entries = turn_.entries_of({argument, true});
+    Result<EntriesView> entries = context_.entries_of({argument, true});
     if (!entries) throw_error(entries.failure().code, entries.failure().text);
     wire::Buffer& copy = copies_.emplace_back();
     wire::Writer(copy).map(entries->count());
@@ -104,12 +104,12 @@ class TurnExchange final : public hosting::Exchange {
   }
 
  private:
-  CallContext& turn_;
+  CallContext& context_;
   std::vector<wire::Bytes> arguments_;
   std::deque<wire::Buffer> copies_;
 };
 
-/// References in what a handler gives are to objects that are there, or were when a value that it kept came in.
+/// Accepts references to objects that exist, or once existed: a handler may return a value that it kept.
 class ResultCheck final : public ReferenceCheck {
  public:
   explicit ResultCheck(const Registry& registry) : registry_(registry) {}
@@ -123,9 +123,9 @@ class ResultCheck final : public ReferenceCheck {
   const Registry& registry_;
 };
 
-/// User code wrote it: nobody has looked at it yet.
+/// Validates a value that user code wrote.
 Result<ValueView> checked(wire::Bytes value, const ReferenceCheck& references) {
-  constexpr std::uint64_t depth_max = 1000;  // of values that can be read at all; these are not kept
+  constexpr std::uint64_t depth_max = 1000;  // the highest value_depth_max: these values are not stored
   wire::Reader reader(value);
   Result<ValueView> good = validate(reader, depth_max, references);
   if (good && !reader.at_end()) return Failure{Code::remote_error, "more than one value"};
@@ -133,7 +133,7 @@ Result<ValueView> checked(wire::Bytes value, const ReferenceCheck& references) {
   return good;
 }
 
-Result<void> give_result(TurnExchange& exchange, CallContext& context) {
+Result<void> give_result(CallExchange& exchange, CallContext& context) {
   Result<ValueView> result = checked(exchange.result().view(), ResultCheck(context.registry()));
   if (!result)
     return Failure{result.failure().code,
@@ -148,7 +148,8 @@ Result<void> invoke(Object& object, CallContext& context, wire::Reader& argument
   return static_cast<CustomObject&>(object).call(Number, context, arguments, argument_count);
 }
 
-/// Rows hold bare functions, so there is one for each number that an operation can have (ops::OpList).
+/// Rows hold plain function pointers, so there is one function for each possible operation number
+/// (ops::OpList).
 constexpr auto invokes = []<std::size_t... Number>(std::index_sequence<Number...>) {
   return std::array<Invoke, sizeof...(Number)>{&invoke<Number>...};
 }
@@ -159,7 +160,7 @@ constexpr auto invokes = []<std::size_t... Number>(std::index_sequence<Number...
 Result<void> CustomObject::call(std::size_t number, CallContext& context, wire::Reader& arguments,
                                 std::uint32_t argument_count) {
   const hosting::Handler& handler = type_.hosted.handlers[number];
-  TurnExchange exchange(*handler.op, context);
+  CallExchange exchange(*handler.op, context);
   if (Result<void> taken = exchange.take(arguments, argument_count); !taken) return taken;
   Result<void> done;
   try {
@@ -171,11 +172,11 @@ Result<void> CustomObject::call(std::size_t number, CallContext& context, wire::
   if (done) done = give_result(exchange, context);
   if (handler.op->effect == ops::Effect::reads) return done;
   measure();
-  if (!done) context.changed(*this);  // who knows
+  if (!done) context.changed(*this);  // a handler that failed may have changed it
   return done;
 }
 
-// ---- what it holds ------------------------------------------------------------------------------------
+// ---- contents ---------------------------------------------------------------------------------------------
 
 void CustomObject::measure() {
   try {
@@ -183,7 +184,7 @@ void CustomObject::measure() {
     size_ = instance_->size();
     memory_bytes_ = instance_->memory_bytes();
   } catch (...) {
-    // The operation has been carried out, whether or not its object can be measured.
+    // The operation has been carried out, even if its object cannot be measured.
   }
 }
 
@@ -202,7 +203,7 @@ wire::Buffer CustomObject::contents() const {
   } catch (...) {
     why = failure_of_exception().text;
   }
-  // Whoever looks shall see what is wrong, in the shape that was announced.
+  // Shows the error instead, in the shape that was announced.
   shown.clear();
   wire::Writer out(shown);
   if (type_.hosted.shown == hosting::Shown::entries) {
@@ -241,7 +242,7 @@ std::optional<std::uint64_t> CustomObject::visit_elements(std::uint64_t cursor,
   return std::nullopt;
 }
 
-// ---- types --------------------------------------------------------------------------------------------
+// ---- types ------------------------------------------------------------------------------------------------
 
 CustomType::CustomType(const hosting::Type& hosted_type)
     : Type{hosted_type.name,

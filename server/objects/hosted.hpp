@@ -1,6 +1,6 @@
 #pragma once
-// Hosted types that users of Server bring along (tandem/hosted.hpp): any class behind the boundary of hosted/type.hpp, as
-// an object like the others. Whatever a user's code throws ends here.
+// User-defined hosted types (tandem/hosted.hpp): adapts any class behind the interface of hosted/type.hpp to
+// a hosted object. Exceptions from user code are caught here.
 
 #include <deque>
 #include <vector>
@@ -10,7 +10,7 @@
 
 namespace tandem::server {
 
-/// One such type. Its objects find it again through the Type that they were made with.
+/// One user-defined type. Its objects refer to it: it is the Type they were created with.
 struct CustomType : Type {
   explicit CustomType(const hosting::Type& hosted_type);
   CustomType(const CustomType&) = delete;
@@ -38,9 +38,10 @@ class CustomObject final : public Object {
   bool keyed() const override { return type_.hosted.shown == hosting::Shown::entries; }
 
  private:
-  /// Asks the user's class what it holds; what it has said before stands where it throws.
+  /// Updates the sizes from the user's class; if it throws, sizes not read yet keep their values.
   void measure();
-  /// What the user's class shows, one well-formed value; of the shape of the type's `shown`.
+  /// Returns what the user's show() wrote if that is one well-formed value, else an error text in the shape
+  /// of the type's `shown`.
   wire::Buffer contents() const;
 
   const CustomType& type_;
@@ -52,12 +53,12 @@ class CustomObject final : public Object {
 /// The hosted types of one manager: tandem's and the user's.
 class HostedTypes {
  public:
-  /// ValueError: two of one number or name.
+  /// Throws ValueError if two types share a number or name, or if all together have too many operations.
   explicit HostedTypes(std::span<const HostedType> custom);
   HostedTypes(const HostedTypes&) = delete;
   HostedTypes& operator=(const HostedTypes&) = delete;
 
-  /// The manager's first, as Engine wants them.
+  /// Returns all types, the manager's first, as Engine requires.
   std::span<const Type* const> all() const { return all_; }
 
  private:

@@ -6,10 +6,10 @@
 namespace tandem::server {
 namespace {
 
-/// As many as a MessagePack array can have: a snapshot is one.
+/// The longest array of MessagePack: a snapshot is one.
 constexpr std::uint64_t list_items_max = 0xffffffff;
 
-/// For operations that take in more than one item: what they need beyond the bytes that came with the call.
+/// Checks the list's length and memory for operations that add items; `bytes` is the memory they need.
 Result<void> room_for_items(const CallContext& context, std::uint64_t held, std::uint64_t count,
                             std::uint64_t bytes) {
   if (count > list_items_max || held > list_items_max - count)
@@ -45,7 +45,7 @@ std::optional<std::uint64_t> List::find(ValueView item, std::uint64_t from, std:
 }
 
 Result<void> List::on(Ops::Create, CallContext& context, std::optional<ItemsView> items) {
-  items_.bury_in(context.registry().reclaim_queue());
+  items_.defer_to(context.registry().reclaim_queue());
   if (!items) return {};
   return on(Ops::Extend{}, context, *items);
 }
@@ -207,7 +207,7 @@ Result<void> List::on(Ops::Repeat, CallContext& context, std::int64_t times) {
   if (times == 1 || items_.empty()) return context.unchanged(), Result<void>();
   const std::uint64_t length = items_.size();
   const auto more = static_cast<std::uint64_t>(times) - 1;
-  // A product that would not fit is as impossible as the largest that does.
+  // A product that overflows is replaced by a number that is refused in any case.
   const std::uint64_t count = more > list_items_max / length ? list_items_max : more * length;
   const std::uint64_t memory_bytes = items_.memory_bytes();
   const bool fits = more <= ~std::uint64_t{0} / 2 / memory_bytes;

@@ -4,7 +4,7 @@
 
 namespace tandem::server {
 
-// ---- its own operations -----------------------------------------------------------------------------------------------
+// ---- operations -------------------------------------------------------------------------------------------
 
 Result<Written> OwnedLock::acquire(CallContext& context, std::optional<std::int64_t> limit_us) {
   if (reentrant_ && ownership_.held_by(context.who())) {
@@ -39,7 +39,7 @@ Result<void> OwnedLock::check_owner(const CallContext& context, std::string_view
   return ownership_.not_owner(context, "a " + std::string(type().name), what);
 }
 
-// ---- waiting ----------------------------------------------------------------------------------------------------------
+// ---- waiting ----------------------------------------------------------------------------------------------
 
 void OwnedLock::serve(CallContext& context) {
   if (ownership_.held() || line_.empty()) return;
@@ -47,7 +47,7 @@ void OwnedLock::serve(CallContext& context) {
   const bool returns = first.origin != 0;
   ownership_.grant(context, *this, first.who, returns ? first.amount : 1);
   context.answer(first, [&](CallContext& its) {
-    if (returns) write_returned(its.out(), static_cast<Reacquire>(first.kind));
+    if (returns) write_reacquired(its.out(), static_cast<Reacquire>(first.kind));
     else ownership_.write_grant(its.out());
   });
 }
@@ -57,7 +57,7 @@ void OwnedLock::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why)
   if (waiter.origin == 0) {
     if (gives_up) context.answer(waiter, [](CallContext& its) { write_no_grant(its.out()); });
   } else if (!gives_up && waiter.kind == notified) {
-    // It can no longer do what it was notified for.
+    // It can no longer act on the notification: another waiter gets it.
     if (Condition* condition = Condition::find(context, waiter.origin)) condition->pass_on(context);
   }
 }
@@ -69,10 +69,10 @@ void OwnedLock::session_ended(CallContext& context, SessionId session) {
 void OwnedLock::on_destroy(CallContext& context) {
   if (ownership_.held()) ownership_.end(context, *this);
   for (ObjectId id : conditions_)
-    if (Condition* condition = Condition::find(context, id)) condition->lock_is_going(context);
+    if (Condition* condition = Condition::find(context, id)) condition->on_lock_destroyed(context);
 }
 
-// ---- for conditions ---------------------------------------------------------------------------------------------------
+// ---- for conditions ---------------------------------------------------------------------------------------
 
 void OwnedLock::add(const Condition& condition) {
   conditions_.push_back(condition.id());
@@ -96,16 +96,16 @@ void OwnedLock::park_for_reacquire(CallContext& context, ObjectId condition, std
   waiter.amount = depth;
 }
 
-void OwnedLock::move_to_reacquire(CallContext& context, Waiter& waiter, Reacquire how) {
-  waiter.kind = how;
+void OwnedLock::move_to_reacquire(CallContext& context, Waiter& waiter, Reacquire reason) {
+  waiter.kind = reason;
   context.set_no_deadline(waiter);
   context.move(waiter, line_, *this);
   if (!ownership_.held()) context.schedule_serve(*this);
 }
 
-void OwnedLock::write_returned(wire::Writer& out, Reacquire how) const {
+void OwnedLock::write_reacquired(wire::Writer& out, Reacquire reason) const {
   out.array(3);
-  out.boolean(how != gave_up);
+  out.boolean(reason != gave_up);
   out.unsigned_integer(ownership_.token());
   out.boolean(ownership_.previous_owner_died());
 }
@@ -114,7 +114,7 @@ void OwnedLock::each_blocker(const Waiter&, const std::function<void(const Block
   if (ownership_.held()) visit({ownership_.owner()});
 }
 
-// ---- for people -------------------------------------------------------------------------------------------------------
+// ---- inspection -------------------------------------------------------------------------------------------
 
 void OwnedLock::each_holding(const std::function<void(const Holding&)>& visit) const {
   if (ownership_.held()) visit(ownership_.holding());

@@ -1,6 +1,6 @@
 #pragma once
-// The hosted lock, re-entrant or not: an owner, and the line of those who want it. Among these are threads that waited for
-// a condition on it and are to have it again.
+// The hosted lock, re-entrant or not: an owner and a wait queue. The queue also holds waiters of conditions
+// on the lock that have to reacquire it.
 
 #include "server/engine/dispatch.hpp"
 #include "server/objects/ownership.hpp"
@@ -11,29 +11,29 @@ namespace tandem::server {
 
 class Condition;
 
-/// What both kinds share.
+/// The common part of both kinds.
 class OwnedLock : public Object {
  public:
-  // What its operations do, and those of conditions on it.
+  // Operations of the lock, and of conditions on it.
   Result<Written> acquire(CallContext& context, std::optional<std::int64_t> limit_us);
   Result<void> release(CallContext& context);
   bool locked() const { return ownership_.held(); }
   Result<Written> grant(CallContext& context) const;
-  /// not_owner unless the caller holds it.
+  /// Fails with not_owner unless the caller holds the lock.
   Result<void> check_owner(const CallContext& context, std::string_view what) const;
 
-  // For conditions on it. In its line, their waiters have the condition as `origin`, in `kind` how they came here, and in
-  // `amount` how deep they held the lock.
+  // For conditions on the lock. In its wait queue their waiters have the condition as `origin`, the Reacquire
+  // reason as `kind` and the depth to restore as `amount`.
   enum Reacquire : std::uint32_t { gave_up, notified, notified_with_all };
   void add(const Condition& condition);
   void forget(const Condition& condition);
   bool has_waiters() const { return !line_.empty(); }
-  /// By the caller, who owns it; gives how deep.
+  /// Releases all levels of the caller, which must own the lock; returns the depth.
   std::uint64_t release_wholly(CallContext& context);
-  /// The caller comes from releasing it wholly and waits for it alone.
+  /// Parks the caller, which has just called release_wholly(), until it has the lock again.
   void park_for_reacquire(CallContext& context, ObjectId condition, std::uint64_t depth);
-  void move_to_reacquire(CallContext& context, Waiter& waiter, Reacquire how);
-  void write_returned(wire::Writer& out, Reacquire how) const;
+  void move_to_reacquire(CallContext& context, Waiter& waiter, Reacquire reason);
+  void write_reacquired(wire::Writer& out, Reacquire reason) const;
 
   void serve(CallContext&) override;
   void on_wait_ended(CallContext&, Waiter&, WaitEnd) override;
@@ -59,10 +59,10 @@ class OwnedLock : public Object {
   std::vector<ObjectId> conditions_;
 };
 
-template <class TheOps, bool reentrant>
+template <class Operations, bool reentrant>
 class LockOf final : public OwnedLock {
  public:
-  using Ops = TheOps;
+  using Ops = Operations;
 
   LockOf() : OwnedLock(reentrant) {}
 

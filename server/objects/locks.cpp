@@ -6,7 +6,7 @@
 
 namespace tandem::server {
 
-// ---- operations -------------------------------------------------------------------------------------------------------
+// ---- operations -------------------------------------------------------------------------------------------
 
 Result<Written> Locks::on(Ops::Acquire, CallContext& context, ValueView key,
                           std::optional<std::int64_t> limit_us) {
@@ -96,7 +96,7 @@ Result<Written> Locks::on(Ops::Owners, CallContext& context, ValueView key) {
   return Written{};
 }
 
-/// The order is by a hash that depends on nothing but the key; should two keys share it, by the secret one.
+/// Orders keys by a hash that depends on the key alone, and keys that share it by the secret hash.
 Result<std::vector<Locks::Wanted>> Locks::wanted(CallContext& context, ItemsView keys) const {
   std::vector<Wanted> all;
   all.reserve(keys.count());
@@ -130,7 +130,7 @@ Result<KeyLock*> Locks::owned(CallContext& context, ValueView key, std::uint32_t
       .not_owner(context, "the lock of key " + server::describe(key), what);
 }
 
-// ---- taking and giving back -------------------------------------------------------------------------------------------
+// ---- taking and giving back -------------------------------------------------------------------------------
 
 bool Locks::is_free(const Wanted& wanted) const {
   const KeyLock* lock = table_.find(wanted.key, wanted.hash);
@@ -197,10 +197,10 @@ void Locks::unlink(KeyLock& lock, SessionId session) {
   else by_session_.erase(session);
 }
 
-// ---- waiting ----------------------------------------------------------------------------------------------------------
+// ---- waiting ----------------------------------------------------------------------------------------------
 
 void Locks::serve(CallContext& context) {
-  for (std::size_t i = 0; i < touched_.size(); ++i) {  // serving one may touch others
+  for (std::size_t i = 0; i < touched_.size(); ++i) {  // serving one lock may touch others
     KeyLock& lock = *touched_[i];
     lock.is_touched = false;
     if (lock.ownership.held()) continue;
@@ -210,7 +210,8 @@ void Locks::serve(CallContext& context) {
   touched_.clear();
 }
 
-/// The lock is free, and for the first in its line.
+/// Gives the free lock to its first waiter, which goes on to its next keys: it waits for one of them or is
+/// answered.
 void Locks::advance(CallContext& context, KeyLock& lock) {
   Waiter& waiter = *lock.line.front();
   take(context, lock, waiter.who);
@@ -261,7 +262,7 @@ std::string Locks::describe_wait(const Waiter& waiter) const {
   return "key " + server::describe(waiter.values[waiter.position]) + " of " + server::describe(*this);
 }
 
-// ---- for people -------------------------------------------------------------------------------------------------------
+// ---- inspection -------------------------------------------------------------------------------------------
 
 void Locks::each_holding(const std::function<void(const Holding&)>& visit) const {
   table_.each([&](const KeyLock& lock) {

@@ -1,6 +1,6 @@
 #pragma once
-// The hosted keyed locks. A request for several keys takes them one after the other and stands in the line of the first
-// one that is not free; what it has by then counts as held.
+// The hosted keyed locks. A request for several keys takes them one by one and waits in the queue of the
+// first key that is not free; the keys taken so far count as held.
 
 #include "server/engine/dispatch.hpp"
 #include "server/objects/lock_table.hpp"
@@ -42,10 +42,10 @@ class Locks final : public Object {
   struct Wanted {
     ValueView key;
     std::uint32_t hash = 0;
-    std::uint32_t place = 0;  // the fixed order of taking
+    std::uint32_t place = 0;  // position in the fixed locking order
   };
 
-  /// Each key once, in the order of taking.
+  /// Returns each key once, in locking order.
   Result<std::vector<Wanted>> wanted(CallContext& context, ItemsView keys) const;
   Result<Written> acquire(CallContext& context, std::span<const Wanted> keys,
                           std::optional<std::int64_t> limit_us);
@@ -53,15 +53,15 @@ class Locks final : public Object {
                          std::string_view what) const;
 
   bool is_free(const Wanted& wanted) const;
-  /// The key is the caller's, or the waiter's, but nobody has been told yet.
+  /// Reserves the key for `who`, the caller or a waiter, without a token or reply yet.
   KeyLock& take(CallContext& context, ValueView key, std::uint32_t hash, Owner who);
   void take(CallContext& context, KeyLock& lock, Owner who);
   void give_back(CallContext& context, KeyLock& lock);
   void release(CallContext& context, KeyLock& lock);
-  /// All of a waiter's or the caller's keys are taken.
+  /// Sets the common token of all keys that the caller or a waiter has taken, and writes the reply.
   void write_grants(CallContext& its, std::span<KeyLock* const> locks);
   void advance(CallContext& context, KeyLock& lock);
-  /// Nobody has it any more.
+  /// Called when `lock` became free: has its waiters served, or erases it unless its last owner died.
   void freed(CallContext& context, KeyLock& lock);
   void touch(CallContext& context, KeyLock& lock);
   void link(KeyLock& lock, SessionId session);
@@ -69,7 +69,7 @@ class Locks final : public Object {
 
   LockTable table_;
   IdTable<KeyLock*> by_session_;   // heads of lists
-  std::vector<KeyLock*> touched_;  // to be looked at by serve()
+  std::vector<KeyLock*> touched_;  // serve() has to check them
 };
 
 }  // namespace tandem::server

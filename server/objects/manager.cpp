@@ -26,7 +26,7 @@ Result<void> check_name(const CallContext& context, std::string_view name) {
   return {};
 }
 
-/// The manager's own would tell of everybody's doings.
+/// The manager's own version would reveal the activity of all sessions.
 Result<void> check_watched(const Object& object) {
   if (object.id() != ops::Manager::id) return {};
   return Failure{Code::type_error, "the manager itself has no version"};
@@ -67,12 +67,12 @@ Result<Written> Manager::on(Ops::Create, CallContext& context, std::string_view 
     return Failure{Code::type_error, std::string(type_name) + ": " + std::string(create.op->signature) +
                                          ", " + std::to_string(arguments.count()) + " arguments given"};
   Object& object = registry.adopt(type->make(*type));
-  wire::Buffer unused;  // create gives nothing
+  wire::Buffer unused;  // create returns nothing
   CallContext inner(context, unused);
   wire::Reader at = arguments.rest();
   if (Result<void> made = create.invoke(object, inner, at, static_cast<std::uint32_t>(arguments.count()));
       !made)
-    return std::move(made.failure());  // nobody holds it: it goes at the end of the step
+    return std::move(made.failure());  // unreferenced: freed at the end of the step
   registry.account(object);
   if (name_value) registry.give_name(object, name);
   return answer_created(context, object, true);
@@ -99,8 +99,8 @@ Result<bool> Manager::on(Ops::Remove, CallContext& context, std::string_view nam
 Result<Written> Manager::on(Ops::Objects, CallContext& context, std::optional<std::int64_t> after,
                             std::optional<std::int64_t> limit, std::optional<std::string_view> type) {
   constexpr std::int64_t objects_per_page_max = 10'000;
-  constexpr std::size_t looked_at_max =
-      100'000;  // one page is one turn of the engine, also when few are of the type
+  // One page is one step of the engine, even if few objects are of the type.
+  constexpr std::size_t looked_at_max = 100'000;
   std::int64_t begin = after.value_or(0);
   std::int64_t most = limit.value_or(1000);
   if (begin < 0 || most < 1)
@@ -178,7 +178,7 @@ Result<Written> Manager::on(Ops::Information, CallContext& context) {
   return Written{};
 }
 
-// ---- who waits, who owns ----------------------------------------------------------------------------------------------
+// ---- waits, holdings --------------------------------------------------------------------------------------
 
 namespace {
 
@@ -195,7 +195,7 @@ Result<PageAsked> page_asked(std::string_view what, std::optional<std::int64_t> 
                    static_cast<std::size_t>(std::min(limit.value_or(1000), page_max))};
 }
 
-/// The first entries of a map: which object, and who.
+/// Writes the first entries of a map: the object, and the thread.
 void describe(wire::Writer& out, const ObjectLabel& object, Owner who, std::uint32_t pid) {
   out.text("object");
   out.unsigned_integer(object.id);
@@ -261,8 +261,8 @@ Result<Written> Manager::on(Ops::Holdings, CallContext& context, std::optional<s
   for (const HoldingInfo& holding : found) {
     out.map(described + 5);
     describe(out, holding.object, holding.who, holding.pid);
-    out.text("how");
-    out.text(holding.how);
+    out.text("mode");
+    out.text(holding.mode);
     out.text("key");
     if (holding.key.empty()) out.nil();
     else out.text(holding.key);
@@ -299,7 +299,7 @@ Result<Written> Manager::on(Ops::WaitForChange, CallContext& context, Object& ob
   return Written{};
 }
 
-// That each of them is there has been checked with the arguments.
+// The objects exist: references are checked with the arguments.
 Result<Written> Manager::on(Ops::Hold, CallContext& context, ItemsView references) {
   std::vector<wire::Reference> held;
   ValueView item;

@@ -1,5 +1,5 @@
 #pragma once
-// The manager as a hosted object: makes, finds, lists and removes the others.
+// The manager as a hosted object: creates, finds, lists and removes the others.
 
 #include "server/engine/dispatch.hpp"
 #include "tandem/ops/manager.hpp"

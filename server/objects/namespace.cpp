@@ -8,7 +8,7 @@ class Name {
  public:
   Name(const CallContext& context, std::string_view name) {
     wire::Writer(bytes_).text(name);
-    hash_ = *context.hash(view());  // texts always have one
+    hash_ = *context.hash(view());  // texts are always hashable
   }
   ValueView view() const { return {bytes_.view(), false}; }
   std::uint32_t hash() const { return hash_; }
@@ -21,7 +21,7 @@ class Name {
 }  // namespace
 
 Result<void> Namespace::on(Ops::Create, CallContext& context, std::optional<EntriesView> entries) {
-  table_.bury_in(context.registry().reclaim_queue());
+  table_.defer_to(context.registry().reclaim_queue());
   if (!entries) return {};
   ValueView name, value;
   for (EntriesView at = *entries; at.next(name, value);)

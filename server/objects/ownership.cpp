@@ -26,7 +26,7 @@ void write_owner(CallContext& context, const Holding& holding) {
   out.unsigned_integer(holding.who.session);
   out.unsigned_integer(context.pid_of(holding.who.session));
   out.unsigned_integer(holding.who.actor);
-  out.boolean(holding.how == holding_shared);
+  out.boolean(holding.mode == holding_shared);
   out.unsigned_integer(holding.count);
   out.unsigned_integer(holding.token);
   out.unsigned_integer((context.now_ns() - holding.since_ns) / 1000);

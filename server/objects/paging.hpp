@@ -1,24 +1,25 @@
 #pragma once
-// The answer that range-for is made of: one page of a table, and the cursor to go on from.
+// Paged replies, as used by range-for: one page of a table, and the cursor to continue from.
 
 #include "server/engine/dispatch.hpp"
 #include "server/structures/ordered_table.hpp"
 
 namespace tandem::server {
 
-/// Most elements in one page, whatever is asked for: a page is one turn of the engine.
+/// Most elements in one page, whatever limit is requested: a page is one step of the engine.
 inline constexpr std::int64_t page_elements_max = 10'000;
-/// A page that has this much is not filled further: large elements make short pages, not replies beyond the outbox.
+/// A page of this size is not extended: large elements make short pages, not replies that exceed the outbox.
 inline constexpr std::uint64_t page_bytes_max = std::uint64_t{1} << 20;
 
-/// Refuses limits and cursors that cannot be.
+/// Returns the effective limit; refuses invalid limits and cursors.
 inline Result<std::uint64_t> page_limit(std::int64_t cursor, std::int64_t limit) {
   if (cursor < 0 || limit < 1)
     return Failure{Code::value_error, "a page needs a cursor of at least 0 and a limit of at least 1"};
   return static_cast<std::uint64_t>(std::min(limit, page_elements_max));
 }
 
-/// Writes [cursor to go on from or -1, page]. `header(count)` begins the page's container; `element(entry)` adds one.
+/// Writes [cursor to continue from or -1, page]. `header(count)` begins the page's container,
+/// `element(entry)` adds an element.
 template <class Mapped, class Header, class Element>
 Result<Written> write_page(CallContext& context, const OrderedTable<Mapped>& table, std::int64_t cursor,
                            std::int64_t limit, Header&& header, Element&& element) {

@@ -20,7 +20,7 @@ std::string Pool::how_it_ended(std::int64_t exit_code) {
                        : "ended with exit code " + std::to_string(exit_code);
 }
 
-// ---- submitters -------------------------------------------------------------------------------------------------------
+// ---- submitters -------------------------------------------------------------------------------------------
 
 Result<std::int64_t> Pool::on(Ops::Enter, CallContext& context) {
   if (closed_) return is_closed();
@@ -136,12 +136,12 @@ void Pool::remove_submitter(CallContext& context, std::map<std::int64_t, Submitt
       context.refuse(its, {Code::closed, "the submitter has left the pool"});
   }
   submitters_.erase(at);
-  context.schedule_serve(*this);  // the last task of a closed pool may have gone
+  context.schedule_serve(*this);  // this may have dropped the last task of a closed pool
 }
 
-// ---- outcomes ---------------------------------------------------------------------------------------------------------
+// ---- outcomes ---------------------------------------------------------------------------------------------
 
-/// The end of a task that is in none of its places any more.
+/// Ends a task that has left its place; records its outcome, unless its submitter has left.
 void Pool::finish(Task task, Outcome outcome) {
   kept_bytes_ -= bytes_of(task);
   auto submitter = submitters_.find(task.submitter);
@@ -174,7 +174,7 @@ void Pool::died(Task task, std::int64_t pid, std::optional<std::int64_t> exit_co
   finish(std::move(task), std::move(outcome));
 }
 
-/// A submitter's workers cannot work: nothing of its waits for them in vain.
+/// A submitter's workers cannot work: fails its queued tasks, and later submits.
 void Pool::give_up(CallContext& context, std::int64_t number, Failure why) {
   auto submitter = submitters_.find(number);
   if (submitter == submitters_.end() || submitter->second.failure) return;
@@ -192,7 +192,7 @@ void Pool::give_up(CallContext& context, std::int64_t number, Failure why) {
   context.schedule_serve(*this);
 }
 
-// ---- the pool as a whole ----------------------------------------------------------------------------------------------
+// ---- the pool as a whole ----------------------------------------------------------------------------------
 
 void Pool::session_ended(CallContext& context, SessionId session) {
   for (auto at = workers_.lower_bound({session, 0}); at != workers_.end() && at->first.session == session;)
@@ -262,10 +262,10 @@ void Pool::each_holding(const std::function<void(const Holding&)>& visit) const 
   for (const auto& [id, running] : running_) visit({running.who, "running", {}, 1, 0, running.since_ns});
 }
 
-// ---- looking in -------------------------------------------------------------------------------------------------------
+// ---- inspection -------------------------------------------------------------------------------------------
 
 std::uint64_t Pool::memory_bytes() const {
-  constexpr std::uint64_t place_bytes = 48;  // of a tree's node
+  constexpr std::uint64_t place_bytes = 48;  // of a tree node
   const std::uint64_t parts = submitters_.size() * (sizeof(Submitter) + place_bytes) +
                               supervisors_.size() * (sizeof(Supervisor) + place_bytes) +
                               workers_.size() * (sizeof(Worker) + place_bytes) +

@@ -9,9 +9,9 @@
 
 namespace tandem::server {
 
-/// A task is in one place at a time: queued, running, or in suspense while nobody has said yet how its worker ended. Its
-/// outcome is written once, when it leaves the last of them. Between two steps no worker waits while a task is queued,
-/// and no submitter waits while there is an outcome for it.
+/// A task is in one place at a time: queued, running, or suspended until its worker's exit code is reported.
+/// Its outcome is recorded once, when it leaves the last of them. Between two steps no worker waits while a
+/// task is queued, and no submitter waits while it has an outcome.
 class Pool final : public Object {
  public:
   using Ops = ops::Pool;
@@ -41,7 +41,7 @@ class Pool final : public Object {
   void each_holding(const std::function<void(const Holding&)>&) const override;
 
   const Type& type() const override { return type_of<Pool>(); }
-  /// Tasks that wait for a worker.
+  /// Returns the number of queued tasks.
   std::uint64_t size() const override { return queued_.size(); }
   std::uint64_t memory_bytes() const override;
   void save(wire::Writer& out) const override;
@@ -67,31 +67,30 @@ class Pool final : public Object {
   struct Outcome {
     std::int64_t tag = 0;
     Code code = Code::ok;
-    Value results;     // of what went well
-    std::string text;  // of what did not
+    Value results;     // on success
+    std::string text;  // on failure
     std::int64_t pid = 0;
     std::optional<std::int64_t> exit_code;
   };
   struct Submitter {
     SessionId session = 0;
     std::deque<Outcome> outcomes;
-    std::optional<Failure> failure;  // of its workers; no task of it begins any more
+    std::optional<Failure> failure;  // of its workers; none of its tasks starts any more
   };
   struct Supervisor {
     SessionId session = 0;
     std::int64_t submitter = 0;
-    Value initializer;  // absent: none
-    int early_deaths =
-        0;  // of workers that did not get so far as to ask for a task, since the last one that did
+    Value initializer;     // absent: none
+    int early_deaths = 0;  // workers in a row that ended before they asked for a task
   };
   using SupervisedPid = std::pair<std::int64_t, std::int64_t>;  // supervisor, pid
   struct Worker {
     SupervisedPid known_as;                 // supervisor 0: none
-    std::optional<std::int64_t> exit_code;  // it was reaped before its session ended
+    std::optional<std::int64_t> exit_code;  // set if it was reaped before its session ended
     bool reaped = false;
-    bool ready = false;  // it has asked for a task
+    bool ready = false;  // has asked for a task
   };
-  struct Gone {  // a worker that is not reaped yet
+  struct Gone {  // a worker that ended and is not reaped yet
     bool ready = false;
     std::vector<Task> tasks;
   };
@@ -105,7 +104,7 @@ class Pool final : public Object {
 
   static Failure is_closed();
   static std::string how_it_ended(std::int64_t exit_code);
-  /// The submitter or supervisor of this number, if it is the calling session's.
+  /// Returns the submitter or supervisor of this number; not_owner if the calling session has none.
   template <class Part>
   static Result<typename std::map<std::int64_t, Part>::iterator> part_of(std::map<std::int64_t, Part>& parts,
                                                                          const CallContext& context,

@@ -1,4 +1,4 @@
-// The half of the hosted pool that those who work see: workers, and the supervisors that start and reap them.
+// The worker side of the hosted pool: workers, and the supervisors that start and reap them.
 
 #include <algorithm>
 
@@ -7,14 +7,15 @@
 namespace tandem::server {
 namespace {
 
-/// What says that a task failed is taken also when memory is short.
+/// Results up to this size are accepted even if memory is short, so that a failed task can be reported.
 constexpr std::uint64_t results_bytes_always = 4096;
-/// So many workers in a row that die before they are ready, and their supervisor is told to stop. A few may be bad luck.
+/// When this many workers in a row end before they are ready, the submitter's tasks fail and Reap returns
+/// false. Fewer may be bad luck.
 constexpr int early_deaths_max = 10;
 
 }  // namespace
 
-// ---- supervisors ------------------------------------------------------------------------------------------------------
+// ---- supervisors ------------------------------------------------------------------------------------------
 
 Result<std::int64_t> Pool::on(Ops::Supervise, CallContext& context, std::int64_t submitter,
                               std::optional<ValueView> initializer) {
@@ -79,7 +80,7 @@ void Pool::remove_supervisor(CallContext& context, std::map<std::int64_t, Superv
                                   std::to_string(session) + ")"});
 }
 
-// ---- workers ----------------------------------------------------------------------------------------------------------
+// ---- workers ----------------------------------------------------------------------------------------------
 
 Result<Written> Pool::on(Ops::Enlist, CallContext& context, std::optional<std::int64_t> supervisor,
                          std::optional<std::int64_t> pid) {
@@ -116,7 +117,7 @@ Result<std::vector<Pool::Done>> Pool::read_done(CallContext& context, ItemsView 
     done.task = static_cast<std::uint64_t>(task);
     done.results.references = value.references;
     auto running = running_.find(done.task);
-    if (running == running_.end() || running->second.who != context.who()) continue;  // it is over already
+    if (running == running_.end() || running->second.who != context.who()) continue;  // ended already
     if (done.failed < 0 || done.failed > running->second.task.calls)
       return Failure{Code::value_error, "more calls failed than there were"};
     all.push_back(done);
@@ -127,7 +128,7 @@ Result<std::vector<Pool::Done>> Pool::read_done(CallContext& context, ItemsView 
 void Pool::hand_in(CallContext& context, const std::vector<Done>& all) {
   for (const Done& done : all) {
     auto running = running_.find(done.task);
-    if (running == running_.end()) continue;  // it stood there twice
+    if (running == running_.end()) continue;  // listed twice
     Task task = std::move(running->second.task);
     running_.erase(running);
     running_calls_ -= task.calls;
@@ -188,7 +189,7 @@ Result<void> Pool::on(Ops::Quit, CallContext& context, ItemsView done) {
   return {};
 }
 
-/// To where it stood: before all that came later.
+/// Puts the task back in its original position: before all later ones.
 void Pool::queue_again(Task task) {
   --task.retries_left;
   retried_calls_ += task.calls;

@@ -7,10 +7,10 @@
 namespace tandem::server {
 namespace {
 
-/// Of a reply, besides an item: what it is wrapped in, its lease.
+/// Bytes of a reply besides the item itself: its framing and lease.
 constexpr std::uint64_t item_overhead_bytes = 32;
 
-/// What a value costs that waits with its putter.
+/// Returns the memory of a value that a waiting putter holds.
 std::uint64_t parked_bytes(const Value& value) {
   return sizeof(Value) + value.heap_bytes();
 }
@@ -22,12 +22,12 @@ Failure is_closed() {
 }  // namespace
 
 Result<void> QueueObject::on(Ops::Create, CallContext& context, std::optional<std::int64_t> maxsize) {
-  graveyard_ = &context.registry().reclaim_queue();
+  reclaim_queue_ = &context.registry().reclaim_queue();
   maxsize_ = static_cast<std::uint64_t>(std::max<std::int64_t>(maxsize.value_or(0), 0));
   return {};
 }
 
-// ---- items ------------------------------------------------------------------------------------------------------------
+// ---- items ------------------------------------------------------------------------------------------------
 
 Result<void> QueueObject::add(Value value) {
   const std::size_t heap_bytes = value.heap_bytes();
@@ -50,14 +50,14 @@ void QueueObject::put_back(QueueItem item) {
   reenter(std::move(item));
 }
 
-/// Who called task_done for an item still in the queue has counted it already.
+/// An item still in the queue may have been counted by task_done already.
 void QueueObject::finish(std::uint64_t count) {
   unfinished_ -= std::min(count, unfinished_);
 }
 
-// ---- putting ----------------------------------------------------------------------------------------------------------
+// ---- putting ----------------------------------------------------------------------------------------------
 
-/// An item that no reply has room for would stand in everybody's way for ever.
+/// Refuses an item too long for any reply: it would block the queue for ever.
 Result<void> QueueObject::check_item(const CallContext& context, ValueView item) const {
   return context.reply_fits(item.bytes.size() + item_overhead_bytes);
 }
@@ -134,7 +134,7 @@ void QueueObject::forget_values(Waiter& putter) {
     parked_bytes_ -= parked_bytes(putter.values[i]);
 }
 
-// ---- getting ----------------------------------------------------------------------------------------------------------
+// ---- getting ----------------------------------------------------------------------------------------------
 
 Result<Written> QueueObject::on(Ops::Get, CallContext& context, Limit limit_us) {
   return get(context, get_one, 1, limit_us);
@@ -148,7 +148,7 @@ Result<Written> QueueObject::on(Ops::GetLeased, CallContext& context, std::int64
 
 Result<Written> QueueObject::get(CallContext& context, Kind kind, std::int64_t max, Limit limit_us) {
   if (max < 1) return Failure{Code::value_error, "at least one item has to be asked for"};
-  if (!getters_.empty()) (void)serve_getters(context);  // they came before
+  if (!getters_.empty()) (void)serve_getters(context);  // earlier getters come first
   if (count() != 0) {
     give(context, kind, context.who(), static_cast<std::uint64_t>(max));
     context.changed(*this);
@@ -159,14 +159,14 @@ Result<Written> QueueObject::get(CallContext& context, Kind kind, std::int64_t m
     Waiter& getter = context.park(getters_, *this, limit_us);
     getter.kind = kind;
     getter.amount = static_cast<std::uint64_t>(max);
-    if (closed_) context.schedule_serve(*this);  // the others may be waiting for this one
+    if (closed_) context.schedule_serve(*this);  // the other getters may wait for this one's leases
   } else {
     context.out().array(0);
   }
   return Written{};
 }
 
-/// To a caller or a waiter. There is an item.
+/// Writes items as the reply to a caller or waiter. The queue must not be empty.
 void QueueObject::give(CallContext& context, std::uint32_t kind, Owner who, std::uint64_t max) {
   if (kind == get_one) {
     const QueueItem item = take();
@@ -210,9 +210,9 @@ Result<Written> QueueObject::on(Ops::Page, CallContext& context, std::int64_t cu
   return Written{};
 }
 
-// ---- leases -----------------------------------------------------------------------------------------------------------
+// ---- leases -----------------------------------------------------------------------------------------------
 
-/// Writes the item and what is to be known of its lease.
+/// Leases the item to `who`; writes [lease, deliveries, item].
 void QueueObject::lease(CallContext& context, Owner who, QueueItem item) {
   const std::uint64_t id = next_lease_++;
   context.out().array(3);
@@ -232,7 +232,7 @@ QueueItem QueueObject::end_lease(CallContext& context, Leases::iterator at) {
   return item;
 }
 
-/// Oldest first; all of them, or a failure.
+/// Returns all the leases, oldest first, or a failure.
 Result<std::vector<QueueObject::Leases::iterator>> QueueObject::leases_of(SessionId session, ItemsView ids) {
   std::vector<Leases::iterator> found;
   for (ValueView value; ids.next(value);) {
@@ -273,13 +273,13 @@ Result<void> QueueObject::on(Ops::GiveBack, CallContext& context, ItemsView leas
 }
 
 void QueueObject::session_ended(CallContext& context, SessionId session) {
-  for (auto at = leases_.end();
-       at != leases_.begin();) {  // the newest first: each goes to the very front then
+  // Newest first: each is then put back before those already returned.
+  for (auto at = leases_.end(); at != leases_.begin();) {
     auto lease = std::prev(at);
     if (lease->second.who.session == session) put_back(end_lease(context, lease));
     else at = lease;
   }
-  context.changed(*this);  // it is told of those alone that had a part of it
+  context.changed(*this);  // only called for a session that had leases
 }
 
 void QueueObject::on_destroy(CallContext& context) {
@@ -296,7 +296,7 @@ void QueueObject::each_holding(const std::function<void(const Holding&)>& visit)
   for (const auto& [who, holding] : by_owner) visit(holding);
 }
 
-// ---- being done -------------------------------------------------------------------------------------------------------
+// ---- completion -------------------------------------------------------------------------------------------
 
 Result<void> QueueObject::on(Ops::TaskDone, CallContext& context, std::optional<std::int64_t> count) {
   const std::uint64_t most = unfinished_ - std::min<std::uint64_t>(leases_.size(), unfinished_);
@@ -330,7 +330,7 @@ Result<void> QueueObject::on(Ops::Close, CallContext& context, std::optional<boo
   return {};
 }
 
-// ---- those who wait ---------------------------------------------------------------------------------------------------
+// ---- waiters ----------------------------------------------------------------------------------------------
 
 void QueueObject::serve(CallContext& context) {
   for (bool moved = true; moved;) {
@@ -363,7 +363,7 @@ bool QueueObject::serve_putters(CallContext& context) {
     Result<void> added = add(std::move(value));
     if (!added) {
       forget_values(putter);
-      parked_bytes_ -= bytes - sizeof(Value);  // the one that was moved from
+      parked_bytes_ -= bytes - sizeof(Value);  // the value that was moved from
       if (std::uint64_t put = putter.amount + putter.position; put != 0)
         added.failure().text += "; the " + std::to_string(put) + " items before it were put";
       context.refuse(putter, added.failure());
@@ -382,7 +382,7 @@ void QueueObject::answer_putter(CallContext& context, Waiter& putter, bool all) 
   });
 }
 
-/// Of a closed queue: those who have put some of theirs learn how many.
+/// Ends the waits of putters of a closed queue: a putter that has put some of its items gets their number.
 void QueueObject::end_putters(CallContext& context) {
   while (!putters_.empty()) {
     Waiter& putter = *putters_.front();
@@ -392,8 +392,8 @@ void QueueObject::end_putters(CallContext& context) {
   }
 }
 
-/// Whether something may come back to an empty queue that is closed: items leased to others. Who waits here itself
-/// gives nothing back meanwhile, and does not count: they would wait for each other for ever.
+/// Whether a leased item may still return to this closed, empty queue. Leases held by waiters of this queue
+/// do not count: they could only deadlock.
 bool QueueObject::more_may_come(Owner asking) const {
   if (dropping_ || leases_.empty()) return false;
   std::set<Owner> waiting{asking};
@@ -412,10 +412,10 @@ void QueueObject::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd wh
   else context.answer(waiter, [](CallContext& its) { its.out().boolean(false); });
 }
 
-// ---- looking in -------------------------------------------------------------------------------------------------------
+// ---- inspection -------------------------------------------------------------------------------------------
 
 std::uint64_t QueueObject::memory_bytes() const {
-  constexpr std::uint64_t lease_place_bytes = sizeof(Leases::value_type) + 48;  // of a tree's node
+  constexpr std::uint64_t lease_place_bytes = sizeof(Leases::value_type) + 48;  // of a tree node
   return count() * place_bytes() + heap_bytes_ + leases_.size() * lease_place_bytes + lease_bytes_ +
          parked_bytes_;
 }

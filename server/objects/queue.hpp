@@ -1,5 +1,5 @@
 #pragma once
-// The hosted queues: in the order of arrival, the newest first, the least first.
+// The hosted queues: FIFO, LIFO and priority (least item first).
 
 #include <deque>
 #include <iterator>
@@ -14,14 +14,14 @@ namespace tandem::server {
 
 struct QueueItem {
   Value value;
-  std::uint64_t sequence = 0;  // the place among all that were ever put; an item given back returns by it
+  std::uint64_t sequence = 0;  // position among all items ever put; a returned item is reinserted by it
   std::uint64_t deliveries = 0;
 };
 
-/// All that the three have in common: everything but which item is next.
+/// The common part of the three: everything but the order of items.
 ///
-/// Between two steps: who waits for an item finds none, and who waits for room finds the queue full or is behind one
-/// who does. So a single item that is put while somebody waits for one can be handed over without being kept.
+/// Invariant between two steps: getters wait only while the queue is empty, putters only while it is full. So
+/// a single item that is put while a getter of one item is first can be handed over without being stored.
 class QueueObject : public Object {
  public:
   using Ops = ops::QueueOperations;
@@ -62,23 +62,23 @@ class QueueObject : public Object {
  protected:
   using OnItem = std::function<bool(const QueueItem&)>;
 
-  // The items, in the order in which they come out.
+  // The items, in the order in which they are taken.
   virtual std::uint64_t count() const = 0;
   virtual const QueueItem& first() const = 0;
   virtual QueueItem take_first() = 0;
-  /// The newest of all; type_error, with nothing done, when its place cannot be told.
+  /// Adds the newest item; type_error, without effect, if its position cannot be determined.
   virtual Result<void> enter(QueueItem item) = 0;
-  /// One that was taken, to where it stood.
+  /// Puts an item that was taken back in its original position.
   virtual void reenter(QueueItem item) = 0;
-  /// Drops those that entered with `sequence` or a later one.
+  /// Drops the items with sequence number `sequence` or later.
   virtual void withdraw(std::uint64_t sequence) = 0;
   virtual void drop_all() = 0;
-  /// From the `begin`th on, until `f` gives false.
+  /// Calls `f` for the items from position `begin` on, until it returns false.
   virtual void each_from(std::uint64_t begin, const OnItem& f) const = 0;
-  /// Memory for one item's place.
+  /// Memory per item, without the heap memory of its value.
   virtual std::uint64_t place_bytes() const = 0;
 
-  /// Items that are let go of, for the reclaim_queue. `Items`: a container.
+  /// Dropped items, for the reclaim queue. `Items` is a container.
   template <class Items>
   struct Dropped {
     std::uint64_t size() const { return items.size(); }
@@ -89,14 +89,14 @@ class QueueObject : public Object {
       return released;
     }
     Items items;
-    std::uint64_t place_bytes;  // with an item's share of what they have on the heap
+    std::uint64_t place_bytes;  // per item, with its share of the values' heap memory
   };
-  /// Empties a container of items, all that there are.
+  /// Empties `items`, the container of all items; defers a large one to the reclaim queue.
   template <class Items>
   void drop(Items& items, std::uint64_t item_bytes) {
-    if (graveyard_ == nullptr || !ReclaimQueue::is_large(items.size())) return items.clear();
+    if (reclaim_queue_ == nullptr || !ReclaimQueue::is_large(items.size())) return items.clear();
     const std::uint64_t heap_bytes_each = heap_bytes_ / items.size();
-    graveyard_->defer(Dropped<Items>{std::exchange(items, Items()), item_bytes + heap_bytes_each});
+    reclaim_queue_->defer(Dropped<Items>{std::exchange(items, Items()), item_bytes + heap_bytes_each});
   }
 
  private:
@@ -128,23 +128,23 @@ class QueueObject : public Object {
   bool more_may_come(Owner asking) const;
   void forget_values(Waiter& putter);
 
-  std::uint64_t maxsize_ = 0;  // 0: none
+  std::uint64_t maxsize_ = 0;  // 0: unlimited
   bool closed_ = false;
-  bool dropping_ = false;  // closed at once: what is given back is dropped
+  bool dropping_ = false;  // closed immediately: returned items are dropped
   std::uint64_t unfinished_ = 0;
   std::uint64_t next_sequence_ = 1;
   std::uint64_t next_lease_ = 1;
   std::uint64_t heap_bytes_ = 0;    // of the items
-  std::uint64_t lease_bytes_ = 0;   // of the leased ones
-  std::uint64_t parked_bytes_ = 0;  // of those whose putters wait
+  std::uint64_t lease_bytes_ = 0;   // of leased items
+  std::uint64_t parked_bytes_ = 0;  // of items of waiting putters
   Leases leases_;
-  ReclaimQueue* graveyard_ = nullptr;
+  ReclaimQueue* reclaim_queue_ = nullptr;
   WaitQueue getters_;
   WaitQueue putters_;
   WaitQueue joiners_;
 };
 
-/// In the order of arrival.
+/// FIFO.
 class Queue : public QueueObject {
  public:
   using Ops = ops::Queue;
@@ -162,13 +162,13 @@ class Queue : public QueueObject {
   void each_from(std::uint64_t begin, const OnItem& f) const override;
   std::uint64_t place_bytes() const final { return sizeof(QueueItem); }
 
-  // Both in the order of their sequence numbers. Given back, an item has its place between any others: it is not put into
-  // a long row's middle.
+  // Both ordered by sequence number. A returned item may belong between any two others; a map of its own
+  // avoids inserting it into the middle of a long deque.
   std::deque<QueueItem> items_;
   std::map<std::uint64_t, QueueItem> returned_;
 };
 
-/// The newest first.
+/// LIFO.
 class LifoQueue final : public Queue {
  public:
   using Ops = ops::LifoQueue;
@@ -180,7 +180,7 @@ class LifoQueue final : public Queue {
   void each_from(std::uint64_t begin, const OnItem& f) const override;
 };
 
-/// The least first.
+/// Least item first.
 class PriorityQueue final : public QueueObject {
  public:
   using Ops = ops::PriorityQueue;
@@ -200,12 +200,13 @@ class PriorityQueue final : public QueueObject {
 
  private:
   static constexpr std::uint64_t tree_node_bytes = 48;
-  /// A new item whose place is looked for.
+  /// A new item whose position is looked up.
   struct Newcomer {
     ValueView value;
-    std::optional<Failure>* failure;  // of the first comparison that cannot be made
+    std::optional<Failure>* failure;  // of a comparison that cannot be made
   };
-  /// A tree and not a heap: taking the first out compares nothing, so that all that cannot be compared shows on entering.
+  /// A tree and not a heap: taking the first item compares nothing, so that comparison errors occur on
+  /// entering only.
   struct Before {
     using is_transparent = void;
     bool operator()(const QueueItem& a, const QueueItem& b) const;

@@ -1,4 +1,4 @@
-// Which item of a queue is the next.
+// The order of items in each type of queue.
 
 #include <algorithm>
 #include <functional>
@@ -7,7 +7,7 @@
 
 namespace tandem::server {
 
-// ---- the oldest, the newest -------------------------------------------------------------------------------------------
+// ---- FIFO, LIFO -------------------------------------------------------------------------------------------
 
 const Type& Queue::type() const {
   return type_of<Queue>();
@@ -67,7 +67,8 @@ void Queue::drop_all() {
 
 namespace {
 
-/// Calls `f` for what two rows have, in the order of `comes_before`, without the first `begin`.
+/// Merges two ranges in the order of `comes_before`: calls `f` for each item after the first `begin`, until
+/// it returns false.
 template <class Row, class Returned, class Before>
 void each_of_both(Row row, Row row_end, Returned returned, Returned returned_end, std::uint64_t begin,
                   Before comes_before, const std::function<bool(const QueueItem&)>& f) {
@@ -94,13 +95,13 @@ void LifoQueue::each_from(std::uint64_t begin, const OnItem& f) const {
                  std::greater<>(), f);
 }
 
-// ---- the least --------------------------------------------------------------------------------------------------------
+// ---- priority ---------------------------------------------------------------------------------------------
 
 const Type& PriorityQueue::type() const {
   return type_of<PriorityQueue>();
 }
 
-/// What cannot be compared counts as equal: it happens to items given back alone, which are not to be lost.
+/// Items that cannot be compared count as equal: only returned items can be such, and they must not be lost.
 bool PriorityQueue::Before::operator()(const QueueItem& a, const QueueItem& b) const {
   if (Result<bool> less = is_less(a.value, b.value); less && *less) return true;
   if (Result<bool> less = is_less(b.value, a.value); less && *less) return false;

@@ -70,7 +70,7 @@ Result<void> Semaphore::on(Ops::Release, CallContext& context, Number permits) {
   return {};
 }
 
-/// The calling thread's own first, then those of the session's other threads.
+/// Releases permits of the calling thread first, then those of the session's other threads.
 void Semaphore::give_back(CallContext& context, std::int64_t permits) {
   free_ += permits;
   context.disown(*this, context.session(), static_cast<std::uint64_t>(permits));
@@ -88,7 +88,7 @@ void Semaphore::give_back(CallContext& context, std::int64_t permits) {
 void Semaphore::serve(CallContext& context) {
   while (!line_.empty()) {
     Waiter& first = *line_.front();
-    if (first.amount > static_cast<std::uint64_t>(free_)) return;  // nobody overtakes one who wants many
+    if (first.amount > static_cast<std::uint64_t>(free_)) return;  // FIFO: large requests are not overtaken
     take(context, first.who, static_cast<std::int64_t>(first.amount));
     context.answer(first, [](CallContext& its) { its.out().boolean(true); });
   }

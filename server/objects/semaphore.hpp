@@ -36,10 +36,10 @@ class Semaphore final : public Object {
  private:
   struct Permits {
     std::int64_t count = 0;
-    std::uint64_t since_ns = 0;  // the oldest of them
+    std::uint64_t since_ns = 0;  // of the oldest
   };
-  static constexpr std::uint64_t holder_bytes =
-      sizeof(std::pair<const Owner, Permits>) + 48;  // with a tree's node
+  // Including a tree node.
+  static constexpr std::uint64_t holder_bytes = sizeof(std::pair<const Owner, Permits>) + 48;
 
   bool can_grow() const { return ownerless_ && !bounded_; }
   std::int64_t held_by(SessionId session) const;
@@ -51,7 +51,7 @@ class Semaphore final : public Object {
   bool bounded_ = false;
   bool ownerless_ = false;
   std::map<Owner, Permits> held_;  // empty when ownerless
-  WaitQueue line_;                 // each wants `amount`
+  WaitQueue line_;                 // Waiter::amount: permits wanted
 };
 
 }  // namespace tandem::server

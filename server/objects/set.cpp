@@ -5,16 +5,17 @@
 namespace tandem::server {
 namespace {
 
-/// The other operand of a set operation, without repetitions: an index over bytes that stay where they are.
+/// The other operand of a set operation, without duplicates: a hash index over its bytes, which are not
+/// copied.
 class OtherSet {
  public:
   struct Element {
     ValueView value;
     std::uint32_t hash;
-    bool first;  // no equal one before it
+    bool first;  // no equal element before it
   };
 
-  /// Fails when an element cannot be in a set.
+  /// Fails if an element cannot be in a set.
   static Result<OtherSet> of(const CallContext& context, ItemsView items) {
     OtherSet other;
     other.elements_.reserve(items.count());
@@ -34,7 +35,7 @@ class OtherSet {
 
   bool contains(ValueView value, std::uint32_t hash) { return slot_of(value, hash) != 0; }
   std::uint64_t size() const { return distinct_; }
-  /// Calls `f(const Element&)` for each element once, in their order.
+  /// Calls `f(const Element&)` for each distinct element, in the operand's order.
   template <class F>
   void each(F&& f) const {
     for (const Element& element : elements_)
@@ -70,7 +71,7 @@ void Set::insert(CallContext& context, ValueView item, std::uint32_t hash) {
 }
 
 Result<void> Set::on(Ops::Create, CallContext& context, std::optional<ItemsView> items) {
-  table_.bury_in(context.registry().reclaim_queue());
+  table_.defer_to(context.registry().reclaim_queue());
   if (!items) return {};
   return on(Ops::Update{}, context, *items);
 }

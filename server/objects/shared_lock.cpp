@@ -83,7 +83,7 @@ void SharedLock::end(CallContext& context, const Reader& reader) {
   context.tokens().end(reader.token);
 }
 
-// ---- waiting ----------------------------------------------------------------------------------------------------------
+// ---- waiting ----------------------------------------------------------------------------------------------
 
 void SharedLock::serve(CallContext& context) {
   while (!line_.empty() && !writer_.held()) {
@@ -125,7 +125,8 @@ void SharedLock::each_blocker(const Waiter& waiter, const std::function<void(con
     for (const Reader& reader : readers_) visit({reader.who});
     return;
   }
-  // Behind a writer that waits for the readers. One without a time limit counts for more.
+  // The reader is queued behind a writer that waits for the readers. One without a time limit is preferred:
+  // its wait does not end by itself.
   const Waiter* before = nullptr;
   for (const Waiter* at = line_.front(); at != nullptr && at != &waiter; at = WaitQueue::next(*at)) {
     if (at->kind != writes) continue;
@@ -139,7 +140,7 @@ std::string SharedLock::describe_wait(const Waiter& waiter) const {
   return describe(*this) + (waiter.kind == writes ? " to write" : " to read");
 }
 
-// ---- for people -------------------------------------------------------------------------------------------------------
+// ---- inspection -------------------------------------------------------------------------------------------
 
 void SharedLock::each_holding(const std::function<void(const Holding&)>& visit) const {
   if (writer_.held()) visit(writer_.holding());

@@ -1,6 +1,6 @@
 #pragma once
-// The hosted readers-writer lock: a writer or readers, and one line for both. A reader that comes while somebody waits
-// stands behind: neither side can keep the other out.
+// The hosted readers-writer lock: one writer or several readers, and one wait queue for both. A reader that
+// arrives while any request waits queues behind it, so that neither side starves the other.
 
 #include "server/engine/dispatch.hpp"
 #include "server/objects/ownership.hpp"
@@ -48,7 +48,7 @@ class SharedLock final : public Object {
 
   bool held() const { return writer_.held() || !readers_.empty(); }
   Result<Written> wait(CallContext& context, std::optional<std::int64_t> limit_us, Kind kind);
-  /// Gives the token.
+  /// Adds a read grant of `who`; returns its token.
   std::uint64_t admit(CallContext& context, Owner who);
   void write_grant(wire::Writer& out, std::uint64_t token) const {
     server::write_grant(out, token, writer_.previous_owner_died());

@@ -14,8 +14,8 @@ struct Keyed {
   std::uint32_t position;
 };
 
-/// Merges runs of doubling length, bottom up. Unlike std::stable_sort it promises nothing to hold about `less` but
-/// that it returns: any answers give some permutation.
+/// Merges runs of doubling length, bottom up. Unlike std::stable_sort it requires no consistency of `less`:
+/// any results yield some permutation.
 template <class T, class Less>
 void merge_sort(std::vector<T>& items, Less&& less) {
   std::vector<T> space(items.size());
@@ -26,7 +26,7 @@ void merge_sort(std::vector<T>& items, Less&& less) {
       std::size_t left = begin;
       std::size_t right = middle;
       std::size_t to = begin;
-      // Runs that already stand in order need one comparison, so that sorting again costs little.
+      // Runs already in order need one comparison, so that sorting again is cheap.
       if (right != end && less(items[right], items[right - 1]))
         while (left != middle && right != end)
           space[to++] = less(items[right], items[left]) ? items[right++] : items[left++];
@@ -48,8 +48,8 @@ std::vector<std::uint32_t> order_of(std::vector<Keyed<Key>> items, bool descendi
   return order;
 }
 
-/// The order by keys read once, if `read(reader, key)` understands every item. Comparing values as they stand would
-/// take them apart again at each of the n log n comparisons.
+/// Returns the order by keys that are decoded once; nullopt if `read(reader, key)` fails for an item.
+/// Comparing encoded values would decode them in each of the n log n comparisons.
 template <class Key, class Read>
 std::optional<std::vector<std::uint32_t>> order_by(const Sequence& items, bool descending, Read&& read) {
   std::vector<Keyed<Key>> keyed;
@@ -86,7 +86,7 @@ Result<std::vector<std::uint32_t>> sorted_order(const Sequence& items, bool desc
     return std::move(*order);
   if (auto order = order_by<std::string_view>(items, descending, [](Reader r, std::string_view& key) {
         return r.text(key);
-      }))  // bytes of UTF-8: as Python
+      }))  // order of UTF-8 bytes, the same as Python's
     return std::move(*order);
   if (auto order = order_by<double>(
           items, descending, [](Reader r, double& key) { return r.floating(key) && !std::isnan(key); }))

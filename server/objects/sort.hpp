@@ -1,11 +1,13 @@
 #pragma once
-// Python's list.sort(): stable, also when descending, and never reading outside where the order makes no sense (NaN).
+// Python's list.sort(): stable, also when descending, and never out of bounds when the order is inconsistent
+// (NaN).
 
 #include "server/structures/sequence.hpp"
 
 namespace tandem::server {
 
-/// Which item comes where, as Sequence::arrange() takes it; type_error where two items have no order.
+/// Returns the positions of the items in sorted order, for Sequence::arrange(); type_error if two items
+/// cannot be compared.
 Result<std::vector<std::uint32_t>> sorted_order(const Sequence& items, bool descending);
 
 }  // namespace tandem::server

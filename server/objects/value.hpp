@@ -31,9 +31,9 @@ class HostedValue final : public Object {
                                               const ElementVisitor& visit) const override;
 
  private:
-  /// Gives what was in the cell before.
+  /// Stores `value`; returns the previous one.
   Value put(CallContext& context, Value value);
-  /// Puts `result` in the cell and gives what was there, if there is a result.
+  /// Stores `result` and returns the previous value; fails if `made` is a failure or the reply is too long.
   Result<Value> fetch(CallContext& context, Result<void> made, const wire::Buffer& result, bool references);
   Result<Value> fetch_wrapping(CallContext& context, ValueView operand, std::string_view typecode,
                                bool minus);

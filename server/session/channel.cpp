@@ -13,7 +13,7 @@
 namespace tandem::server {
 namespace {
 
-// Replies up to this size are given even when memory is short, so that a client can ask, and free.
+// Replies up to this size are sent even when memory is short, so that a client can still query, and free.
 constexpr std::size_t reply_always_bytes = 4096;
 constexpr std::size_t reference_bytes = 12;  // of an encoded reference
 constexpr std::size_t input_bytes_min = 4096;
@@ -67,11 +67,12 @@ void Channel::start() {
   outbox_.append_raw(handshake_.hello());
 }
 
-// ---- bytes in ---------------------------------------------------------------------------------------------------------
+// ---- bytes in ---------------------------------------------------------------------------------------------
 
 std::span<std::uint8_t> Channel::input_space() {
   if (inbox_used_ == 0) return service_.scratch();
-  // Room for the rest of the frame, but never much more than has already come: a size field alone costs no memory.
+  // Room for the rest of the frame, but not much more than has already arrived: a size field alone costs no
+  // memory.
   std::size_t missing = needed_ > inbox_used_ ? needed_ - inbox_used_ : 0;
   std::size_t room = std::clamp(missing, input_bytes_min, std::max(inbox_bytes_kept, inbox_used_));
   inbox_.truncate(inbox_used_);
@@ -110,7 +111,7 @@ void Channel::take_from_inbox() {
   inbox_used_ -= used;
 }
 
-/// Carries out the frames at the front of `bytes` and gives how many bytes they took.
+/// Carries out the frames at the front of `bytes` and returns how many bytes they took.
 std::size_t Channel::consume(wire::Bytes bytes) {
   std::size_t used = state_ == State::greeting ? greet(bytes) : 0;
   while (state_ == State::open && used != bytes.size()) {
@@ -148,7 +149,7 @@ void Channel::count_others() {
   others_requests_ = session_->requests_under_way - counted_requests_;
 }
 
-// ---- bytes out --------------------------------------------------------------------------------------------------------
+// ---- bytes out --------------------------------------------------------------------------------------------
 
 void Channel::sent(std::size_t count) {
   service_.statistics_.bytes_sent += count;
@@ -169,7 +170,7 @@ void Channel::settle_accounts() {
   counted_requests_ = requests_under_way();
 }
 
-// ---- beginning and end ------------------------------------------------------------------------------------------------
+// ---- beginning and end ------------------------------------------------------------------------------------
 
 std::size_t Channel::greet(wire::Bytes bytes) {
   needed_ = wire::answer_bytes;
@@ -242,7 +243,7 @@ void Channel::shut_down() {
   }
 }
 
-// ---- frames -----------------------------------------------------------------------------------------------------------
+// ---- frames -----------------------------------------------------------------------------------------------
 
 void Channel::handle(const wire::Frame& frame) {
   switch (frame.kind) {
@@ -274,46 +275,46 @@ void Channel::handle_request(const wire::Frame& frame) {
                  over_limit("unfinished requests on one channel", "requests_under_way_max",
                             service_.limits().requests_under_way_max));
   bool too_many = too_many_under_way();
-  PartialRequest& assembly = *partial_requests_.begin(header);
+  PartialRequest& partial_request = *partial_requests_.begin(header);
   if (too_many) {
     refuse_request(header, over_limit("one more request under way", "requests_under_way_max",
                                       service_.limits().requests_under_way_max));
-    partial_requests_.discard(assembly);
+    partial_requests_.discard(partial_request);
   }
-  assemble(assembly, frame.request_payload(), true);
+  assemble(partial_request, frame.request_payload(), true);
 }
 
 void Channel::handle_part(const wire::Frame& frame) {
-  wire::ReplyHeader header = frame.reply_header();  // same places; what is a code there are flags here
+  wire::ReplyHeader header = frame.reply_header();  // same layout; the code's byte holds flags here
   std::uint8_t flags = frame.bytes[5];
   if ((flags & ~wire::flag_more) != 0)
     return fault(Code::protocol_error, "a part with unknown flags, " + std::to_string(flags));
-  PartialRequest* assembly = partial_requests_.find(header.request);
-  if (assembly == nullptr)
+  PartialRequest* partial_request = partial_requests_.find(header.request);
+  if (partial_request == nullptr)
     return fault(Code::protocol_error,
                  "a part of request " + std::to_string(header.request) + ", which is not under way in parts");
-  assemble(*assembly, frame.short_payload(), (flags & wire::flag_more) != 0);
+  assemble(*partial_request, frame.short_payload(), (flags & wire::flag_more) != 0);
 }
 
-void Channel::assemble(PartialRequest& assembly, wire::Bytes payload, bool more) {
+void Channel::assemble(PartialRequest& partial_request, wire::Bytes payload, bool more) {
   const Limits& limits = service_.limits();
-  if (!assembly.discarded) {
-    if (assembly.payload.size() + payload.size() > limits.message_bytes_max) {
-      refuse_request(assembly.header,
+  if (!partial_request.discarded) {
+    if (partial_request.payload.size() + payload.size() > limits.message_bytes_max) {
+      refuse_request(partial_request.header,
                      over_limit("the request's arguments", "message_bytes_max", limits.message_bytes_max));
-      partial_requests_.discard(assembly);
+      partial_requests_.discard(partial_request);
     } else if (service_.memory_exceeded_by(payload.size() + messages_bytes() - counted_messages_bytes_)) {
-      refuse_request(assembly.header,
+      refuse_request(partial_request.header,
                      over_limit("the request's arguments", "memory_bytes_max", limits.memory_bytes_max));
-      partial_requests_.discard(assembly);
+      partial_requests_.discard(partial_request);
     } else {
-      partial_requests_.append(assembly, payload);
+      partial_requests_.append(partial_request, payload);
     }
   }
   if (more) return;
-  wire::RequestHeader header = assembly.header;
-  bool discarded = assembly.discarded;
-  wire::Buffer whole = partial_requests_.take(assembly);
+  wire::RequestHeader header = partial_request.header;
+  bool discarded = partial_request.discarded;
+  wire::Buffer whole = partial_requests_.take(partial_request);
   if (!discarded) run(header, whole.view());
 }
 
@@ -333,7 +334,7 @@ void Channel::cancel(const wire::Frame& frame) {
   if (waiting != parked_.end()) service_.cancel(waiting->second);
 }
 
-// ---- requests ---------------------------------------------------------------------------------------------------------
+// ---- requests ---------------------------------------------------------------------------------------------
 
 void Channel::run(const wire::RequestHeader& header, wire::Bytes arguments) {
   if (too_many_under_way()) [[unlikely]]
@@ -384,7 +385,7 @@ void Channel::finish_call(std::size_t at, const wire::RequestHeader& header, Cod
 
 void Channel::answer_parked(std::uint32_t request, Code code, wire::Bytes payload) {
   parked_.erase(request);
-  transport_.wake();  // nothing is sent outside of this channel's turns
+  transport_.wake();  // a channel sends only in its own turns
   if (state_ != State::open) return;
   count_others();
   std::size_t at = outbox_.begin_reply();
@@ -401,7 +402,7 @@ bool Channel::reply_fits(std::size_t at) const {
          !service_.memory_exceeded_by(messages_bytes() - counted_messages_bytes_);
 }
 
-// The operation itself stays done; it is only its reply that cannot be given.
+// The operation is not undone; only its reply cannot be delivered.
 void Channel::replace_reply(std::size_t at, const wire::RequestHeader& header) {
   const Limits& limits = service_.limits();
   bool outbox = others_outbox_bytes_ + outbox_.unsent_bytes() > limits.outbox_bytes_max;
@@ -415,7 +416,7 @@ void Channel::replace_reply(std::size_t at, const wire::RequestHeader& header) {
                      : over_limit(what, "memory_bytes_max", limits.memory_bytes_max));
 }
 
-// The engine counted the references in a reply for the client, which will never see this one.
+// The engine has counted the references in the reply for the client, which will never receive it.
 void Channel::give_back_references(std::size_t at, std::uint32_t actor) {
   wire::Bytes payload = outbox_.buffer().view_from(at + wire::short_header_bytes);
   if (payload.size() < reference_bytes) return;

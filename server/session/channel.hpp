@@ -1,15 +1,15 @@
 #pragma once
-// One channel, from handshake to end: bytes in, frames, Engine::step, bytes out. It has never heard of a socket; a
-// transport feeds and empties it:
+// One channel, from handshake to end: bytes in, frames, Engine::step, bytes out. It contains no socket code;
+// a transport feeds and drains it:
 //
-//   start()                      the manager speaks first
+//   start()                      appends the first message: the manager speaks first
 //   input_space(), received(n)   n bytes were read into the space; the frames in them are carried out
-//   resume()                     goes on with frames that were held back
-//   unsent(), sent(n)            after each of these: n of the unsent bytes are gone (0: none could be sent)
+//   resume()                     continues with frames that were held back
+//   unsent(), sent(n)            after each of these: n of the unsent bytes were sent (0: none could be sent)
 //   wants_input(), wants_turn(), ending()   what to do next
 //
-// Frames are held back, and nothing more is read, while the client leaves its replies unread; and for the next turn
-// when this one has taken long, so that a client with many or slow requests does not keep others waiting.
+// Frames are held back, and nothing more is read, while too many replies are unsent, and until the next turn
+// when this one has taken long, so that a client with many or slow requests does not delay the others.
 
 #include <cstdint>
 #include <span>
@@ -26,7 +26,7 @@ class Channel {
  public:
   /// Unsent bytes above which a channel handles no further requests.
   static constexpr std::size_t unsent_bytes_high = 1024 * 1024;
-  /// How long one turn may take before other channels get theirs.
+  /// Duration of a turn after which no further frame is handled, so that other channels get their turns.
   static constexpr std::uint64_t turn_ns_max = 1'000'000;
 
   Channel(Service& service, TransportHandle& link, Peer peer);
@@ -35,39 +35,40 @@ class Channel {
   Channel& operator=(const Channel&) = delete;
 
   void start();
-  /// Never empty. Good until the next call.
+  /// Never empty. Valid until the next call.
   std::span<std::uint8_t> input_space();
   void received(std::size_t count);
   wire::Bytes unsent() const { return outbox_.unsent(); }
   void sent(std::size_t count);
-  /// Whether there was anything to go on with.
+  /// Returns false if there was nothing to continue with.
   bool resume();
 
   bool wants_input() const { return state_ <= State::open && !waiting_ && !held_back(); }
-  /// There is work that only waits for a turn.
+  /// Whether held-back frames can be handled in the next turn.
   bool wants_turn() const { return waiting_ && !held_back(); }
-  /// Nothing more is read; to be closed once all is sent.
+  /// Nothing more is read; the transport closes the channel once everything is sent.
   bool ending() const { return state_ == State::ending; }
   bool greeting() const { return state_ == State::greeting; }
 
   /// The client will send nothing more.
   void end_of_input();
   void handshake_timed_out();
-  /// Takes leave of the session, which ends with its last channel. Of an ending channel, before it goes.
+  /// Leaves the session, which ends with its last channel. For an ending channel, before it is destroyed.
   void leave_session();
-  /// The reply to a request that has waited.
+  /// Appends the reply to a parked request.
   void answer_parked(std::uint32_t request, Code code, wire::Bytes payload);
-  /// The session has ended, though the client may live. It is told when it comes back.
+  /// The session has ended although the client may be alive: sends it a session_lost fault, and ends the
+  /// channel.
   void lose_session(std::string_view text);
-  /// Of the clock, as last read.
+  /// The last reading of the clock.
   std::uint64_t now_ns() const { return now_ns_; }
-  /// Tells the client that the manager is stopping.
+  /// Informs the client that the manager is stopping, and ends the channel.
   void shut_down();
-  TransportHandle& link() { return transport_; }
-  const TransportHandle& link() const { return transport_; }
+  TransportHandle& transport() { return transport_; }
+  const TransportHandle& transport() const { return transport_; }
 
   const Peer& peer() const { return peer_; }
-  const Session* session() const { return session_; }  // null during the handshake
+  const Session* session() const { return session_; }  // null during the handshake and after the session
   /// The client's thread that used the channel last; none before the first request.
   std::optional<std::uint32_t> last_actor() const { return last_actor_; }
 
@@ -98,7 +99,7 @@ class Channel {
   void identify(const wire::Frame& frame);
   void cancel(const wire::Frame& frame);
   void count_others();
-  void assemble(PartialRequest& assembly, wire::Bytes payload, bool more);
+  void assemble(PartialRequest& partial_request, wire::Bytes payload, bool more);
   void run(const wire::RequestHeader& header, wire::Bytes arguments);
   void finish_call(std::size_t at, const wire::RequestHeader& header, Code code);
   bool reply_fits(std::size_t at) const;
@@ -110,32 +111,33 @@ class Channel {
     return others_requests_ + requests_under_way() >= service_.limits().requests_under_way_max;
   }
 
-  // Given by the transport.
+  // Set by the transport.
   Service& service_;
   TransportHandle& transport_;
   Peer peer_;
   std::uint64_t unsent_bytes_high_;  // unsent_bytes_high, or less under a small outbox_bytes_max
 
-  // The client's side of the conversation.
+  // State of the protocol.
   State state_ = State::greeting;
   Handshake handshake_;
   Session* session_ = nullptr;
   std::optional<std::uint32_t> last_actor_;
 
-  // Bytes.
+  // Bytes and requests in progress.
   wire::Buffer inbox_;          // received, not handled: part of a frame, or frames held back
-  std::size_t inbox_used_ = 0;  // of inbox_: behind it lies room given out by input_space()
-  std::size_t needed_ = 0;      // bytes that the frame at the front of inbox_ takes in all
+  std::size_t inbox_used_ = 0;  // of inbox_; the rest is space returned by input_space()
+  std::size_t needed_ = 0;      // total size of the frame at the front of inbox_
   bool waiting_ = false;        // inbox_ may begin with a complete frame
   Outbox outbox_;
   PartialRequests partial_requests_;
   std::unordered_map<std::uint32_t, Ticket> parked_;  // requests that wait in the engine, by request id
 
-  // What of the session's and the service's totals is this channel's, as of the last settling.
+  // This channel's share of the session's and the service's totals, as of the last settle_accounts().
   std::uint64_t counted_outbox_bytes_ = 0;
   std::uint64_t counted_requests_ = 0;
   std::uint64_t counted_messages_bytes_ = 0;
-  // This turn: what is of the session's other channels, when it began, and the last reading of the clock.
+  // Totals of the session's other channels, as of the last count_others(); then when this turn began, and the
+  // last reading of the clock.
   std::uint64_t others_outbox_bytes_ = 0;
   std::uint64_t others_requests_ = 0;
   std::uint64_t turn_began_ns_ = 0;

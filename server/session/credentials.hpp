@@ -1,5 +1,5 @@
 #pragma once
-// Cryptography, handed in by whoever puts a manager together: the session layer holds no key and draws no random
+// Cryptography, supplied by the creator of a manager: the session layer holds no key and generates no random
 // numbers of its own, so that a handshake can be repeated byte for byte.
 
 #include <functional>
@@ -15,7 +15,7 @@ struct Credentials {
   /// HMAC-SHA256 over the joined parts, with the authkey or, without one, the empty key.
   std::function<wire::Proof(std::initializer_list<wire::Bytes> parts)> sign;
   std::function<void(std::span<std::uint8_t> out)> fill_random;
-  /// In a time that depends on the lengths only.
+  /// Compares in a time that depends on the lengths only.
   std::function<bool(wire::Bytes a, wire::Bytes b)> equal;
   wire::Incarnation incarnation{};
   std::uint32_t own_uid = 0;  // without an authkey, this user and root may connect

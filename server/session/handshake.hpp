@@ -1,6 +1,6 @@
 #pragma once
-// The server's side of the handshake (wire/handshake.hpp): bytes in, a verdict out. Who may have a session is another
-// question; see Service::admit.
+// The server's side of the handshake (wire/handshake.hpp): bytes in, a verdict out. Service::admit decides
+// whether the client then gets a session.
 
 #include <optional>
 #include <string>
@@ -11,7 +11,7 @@
 
 namespace tandem::server {
 
-/// Why a channel gets no further: what the client is told, and what it is counted as.
+/// Why a channel is refused: the error sent to the client, and the reason under which it is counted.
 struct Refusal {
   Code code = Code::ok;
   HandshakeFailure reason = HandshakeFailure::garbage;
@@ -22,16 +22,16 @@ class Handshake {
  public:
   explicit Handshake(const Credentials& credentials) : credentials_(credentials) {}
 
-  /// The first message. Draws the nonce.
+  /// Generates the nonce and returns the first message.
   wire::Bytes hello();
 
   enum class Status : std::uint8_t { incomplete, proven, refused };
-  /// Looks at all that the client has sent so far. `proven`: its first answer_bytes are a good Answer, see answer().
-  /// Refuses as early as it can: a client of another version may never send that many.
+  /// Checks everything that the client has sent so far. `proven`: its first answer_bytes are a valid Answer,
+  /// see answer(). Refuses as early as possible: a client of another version may never send that many bytes.
   Status check(wire::Bytes received, Refusal& refusal);
   const wire::Answer& answer() const { return answer_; }
 
-  /// The last message, to a client that was proven, but for its proof, which this adds.
+  /// Returns the last message, for a client that was proven: `welcome` with the proof added.
   std::array<std::uint8_t, wire::welcome_bytes> prove(wire::Welcome welcome) const;
 
  private:

@@ -9,7 +9,7 @@ void Outbox::append_fault(Code code, std::string_view text) {
                            static_cast<std::uint8_t>(code), 0, 0);
 }
 
-// Counts off the replies that are wholly sent, and gives their room back once they take up half of the buffer.
+// Counts off the completely sent replies, and drops their bytes once they take up most of a large buffer.
 void Outbox::advance() {
   while (boundary_ + wire::short_header_bytes <= sent_) {
     const std::uint8_t* frame = buffer_.data() + boundary_;
@@ -26,7 +26,7 @@ void Outbox::advance() {
   }
 }
 
-// Works in place from the last part to the first, since each moves up by the headers before it.
+// Splits in place, from the last part to the first, since each part moves up by the headers before it.
 void Outbox::cut(std::size_t at, Code code, std::uint32_t request, std::size_t frame_bytes_max) {
   std::size_t payload_bytes = reply_bytes(at) - wire::short_header_bytes;
   std::size_t part_bytes = frame_bytes_max - wire::short_header_bytes;

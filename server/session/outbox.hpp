@@ -1,6 +1,6 @@
 #pragma once
-// Bytes on their way to a client: contiguous, so that one send takes them all. A reply is built in place: room for
-// its header, then the payload that the engine appends, then the header is filled in.
+// Bytes to be sent to a client: contiguous, so that one send takes them all. A reply is built in place: room
+// for its header, then the payload that the engine appends, then the header is filled in.
 
 #include <cstdint>
 #include <string_view>
@@ -11,10 +11,10 @@ namespace tandem::server {
 
 class Outbox {
  public:
-  /// Where the engine appends the payload of the reply that begin_reply() began.
+  /// The engine appends the payload of the reply started by begin_reply() here.
   wire::Buffer& buffer() { return buffer_; }
 
-  /// Begins a reply and gives its position, to be finished or abandoned by.
+  /// Starts a reply. Returns its position, for finish_reply() or abandon_reply().
   std::size_t begin_reply() {
     std::size_t at = buffer_.size();
     buffer_.extend(wire::short_header_bytes);
@@ -22,7 +22,7 @@ class Outbox {
   }
   /// Bytes of the reply begun at `at`, header included.
   std::size_t reply_bytes(std::size_t at) const { return buffer_.size() - at; }
-  /// The payload is complete. Over `frame_bytes_max` it is cut into parts.
+  /// The payload is complete. A frame longer than `frame_bytes_max` is split.
   void finish_reply(std::size_t at, Code code, std::uint32_t request, std::size_t frame_bytes_max) {
     ++unread_replies_;
     std::size_t frame_bytes = reply_bytes(at);
@@ -33,7 +33,7 @@ class Outbox {
   }
   void abandon_reply(std::size_t at) { buffer_.truncate(at); }
 
-  /// A message of the handshake; only before the first frame.
+  /// Appends a message of the handshake; only before the first frame.
   void append_raw(wire::Bytes bytes) {
     buffer_.append(bytes);
     boundary_ = buffer_.size();
@@ -42,7 +42,7 @@ class Outbox {
 
   wire::Bytes unsent() const { return buffer_.view_from(sent_); }
   std::size_t unsent_bytes() const { return buffer_.size() - sent_; }
-  /// Replies of which not every byte is sent.
+  /// Number of replies not completely sent.
   std::uint64_t unread_replies() const { return unread_replies_; }
   /// The transport took this many of the unsent bytes.
   void sent(std::size_t count) {
@@ -53,7 +53,7 @@ class Outbox {
   }
 
  private:
-  static constexpr std::size_t bytes_kept = 64 * 1024;  // by an empty outbox
+  static constexpr std::size_t bytes_kept = 64 * 1024;  // capacity that an empty outbox keeps
 
   void reset() {
     buffer_.clear();
@@ -66,7 +66,7 @@ class Outbox {
 
   wire::Buffer buffer_;
   std::size_t sent_ = 0;
-  std::size_t boundary_ = 0;  // start of the first frame that is not wholly sent, as of the last partial send
+  std::size_t boundary_ = 0;  // start of the first frame not completely sent, as of the last partial send
   std::uint64_t unread_replies_ = 0;
 };
 

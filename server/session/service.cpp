@@ -8,8 +8,8 @@
 namespace tandem::server {
 namespace {
 
-// By this part of a lease a look at the leases may be late before it is the manager that was held up; and so much is
-// given to its clients then.
+// If a lease check runs later than lease/10, the manager itself was stalled; every remote session then gets
+// at least lease/10 from now.
 constexpr std::uint64_t grace_part = 10;
 
 }  // namespace
@@ -86,10 +86,10 @@ void Service::leave(Channel& channel, Session& session) {
   sessions_.end(session, std::move(lost));
 }
 
-// ---- leases -----------------------------------------------------------------------------------------------------------
+// ---- leases -----------------------------------------------------------------------------------------------
 
-/// A look that comes late tells of the manager's own silence: what its clients said meanwhile may still wait to be read,
-/// so all of them get time for that.
+/// A late check means that the manager itself was stalled: what its clients sent meanwhile may still be
+/// unread, so all of them get time for that.
 void Service::check_leases(std::uint64_t now_ns) {
   const std::uint64_t grace_ns = lease_ns() / grace_part;
   const bool late = now_ns - lease_check_ns_ > grace_ns;
@@ -105,7 +105,7 @@ void Service::check_leases(std::uint64_t now_ns) {
   for (std::uint64_t id : silent) end_silent(*sessions_.find(id));
 }
 
-/// Its locks go on at once. Its channels stay to tell the client, should it come back.
+/// Releases what the session owns at once. Its channels stay, to inform the client if it returns.
 void Service::end_silent(Session& session) {
   std::string lost =
       what_is_lost(session, "nothing was heard of this process for " +
@@ -132,7 +132,7 @@ std::string Service::what_is_lost(const Session& session, std::string why) const
   return more ? text + ", and more" : text;
 }
 
-// ---- requests that wait -----------------------------------------------------------------------------------------------
+// ---- requests that wait -----------------------------------------------------------------------------------
 
 void Service::park(Ticket ticket, Channel& channel, std::uint32_t request) {
   parked_.emplace(ticket, Parked{&channel, request});
@@ -166,19 +166,19 @@ void Service::deliver() {
 void Service::log_deadlocks() {
   for (const std::string& cycle : engine_.take_deadlocks_found()) {
     ++statistics_.deadlocks_found;
-    // Of a refused one its client is told.
+    // A refused one is also reported to its client.
     log_.log(cycle.starts_with("refused") ? spdlog::level::info : spdlog::level::warn, "a cycle of waits, {}",
              cycle);
   }
 }
 
 void Service::set_timer() {
-  alarm_ns_ = next_alarm_ns();
-  if (on_deadline_changed) on_deadline_changed(alarm_ns_);
+  timer_ns_ = next_timer_ns();
+  if (on_deadline_changed) on_deadline_changed(timer_ns_);
 }
 
 void Service::tick(std::uint64_t now_ns) {
-  alarm_ns_ = never_ns;
+  timer_ns_ = never_ns;
   if (now_ns >= lease_check_ns_) check_leases(now_ns);
   engine_.step(Tick{now_ns});
   after_step();
@@ -191,11 +191,11 @@ void Service::handshake_failed(const Peer& peer, HandshakeFailure reason, std::s
 
 void Service::shut_down() {
   shutting_down_ = true;
-  for (Channel* channel : channels_) channel->link().wake();
+  for (Channel* channel : channels_) channel->transport().wake();
 }
 
 void Service::close_all() {
-  for (Channel* channel : channels_) channel->link().close();
+  for (Channel* channel : channels_) channel->transport().close();
 }
 
 }  // namespace tandem::server

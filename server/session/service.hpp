@@ -1,6 +1,6 @@
 #pragma once
-// What all channels of one manager share: the engine, the sessions, the limits, the counters. Everything here happens
-// on the engine's thread.
+// What all channels of one manager share: the engine, the sessions, the limits, the counters. Used on the
+// engine's thread only.
 
 #include <algorithm>
 #include <functional>
@@ -23,7 +23,7 @@ class Channel;
 
 class Service {
  public:
-  /// `limits.memory_bytes_max` is a number of bytes, no longer 0. Engine and logger outlive the service.
+  /// `limits.memory_bytes_max` is resolved, not 0. The engine and the logger outlive the service.
   Service(Engine& engine, const Limits& limits, Credentials credentials, spdlog::logger& log);
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
@@ -33,34 +33,36 @@ class Service {
   const Credentials& credentials() const { return credentials_; }
   const Sessions& sessions() const { return sessions_; }
   const Statistics& statistics() const { return statistics_; }
-  /// Of a client whose transport found it.
+  /// Counts a protocol error found by a transport.
   void count_protocol_error() { ++statistics_.protocol_errors; }
   spdlog::logger& log() { return log_; }
   const std::unordered_set<Channel*>& channels() const { return channels_; }
 
-  /// Gives the channel of a proven client its session, or null and a refusal.
+  /// Returns the session for the channel of a proven client, or null and fills in `refusal`.
   Session* admit(Channel& channel, const wire::Answer& answer, Refusal& refusal);
-  /// The channel has ended; with its last one the session ends.
+  /// The channel has ended. The session ends with its last channel.
   void leave(Channel& channel, Session& session);
 
-  // Requests that wait in the engine. Their replies come out of the steps of others.
+  // Requests parked in the engine. Their replies are produced by the steps of other requests.
 
-  /// The reply to this one is `request` of `channel`.
+  /// The reply of `ticket` is to be sent as the reply to `request` of `channel`.
   void park(Ticket ticket, Channel& channel, std::uint32_t request);
   /// Ends the wait now, as if its time limit had run out.
   void cancel(Ticket ticket);
-  /// The channel of the request is going. Its wait ends, now or with the session.
+  /// The channel of the request is ending. The wait ends now, or with the session if this was its last
+  /// channel.
   void forget(Ticket ticket, const Session& session);
-  /// Takes the replies to requests that have waited to their channels, and sees to the alarm. After every step.
+  /// Delivers replies of parked requests to their channels, logs deadlocks and updates the timer. Call after
+  /// every step.
   void after_step() {
     if (!engine_.deliveries().empty()) deliver();
     if (!engine_.deadlocks_found().empty()) [[unlikely]]
       log_deadlocks();
-    if (next_alarm_ns() < alarm_ns_) set_timer();
+    if (next_timer_ns() < timer_ns_) set_timer();
   }
-  /// The alarm rings.
+  /// The timer has expired.
   void tick(std::uint64_t now_ns);
-  /// Has tick() called at this time of the steady clock; takes the place of what was asked for before.
+  /// Schedules tick() for this time of the steady clock, in place of the time set before.
   std::function<void(std::uint64_t at_ns)> on_deadline_changed;
 
   /// Counts and logs a channel that ends in its handshake.
@@ -73,15 +75,15 @@ class Service {
   bool memory_exceeded_by(std::uint64_t more) const {
     return engine_.registry().memory_bytes() + messages_bytes_ + more > limits_.memory_bytes_max;
   }
-  /// Where a read goes that no channel has to keep (see Channel::input_space).
+  /// Shared buffer for a read whose bytes no channel has to keep (see Channel::input_space).
   std::span<std::uint8_t> scratch() { return {scratch_.get(), scratch_bytes}; }
 
-  /// No channel is admitted from now on, and every channel is woken: it answers what it has received and ends.
+  /// Admits no further channel, and wakes all channels, which answer what they have received and end.
   void shut_down();
-  /// Ends all channels at once.
+  /// Closes all channels at once.
   void close_all();
   bool shutting_down() const { return shutting_down_; }
-  /// Called when a channel is gone, after its session ended (if it did).
+  /// Called when a channel is destroyed, after its session ended (if it did).
   std::function<void()> on_channel_gone;
 
  private:
@@ -93,7 +95,7 @@ class Service {
     std::uint32_t request = 0;
   };
 
-  std::uint64_t next_alarm_ns() const { return std::min(engine_.next_deadline_ns(), lease_check_ns_); }
+  std::uint64_t next_timer_ns() const { return std::min(engine_.next_deadline_ns(), lease_check_ns_); }
   std::uint64_t lease_ns() const { return limits_.session_lease_ms * 1'000'000; }
   void check_leases(std::uint64_t now_ns);
   void end_silent(Session& session);
@@ -111,16 +113,16 @@ class Service {
   Statistics statistics_;
   std::unordered_set<Channel*> channels_;
   std::unordered_map<Ticket, Parked> parked_;
-  Deliveries spare_;                         // for its memory
-  std::uint64_t alarm_ns_ = never_ns;        // what on_alarm was last asked for
-  std::uint64_t lease_check_ns_ = never_ns;  // when remote sessions are looked at next
+  Deliveries spare_;                         // kept for its memory
+  std::uint64_t timer_ns_ = never_ns;        // the time last passed to on_deadline_changed
+  std::uint64_t lease_check_ns_ = never_ns;  // when the leases of remote sessions are checked next
   std::uint64_t channels_admitted_ = 0;
   std::uint64_t messages_bytes_ = 0;
   std::unique_ptr<std::uint8_t[]> scratch_{new std::uint8_t[scratch_bytes]};
   bool shutting_down_ = false;
 };
 
-/// "WHAT: over NAME (VALUE)", which is what a ResourceExhausted says.
+/// "WHAT: over NAME (VALUE)", the text of a ResourceExhausted error.
 std::string over_limit(std::string_view what, std::string_view limit_name, std::uint64_t limit);
 
 }  // namespace tandem::server

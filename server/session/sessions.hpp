@@ -1,5 +1,5 @@
 #pragma once
-// The client processes as this manager knows them.
+// The sessions of a manager, one per client process.
 
 #include <cstdint>
 #include <map>
@@ -13,20 +13,21 @@ namespace tandem::server {
 
 class Channel;
 
-/// One client process. Lives as long as it has a channel, and, if it is on another machine, is heard of.
+/// One client process. Ends with its last channel or, on another machine, when it is silent for
+/// session_lease_ms.
 struct Session {
-  /// A channel's end shows that a process of this machine is gone. Of another machine nothing may show at all.
+  /// A local process that has died is noticed by the end of its channels; a remote one possibly not at all.
   bool remote() const { return peer.address.starts_with("tcp:"); }
 
   std::uint64_t id = 0;
   wire::Secret secret{};
   std::uint32_t pid = 0;  // as the client says
-  Peer peer;              // of the channel that opened it
+  Peer peer;              // of the channel that opened the session
   std::unordered_set<Channel*> channels;
-  std::uint64_t heard_ns = 0;      // when a channel of it last received anything
-  std::uint64_t outbox_bytes = 0;  // unsent, all channels together, as of their last turns
-  std::uint64_t requests_under_way =
-      0;  // likewise: replies not wholly sent, and requests not wholly received
+  std::uint64_t heard_ns = 0;      // last turn of any of its channels; see Service::check_leases
+  std::uint64_t outbox_bytes = 0;  // unsent, over all channels, as of their last turns
+  /// As of their last turns: requests not completely received, parked, or with a reply not completely sent.
+  std::uint64_t requests_under_way = 0;
 };
 
 /// Sessions by id. Ids come from a counter and are never reused.
@@ -40,23 +41,24 @@ class Sessions {
   const std::map<std::uint64_t, Session>& all() const { return by_id_; }
   std::map<std::uint64_t, Session>& all() { return by_id_; }
 
-  /// Null: none is open under this id.
+  /// Returns null if no session with this id is open.
   Session* find(std::uint64_t id) {
     auto found = by_id_.find(id);
     return found == by_id_.end() ? nullptr : &found->second;
   }
-  /// A new session, without a channel yet.
+  /// Opens a session, which has no channel yet.
   Session& open(std::uint32_t pid, Peer peer);
-  /// The session of this id if the secret is its; else null and `refusal` says why: session_lost, with what the session
-  /// owned, if it has ended.
+  /// Returns the session with this id if `secret` matches. Otherwise returns null and fills in `refusal`:
+  /// session_lost, with what the session owned, if it has ended.
   Session* find(std::uint64_t id, const wire::Secret& secret, Refusal& refusal);
-  /// The session has ended. `lost` says why, and what it owned; empty: nothing worth remembering.
+  /// Removes the session. `lost`: why it ended and what it owned, kept for clients that return; empty:
+  /// nothing is kept.
   void end(Session& session, std::string lost);
-  /// Of a session that ended; empty if it is not known.
+  /// The `lost` text of an ended session; empty if it is not known.
   std::string lost(std::uint64_t id) const;
 
  private:
-  // Ended sessions that are remembered for clients which come back to them.
+  // Number of ended sessions that are remembered for clients that return.
   static constexpr std::size_t lost_max = 4096;
   struct Lost {
     wire::Secret secret{};
@@ -64,7 +66,7 @@ class Sessions {
   };
 
   const Credentials& credentials_;
-  std::map<std::uint64_t, Session> by_id_;  // its nodes stay where they are
+  std::map<std::uint64_t, Session> by_id_;  // pointers to its elements stay valid
   std::map<std::uint64_t, Lost> lost_;
   std::uint64_t next_id_ = 1;
 };

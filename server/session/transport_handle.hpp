@@ -1,5 +1,5 @@
 #pragma once
-// What lies below a channel: some transport. The session layer knows it by these two types only.
+// The transport below a channel, as the session layer sees it.
 
 #include <cstdint>
 #include <optional>
@@ -8,25 +8,27 @@
 
 namespace tandem::server {
 
-/// Who is at the other end, as far as the transport knows.
+/// The other end of a channel, as far as the transport knows it.
 struct Peer {
   std::string address;  // for logs: "unix:/run/tandem.sock", "tcp://127.0.0.1:40123", "in-process"
-  std::optional<std::uint32_t> uid;  // told by the kernel; only for peers on this machine
+  std::optional<std::uint32_t> uid;  // reported by the kernel; only for peers on this machine
 };
 
 /// The transport's side of a channel. Called on the engine's thread.
 class TransportHandle {
  public:
   virtual ~TransportHandle() = default;
-  /// The channel has bytes to send, frames to go on with, or is ending: give it a turn soon. Must not call the
-  /// channel from inside this function.
+  /// Schedules a turn of the channel: it has bytes to send, frames to continue with, or is ending. Must not
+  /// call the channel from within this function.
   virtual void wake() = 0;
-  /// Whether the client can go on through shared memory: the size of each ring, or 0. Where it can, it is passed as soon
-  /// as what is unsent now has been sent; all further bytes, both ways, then travel there.
+  /// Prepares shared memory for the client. Returns the size of each ring, or 0 if there is none. Otherwise
+  /// the rings are passed as soon as the bytes unsent now are sent; all further bytes, both ways, travel
+  /// there.
   virtual std::uint64_t offer_ring() { return 0; }
   /// How bytes travel now, for people: "unix", "tcp", "ring", "in-process".
   virtual std::string_view path() const = 0;
-  /// Ends the path at once, whatever is still unsent. The channel goes soon afterwards, not within this call.
+  /// Closes the path at once, even if bytes are unsent. The channel is destroyed soon afterwards, not within
+  /// this call.
   virtual void close() = 0;
 };
 

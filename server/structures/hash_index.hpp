@@ -1,15 +1,17 @@
 #pragma once
-// An index from hashes to references: numbers of 32 bits, not 0, by which its owner finds the things themselves. It
-// grows and shrinks piece by piece: no insertion or erasure moves more than one segment of it.
+// An index from hashes to references: 32-bit numbers, not 0, by which its owner finds the entries themselves.
+// It grows and shrinks incrementally: no insertion or erasure moves more than one segment of it.
 //
 //   directory   by the highest `depth_` bits of the hash; neighbours may share a segment (extendible hashing)
-//   segment     an open table by the lowest bits, at most three quarters full. A full one is split by one bit more of
-//               the hash; two halves that are nearly empty are joined
-//   slot        a reference, and in the bits that references leave free a piece of the hash, so that searches seldom
-//               look at a thing that is not the one
+//   segment     an open-addressing table by the lowest bits, at most three quarters full. A full one is
+//               doubled, and from 512 slots on split by one more bit of the hash; two nearly empty halves are
+//               merged
+//   slot        a reference, and in the bits that it leaves free a part of the hash (the tag), so that a
+//               search seldom compares an entry that does not match
 //
-// A split that would make the directory large for what is in the index is not done; the segment grows instead. That
-// happens when very many hashes are equal, which crafted keys cannot bring about while the hash's seed is secret.
+// A split that would make the directory too large for the number of entries is not done: the segment grows
+// instead. That happens when very many hashes are equal, which crafted keys cannot cause while the hash seed
+// is secret.
 
 #include <algorithm>
 #include <cstdint>
@@ -45,10 +47,10 @@ class HashIndex {
   std::uint64_t capacity_bytes() const {
     return slots_ * sizeof(Slot) + directory_.capacity() * sizeof(Segment*);
   }
-  /// Slots that were put in another place, since the beginning.
+  /// Number of slots moved so far.
   std::uint64_t moved() const { return moved_; }
 
-  /// The reference under `hash` for which `is_it(reference)` holds; 0: none.
+  /// Returns the reference under `hash` for which `is_it(reference)` holds; 0: none.
   template <class F>
   Reference find(std::uint32_t hash, F&& is_it) const {
     if (directory_.empty()) return 0;
@@ -63,7 +65,7 @@ class HashIndex {
     }
   }
 
-  /// `hash_of(reference)` gives the hash of what is there already.
+  /// `hash_of(reference)` returns the hash of an entry already in the index.
   template <class F>
   void insert(std::uint32_t hash, Reference reference, F&& hash_of) {
     Segment& segment = *room_for(hash, hash_of);
@@ -78,7 +80,7 @@ class HashIndex {
     Segment& segment = *directory_[place_of(hash)];
     Slot* slots = segment.slots();
     std::uint32_t hole = segment.slot_with(hash, reference);
-    // Close the gap: move back whoever was pushed past it.
+    // Close the gap: move back the slots that were displaced past it.
     for (std::uint32_t i = (hole + 1) & segment.mask(); slots[i] != 0; i = (i + 1) & segment.mask()) {
       const std::uint32_t home = hash_of(segment.reference_in(i)) & segment.mask();
       if (((i - home) & segment.mask()) < ((i - hole) & segment.mask())) continue;
@@ -92,7 +94,7 @@ class HashIndex {
     if (segment.count * 8 < segment.slots_count) shrink(hash, hash_of);
   }
 
-  /// What was at one place is at another.
+  /// Replaces reference `before` by `reference`: the entry has moved.
   void replace(std::uint32_t hash, Reference before, Reference reference) {
     Segment& segment = *directory_[place_of(hash)];
     segment.widen(reference, moved_);
@@ -105,7 +107,8 @@ class HashIndex {
     while (release_segment() != 0) {
     }
   }
-  /// Frees a piece of it, after which it is good for nothing but this; gives the slots freed, 0 at the end.
+  /// Frees one segment and returns its number of slots, 0 at the end. Afterwards only this and the destructor
+  /// may be called.
   std::uint64_t release_segment() {
     if (directory_.empty()) return 0;
     Segment* last = directory_.back();
@@ -124,8 +127,8 @@ class HashIndex {
   using Slot = std::uint32_t;
   static constexpr std::uint32_t segment_slots_min = 16;
   static constexpr std::uint32_t reference_bits_min = 16;
-  static constexpr std::uint32_t slot_hash_bits =
-      9;  // the lowest ones say where in a segment, and are in no tag
+  // The lowest bits of the hash select the slot in a segment and are not part of the tag.
+  static constexpr std::uint32_t slot_hash_bits = 9;
 
   struct Segment {
     std::uint32_t slots_count;
@@ -137,7 +140,7 @@ class HashIndex {
     const Slot* slots() const { return reinterpret_cast<const Slot*>(this + 1); }
     std::uint32_t mask() const { return slots_count - 1; }
     std::uint64_t reference_mask() const { return (std::uint64_t{1} << reference_bits) - 1; }
-    /// As a slot shifted by the reference's bits shows it.
+    /// The bits of a tag, as in a slot shifted right by `reference_bits`.
     std::uint64_t tag_mask() const { return std::uint64_t{0xffffffff} >> reference_bits; }
     std::uint64_t tag(std::uint32_t hash) const { return hash >> slot_hash_bits & tag_mask(); }
     Slot slot_of(std::uint32_t hash, Reference reference) const {
@@ -157,7 +160,7 @@ class HashIndex {
       while (slots()[i] != 0) i = (i + 1) & mask();
       slots()[i] = slot_of(hash, reference);
     }
-    /// Makes references as large as this one fit, at the cost of the tags.
+    /// Makes room for references as large as this one, by shortening the tags.
     void widen(Reference reference, std::uint64_t& moved) {
       if (reference <= reference_mask()) return;
       const std::uint64_t mask_before = reference_mask();
@@ -202,7 +205,7 @@ class HashIndex {
     }
   }
 
-  /// Where the directory has the segment of `hash`: the first place, and how many.
+  /// The directory slots that point to the segment of `hash`: first slot and count.
   std::pair<std::size_t, std::size_t> places_of(std::uint32_t hash) const {
     const std::size_t place = place_of(hash);
     const std::size_t places = std::size_t{1} << (depth_ - directory_[place]->depth);
@@ -277,7 +280,7 @@ class HashIndex {
     drop(buddy);
     halve_directory();
   }
-  /// Once it is large for what is in the index, where no segment needs all of it.
+  /// Halves the directory while it is too large for the number of entries and no segment needs all of it.
   void halve_directory() {
     while (depth_ != 0 && directory_.size() * 32 > count_) {
       for (std::size_t i = 0; i < directory_.size(); i += 2)

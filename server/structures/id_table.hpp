@@ -1,7 +1,7 @@
 #pragma once
-// A hash table from ids to small things: open addressing, linear probing, no allocation per entry. 0 is nobody's id: it
-// is never found, and nothing may be stored under it. A large one is 256 tables, each of which grows by itself, so that
-// growing takes no more than a 256th of it.
+// A hash table from ids to small values: open addressing, linear probing, no allocation per entry. 0 is not a
+// valid id: it is never found, and nothing may be stored under it. A large table is divided into 256 parts
+// that grow separately, so that growing moves only about a 256th of it.
 
 #include <algorithm>
 #include <cstdint>
@@ -23,7 +23,7 @@ class IdTable {
   }
   const T* find(std::uint64_t id) const { return const_cast<IdTable*>(this)->find(id); }
 
-  /// The value of `id`, made by default where there is none.
+  /// The value of `id`, default-constructed if there is none.
   T& operator[](std::uint64_t id) {
     TANDEM_ASSERT(id != 0);
     if (T* found = find(id)) return *found;
@@ -42,14 +42,14 @@ class IdTable {
     return slots_[i].value;
   }
 
-  /// What find() gave before is no longer good.
+  /// Returns whether there was one. Invalidates the pointers that find() returned.
   bool erase(std::uint64_t id) {
     if (!parts_.empty()) [[unlikely]]
       return erase_in_part(id);
     std::size_t hole = position(id);
     if (hole == nowhere) return false;
     --count_;
-    // Close the gap: move back whoever was pushed past it, so that no search stops too early.
+    // Close the gap: move back the slots that were displaced past it, so that no search stops too early.
     for (std::size_t i = (hole + 1) & mask(); slots_[i].id != 0; i = (i + 1) & mask()) {
       if (((i - home(slots_[i].id)) & mask()) < ((i - hole) & mask())) continue;
       slots_[hole] = std::move(slots_[i]);
@@ -67,15 +67,15 @@ class IdTable {
       if (slot.id != 0) f(slot.id, slot.value);
     for (const IdTable& part : parts_) part.each(f);
   }
-  /// Places, taken or not.
+  /// Number of slots, used or not.
   std::size_t slots() const {
     std::size_t all = slots_.size();
     for (const IdTable& part : parts_) all += part.slots_.size();
     return all;
   }
-  /// The most places that one call may move values between.
+  /// The largest number of slots that growing or shrinking rehashes in one call.
   std::size_t largest_part() const {
-    std::size_t largest = slots_.size();  // 0 in a divided one
+    std::size_t largest = slots_.size();  // 0 if divided
     for (const IdTable& part : parts_) largest = std::max(largest, part.slots_.size());
     return largest;
   }
@@ -86,7 +86,7 @@ class IdTable {
     T value{};
   };
   static constexpr std::size_t nowhere = ~std::size_t{0};
-  static constexpr std::size_t slots_kept_max = 64;  // a table that small keeps its memory
+  static constexpr std::size_t slots_kept_max = 64;  // a table of at most this size is not shrunk
   static constexpr std::size_t slots_together_max = 8'192;
   static constexpr std::size_t count_divided_min = 1'024;
   static constexpr int part_bits = 8;
@@ -134,7 +134,7 @@ class IdTable {
   }
 
   std::vector<Slot> slots_;
-  std::vector<IdTable> parts_;  // instead of slots_
+  std::vector<IdTable> parts_;  // used instead of slots_ if not empty
   bool is_part_ = false;
   std::size_t count_ = 0;
 };

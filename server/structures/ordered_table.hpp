@@ -1,14 +1,15 @@
 #pragma once
-// The hash table behind dict, set and namespace: insertion order kept, entries in chunks of an array's kind, a separate
-// index of where they are. An erased entry leaves a gap in its chunk. A chunk is closed up when it is full of gaps, and
-// joined with a neighbour when both are sparse. Nothing that happens to one entry moves more than a chunk or two and a
-// segment of the index, however many entries there are; few entries have one small chunk and no index.
+// The hash table behind dict, set and namespace: it keeps the insertion order, with entries in array-like
+// chunks and a separate index of their places. An erased entry leaves a gap in its chunk. The last chunk is
+// compacted when it is full and at least a quarter of it is gaps; sparse neighbours are merged. No operation
+// on one entry moves more than a chunk or two and a segment of the index, however many entries there are. A
+// table of few entries has one small chunk and no index.
 //
-// Every entry has an ordinal that only grows along the table. A cursor is an ordinal, not a position, so that paging
-// survives gaps being closed: an entry that stays is seen exactly once.
+// Every entry has an ordinal; ordinals increase along the table. A cursor is an ordinal, not a position, so
+// paging is unaffected by compaction: an entry that stays in the table is visited exactly once.
 //
-// What changes the table takes an Undo, null where nothing will be taken back. Undone, order, ordinals and
-// memory_bytes() are what they were.
+// Operations that change the table take an Undo, null if they are never rolled back. A rollback restores
+// order, ordinals and memory_bytes().
 
 #include <algorithm>
 #include <memory>
@@ -23,7 +24,7 @@
 
 namespace tandem::server {
 
-/// What a set's entries have in place of a value.
+/// Takes the place of the value in a set's entries.
 struct NoMapped {
   std::size_t heap_bytes() const { return 0; }
   std::size_t encoded_bytes() const { return 0; }
@@ -37,7 +38,7 @@ class OrderedTable {
     [[no_unique_address]] Mapped mapped;
     std::uint32_t hash = 0;
   };
-  /// Of one entry without what its key and value have on the heap: its place, and its share of the index.
+  /// Memory of one entry without the heap memory of its key and value: its place, and its share of the index.
   static constexpr std::uint64_t entry_bytes = sizeof(Entry) + 9;
 
   OrderedTable() = default;
@@ -48,19 +49,19 @@ class OrderedTable {
     return *this;
   }
   ~OrderedTable() {
-    if (ReclaimQueue* reclaim_queue = std::exchange(graveyard_, nullptr);
+    if (ReclaimQueue* reclaim_queue = std::exchange(reclaim_queue_, nullptr);
         reclaim_queue != nullptr && ReclaimQueue::is_large(live_))
       reclaim_queue->defer(std::move(*this));
   }
 
-  /// Where contents go when they are large; it must outlive the table.
-  void bury_in(ReclaimQueue& reclaim_queue) { graveyard_ = &reclaim_queue; }
+  /// Contents are deferred to `reclaim_queue` when they are large; it must outlive the table.
+  void defer_to(ReclaimQueue& reclaim_queue) { reclaim_queue_ = &reclaim_queue; }
 
   std::uint64_t size() const { return live_; }
   bool empty() const { return live_ == 0; }
-  /// Memory for what is in the table. It depends on nothing else, and so leaves out what there may be room for.
+  /// Memory of the entries in the table. It depends only on them, so unused capacity is not included.
   std::uint64_t memory_bytes() const { return live_ * entry_bytes + heap_bytes_; }
-  /// All memory, apart from what is on the entries' heap.
+  /// All memory, without the entries' heap memory.
   std::uint64_t capacity_bytes() const {
     std::uint64_t bytes = index_.capacity_bytes() + chunks_.capacity() * sizeof(Chunk) +
                           (order_.capacity() + free_.capacity()) * sizeof(std::uint32_t);
@@ -68,7 +69,7 @@ class OrderedTable {
       bytes += chunk.capacity * (sizeof(Entry) + (chunk.ordinals ? sizeof(std::uint32_t) : 0));
     return bytes;
   }
-  /// Entries and places in the index that were moved, since the beginning.
+  /// Number of entries and index slots moved so far.
   std::uint64_t moved() const { return moved_ + index_.moved(); }
 
   Entry* find(ValueView key, std::uint32_t hash) {
@@ -87,7 +88,7 @@ class OrderedTable {
     return const_cast<OrderedTable*>(this)->find(key, hash);
   }
 
-  /// Adds an entry whose key is not there yet.
+  /// Adds an entry whose key is not in the table yet.
   Entry& insert(Value key, std::uint32_t hash, Mapped mapped, Undo* undo = nullptr) {
     Chunk& chunk = room_at_end();
     const std::uint32_t offset =
@@ -99,7 +100,7 @@ class OrderedTable {
     return fill(chunk, offset, std::move(key), hash, std::move(mapped));
   }
 
-  /// Puts another value in an entry's place, and gives the one before.
+  /// Replaces the value of an entry and returns the previous one.
   Mapped replace(Entry& entry, Mapped mapped) {
     heap_bytes_ += mapped.heap_bytes() - entry.mapped.heap_bytes();
     std::swap(entry.mapped, mapped);
@@ -116,7 +117,7 @@ class OrderedTable {
     });
   }
 
-  /// Takes an entry out. References to others are no longer good.
+  /// Removes an entry and returns its key and value. Invalidates references to other entries.
   std::pair<Value, Mapped> erase(Entry& entry) {
     const Place place = place_of(entry);
     std::pair<Value, Mapped> taken = unlink(place);
@@ -128,7 +129,7 @@ class OrderedTable {
     unlink(place, undo);
     tidy(place.chunk);
   }
-  /// Takes out all entries for which `wanted(const Entry&)` holds.
+  /// Removes all entries for which `wanted(const Entry&)` holds.
   template <class F>
   void erase_if(F&& wanted, Undo* undo) {
     for (std::uint32_t number : order_) {
@@ -141,7 +142,7 @@ class OrderedTable {
       if (i <= order_.size()) tidy(order_[i - 1], true);
   }
 
-  /// The oldest and the newest entry; null when empty.
+  /// The oldest and the newest entry; null if empty.
   Entry* front() {
     return live_ == 0 ? nullptr : &chunks_[order_.front()].entries[chunks_[order_.front()].begin];
   }
@@ -149,25 +150,26 @@ class OrderedTable {
     return live_ == 0 ? nullptr : &chunks_[order_.back()].entries[chunks_[order_.back()].end - 1];
   }
 
-  /// Empties the table, and gives what was there. Cursors go on counting from where they were.
+  /// Empties the table and returns its former contents. Ordinals continue from where they were.
   OrderedTable take_all() {
     OrderedTable all;
-    all.graveyard_ = graveyard_;
+    all.reclaim_queue_ = reclaim_queue_;
     all.next_ordinal_ = next_ordinal_;
     swap(all);
     return all;
   }
   void clear(Undo* undo = nullptr) { keep(take_all(), undo); }
-  /// What take_all() gave, if nothing since has gone to `undo`, is to be put back with all it was.
+  /// Makes a rollback restore `all`, which take_all() returned. Nothing else may have been added to `undo` in
+  /// between.
   void keep(OrderedTable all, Undo* undo) {
     if (undo == nullptr) return;
     const std::uint64_t kept_bytes = all.memory_bytes();
     undo->add(kept_bytes, [this, all = std::move(all)]() mutable { *this = std::move(all); });
   }
-  /// Frees about `most` entries, the newest first, after which the table is good for nothing but this; gives how many,
-  /// 0 at the end. For the reclaim_queue.
+  /// Frees about `most` entries, the newest first. Returns how many, 0 at the end. Afterwards only this and
+  /// the destructor may be called. For the ReclaimQueue.
   std::uint64_t release_some(std::uint64_t most) {
-    graveyard_ = nullptr;
+    reclaim_queue_ = nullptr;
     std::uint64_t released = 0;
     while (released < most && !order_.empty()) {
       Chunk& chunk = chunks_[order_.back()];
@@ -196,8 +198,8 @@ class OrderedTable {
     }
   }
 
-  /// Calls `f(const Entry&)` for at most `limit` entries behind `cursor` (0: from the start), until it returns false.
-  /// Gives the cursor to go on from; none at the end.
+  /// Calls `f(const Entry&)` for at most `limit` entries from `cursor` on (0: from the start), until it
+  /// returns false. Returns the cursor to continue from; none at the end.
   template <class F>
   std::optional<std::uint64_t> page(std::uint64_t cursor, std::uint64_t limit, F&& f) const {
     if (live_ == 0) return std::nullopt;
@@ -213,13 +215,13 @@ class OrderedTable {
         last = chunk.ordinal_at(i) + 1;
         --limit;
       }
-      if (i < chunk.end) return last;  // the last before the end is no gap
+      if (i < chunk.end) return last;  // the entry before `end` is not a gap
       if (++position == order_.size()) return std::nullopt;
       if (limit == 0 || !more) return last;
       i = chunks_[order_[position]].begin;
     }
   }
-  /// The cursor behind the first `offset` entries; none where there are no more.
+  /// The cursor after the first `offset` entries; none if there are no more.
   std::optional<std::uint64_t> cursor_at(std::uint64_t offset) const {
     if (offset >= live_) return std::nullopt;
     auto number = order_.begin();
@@ -233,26 +235,26 @@ class OrderedTable {
   using Reference = HashIndex::Reference;
   static constexpr std::uint32_t offset_bits = 8;
   static constexpr std::uint32_t chunk_entries_max = 1u << offset_bits;
-  static constexpr std::uint32_t chunk_entries_min =
-      8;  // of a table with so few, the only chunk has no index
-  static constexpr std::uint32_t capacity_kept_max = 64;  // a table that small keeps its memory
+  static constexpr std::uint32_t chunk_entries_min = 8;   // a single chunk of this capacity has no index
+  static constexpr std::uint32_t capacity_kept_max = 64;  // a chunk up to this capacity is never shrunk
   static constexpr std::size_t chunks_max = (std::size_t{1} << (32 - offset_bits)) - 1;
   static constexpr std::uint64_t ordinals_span_max = 0xffffffff;
 
-  // Empty only where it is the only one. What stands at `begin`, and what before `end`, is no gap.
+  // A chunk is empty only if it is the table's only one. The entries at `begin` and just before `end` are not
+  // gaps.
   struct Chunk {
     std::unique_ptr<Entry[]> entries;
-    std::unique_ptr<std::uint32_t[]> ordinals;  // behind first_ordinal; null: the same as the offsets
+    std::unique_ptr<std::uint32_t[]> ordinals;  // relative to first_ordinal; null: equal to the offsets
     std::uint64_t first_ordinal = 0;
     std::uint16_t capacity = 0;
-    std::uint16_t live = 0;   // entries that are no gaps
+    std::uint16_t live = 0;   // entries that are not gaps
     std::uint16_t begin = 0;  // all of them are in [begin, end)
     std::uint16_t end = 0;
 
     std::uint64_t ordinal_at(std::uint32_t offset) const {
       return first_ordinal + (ordinals ? ordinals[offset] : offset);
     }
-    /// Of the first place whose ordinal is not below this one.
+    /// The offset of the first entry whose ordinal is not below this one.
     std::uint32_t offset_from(std::uint64_t ordinal) const {
       if (ordinal <= first_ordinal) return begin;
       const std::uint64_t behind = ordinal - first_ordinal;
@@ -275,7 +277,7 @@ class OrderedTable {
     std::swap(heap_bytes_, other.heap_bytes_);
     std::swap(next_ordinal_, other.next_ordinal_);
     std::swap(moved_, other.moved_);
-    std::swap(graveyard_, other.graveyard_);
+    std::swap(reclaim_queue_, other.reclaim_queue_);
   }
 
   // ---- places
@@ -309,7 +311,7 @@ class OrderedTable {
     const Place place = place_of(entry);
     return chunks_[place.chunk].ordinal_at(place.offset);
   }
-  /// In order_, of the chunk that has or would have the ordinal.
+  /// The position in order_ of the chunk that contains or would contain the ordinal.
   std::size_t position_with(std::uint64_t ordinal) const {
     auto behind = std::upper_bound(
         order_.begin(), order_.end(), ordinal,
@@ -342,7 +344,7 @@ class OrderedTable {
     return static_cast<std::uint32_t>(&chunk - chunks_.data());
   }
 
-  /// Makes a gap of an entry.
+  /// Removes an entry and leaves a gap.
   std::pair<Value, Mapped> unlink(Place place) {
     Chunk& chunk = chunks_[place.chunk];
     Entry& entry = chunk.entries[place.offset];
@@ -365,7 +367,7 @@ class OrderedTable {
       put_back(ordinal, std::move(taken.first), hash, std::move(taken.second));
     });
   }
-  /// The inverse of insert(), as long as that entry is the last.
+  /// The inverse of insert() if that entry is the last.
   void drop_last() {
     const Place place{order_.back(), chunks_[order_.back()].end - 1u};
     next_ordinal_ = chunks_[place.chunk].ordinal_at(place.offset);
@@ -380,7 +382,7 @@ class OrderedTable {
       chunk.ordinals[place.offset] = static_cast<std::uint32_t>(ordinal - chunk.first_ordinal);
     fill(chunk, place.offset, std::move(key), hash, std::move(mapped));
   }
-  /// A gap where an entry with this ordinal has its place; its own if that is still there.
+  /// A gap at the place of an entry with this ordinal; its former place if that is still there.
   Place gap_for(std::uint64_t ordinal) {
     if (order_.empty()) add_chunk(0, chunk_entries_min, ordinal);
     std::size_t position = position_with(ordinal);
@@ -408,7 +410,7 @@ class OrderedTable {
     }
     return make_gap(position, ordinal);
   }
-  /// In a chunk that has room, or can have: behind all entries with lower ordinals.
+  /// Makes a gap after all entries with lower ordinals, in a chunk that has room or can grow.
   Place make_gap(std::size_t position, std::uint64_t ordinal) {
     const Chunk& full = chunks_[order_[position]];
     gather(position, 1,
@@ -437,7 +439,7 @@ class OrderedTable {
     if (order_.empty()) return add_chunk(0, chunk_entries_min, next_ordinal_);
     for (;;) {
       Chunk& chunk = chunks_[order_.back()];
-      if (chunk.live == 0) {  // the only one
+      if (chunk.live == 0) {  // the only chunk
         chunk.ordinals.reset();
         chunk.first_ordinal = next_ordinal_;
         return chunk;
@@ -453,7 +455,7 @@ class OrderedTable {
     }
   }
 
-  /// An empty one, at a position in the order.
+  /// Adds an empty chunk at a position in the order.
   Chunk& add_chunk(std::size_t position, std::uint32_t capacity, std::uint64_t first_ordinal) {
     if (!order_.empty() && index_.empty()) make_index();
     const std::uint32_t number = new_number();
@@ -486,7 +488,7 @@ class OrderedTable {
     index_.clear();
   }
 
-  /// After an entry of the chunk was taken out.
+  /// To be called after an entry of the chunk was removed.
   void tidy(std::uint32_t number, bool thoroughly = false) {
     const Chunk& chunk = chunks_[number];
     if (order_.size() == 1) {
@@ -495,7 +497,7 @@ class OrderedTable {
         gather(0, 1, std::max(chunk_entries_min * 2u, chunk.live * 2u));
       return;
     }
-    // A look at the neighbours takes a search: a sparse chunk does it now and then.
+    // Finding the neighbours takes a search, so a sparse chunk does it only at every eighth entry.
     if (chunk.live > chunk_entries_max / 4 || (chunk.live % 8 != 0 && !thoroughly)) return;
     const std::size_t position = position_with(chunk.first_ordinal);
     if (chunk.live == 0) remove_chunk(position);
@@ -510,7 +512,7 @@ class OrderedTable {
            next.ordinal_at(next.end - 1u) - one.ordinal_at(one.begin) <= ordinals_span_max;
   }
 
-  /// Puts the entries of `count` chunks into one, without gaps.
+  /// Moves the entries of `count` chunks into one, without gaps.
   void gather(std::size_t position, std::size_t count, std::uint32_t capacity) {
     const std::uint32_t number = order_[position];
     const bool last = position + count == order_.size();
@@ -553,7 +555,7 @@ class OrderedTable {
     chunk.ordinals = std::make_unique<std::uint32_t[]>(chunk.capacity);
     for (std::uint32_t i = 0; i < chunk.end; ++i) chunk.ordinals[i] = i;
   }
-  /// Makes two of a chunk without gaps.
+  /// Splits a chunk without gaps into two.
   void halve(std::size_t position) {
     const std::uint32_t from = order_[position];
     const std::uint32_t kept = chunks_[from].live / 2u;
@@ -570,7 +572,7 @@ class OrderedTable {
     upper.live = upper.end = static_cast<std::uint16_t>(chunks_[from].end - kept);
     chunks_[from].live = chunks_[from].end = static_cast<std::uint16_t>(kept);
   }
-  /// Of the only chunk, which has been without.
+  /// Builds the index of the only chunk, which had none.
   void make_index() {
     const std::uint32_t number = order_.front();
     const Chunk& chunk = chunks_[number];
@@ -579,15 +581,15 @@ class OrderedTable {
         index_.insert(chunk.entries[i].hash, reference_to({number, i}), hash_of());
   }
 
-  std::vector<Chunk> chunks_;         // by number, which references to entries have in them
-  std::vector<std::uint32_t> order_;  // numbers of those in use, the oldest entries first
-  std::vector<std::uint32_t> free_;   // the other numbers
+  std::vector<Chunk> chunks_;         // by chunk number, which is part of a reference
+  std::vector<std::uint32_t> order_;  // numbers of the chunks in use, oldest entries first
+  std::vector<std::uint32_t> free_;   // the unused numbers
   HashIndex index_;
   std::uint64_t live_ = 0;
   std::uint64_t heap_bytes_ = 0;
   std::uint64_t next_ordinal_ = 0;
   std::uint64_t moved_ = 0;
-  ReclaimQueue* graveyard_ = nullptr;
+  ReclaimQueue* reclaim_queue_ = nullptr;
 };
 
 }  // namespace tandem::server

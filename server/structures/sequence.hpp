@@ -1,6 +1,5 @@
 #pragma once
-// The items of a hosted list, changed so that it can be undone: what changes them takes an Undo, null where nothing
-// will be taken back.
+// The items of a hosted list. Operations that change them take an Undo, null if they are never rolled back.
 
 #include <algorithm>
 #include <vector>
@@ -13,19 +12,19 @@ namespace tandem::server {
 
 class Sequence {
  public:
-  /// Where contents go when they are large; it must outlive the sequence.
-  void bury_in(ReclaimQueue& reclaim_queue) { items_.bury_in(&reclaim_queue); }
+  /// Contents are deferred to `reclaim_queue` when they are large; it must outlive the sequence.
+  void defer_to(ReclaimQueue& reclaim_queue) { items_.defer_to(&reclaim_queue); }
 
   std::uint64_t size() const { return items_.size(); }
   bool empty() const { return items_.empty(); }
-  /// Good until the sequence changes.
+  /// Valid until the sequence changes.
   ValueView operator[](std::uint64_t position) const { return items_[position]; }
   /// Memory held, without the Sequence itself.
   std::uint64_t memory_bytes() const { return items_.memory_bytes(); }
-  /// Length of all items' MessagePack, one after the other.
+  /// Total length of all items' MessagePack.
   std::uint64_t encoded_bytes() const { return items_.encoded_bytes(); }
 
-  /// Undone, there are no more items than now: said once before any number of push_back().
+  /// Makes a rollback cut the sequence to its present size; called once before any number of push_back().
   void remember_size(Undo* undo) {
     if (undo == nullptr) return;
     undo->add(0, [this, count = size()] { (void)items_.cut(count, size() - count); });
@@ -35,7 +34,7 @@ class Sequence {
     items_.insert(position, std::move(item));
     if (undo != nullptr) undo->add(0, [this, position] { (void)items_.take(position); });
   }
-  /// Puts another item in one's place.
+  /// Replaces an item.
   void replace(std::uint64_t position, Value item, Undo* undo) {
     Value before = items_.replace(position, std::move(item));
     if (undo == nullptr) return;
@@ -54,7 +53,7 @@ class Sequence {
     });
   }
 
-  /// Puts `items` in the place of `count` others, which begin at `position`.
+  /// Replaces the `count` items from `position` on by `items`.
   void splice(std::uint64_t position, std::uint64_t count, std::vector<Value> items, Undo* undo) {
     ValueRope before = items_.cut(position, count);
     const std::uint64_t put = items.size();
@@ -72,7 +71,7 @@ class Sequence {
     if (gone.count == 0) return;
     ValueRope before;
     if (gone.step == 1) before = items_.cut(gone.position(0), gone.count);
-    else  // each stands as many places nearer to the front as went before it
+    else  // each position is lower by the number of items already removed
       for (std::uint64_t i = 0; i < gone.count; ++i) before.push_back(items_.take(gone.position(i) - i));
     if (undo == nullptr) return;
     const std::uint64_t kept_bytes = before.memory_bytes();
@@ -90,7 +89,7 @@ class Sequence {
     if (undo != nullptr) undo->add(0, [this] { reverse(nullptr); });
   }
 
-  /// Brings the item at `order[i]` to position i; `order` holds every position once.
+  /// Moves the item at `order[i]` to position i; `order` contains every position once.
   void arrange(const std::vector<std::uint32_t>& order, Undo* undo) {
     std::vector<Value> items = take_all();
     std::vector<Value> arranged;

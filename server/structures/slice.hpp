@@ -10,8 +10,8 @@
 
 namespace tandem::server {
 
-/// The positions start, start + step, … of a sequence: `count` of them, all inside. Where `count` is 0, `start` is
-/// still where items would be put in, 0 … length, if `step` is 1.
+/// The positions start, start + step, … of a sequence: `count` of them, all within it. If `count` is 0 and
+/// `step` is 1, `start` (0 … length) is where items would be inserted.
 struct Slice {
   std::int64_t start = 0;
   std::int64_t step = 1;
@@ -27,11 +27,11 @@ struct Slice {
   }
 };
 
-/// value_error for a step of 0; anything else means something, however far outside.
+/// Resolves a slice as slice.indices() does. value_error for a step of 0; any other bounds are valid.
 inline Result<Slice> slice_of(std::optional<std::int64_t> start, std::optional<std::int64_t> stop,
                               std::optional<std::int64_t> step, std::uint64_t length) {
   const auto size = static_cast<std::int64_t>(length);
-  // One less negative than could be, so that it can be negated.
+  // The lowest int64 is replaced by the next one, which can be negated.
   const std::int64_t by = std::max(step.value_or(1), -std::numeric_limits<std::int64_t>::max());
   if (by == 0) return Failure{Code::value_error, "a slice's step cannot be 0"};
   const std::int64_t lowest = by > 0 ? 0 : -1;
@@ -46,7 +46,7 @@ inline Result<Slice> slice_of(std::optional<std::int64_t> start, std::optional<s
   return Slice{from, by, static_cast<std::uint64_t>((distance - 1) / (by > 0 ? by : -by) + 1)};
 }
 
-/// The position that `index` means in a sequence of `length`, counted from the end where negative; none outside.
+/// The position of `index` in a sequence of `length`, counted from the end if negative; none if outside.
 inline std::optional<std::uint64_t> position_of(std::int64_t index, std::uint64_t length) {
   const auto size = static_cast<std::int64_t>(length);
   if (index < 0) index += size;
@@ -54,7 +54,7 @@ inline std::optional<std::uint64_t> position_of(std::int64_t index, std::uint64_
   return static_cast<std::uint64_t>(index);
 }
 
-/// The same where Python does not mind an index outside (insert, index): the nearest of 0 … length.
+/// The same where Python accepts an index outside (insert, index): the nearest of 0 … length.
 inline std::uint64_t clamped_position_of(std::int64_t index, std::uint64_t length) {
   const auto size = static_cast<std::int64_t>(length);
   return static_cast<std::uint64_t>(std::clamp<std::int64_t>(index < 0 ? index + size : index, 0, size));

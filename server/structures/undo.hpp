@@ -1,9 +1,10 @@
 #pragma once
-// What a transaction can take back. While a turn has an Undo, everything that changes an object puts the inverse of
-// what it did here, at a cost no higher than its own; whoever wants the change undone has them applied, newest first.
+// The undo log of a transaction. While a call context has an Undo, every change of an object adds its inverse
+// here, at a cost no higher than that of the change; roll_back() applies the inverses, newest first.
 //
-// Undone is undone: the same bytes saved, the same memory held, the same cursors good. What an object gave up meanwhile
-// (values erased, tables cleared) is kept by its inverse, so that no reference goes before it is certain to go.
+// Rollback is exact: save(), memory_bytes() and cursors are as before. An inverse keeps what the object
+// removed meanwhile (values erased, tables cleared), so that no reference is released before the change is
+// final.
 
 #include <cstdint>
 #include <memory>
@@ -19,8 +20,8 @@ class Undo {
   Undo(const Undo&) = delete;
   Undo& operator=(const Undo&) = delete;
 
-  /// `inverse()` finds everything as it was left when it was added. `kept_bytes`: memory of what it keeps, apart from
-  /// the inverse itself.
+  /// `inverse()` runs in the same state as that in which it was added. `kept_bytes`: memory of what it keeps,
+  /// without the inverse itself.
   template <class F>
   void add(std::uint64_t kept_bytes, F&& inverse) {
     using Entry = InverseOf<std::decay_t<F>>;
@@ -34,7 +35,7 @@ class Undo {
     }
     bytes_ = 0;
   }
-  /// Memory held, about.
+  /// Memory held, approximately.
   std::uint64_t bytes() const { return bytes_; }
 
  private:

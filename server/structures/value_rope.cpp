@@ -28,7 +28,7 @@ ValueRope::Sums ValueRope::sums_of(const Value& value) {
 }
 
 ValueRope::~ValueRope() {
-  if (ReclaimQueue* reclaim_queue = std::exchange(graveyard_, nullptr);
+  if (ReclaimQueue* reclaim_queue = std::exchange(reclaim_queue_, nullptr);
       reclaim_queue != nullptr && ReclaimQueue::is_large(size()))
     reclaim_queue->defer(std::move(*this));
   while (release_some(~std::uint64_t{0}) != 0) {
@@ -36,7 +36,7 @@ ValueRope::~ValueRope() {
 }
 
 std::uint64_t ValueRope::release_some(std::uint64_t most) {
-  graveyard_ = nullptr;
+  reclaim_queue_ = nullptr;
   std::uint64_t released = 0;
   while (released < most && !groups_.empty()) {
     std::vector<Chunk>& chunks = groups_.back().chunks;
@@ -62,12 +62,12 @@ void ValueRope::swap(ValueRope& other) noexcept {
   std::swap(groups_, other.groups_);
   std::swap(sums_, other.sums_);
   std::swap(moved_, other.moved_);
-  std::swap(graveyard_, other.graveyard_);
+  std::swap(reclaim_queue_, other.reclaim_queue_);
   forget_from(0);
   other.forget_from(0);
 }
 
-// ---- one chunk --------------------------------------------------------------------------------------------------------
+// ---- one chunk --------------------------------------------------------------------------------------------
 
 ValueRope::Chunk ValueRope::make_chunk(std::uint32_t capacity, std::uint32_t width, std::uint32_t begin) {
   Chunk made;
@@ -104,7 +104,7 @@ void ValueRope::put_cell(Chunk& chunk, std::uint32_t i, Value&& value) {
   cell[narrow_bytes_max] = static_cast<std::uint8_t>(bytes.size());
 }
 
-/// With other memory, its items at the beginning.
+/// Reallocates the chunk's cells and moves its items to the beginning.
 void ValueRope::rebuild(Chunk& chunk, std::uint32_t capacity, std::uint32_t width) {
   Chunk made = make_chunk(capacity, width, 0);
   made.count = chunk.count;
@@ -125,14 +125,14 @@ void ValueRope::slide(Chunk& chunk, std::uint32_t begin) {
   moved_ += chunk.count;
 }
 
-/// Of a chunk that has room at one side at least.
+/// Makes a gap before item `i` of a chunk that has room at one end at least.
 void ValueRope::open_gap(Chunk& chunk, std::uint32_t i) {
   const std::uint32_t behind = chunk.count - i;
   const auto room_behind = [&] {
     return static_cast<std::uint32_t>(chunk.capacity - chunk.begin - chunk.count);
   };
-  bool forward = i >= behind;  // the shorter side makes way
-  // At the very ends all room goes where it will be wanted again.
+  bool forward = i >= behind;  // the shorter side is moved
+  // If the end at which an item is inserted has no room, all room is moved there, for later insertions too.
   if (behind == 0 && room_behind() == 0) slide(chunk, 0);
   else if (i == 0 && behind != 0 && chunk.begin == 0) slide(chunk, room_behind());
   if (forward && room_behind() == 0) forward = false;
@@ -162,7 +162,7 @@ void ValueRope::close_gap(Chunk& chunk, std::uint32_t i) {
   --chunk.count;
 }
 
-/// The last `count` items of one to the end of another, which has room for them.
+/// Moves the last `count` items of one chunk to the end of another, which has room for them.
 void ValueRope::move_end(Chunk& from, std::uint32_t count, Chunk& to) {
   const std::uint32_t first = from.count - count;
   for (std::uint32_t i = first; i < from.count; ++i) {
@@ -176,9 +176,9 @@ void ValueRope::move_end(Chunk& from, std::uint32_t count, Chunk& to) {
   moved_ += count;
 }
 
-// ---- places -----------------------------------------------------------------------------------------------------------
+// ---- places -----------------------------------------------------------------------------------------------
 
-/// What is known of where this group and those behind it are.
+/// Discards the cached positions of this group and those after it.
 void ValueRope::forget_from(std::size_t group) const {
   counted_ = std::min(counted_, group);
   seen_.chunk = nullptr;
@@ -214,7 +214,7 @@ void ValueRope::look_for(std::uint64_t position) const {
   seen_.first = position - place.item;
 }
 
-// ---- chunks and groups ------------------------------------------------------------------------------------------------
+// ---- chunks and groups ------------------------------------------------------------------------------------
 
 void ValueRope::insert_chunk(std::size_t group, std::size_t chunk, Chunk made) {
   std::vector<Chunk>& chunks = groups_[group].chunks;
@@ -235,7 +235,7 @@ void ValueRope::remove_chunk(std::size_t group, std::size_t chunk) {
   else if (chunks.size() % 16 == 0) mend(group);
 }
 
-/// The chunks from this one on become the next group.
+/// Moves the chunks from this one on into a new group after it.
 void ValueRope::split_group(std::size_t group, std::size_t chunk) {
   Group behind;
   std::vector<Chunk>& chunks = groups_[group].chunks;
@@ -248,7 +248,7 @@ void ValueRope::split_group(std::size_t group, std::size_t chunk) {
   forget_from(group);
 }
 
-/// This one takes in the next.
+/// Appends the next group to this one.
 void ValueRope::join_groups(std::size_t group) {
   Group& next = groups_[group + 1];
   std::vector<Chunk>& chunks = groups_[group].chunks;
@@ -259,7 +259,7 @@ void ValueRope::join_groups(std::size_t group) {
   forget_from(group);
 }
 
-/// Where the group and its neighbours have few chunks, they become one.
+/// Merges the group with its neighbours where two together have few chunks.
 void ValueRope::mend(std::size_t group) {
   for (const std::size_t first : {group, group - 1}) {
     if (first >= groups_.size() || first + 1 == groups_.size()) continue;
@@ -283,7 +283,7 @@ bool ValueRope::join(std::size_t group, std::size_t chunk) {
   return true;
 }
 
-/// After an item was taken out of the chunk.
+/// To be called after an item of the chunk was removed.
 void ValueRope::tidy(std::size_t group, std::size_t chunk) {
   Chunk& sparse = groups_[group].chunks[chunk];
   if (groups_.size() == 1 && groups_[group].chunks.size() == 1) {
@@ -297,7 +297,7 @@ void ValueRope::tidy(std::size_t group, std::size_t chunk) {
     if (!join(group, chunk) && chunk != 0) join(group, chunk - 1);
 }
 
-/// The items of a chunk from this one on become a chunk of their own.
+/// Moves the items from this one on into a new chunk after it.
 void ValueRope::split_chunk(const Place& place) {
   Chunk& chunk = groups_[place.group].chunks[place.chunk];
   Chunk behind = make_chunk(chunk_items_max, chunk.width, 0);
@@ -305,9 +305,9 @@ void ValueRope::split_chunk(const Place& place) {
   insert_chunk(place.group, place.chunk + 1, behind);
 }
 
-// ---- one value --------------------------------------------------------------------------------------------------------
+// ---- one value --------------------------------------------------------------------------------------------
 
-/// Gives whether it was there; else what stands at `position` has moved.
+/// Returns whether the chunk has room now; else the value at `position` has moved to another place.
 bool ValueRope::make_room(const Place& place, std::uint64_t position) {
   Chunk& chunk = groups_[place.group].chunks[place.chunk];
   if (chunk.count < chunk.capacity) return true;
@@ -322,7 +322,7 @@ bool ValueRope::make_room(const Place& place, std::uint64_t position) {
   return false;
 }
 
-/// The commonest of all, where nothing has to move.
+/// The most common case, in which nothing has to move.
 bool ValueRope::push_into_last(Value& value) {
   if (groups_.empty()) return false;
   Group& group = groups_.back();
@@ -369,7 +369,7 @@ Value ValueRope::take(std::uint64_t position) {
   for (Sums* changed : {&chunk.sums, &group.sums, &sums_}) changed->subtract(sums);
   if (place.item + 1u == chunk.count) {
     --chunk.count;
-    if (position == size() && chunk.count % 16 != 0) return taken;  // the last of all
+    if (position == size() && chunk.count % 16 != 0) return taken;  // the last value of the rope
   } else {
     close_gap(chunk, place.item);
   }
@@ -398,9 +398,9 @@ Value ValueRope::replace(std::uint64_t position, Value value) {
   return before;
 }
 
-// ---- many values ------------------------------------------------------------------------------------------------------
+// ---- many values ------------------------------------------------------------------------------------------
 
-/// Makes a group begin at the position; gives which.
+/// Makes a group begin at `position` and returns its index.
 std::size_t ValueRope::split_at(std::uint64_t position) {
   if (position == size()) return groups_.size();
   Place place = place_of(position);
@@ -415,13 +415,13 @@ std::size_t ValueRope::split_at(std::uint64_t position) {
 
 ValueRope ValueRope::cut(std::uint64_t position, std::uint64_t count) {
   ValueRope taken;
-  taken.graveyard_ = graveyard_;
+  taken.reclaim_queue_ = reclaim_queue_;
   if (count == size()) {
     swap(taken);
     std::swap(moved_, taken.moved_);
     return taken;
   }
-  if (count <= chunk_items_max) {  // so few leave no seams worth the trouble
+  if (count <= chunk_items_max) {  // not worth splitting groups for
     for (std::uint64_t i = 0; i < count; ++i) taken.insert(i, take(position));
     return taken;
   }

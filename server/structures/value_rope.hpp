@@ -1,13 +1,13 @@
 #pragma once
-// Values in a row, of which any one is found, put in or taken out at about the same cost wherever it stands and however
-// many there are.
+// A sequence of values. Lookup, insertion and removal of one value cost about the same at any position and
+// for any number of values.
 //
 //   rope     groups of chunks
 //   group    up to 128 chunks
-//   chunk    up to 512 values, with room at either side; of 8 bytes each while all are short (numbers of 32 bits,
-//            truth, nil), else of 16
+//   chunk    up to 512 values, with room at either end; its cells have 8 bytes while all values are short
+//            (at most 7 bytes: 32-bit numbers, booleans, nil), else 16
 //
-// Putting in or taking out one value moves no more than a chunk or two and a group's list of chunks.
+// Inserting or removing one value moves at most a chunk or two and a group's list of chunks.
 
 #include <vector>
 
@@ -27,27 +27,27 @@ class ValueRope {
   }
   ~ValueRope();
 
-  /// Where contents go when they are large; it must outlive the rope.
-  void bury_in(ReclaimQueue* reclaim_queue) { graveyard_ = reclaim_queue; }
+  /// Contents are deferred to `reclaim_queue` when they are large; it must outlive the rope.
+  void defer_to(ReclaimQueue* reclaim_queue) { reclaim_queue_ = reclaim_queue; }
 
   std::uint64_t size() const { return sums_.items; }
   bool empty() const { return sums_.items == 0; }
-  /// Memory for what is in the rope. It depends on nothing else, and so leaves out what there may be room for.
+  /// Memory of the values in the rope. It depends only on them, so unused capacity is not included.
   std::uint64_t memory_bytes() const { return sums_.cell_bytes + sums_.heap_bytes; }
-  /// Of the values' places only.
+  /// Memory of the cells only.
   std::uint64_t cell_bytes() const { return sums_.cell_bytes; }
-  /// Length of all values' MessagePack, one after the other.
+  /// Total length of all values' MessagePack.
   std::uint64_t encoded_bytes() const { return sums_.encoded_bytes; }
-  /// All memory, apart from what is on the values' heap.
+  /// All memory, without the values' heap memory.
   std::uint64_t capacity_bytes() const;
-  /// Values that were moved to another place, and chunks that were in their groups, since the beginning.
+  /// Number of values and of chunk descriptors moved so far.
   std::uint64_t moved() const { return moved_; }
-  /// What a value takes in the row.
+  /// Size of the cell that `value` needs.
   static std::uint64_t cell_bytes_of(ValueView value) {
     return value.bytes.size() <= narrow_bytes_max ? 8 : 16;
   }
 
-  /// Good until the rope changes. One after the other costs no search.
+  /// Valid until the rope changes. Sequential access takes one search per chunk.
   ValueView operator[](std::uint64_t position) const {
     if (seen_.chunk == nullptr || position - seen_.first >= seen_.chunk->count) look_for(position);
     return seen_.chunk->view(static_cast<std::uint32_t>(position - seen_.first));
@@ -56,15 +56,15 @@ class ValueRope {
   void push_back(Value value) { insert(size(), std::move(value)); }
   void insert(std::uint64_t position, Value value);
   Value take(std::uint64_t position);
-  /// Gives what stood there.
+  /// Returns the previous value.
   Value replace(std::uint64_t position, Value value);
 
-  /// Takes out `count` values from `position` on; whole chunks go as they are.
+  /// Removes and returns `count` values from `position` on; whole chunks are handed over, not copied.
   ValueRope cut(std::uint64_t position, std::uint64_t count);
-  /// Puts all of `other` in, the first at `position`.
+  /// Inserts all of `other`, its first value at `position`.
   void paste(std::uint64_t position, ValueRope other);
 
-  /// Frees about `most` values, the last first; gives how many, 0 at the end. For the reclaim_queue.
+  /// Frees about `most` values, the last first. Returns how many, 0 at the end. For the ReclaimQueue.
   std::uint64_t release_some(std::uint64_t most);
 
  private:
@@ -81,7 +81,7 @@ class ValueRope {
     void add(const Sums& other);
     void subtract(const Sums& other);
   };
-  /// Of one value.
+  /// The sums for one value.
   static Sums sums_of(const Value& value);
 
   struct Chunk {
@@ -90,7 +90,7 @@ class ValueRope {
     std::uint16_t capacity = 0;
     std::uint16_t begin = 0;
     std::uint16_t count = 0;
-    std::uint16_t width = 0;  // bytes of a cell
+    std::uint16_t width = 0;  // bytes per cell
 
     std::uint8_t* cell(std::uint32_t i) const { return cells + std::size_t{begin + i} * width; }
     ValueView view(std::uint32_t i) const {
@@ -109,7 +109,7 @@ class ValueRope {
     std::uint32_t item;
   };
 
-  // Of one chunk. A cell that is none of its items' is no Value either.
+  // Operations on one chunk. A cell outside its items holds no Value.
   static Chunk make_chunk(std::uint32_t capacity, std::uint32_t width, std::uint32_t begin);
   static void destroy(Chunk& chunk);
   static Value take_cell(Chunk& chunk, std::uint32_t i);
@@ -139,12 +139,12 @@ class ValueRope {
   std::vector<Group> groups_;
   Sums sums_;
   std::uint64_t moved_ = 0;
-  ReclaimQueue* graveyard_ = nullptr;
+  ReclaimQueue* reclaim_queue_ = nullptr;
 
-  // How many stand before each group, of the first `counted_` groups.
+  // The number of values before each of the first `counted_` groups.
   mutable std::vector<std::uint64_t> before_group_;
   mutable std::size_t counted_ = 0;
-  // The chunk looked at last, until something moves.
+  // The chunk looked up last; reset when anything moves.
   mutable struct {
     const Chunk* chunk = nullptr;
     std::uint64_t first = 0;

@@ -19,7 +19,7 @@ std::size_t take(wire::Buffer& queue, std::span<std::uint8_t> space) {
 
 }  // namespace
 
-// ---- the client's end -------------------------------------------------------------------------------------------------
+// ---- the client's end -------------------------------------------------------------------------------------
 
 template <class Ready>
 bool InProcessPath::wait(std::unique_lock<std::mutex>& lock, Deadline deadline, Ready ready) {
@@ -70,7 +70,7 @@ void InProcessPath::post_room() {
   });
 }
 
-// ---- the manager's end ------------------------------------------------------------------------------------------------
+// ---- the manager's end ------------------------------------------------------------------------------------
 
 void InProcessPath::accept(Service& service) {
   if (service.shutting_down()) {
@@ -123,7 +123,7 @@ void InProcessChannel::close_path() {
   std::lock_guard lock(path_->mutex_);
   path_->closed_by_server_ = true;
   path_->changed_.notify_all();
-  // The channel goes later: it is in the middle of something.
+  // The channel is destroyed later: its functions are still on the stack.
   asio::post(path_->io_, [channel = std::move(path_->channel_)] {});
 }
 

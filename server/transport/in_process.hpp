@@ -1,5 +1,5 @@
 #pragma once
-// A channel between the manager and a thread of its own process: two queues of bytes instead of a socket.
+// A channel between the manager and a thread of its own process: two byte queues instead of a socket.
 
 #include <chrono>
 #include <condition_variable>
@@ -12,7 +12,7 @@ namespace tandem::server {
 
 class InProcessChannel;
 
-/// The path between both ends.
+/// Shared by both ends.
 class InProcessPath : public std::enable_shared_from_this<InProcessPath> {
  public:
   enum class Status : std::uint8_t { moved, timed_out, closed };
@@ -20,13 +20,14 @@ class InProcessPath : public std::enable_shared_from_this<InProcessPath> {
 
   explicit InProcessPath(asio::io_context& io) : io_(io) {}
 
-  // The client's end, for any thread, one at a time. Both move as much as goes, at least one byte, and wait for that
-  // until the deadline.
+  // The client's end, for any thread, one at a time. Both move as many bytes as possible, at least one, and
+  // wait for that until the deadline.
   Status send(wire::Bytes bytes, Deadline deadline, std::size_t& count);
   Status receive(std::span<std::uint8_t> space, Deadline deadline, std::size_t& count);
   void close();
 
-  /// The manager's end, on the engine's thread: makes a channel of it, or closes it when the manager is stopping.
+  /// The manager's end, on the engine's thread: creates the channel, or closes the path if the manager is
+  /// stopping.
   void accept(Service& service);
 
  private:
@@ -38,8 +39,8 @@ class InProcessPath : public std::enable_shared_from_this<InProcessPath> {
   template <class Ready>
   bool wait(std::unique_lock<std::mutex>& lock, Deadline deadline, Ready ready);
 
-  asio::io_context& io_;                       // maybe gone once closed_by_server_ is true
-  std::shared_ptr<InProcessChannel> channel_;  // the engine's thread only; until the channel is closed
+  asio::io_context& io_;                       // may be destroyed once closed_by_server_ is true
+  std::shared_ptr<InProcessChannel> channel_;  // engine's thread only; null after the channel is closed
 
   std::mutex mutex_;  // guards the rest
   std::condition_variable changed_;
@@ -62,8 +63,8 @@ class InProcessChannel final : public TransportChannel {
   std::ptrdiff_t send_now(wire::Bytes bytes) override;
   void wait_for_input() override;
   void wait_for_room() override;
-  void end_sending() override {
-  }  // bytes wait in the queue until they are read, whatever the client still sends
+  /// Queued bytes stay until they are read, whatever the client still sends.
+  void end_sending() override {}
   void close_path() override;
 
   std::shared_ptr<InProcessPath> path_;

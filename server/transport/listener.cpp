@@ -17,11 +17,11 @@ namespace tandem::server {
 namespace {
 
 constexpr int accepts_per_turn = 32;
-// Clients in their handshake beyond channels_max: room to tell them that there is no room.
+// Channels accepted beyond channels_max, so that their clients receive an error.
 constexpr std::uint64_t channels_over = 64;
 constexpr std::chrono::milliseconds back_off_ms{50};
 
-// A peer that is gone without a word is noticed within a minute and a half.
+// A peer that died silently is noticed within a minute and a half.
 constexpr int keepalive_idle_s = 60;
 constexpr int keepalive_interval_s = 10;
 constexpr int keepalive_probes = 3;
@@ -68,7 +68,7 @@ Listener::Listener(asio::io_context& io, Service& service, PolledChannels* polle
 
 void Listener::stop() {
   if (!acceptor_.is_open()) return;
-  // First the file, then the socket: whoever finds the file finds somebody listening.
+  // First the file, then the socket: a client that finds the file also finds a listener.
   remove_file(socket_);
   timer_.cancel();
   asio::error_code ignored;
@@ -103,13 +103,13 @@ void Listener::accept_some() {
   wait_for_client();
 }
 
-/// False with errno set when there is nobody to accept, or no means to.
+/// Returns false with errno set if no client waits or accepting failed.
 bool Listener::accept_one() {
   sockaddr_storage name{};
   socklen_t size = sizeof name;
   os::Descriptor client(::accept4(acceptor_.native_handle(), reinterpret_cast<sockaddr*>(&name), &size,
                                   SOCK_NONBLOCK | SOCK_CLOEXEC));
-  // A client that went away while it waited is no reason to stop accepting.
+  // A client that disconnected while it was queued is no reason to stop accepting.
   if (!client) return errno == ECONNABORTED || errno == EINTR;
   if (!address().is_unix()) set_tcp_options(client.get());
   Peer peer = peer_of(client.get(), address(), name);

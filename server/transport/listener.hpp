@@ -1,5 +1,5 @@
 #pragma once
-// Accepts clients on one listening socket and gives each its channel.
+// Accepts clients on one listening socket and creates a channel for each.
 
 #include <asio/io_context.hpp>
 #include <asio/posix/stream_descriptor.hpp>
@@ -11,19 +11,19 @@
 
 namespace tandem::server {
 
-/// Must not be destroyed before the io_context has run what stop() left behind.
+/// Must not be destroyed before the io_context has run the handlers that were pending at stop().
 class Listener {
  public:
-  /// `hot`: clients of a unix socket may go on through shared memory; null: they stay on the socket.
+  /// `polled`: clients of a unix socket may switch to shared memory; null: they stay on the socket.
   Listener(asio::io_context& io, Service& service, PolledChannels* polled, ListeningSocket socket);
   ~Listener() { stop(); }
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
-  /// With the real port.
+  /// With the actual port.
   const Address& address() const { return socket_.address; }
   void start() { wait_for_client(); }
-  /// Accepts no more; a unix socket's file is removed.
+  /// Stops accepting; removes a unix socket's file.
   void stop();
 
  private:
@@ -38,7 +38,7 @@ class Listener {
   ListeningSocket socket_;
   asio::posix::stream_descriptor acceptor_;
   asio::steady_timer timer_;
-  bool backing_off_ = false;  // and has said so in the log
+  bool backing_off_ = false;  // this was logged
 };
 
 }  // namespace tandem::server

@@ -39,7 +39,7 @@ void start_listening(int descriptor, const Address& address) {
   if (::listen(descriptor, SOMAXCONN) != 0) refuse(address, os::errno_text());
 }
 
-// ---- unix ---------------------------------------------------------------------------------------------------------------
+// ---- unix -------------------------------------------------------------------------------------------------
 
 struct UnixName {
   sockaddr_un name{};
@@ -56,7 +56,7 @@ UnixName unix_name(const Address& address) {
   return to;
 }
 
-/// Whether somebody listens at the name. Nobody does when a connection is refused; all else counts as somebody.
+/// Whether a process listens at the name. Only a refused connection counts as none.
 bool is_live(const UnixName& name, const Address& address) {
   os::Descriptor probe = new_socket(AF_UNIX, address);
   return ::connect(probe.get(), name.get(), name.size) == 0 || errno != ECONNREFUSED;
@@ -71,8 +71,8 @@ void remove_stale(const UnixName& name, const Address& address) {
     refuse(address, "the socket left there cannot be removed: " + os::errno_text());
 }
 
-/// Held while a socket is looked at, removed and made anew, so that of two managers that start at once and find the
-/// same stale socket only one takes it over. Locks the folder, which leaves no file behind.
+/// Held while a socket file is checked, removed and created again, so that of two managers that start at once
+/// and find the same stale socket only one replaces it. Locks the folder, which leaves no file behind.
 os::Descriptor lock_folder_of(const Address& address) {
   std::size_t slash = address.host().rfind('/');
   std::string folder = slash == std::string::npos ? "." : slash == 0 ? "/" : address.host().substr(0, slash);
@@ -92,7 +92,7 @@ ListeningSocket listen_unix(const Address& address) {
   if (in_files) remove_stale(name, address);
 
   ListeningSocket made{new_socket(AF_UNIX, address), address};
-  // The mode that the file is made with comes from the socket's own; a chmod afterwards would come too late.
+  // The file is created with the mode of the socket; a chmod afterwards would come too late.
   if (in_files) ::fchmod(made.descriptor.get(), S_IRUSR | S_IWUSR);
   if (::bind(made.descriptor.get(), name.get(), name.size) != 0)
     refuse(address, errno == EADDRINUSE ? "another process listens there" : os::errno_text());
@@ -106,7 +106,7 @@ ListeningSocket listen_unix(const Address& address) {
   return made;
 }
 
-// ---- TCP ----------------------------------------------------------------------------------------------------------------
+// ---- TCP --------------------------------------------------------------------------------------------------
 
 using Resolved = std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)>;
 

@@ -1,5 +1,5 @@
 #pragma once
-// Sockets that listen: made here, accepted from in listener.hpp.
+// Creates listening sockets; listener.hpp accepts from them.
 
 #include <string>
 
@@ -10,23 +10,23 @@ namespace tandem::server {
 
 struct ListeningSocket {
   os::Descriptor descriptor;  // non-blocking
-  Address address;            // with the real port
-  // A unix socket in the file system: which file we made, so that only that is removed.
+  Address address;            // with the actual port
+  // Identifies the file created for a unix socket in the file system, so that only that file is removed.
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
 };
 
 /// What a manager may listen on.
 struct ListenPolicy {
-  bool has_authkey = false;   // TCP only with one
-  bool insecure_tcp = false;  // TCP on other than loopback, though nothing is encrypted
+  bool has_authkey = false;   // TCP requires one
+  bool insecure_tcp = false;  // allows TCP on other than loopback, though nothing is encrypted
 };
 
-/// Binds and listens. A unix socket gets mode 0600; one that is there but that nobody listens on is replaced. Throws
-/// Error with Code::connection_error, naming the address and what is wrong.
+/// Binds and listens. A unix socket gets mode 0600; an existing socket file on which no process listens is
+/// replaced. Throws ConnectionError, which names the address and the cause.
 ListeningSocket listen_on(const Address& address, const ListenPolicy& policy);
 
-/// Removes the socket's file, if it is still the one that we made.
+/// Removes the socket's file if it is still the one created here.
 void remove_file(const ListeningSocket& socket);
 
 }  // namespace tandem::server

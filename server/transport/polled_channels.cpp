@@ -14,7 +14,7 @@ void PolledChannels::add(std::shared_ptr<RingChannel> channel) {
   channels_.push_back(std::move(channel));
 }
 
-// Those that are added meanwhile are looked at too, which may be by reallocation: hence by index.
+// By index: channels that are added meanwhile are checked too, and adding may reallocate.
 bool PolledChannels::look() {
   bool any = false;
   for (std::size_t i = 0; i < channels_.size(); ++i) {
@@ -31,7 +31,7 @@ void PolledChannels::stop_idle(Clock::time_point now) {
     if (!channels_[i]->may_stop_polling(now, limit, crowded)) continue;
     channels_[i]->polled = false;
     if (i + 1 != channels_.size()) std::swap(channels_[i], channels_.back());
-    // Its end may end a channel, whose end may want to know how many are hot.
+    // Destroyed only after its removal: its destructor may end a session, and code run then may call size().
     const std::shared_ptr<RingChannel> gone = std::move(channels_.back());
     channels_.pop_back();
   }

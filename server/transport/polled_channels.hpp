@@ -1,7 +1,7 @@
 #pragma once
-// Channels through shared memory that are served without sleep: while one has been in use lately, the engine's thread
-// looks at its rings again and again, so that neither side needs the kernel. A channel with nothing to do for a while
-// gets cold: from then on its client has to ring the bell. The engine's thread only.
+// Shared-memory channels that are polled: while a channel was used recently, the engine's thread checks its
+// rings in a loop, so that neither side needs the kernel. A channel that is idle for a while is no longer
+// polled: its client then has to ring the bell. Used on the engine's thread only.
 
 #include <chrono>
 #include <cstdint>
@@ -18,18 +18,18 @@ class PolledChannels {
  public:
   using Clock = os::BusyPoll::Clock;
 
-  /// `limit`: how long a channel stays hot without use.
+  /// `limit`: how long an idle channel is still polled.
   explicit PolledChannels(std::chrono::microseconds limit) : limit_(limit) {}
 
-  /// Looked at from now on.
+  /// Starts polling `channel`.
   void add(std::shared_ptr<RingChannel> channel);
   bool empty() const { return channels_.empty(); }
   std::size_t size() const { return channels_.size(); }
   std::chrono::nanoseconds limit() const { return limit_; }
-  /// Looks once at each and lets it do what there is to be done. Gives whether there was anything.
+  /// Checks each channel once and does its pending work. Returns whether there was any.
   bool look();
-  /// Lets those get cold that have not been of use for the limit: that of one, as often as there are channels more than
-  /// processors, since their clients then take turns.
+  /// Stops polling channels that were idle for the limit. When channels outnumber processors, the limit is
+  /// multiplied by their number (at most 64): their clients take turns.
   void stop_idle(Clock::time_point now);
 
  private:

@@ -25,7 +25,7 @@ RingChannel::RingChannel(asio::io_context& io, Service& service, PolledChannels&
       polled_(polled),
       advice_(polled.limit()) {}
 
-// ---- from the socket to the ring ----------------------------------------------------------------------------------------
+// ---- from the socket to the ring --------------------------------------------------------------------------
 
 std::uint64_t RingChannel::offer_ring() {
   const std::size_t bytes = std::bit_ceil(static_cast<std::size_t>(service().limits().ring_bytes));
@@ -57,7 +57,7 @@ std::ptrdiff_t RingChannel::send_now(wire::Bytes bytes) {
   return static_cast<std::ptrdiff_t>(count);
 }
 
-/// The Welcome is sent.
+/// Called when the Welcome is sent.
 std::ptrdiff_t RingChannel::pass_ring() {
   if (!os::send_descriptor(socket().native_handle(), wire::ring_passed, ring_->memory.descriptor()))
     return ended;
@@ -67,7 +67,7 @@ std::ptrdiff_t RingChannel::pass_ring() {
   return 0;
 }
 
-// ---- bytes --------------------------------------------------------------------------------------------------------------
+// ---- bytes ------------------------------------------------------------------------------------------------
 
 std::ptrdiff_t RingChannel::receive_now(std::span<std::uint8_t> space) {
   if (!passed_) [[unlikely]]
@@ -76,13 +76,13 @@ std::ptrdiff_t RingChannel::receive_now(std::span<std::uint8_t> space) {
   if (count == wire::ring_broken) [[unlikely]]
     return broken();
   if (count == 0) return socket_ended_ ? ended : 0;
-  // A client's thread that awaits room sleeps on the word itself: see wire/ring.hpp.
+  // A client's thread that waits for room sleeps on the word itself: see wire/ring.hpp.
   if (std::atomic<std::uint32_t>& word = ring_->in.shared().writer_sleeps; wire::sleeps(word)) [[unlikely]]
     ::syscall(SYS_futex, &word, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
   return static_cast<std::ptrdiff_t>(count);
 }
 
-/// What the client shares with us makes no sense. It harms only itself.
+/// The counts in shared memory are invalid. Only this client is affected.
 std::ptrdiff_t RingChannel::broken() {
   service().log().warn("{}: a channel is closed, since the counts in its shared memory cannot be",
                        peer().address);
@@ -96,7 +96,7 @@ void RingChannel::ring_bell() {
   ::send(socket().native_handle(), &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-// ---- waiting ------------------------------------------------------------------------------------------------------------
+// ---- waiting ----------------------------------------------------------------------------------------------
 
 void RingChannel::wake() {
   if (!passed_) return SocketChannel::wake();
@@ -146,7 +146,7 @@ bool RingChannel::may_stop_polling(PolledChannels::Clock::time_point now, std::c
   if (closed()) return true;
   if (std::exchange(used_, false)) last_use_ = now;
   if (turn_due_ || ((crowded || advice_.worthwhile()) && now - last_use_ < limit)) return false;
-  // In this order: wire/ring.hpp.
+  // The order matters: see wire/ring.hpp.
   std::atomic<std::uint32_t>& reader = ring_->in.shared().reader_sleeps;
   std::atomic<std::uint32_t>& writer = ring_->out.shared().writer_sleeps;
   reader.store(awaiting_input_ ? 1 : 0, std::memory_order_seq_cst);
@@ -159,7 +159,7 @@ bool RingChannel::may_stop_polling(PolledChannels::Clock::time_point now, std::c
   return true;
 }
 
-/// The bell, and the sign of the client's life. Heard until the channel is closed.
+/// Waits for the bell, which also shows the end of the client. Repeated until the channel is closed.
 void RingChannel::listen_to_bell() {
   socket().async_wait(asio::posix::stream_descriptor::wait_read,
                       [self = shared_from_this(), this](asio::error_code error) {

@@ -1,5 +1,6 @@
 #pragma once
-// A channel that begins on a unix socket and goes on through shared memory (wire/ring.hpp) with clients who wish so.
+// A channel that starts on a unix socket and switches to shared memory (wire/ring.hpp) if the client asks for
+// it.
 
 #include <optional>
 
@@ -21,11 +22,10 @@ class RingChannel final : public SocketChannel {
   std::string_view path() const override { return passed_ ? "ring" : SocketChannel::path(); }
 
   // For PolledChannels.
-  /// Does what there is to be done now; gives whether there was anything.
+  /// Does the pending work. Returns whether there was any.
   bool look();
-  /// Whether it has been without use for so long that it is cold now; outside of a crowd, for less if staying hot has not
-  /// been paying lately.
-  /// Not if something came just then.
+  /// Whether polling should stop: idle for `limit`, or at once if polling did not pay lately and the channels
+  /// are not `crowded` (more than processors). False if data arrived in between.
   bool may_stop_polling(PolledChannels::Clock::time_point now, std::chrono::nanoseconds limit, bool crowded);
   bool polled = false;
 
@@ -53,14 +53,14 @@ class RingChannel final : public SocketChannel {
 
   PolledChannels& polled_;
   std::optional<Ring> ring_;
-  bool passed_ = false;  // all goes through the ring from now on
+  bool passed_ = false;  // all bytes use the ring from now on
   bool socket_ended_ = false;
   bool turn_due_ = false;
   bool awaiting_input_ = false;
   bool awaiting_room_ = false;
-  bool used_ = true;  // since it was last asked whether it cools
+  bool used_ = true;  // since the last may_stop_polling()
   PolledChannels::Clock::time_point last_use_ = PolledChannels::Clock::now();
-  os::BusyPoll advice_;  // whether staying hot has been paying lately
+  os::BusyPoll advice_;  // whether polling has paid lately
 };
 
 }  // namespace tandem::server

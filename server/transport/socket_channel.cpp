@@ -27,9 +27,9 @@ std::ptrdiff_t SocketChannel::send_now(wire::Bytes bytes) {
   return is_transient(errno) ? 0 : ended;
 }
 
-// One operation costs epoll_wait, recv and send, and here an epoll_ctl that arms the wait again. Asio's own read would
-// instead try to receive right away, which on a client that waits for its reply finds nothing and costs more; and it
-// would want a buffer of its own for every idle channel.
+// One operation costs epoll_wait, recv and send, and an epoll_ctl here that re-arms the wait. Asio's own read
+// would try to receive at once instead, which finds nothing while the client waits for its reply and costs
+// more; it would also need a buffer for every idle channel.
 void SocketChannel::wait_for_input() {
   if (std::exchange(awaiting_input_, true)) return;
   socket_.async_wait(asio::posix::stream_descriptor::wait_read,

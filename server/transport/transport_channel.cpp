@@ -5,9 +5,9 @@
 namespace tandem::server {
 namespace {
 
-// A client that is told why its channel is closed gets this long to read it and to close its end.
+// How long a client has to read why its channel is closed, and to close its end.
 constexpr std::chrono::milliseconds linger_ms_max{1000};
-// When the manager stops: how often a channel reads what its client has already sent.
+// How often a channel reads what its client has already sent when the manager stops.
 constexpr int last_reads_max = 64;
 
 }  // namespace
@@ -47,9 +47,9 @@ void TransportChannel::on_readable() {
   arm_wait();
 }
 
-// ---- reading and writing ----------------------------------------------------------------------------------------------
+// ---- reading and writing ----------------------------------------------------------------------------------
 
-/// Reads once and lets the channel handle it. False when there was nothing to read.
+/// Reads once and passes the bytes to the channel. Returns false if there was nothing to read.
 bool TransportChannel::receive() {
   std::ptrdiff_t count = receive_now(channel_.input_space());
   if (count > 0) [[likely]] {
@@ -63,7 +63,7 @@ bool TransportChannel::receive() {
   return false;
 }
 
-/// Sends as much as goes without waiting.
+/// Sends as many bytes as possible without waiting.
 void TransportChannel::send() {
   if (closed_) return;
   wire::Bytes unsent = channel_.unsent();
@@ -72,7 +72,7 @@ void TransportChannel::send() {
   channel_.sent(static_cast<std::size_t>(count));
 }
 
-/// The manager is stopping: requests that are already here are answered, then the client is told.
+/// The manager is stopping: requests that have already arrived are answered, then the client is informed.
 void TransportChannel::drain_input() {
   for (int reads = 0; reads < last_reads_max && !closed_ && channel_.wants_input() && receive(); ++reads)
     send();
@@ -82,7 +82,7 @@ void TransportChannel::drain_input() {
   send();
 }
 
-// ---- what comes next --------------------------------------------------------------------------------------------------
+// ---- what comes next --------------------------------------------------------------------------------------
 
 void TransportChannel::arm_wait() {
   if (closed_) return;
@@ -109,10 +109,11 @@ void TransportChannel::limit_handshake() {
   });
 }
 
-// ---- the end ----------------------------------------------------------------------------------------------------------
+// ---- the end ----------------------------------------------------------------------------------------------
 
-// Closing a TCP socket while the client is still sending would reset the connection, and the client might never read
-// why its channel ended. So its bytes are read and dropped until it closes too, for a while.
+// Closing a TCP socket while the client is still sending would reset the connection, and the client might
+// never read why its channel ended. So its bytes are read and dropped until it closes too, for at most
+// linger_ms_max.
 void TransportChannel::finish() {
   if (input_ended_) return close();
   if (std::exchange(lingering_, true)) return;

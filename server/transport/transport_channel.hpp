@@ -1,7 +1,7 @@
 #pragma once
-// What all transports have in common: when a channel's bytes are moved, and how a channel ends. A transport adds how to
-// read and write without waiting, and how to wait. A carrier lives as long as it waits for something: each wait holds
-// a share of it, and when its channel is done it waits for nothing any more.
+// The common part of all transports: when a channel's bytes are moved, and how a channel ends. A transport
+// adds reading and writing without blocking, and waiting. A transport channel lives as long as it waits for
+// something: each wait holds a shared_ptr to it, and after its close it waits for nothing.
 
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
@@ -22,16 +22,16 @@ class TransportChannel : public TransportHandle, public std::enable_shared_from_
   void close() final;
 
  protected:
-  static constexpr std::ptrdiff_t ended = -1;  // no more to be had, or the path is broken
+  static constexpr std::ptrdiff_t ended = -1;  // end of input, or the path is broken
 
-  /// Each moves at least one byte and gives how many, or 0: none without waiting; or `ended`.
+  /// Both move at least one byte and return how many; 0: none without waiting; or `ended`.
   virtual std::ptrdiff_t receive_now(std::span<std::uint8_t> space) = 0;
   virtual std::ptrdiff_t send_now(wire::Bytes bytes) = 0;
-  /// Waits with a share of this carrier, then calls have_input() or have_room(). Called again while it waits, does
-  /// nothing. After close_path() the wait ends soon and calls nothing.
+  /// Waits while holding a shared_ptr to this channel, then calls on_readable() or on_writable(). A second
+  /// call during the wait does nothing. After close_path() the wait ends soon and has no effect.
   virtual void wait_for_input() = 0;
   virtual void wait_for_room() = 0;
-  /// The client shall see the end of what is sent; what it sends can still be read.
+  /// The client reads the end of the stream after the bytes already sent; what it sends can still be read.
   virtual void end_sending() = 0;
   virtual void close_path() = 0;
 
@@ -58,7 +58,7 @@ class TransportChannel : public TransportHandle, public std::enable_shared_from_
   bool closed_ = false;
   bool timing_handshake_ = false;
   bool turn_posted_ = false;
-  bool input_ended_ = false;  // nothing is left to be read that the client could miss an answer to
+  bool input_ended_ = false;  // no request is left to be read whose reply the client could miss
   bool lingering_ = false;
 };
 

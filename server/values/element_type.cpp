@@ -47,7 +47,7 @@ bool in_range(wire::Integer v) {
   return std::is_signed_v<T> && v.as_int64() >= static_cast<std::int64_t>(Range::min());
 }
 
-/// What `value` is as a number of the kind T is; type_error if it is of another.
+/// Returns `value` as a number of the kind of T; type_error if it is of another.
 template <class T>
 Result<Number> number_for(ValueView value) {
   std::optional<Number> number = number_of(value);

@@ -1,6 +1,6 @@
 #pragma once
-// The arithmetic types of arrays and of atomic values, by their type codes (ops/array.hpp). An element is its bytes,
-// little-endian, as C++ has them in memory.
+// The arithmetic types of arrays and of atomic values, by their type codes (ops/array.hpp). An element is its
+// bytes, little-endian, as in C++'s memory.
 
 #include <array>
 #include <string_view>
@@ -16,7 +16,7 @@ class ElementType {
   using Space = std::array<std::uint8_t, bytes_max>;  // for one element of any type
 
   ElementType() = default;
-  /// value_error for a code that there is not.
+  /// value_error for an unknown code.
   static Result<ElementType> of(std::string_view typecode);
 
   std::string_view code() const { return {&code_, 1}; }
@@ -25,10 +25,11 @@ class ElementType {
 
   /// Appends the element as a value.
   void read(const std::uint8_t* element, wire::Writer& out) const;
-  /// Makes `value` the element: type_error where it is of another kind, overflow where out of range. A float of type f
-  /// is rounded, to infinity at worst, as Python's array does.
+  /// Stores `value` as the element: type_error if it is of another kind, overflow if out of range. A value
+  /// for type code f is rounded to a 32-bit float, possibly to infinity, as in Python's array.
   Result<void> write(ValueView value, std::uint8_t* element) const;
-  /// Adds or subtracts as std::atomic does: integers wrap around, in the operand too. type_error as write().
+  /// Adds or subtracts as std::atomic does: integers wrap around, the operand included. type_error as for
+  /// write(); overflow for an operand beyond 64 bits.
   Result<void> add(ValueView operand, std::uint8_t* element) const;
   Result<void> subtract(ValueView operand, std::uint8_t* element) const;
 

@@ -8,7 +8,7 @@
 namespace tandem::server {
 namespace {
 
-// Integers in exact arithmetic: sign and magnitude, the magnitude's bytes big-endian without leading zeros.
+// Exact integers: sign and magnitude, the magnitude's bytes big-endian without leading zeros.
 struct Exact {
   bool negative = false;
   std::vector<std::uint8_t> magnitude;
@@ -46,7 +46,8 @@ Exact exact_of(double whole) {
     mantissa >>= -shift;
     shift = 0;
   }
-  // mantissa * 2^shift: whole zero bytes behind, the remaining bits by a shift that fits, mantissa being 53 bits.
+  // The integer is mantissa * 2^shift: shift % 8 bits are shifted here (53 + 7 bits fit a word), the others
+  // are whole zero bytes, appended below.
   Exact e = exact_of(wire::Integer::of_unsigned(mantissa << (shift % 8)));
   e.negative = whole < 0;  // a negative zero equals zero
   if (!e.magnitude.empty()) e.magnitude.resize(e.magnitude.size() + static_cast<std::size_t>(shift / 8), 0);
@@ -92,7 +93,7 @@ Number Number::read(wire::Reader& reader) {
     n.form = Form::floating;
   } else {
     TANDEM_ASSERT(reader.extension(wire::Extension::integer, body) && !body.empty());
-    // Drop bytes that only repeat the sign; what then fits 64 bits is an ordinary integer.
+    // Drop bytes that only repeat the sign; an integer that then fits 64 bits is an ordinary one.
     while (body.size() > 1 && ((body[0] == 0 && body[1] < 0x80) || (body[0] == 0xff && body[1] >= 0x80)))
       body = body.subspan(1);
     bool negative = (body[0] & 0x80) != 0;
@@ -118,7 +119,8 @@ Result<double> Number::to_double() const {
   Exact e = exact_of(big);  // more than eight bytes
   std::uint64_t top = 0;
   for (std::size_t i = 0; i < sizeof top; ++i) top = top << 8 | e.magnitude[i];
-  // At least 57 bits; the last of them standing for all that follow is enough to round as those would have it.
+  // `top` has at least 57 significant bits. Its lowest bit is set if any lower bit of the integer is (sticky
+  // bit), which makes the rounding exact.
   if (std::any_of(e.magnitude.begin() + sizeof top, e.magnitude.end(), [](std::uint8_t b) { return b != 0; }))
     top |= 1;
   const std::size_t shift = std::min<std::size_t>(8 * (e.magnitude.size() - sizeof top), 2048);
@@ -129,7 +131,7 @@ Result<double> Number::to_double() const {
 
 std::size_t Number::canonical(std::uint8_t* out) const {
   if (form == Form::word || (form == Form::floating && integral(floating) && std::fabs(floating) < 0x1p62)) {
-    // The commonest case by far, and the one that all small equal numbers share.
+    // The most common case, and the form that all small equal numbers share.
     std::int64_t small = form == Form::word ? word.as_int64() : static_cast<std::int64_t>(floating);
     if (form == Form::floating ||
         (word.fits_int64() && small < (std::int64_t{1} << 62) && small > -(std::int64_t{1} << 62))) {
@@ -158,7 +160,7 @@ std::string Number::to_string() const {
   char text[40];
   std::snprintf(text, sizeof text, "%.17g", floating);
   double back = 0;
-  for (int digits = 1; digits < 17; ++digits) {  // the shortest that reads back the same
+  for (int digits = 1; digits < 17; ++digits) {  // the shortest text that reads back as the same number
     char shorter[40];
     std::snprintf(shorter, sizeof shorter, "%.*g", digits, floating);
     if (std::sscanf(shorter, "%lf", &back) == 1 && back == floating) {
@@ -186,12 +188,12 @@ std::partial_ordering compare(const Number& a, const Number& b) {
       auto order = f.floating > 0 ? std::partial_ordering::greater : std::partial_ordering::less;
       return &f == &a ? order : 0 <=> order;
     }
-    // A fraction cannot equal an integer: compare with its floor, and a tie means the float is the greater.
+    // A fraction cannot equal an integer: compare with its floor; on a tie the float is the greater.
     double floor = std::floor(f.floating);
     const Number& integer = &f == &a ? b : a;
     auto order = std::strong_ordering::equal;
     if (std::fabs(floor) < 0x1p62 && integer.is_word() && integer.word.fits_int64())
-      order = static_cast<std::int64_t>(floor) <=> integer.word.as_int64();  // nearly always
+      order = static_cast<std::int64_t>(floor) <=> integer.word.as_int64();  // the usual case
     else order = compare(exact_of(floor), exact_of(integer));
     std::partial_ordering exact = order;
     if (order == 0 && floor != f.floating) exact = std::partial_ordering::greater;

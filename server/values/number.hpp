@@ -1,5 +1,6 @@
 #pragma once
-// Numbers as Python compares them: booleans, 64-bit integers, floats and big integers are one family.
+// Numbers as Python compares them: booleans, 64-bit integers, floats and big integers are comparable with
+// each other.
 
 #include <compare>
 #include <string>
@@ -15,24 +16,24 @@ struct Number {
   Form form = Form::word;
   wire::Integer word;
   double floating = 0;
-  wire::Bytes big;  // two's complement, big-endian, no byte more than needed; only beyond the range of `word`
+  wire::Bytes big;  // two's complement, big-endian, minimal length; only beyond the range of `word`
 
-  /// Takes a boolean, integer, float or big integer from `reader`, which must stand before one.
+  /// Takes a boolean, integer, float or big integer from `reader`, which must be positioned at one.
   static Number read(wire::Reader& reader);
 
   bool is_word() const { return form == Form::word; }
   /// The nearest double; overflow for integers beyond the largest.
   Result<double> to_double() const;
 
-  /// A sign and magnitude in at most this many bytes for every double; longer only for big integers.
+  /// Enough for the canonical form, sign and magnitude, of every double; only big integers may be longer.
   static constexpr std::size_t canonical_bytes_max = 160;
-  /// Writes bytes that are the same for equal numbers; gives how many. Big integers are cut to their low bytes: as a
-  /// hash that is still right.
+  /// Writes bytes that are the same for equal numbers and returns how many. Big integers are cut to their low
+  /// bytes, which is still correct for a hash.
   std::size_t canonical(std::uint8_t* out) const;
   std::string to_string() const;
 };
 
-/// Exact, however the two are represented; unordered with a NaN.
+/// Exact, whatever the two representations; unordered with a NaN.
 std::partial_ordering compare(const Number& a, const Number& b);
 
 Result<void> add(const Number& a, const Number& b, wire::Buffer& out);

@@ -1,5 +1,6 @@
 #pragma once
-// Outcomes inside the server: expected failures are values with a code; bugs are assertions that stay on in release.
+// Outcomes inside the server: expected failures are values with a code; bugs are caught by assertions, which
+// stay on in release builds.
 
 #include <cstdio>
 #include <cstdlib>
@@ -24,7 +25,7 @@ struct Failure {
 #define TANDEM_ASSERT(condition) \
   ((condition) ? void() : ::tandem::server::assertion_failed(#condition, __FILE__, __LINE__))
 
-/// A T, or why there is none.
+/// A T, or the Failure for which there is none.
 template <class T>
 class [[nodiscard]] Result {
  public:

@@ -15,7 +15,7 @@ using wire::Extension;
 using wire::Kind;
 using wire::Reader;
 
-// What Python tells apart; several MessagePack kinds are one family.
+// The types that Python distinguishes; several MessagePack kinds may form one class.
 enum class TypeClass : std::uint8_t {
   none,
   number,
@@ -35,7 +35,7 @@ struct Parsed {
   Number number;
   Bytes body;               // text, bytes, extensions
   std::uint32_t count = 0;  // list, dict
-  Reader inside;            // stands before the first element
+  Reader inside;            // positioned at the first element
 };
 
 Parsed parse(Reader& reader) {
@@ -103,7 +103,7 @@ Parsed parse(ValueView view) {
   return parse(reader);
 }
 
-/// The elements of a list, tuple or set, a dict's keys and values, one after the other.
+/// Iterates over the elements of a list, tuple or set, or over a dict's keys and values alternately.
 class Elements {
  public:
   explicit Elements(const Parsed& p)
@@ -125,7 +125,7 @@ class Elements {
   std::uint64_t left_;
 };
 
-/// MessagePack timestamps have three lengths; the same instant may come in any.
+/// MessagePack timestamps have three lengths; the same instant may be encoded in any.
 std::pair<std::int64_t, std::uint32_t> instant(Bytes body) {
   if (body.size() == 4) return {wire::load_big<std::uint32_t>(body.data()), 0};
   if (body.size() == 8) {
@@ -142,7 +142,8 @@ bool same_bytes(Bytes a, Bytes b) {
 
 Result<std::uint64_t> hash_parsed(const Parsed& p, ValueView whole, std::uint64_t seed);
 
-/// The elements of a set, or a dict's entries, by hash. Of equal ones the last counts, as in Python's displays.
+/// The elements of a set or the entries of a dict, sorted by hash. Of equal ones the last counts, as in
+/// Python's displays.
 class Index {
  public:
   explicit Index(const Parsed& p) : end_(p.inside.rest().data() + p.inside.rest().size()) {
@@ -159,7 +160,7 @@ class Index {
   }
 
   std::size_t size() const { return entries_.size(); }
-  /// Whether `other` has all keys of this one, and with `mapped` also equal values.
+  /// Whether `other` has all keys of this one and, if `mapped`, equal values for them.
   bool is_within(const Index& other, bool mapped) const {
     return std::all_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
       Reader here = reader(entry);
@@ -177,12 +178,12 @@ class Index {
  private:
   struct Entry {
     std::uint64_t hash;
-    const std::uint8_t* at;  // the key; behind it a dict's value
+    const std::uint8_t* at;  // the key, followed by a dict's value
   };
 
   static std::uint64_t hash_of(ValueView key) {
     Result<std::uint64_t> hash = hash_parsed(parse(key), key, 0);
-    TANDEM_ASSERT(hash);  // validate() lets in no others
+    TANDEM_ASSERT(hash);  // validate() admits hashable keys only
     return *hash;
   }
   Reader reader(const Entry& entry) const {
@@ -195,7 +196,7 @@ class Index {
   }
   void remove_repeated() {
     std::size_t kept = 0;
-    std::size_t same_hash = 0;  // where in what is kept those of the hash at hand begin
+    std::size_t same_hash = 0;  // index of the first kept entry with the current hash
     for (const Entry& entry : entries_) {
       if (kept == 0 || entries_[kept - 1].hash != entry.hash) same_hash = kept;
       Reader here = reader(entry);
@@ -342,7 +343,7 @@ Result<void> concatenate(const Parsed& a, const Parsed& b, wire::Buffer& out) {
 }  // namespace
 
 Result<std::uint32_t> hash_key(ValueView key, std::uint64_t seed) {
-  // The commonest keys by far are short texts and small integers: no general parsing for them.
+  // Short texts are the most common keys: they need no general parsing.
   if (!key.bytes.empty() && (key.bytes[0] & 0xe0) == 0xa0)
     return static_cast<std::uint32_t>(hash_bytes(key.bytes.subspan(1), seed + 1));
   Result<std::uint64_t> wide = hash_parsed(parse(key), key, seed);
@@ -407,7 +408,7 @@ Result<void> combine_bits(Bitwise how, ValueView a, ValueView b, wire::Buffer& o
   bool n = right.number.word.negative;
   std::uint64_t bits = how == Bitwise::conjunction ? x & y : how == Bitwise::disjunction ? x | y : x ^ y;
   bool negative = how == Bitwise::conjunction ? m && n : how == Bitwise::disjunction ? m || n : m != n;
-  // A negative int64 against an integer beyond int64 has no 64-bit result: its true sign bit lies further up.
+  // A negative int64 and an integer beyond int64 may have no 64-bit result: the sign bit is above bit 63.
   if (negative && (bits >> 63) == 0) return Failure{Code::overflow, "the result does not fit 64 bits"};
   wire::Writer writer(out);
   if (a.kind() == Kind::boolean && b.kind() == Kind::boolean) writer.boolean(bits != 0);

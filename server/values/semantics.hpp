@@ -1,7 +1,7 @@
 #pragma once
-// What hosted values mean to each other: keys, equality, order and arithmetic, all as Python has them (its reference,
-// sections "Comparisons", "Numeric types" and "Hashing of numeric types"). One deviation: a NaN equals a NaN of the
-// same bits. Python's containers say so of the same object, and here a value is its bytes.
+// Semantics of hosted values: keys, equality, order and arithmetic, all as in Python (its reference, sections
+// "Comparisons", "Numeric types" and "Hashing of numeric types"). One deviation: a NaN equals a NaN of the
+// same bits. Python's containers treat the same object so, and here a value is its bytes.
 //
 // All views must have passed validate().
 
@@ -13,29 +13,31 @@
 
 namespace tandem::server {
 
-/// Hash of a key, equal for keys that are_equal. type_error for what Python cannot hash: list, dict, set.
+/// Hash of a key; keys that are_equal have equal hashes. type_error for types that Python cannot hash: list,
+/// dict, set.
 Result<std::uint32_t> hash_key(ValueView key, std::uint64_t seed);
 
-/// Python's `==`: 1 == 1.0 == True, sequences element by element, maps and sets in any order; never an error.
+/// Python's `==`: 1 == 1.0 == True, sequences element by element, maps and sets in any order. Never fails.
 bool are_equal(ValueView a, ValueView b);
 
 /// Python's `<`; type_error where Python raises TypeError.
 Result<bool> is_less(ValueView a, ValueView b);
 
-/// Appends the MessagePack value of Python's `a + b` to `out`: numbers, text, bytes, lists, tuples. type_error for other
-/// operands, overflow for integers beyond 64 bits.
+/// Appends the MessagePack value of Python's `a + b` to `out`: numbers, text, bytes, lists, tuples.
+/// type_error for other operands, overflow for integers beyond 64 bits.
 Result<void> add(ValueView a, ValueView b, wire::Buffer& out);
 /// The same for `a - b`, numbers only.
 Result<void> subtract(ValueView a, ValueView b, wire::Buffer& out);
 
 enum class Bitwise : std::uint8_t { conjunction, disjunction, exclusive };
-/// `a & b`, `a | b`, `a ^ b` of integers, or of booleans.
+/// `a & b`, `a | b`, `a ^ b` of 64-bit integers and booleans. type_error for other operands, overflow if the
+/// result does not fit 64 bits.
 Result<void> combine_bits(Bitwise how, ValueView a, ValueView b, wire::Buffer& out);
 
-/// The number that `value` is, if it is one; its bytes are the value's.
+/// The number that `value` is, if it is one. It may refer to the value's bytes.
 std::optional<Number> number_of(ValueView value);
 
-/// The type_error of a key or a set's element that cannot be hashed, by its type_name().
+/// The type_error for a key or a set's element that cannot be hashed, by its type_name().
 Failure unhashable(std::string_view type_name);
 
 /// Python's name for the value's type: "int", "str", "list", …

@@ -11,7 +11,7 @@ class Validator {
  public:
   Validator(std::uint64_t depth_max, const ReferenceCheck& check) : depth_max_(depth_max), check_(check) {}
 
-  /// `key`: must be what can be hashed, as it stands where only that can.
+  /// `key`: the value is a map's key or a set's element and must be hashable.
   bool one(wire::Reader& reader, std::uint64_t depth, bool key = false) {
     std::uint32_t count = 0;
     switch (reader.peek()) {

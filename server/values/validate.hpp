@@ -1,14 +1,14 @@
 #pragma once
-// The one place where bytes from outside become values: well-formed, text is UTF-8, depth within its limit, extension
-// types known, references to objects that are there, a map's keys and a set's elements such as can be hashed. Behind it
-// nobody checks again.
+// The only place where bytes from outside become values. It checks that they are well-formed, that text is
+// UTF-8, the depth is within its limit, extension types are known, references are to existing objects, and a
+// map's keys and a set's elements can be hashed. Later code does not check again.
 
 #include "server/values/result.hpp"
 #include "server/values/value.hpp"
 
 namespace tandem::server {
 
-/// Tells whether a reference names an object that is there, of the type it says.
+/// Checks that a reference names an existing object of the stated type.
 class ReferenceCheck {
  public:
   virtual Result<void> check(wire::Reference reference) const = 0;
@@ -17,8 +17,9 @@ class ReferenceCheck {
   ~ReferenceCheck() = default;
 };
 
-/// Takes one value from `reader`. Fails with protocol_error (malformed), value_error (not UTF-8, unknown extension),
-/// resource_exhausted (too deep), type_error (a key that cannot be hashed), object_gone or type_error (a reference).
+/// Takes one value from `reader`. Fails with protocol_error (malformed), value_error (not UTF-8, unknown
+/// extension), resource_exhausted (too deep), type_error (a key that cannot be hashed), object_gone or
+/// type_error (a reference).
 Result<ValueView> validate(wire::Reader& reader, std::uint64_t value_depth_max,
                            const ReferenceCheck& references);
 

@@ -1,7 +1,8 @@
 #pragma once
-// A hosted value: validated MessagePack bytes, kept as they came. Up to 15 bytes live in the Value itself, so that
-// small integers, floats and short texts cost no allocation. A value that holds references to objects counts them for
-// as long as it lives: whoever overwrites, erases, clears or drops a Value cannot get the counting wrong.
+// A hosted value: validated MessagePack bytes, kept as received. Up to 15 bytes without references are stored
+// in the Value itself, so that small integers, floats and short texts need no allocation. A value with
+// references to objects counts them as long as it lives, so the counts stay right when a Value is
+// overwritten, erased, cleared or destroyed.
 
 #include <cstdint>
 #include <cstring>
@@ -22,7 +23,7 @@ class ReferenceCounter {
   ~ReferenceCounter() = default;
 };
 
-/// A value somewhere else: in a request, in a Value. Good only as long as that stays untouched.
+/// A view of a value stored elsewhere, in a request or a Value. Valid only while that is unchanged.
 struct ValueView {
   wire::Bytes bytes;
   bool references = false;  // may hold references
@@ -62,7 +63,7 @@ class Value {
   Value() = default;  // absent: no value at all, not nil
   /// Copies `view`; its references are counted by `counter`, which must outlive the value.
   Value(ValueView view, ReferenceCounter& counter);
-  /// Of bytes that fit into the Value itself and refer to nothing.
+  /// Makes a value of bytes that fit into the Value itself and contain no references.
   static Value in_place(wire::Bytes bytes) {
     Value made;
     std::memcpy(made.raw_, bytes.data(), bytes.size());
@@ -95,11 +96,11 @@ class Value {
   operator ValueView() const { return view(); }
   /// Length of its MessagePack.
   std::size_t encoded_bytes() const { return tag() <= inline_bytes_max ? tag() : size(); }
-  /// Memory beyond the Value itself.
+  /// Heap memory, in bytes.
   std::size_t heap_bytes() const {
     return tag() <= inline_bytes_max ? 0 : size() + allocation_overhead_bytes;
   }
-  /// What heap_bytes() of a Value of `bytes` would be.
+  /// The heap_bytes() of a Value of `bytes`.
   static std::size_t heap_bytes_for(std::size_t bytes) {
     return bytes <= inline_bytes_max ? 0 : bytes + allocation_overhead_bytes;
   }
@@ -107,7 +108,7 @@ class Value {
  private:
   static constexpr std::size_t tag_at = 15;
   static constexpr std::uint8_t tag_heap = 16;
-  static constexpr std::uint8_t tag_counted = 17;  // on the heap, behind a pointer to its ReferenceCounter
+  static constexpr std::uint8_t tag_counted = 17;  // on the heap, after a pointer to its ReferenceCounter
   static constexpr std::size_t allocation_overhead_bytes = 16;
 
   std::uint8_t tag() const { return raw_[tag_at]; }

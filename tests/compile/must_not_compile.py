@@ -9,6 +9,7 @@ Every case is a change to a program that compiles. The unchanged program is comp
 
 import concurrent.futures
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -27,9 +28,9 @@ struct DoorOps {
 namespace server {
 struct Door final : Object {
   using Ops = DoorOps;
-  Result<void> on(Ops::Create, Turn&) { return {}; }
-  Result<bool> on(Ops::Open, Turn&, std::int64_t width) { return width > 0; }
-  Result<void> on(Ops::Close, Turn&, std::optional<bool>) { return {}; }
+  Result<void> on(Ops::Create, CallContext&) { return {}; }
+  Result<bool> on(Ops::Open, CallContext&, std::int64_t width) { return width > 0; }
+  Result<void> on(Ops::Close, CallContext&, std::optional<bool>) { return {}; }
   const Type& type() const override { return type_of<Door>(); }
   std::uint64_t size() const override { return 1; }
   std::uint64_t memory_bytes() const override { return 0; }
@@ -43,10 +44,10 @@ const Type& door = type_of<Door>();
 
 # name, what is replaced, by what, and a part of the compiler's message; and maybe more that has to change with it
 CASES = [
-    ("a handler is missing", "  Result<bool> on(Ops::Open, Turn&, std::int64_t width) { return width > 0; }\n", "", "on"),
+    ("a handler is missing", "  Result<bool> on(Ops::Open, CallContext&, std::int64_t width) { return width > 0; }\n", "", "on"),
     ("a handler takes another type", "std::int64_t width", "std::string_view width", "on"),
-    ("a handler gives another type", "Result<bool> on(Ops::Open, Turn&, std::int64_t width) { return width > 0; }",
-     "Result<std::int64_t> on(Ops::Open, Turn&, std::int64_t width) { return width; }", "put"),
+    ("a handler gives another type", "Result<bool> on(Ops::Open, CallContext&, std::int64_t width) { return width > 0; }",
+     "Result<std::int64_t> on(Ops::Open, CallContext&, std::int64_t width) { return width; }", "put"),
     ("a number stands twice", "Op<2, \"close", "Op<1, \"close", "stands twice"),
     ("a name stands twice", "\"close(gently=true)\"", "\"open(gently=true)\"", "stands twice"),
     ("a parameter has no type", "\"open(width)\"", "\"open(width, speed)\"", "one type for each named parameter"),
@@ -195,11 +196,10 @@ class Compiler:
 
 
 def visit_declaration(root):
-    """The program must override whatever Object wants shown; taken from the header, so that it is said once."""
+    """The program must override what visits Object's elements; taken from the header, so that it is said once."""
     with open(f"{root}/server/engine/object.hpp") as header:
-        lines = [line.strip() for line in header if " visit_elements(" in line and "virtual" in line]
-    declaration = lines[0].replace("virtual ", "").replace(" = 0;", " override { return {}; }")
-    return declaration
+        declaration = re.search(r"virtual ([^;]*\bvisit_elements\([^;]*) = 0;", header.read()).group(1)
+    return " ".join(declaration.split()) + " override { return {}; }"
 
 
 def failure_of_case(compiler, good, number, name, changes, message):

@@ -33,7 +33,7 @@ struct BoxOps {
   using Swap = Op<8, "swap(entries)", Effect::reads, ops::Entries(ops::Entries)>;
   using Same = Op<9, "same(object)", Effect::reads, ops::Reference(ops::Reference)>;
   using Split = Op<10, "split(number)", Effect::reads, ops::Tuple<ops::Int, ops::Bool, ops::Items>(ops::Int)>;
-  using ServerInfo = Op<11, "facts()", Effect::reads, ops::Map()>;
+  using Facts = Op<11, "facts()", Effect::reads, ops::Map()>;
   using Not = Op<12, "not(flag)", Effect::reads, ops::Bool(ops::Bool)>;
   using Other = Op<14, "other(colour)", Effect::reads, ops::Int(ops::Int)>;
   using Json = Op<15, "json(value)", Effect::writes, ops::Any(ops::Any)>;
@@ -41,8 +41,8 @@ struct BoxOps {
   using Floats = Op<17, "floats(bytes)", Effect::reads, ops::Bytes(ops::Bytes)>;
   using Texts = Op<18, "texts(count)", Effect::reads, ops::Text(ops::Int)>;
   using Fail = Op<20, "fail(how)", Effect::writes, void(ops::Text)>;
-  using All = ops::OpList<Create, Put, At, Take, All_, Fill, Label, Reverse, Swap, Same, Split, ServerInfo,
-                          Not, Other, Json, Perhaps, Floats, Texts, Fail>;
+  using All = ops::OpList<Create, Put, At, Take, All_, Fill, Label, Reverse, Swap, Same, Split, Facts, Not,
+                          Other, Json, Perhaps, Floats, Texts, Fail>;
 };
 
 struct NotStandard {};
@@ -85,7 +85,7 @@ class Box {
   std::tuple<int, bool, std::set<int>> on(Ops::Split, int number) const {
     return {number, number < 0, {1, number}};
   }
-  json on(Ops::ServerInfo) const { return {{"items", items_.size()}, {"label", label_}}; }
+  json on(Ops::Facts) const { return {{"items", items_.size()}, {"label", label_}}; }
   bool on(Ops::Not, bool flag) const { return !flag; }
   Colour on(Ops::Other, Colour colour) const { return colour == Colour::red ? Colour::blue : Colour::red; }
   json on(Ops::Json, const json& value) { return json_ = value; }
@@ -231,7 +231,7 @@ TEST_P(CustomContract, ParametersAndResultsOfEveryKind) {
             (Swapped{{2, "b"}, {1, "a"}}));
   EXPECT_EQ((b.ask<BoxOps::Split, std::tuple<int, bool, std::vector<int>>>(-7)),
             std::tuple(-7, true, std::vector{-7, 1}));
-  EXPECT_EQ(b.ask<BoxOps::ServerInfo>(), (json{{"items", 0}, {"label", "mine"}}));
+  EXPECT_EQ(b.ask<BoxOps::Facts>(), (json{{"items", 0}, {"label", "mine"}}));
   EXPECT_TRUE(b.ask<BoxOps::Not>(false));
   EXPECT_EQ(b.ask<BoxOps::Other>(1), 2);
   EXPECT_EQ(b.ask<BoxOps::Json>(json{{"a", {1, 2}}}), (json{{"a", {1, 2}}}));

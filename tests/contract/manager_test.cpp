@@ -347,7 +347,7 @@ TEST_P(ManagerContract, TellsWhoWaitsAndWhoOwns) {
   const std::vector<HoldingInfo> holdings = manager().holdings();
   ASSERT_EQ(holdings.size(), 1u);
   EXPECT_EQ(holdings[0].object, lock.id());
-  EXPECT_EQ(holdings[0].how, "exclusive");
+  EXPECT_EQ(holdings[0].mode, "exclusive");
   EXPECT_EQ(holdings[0].token, lock.grant().token);
   EXPECT_NE(holdings[0].session, waits[0].session);
   EXPECT_TRUE(manager().deadlocks().empty());

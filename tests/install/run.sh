@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Installs tandem into a fresh prefix, then builds and runs the small project beside this script against it,
-# as a stranger would who has nothing but the installed files:
+# with nothing but the installed files:
 #
-#   run.sh BUILD_DIR WORK_DIR              what BUILD_DIR has built, as it is
-#   run.sh --shared SOURCE_DIR WORK_DIR    a build of its own, with shared libraries
+#   run.sh BUILD_DIR WORK_DIR              installs what BUILD_DIR has built
+#   run.sh --shared SOURCE_DIR WORK_DIR    builds SOURCE_DIR first, with shared libraries
 #
-# The prefix is moved once before it is used: nothing installed may depend on where it was installed first.
+# The prefix is moved before it is used: no installed file may depend on where it was installed first.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cxx=(-DCMAKE_CXX_COMPILER="${CXX:-c++}" -DCMAKE_CXX_COMPILER_LAUNCHER="${CXX_LAUNCHER:-}")
@@ -13,7 +13,7 @@ cxx=(-DCMAKE_CXX_COMPILER="${CXX:-c++}" -DCMAKE_CXX_COMPILER_LAUNCHER="${CXX_LAU
 if [[ "$1" == --shared ]]; then
   source_dir=$2 work=$3
   build=$work/build
-  # What is installed where and found how is the same without optimisation, which takes a third of the time.
+  # Optimisation does not change what is installed, or where; without it the build takes a third of the time.
   cmake -S "$source_dir" -B "$build" -G Ninja "${cxx[@]}" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0 \
     -DBUILD_SHARED_LIBS=ON \
     -DTANDEM_TESTS=OFF -DTANDEM_EXAMPLES=OFF
@@ -29,7 +29,7 @@ mv "$work/first" "$work/prefix"
 cmake -S "$here" -B "$work/outside" -G Ninja "${cxx[@]}" -DCMAKE_PREFIX_PATH="$work/prefix"
 cmake --build "$work/outside"
 
-# Run where neither the working directory nor an environment variable leads to a manager of another build.
+# Neither the working directory nor an environment variable may lead to a manager of another build.
 cd "$work/outside"
 env -u TANDEM_ADDRESS -u TANDEM_AUTHKEY_FILE PATH="$work/prefix/bin:$PATH" \
   ./outside "$work/prefix/bin/tandemd"

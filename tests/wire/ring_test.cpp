@@ -88,6 +88,7 @@ TEST_F(RingTest, ASleeperIsWokenOnce) {
   EXPECT_FALSE(sleeps(shared_.reader_sleeps));
 }
 
+// Neither side pauses when it has nothing to do: the two shall meet in the ring as often as can be.
 TEST_F(RingTest, TwoThreadsAgree) {
   constexpr std::uint64_t numbers = 200'000;
   std::thread writing([&] {

@@ -1,5 +1,6 @@
 #pragma once
-// What lies between async.hpp and the client library: operations that are started here and complete there. Not for users.
+// The interface between async.hpp and the client library, which starts and completes the operations. Not for
+// users.
 
 #include <cstdint>
 #include <exception>
@@ -14,7 +15,7 @@ namespace tandem::client {
 
 class AsyncChannel;  // client/calls/async.cpp
 
-/// A request as it was put together, or the error that this came to.
+/// An encoded request, or the error that encoding threw.
 struct AsyncRequest {
   std::shared_ptr<const RemoteObject> object;
   const ops::OpDescription* op = nullptr;
@@ -23,7 +24,8 @@ struct AsyncRequest {
   std::exception_ptr error;
 };
 
-/// What an operation has come to: an error, or the result's bytes. References in them that nobody takes are given back.
+/// The outcome of an operation: an error, or the result's bytes. References in them that are not taken over
+/// are released.
 struct AsyncOutcome {
   AsyncOutcome() = default;
   AsyncOutcome(AsyncOutcome&&) noexcept = default;
@@ -33,7 +35,7 @@ struct AsyncOutcome {
   }
 
   std::exception_ptr error;
-  bool cancelled = false;  // and so the end of its wait, if it came to nothing
+  bool cancelled = false;  // by the caller; if the wait expired, the operation was aborted
   bool unsent = false;     // cancelled before it was sent
   wire::Buffer result;
   SessionPtr connection;
@@ -42,11 +44,11 @@ struct AsyncOutcome {
 class AsyncHandler {
  public:
   virtual ~AsyncHandler() = default;
-  /// On a thread of the library's. Called once.
+  /// Called once, on a library thread or on that of the call which fails or cancels the operation.
   virtual void complete(AsyncOutcome outcome) = 0;
 };
 
-/// One channel that all copies of an Async share; it ends with the last of them.
+/// The channel that all copies of an Async share; closed with the last of them.
 class AsyncSession {
  public:
   explicit AsyncSession(const SessionPtr& connection);
@@ -64,7 +66,7 @@ std::uint32_t new_actor_number() noexcept;
 /// ValueError: an empty proxy, or one of another manager.
 Encoder begin_async_request(AsyncChannel& channel, const std::shared_ptr<RemoteObject>& object,
                             AsyncRequest& request);
-/// Tells operations apart.
+/// Returns a number that identifies an operation.
 std::uint64_t next_async_ticket(AsyncChannel& channel);
 void start_async(AsyncChannel& channel, std::uint64_t ticket, std::shared_ptr<const AsyncRequest> request,
                  std::uint32_t actor, std::unique_ptr<AsyncHandler> handler);

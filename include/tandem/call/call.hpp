@@ -1,5 +1,5 @@
 #pragma once
-// One call under way: what lies between a typed proxy and the client library. Not for users.
+// One call in progress: the interface between a typed proxy and the client library. Not for users.
 
 #include <chrono>
 #include <cstdint>
@@ -15,12 +15,13 @@ namespace tandem::client {
 
 class Channel;  // client/session/channel.hpp: one ordered, framed, two-way byte path
 
-/// One request and its reply. Holds a channel of this thread from construction to destruction, so that code run while
-/// arguments are encoded or the result is decoded (a user's to_json, say) may make calls of its own.
+/// One request and its reply. Holds a channel of this thread from construction to destruction, so that code
+/// run while arguments are encoded or the result is decoded (such as a user's to_json) may make calls of its
+/// own.
 class Call {
  public:
-  /// Opens a channel where this thread has none. Throws ConnectionError. `type_name` is for error texts, and needed for
-  /// types that the library does not know; it must outlive the call.
+  /// Opens a channel if this thread has none. Throws ConnectionError, SessionLost or Timeout. `type_name` is
+  /// for error texts, and required for types that the library does not know; it must outlive the call.
   Call(const RemoteObject& object, const ops::OpDescription& op, std::size_t argument_count,
        std::string_view type_name = {});
   ~Call();
@@ -28,15 +29,16 @@ class Call {
   Call& operator=(const Call&) = delete;
 
   Encoder& arguments() { return encoder_; }
-  /// Sends the request, waits for the reply. Throws what the manager answered (KeyError, ObjectGone, …),
-  /// ConnectionError when the manager is gone, Timeout after Options::call_timeout. The decoder stands before the
-  /// result and is good until this Call goes.
+  /// Sends the request and waits for the reply. Throws the error that the manager returned (KeyError,
+  /// ObjectGone, …), ConnectionError if the manager is lost, Timeout after Options::call_timeout. The decoder
+  /// is at the result and valid until this Call is destroyed.
   Decoder& send() { return send(true); }
-  /// The same where nobody looks at the result, which then may be none, if `wanted` is false.
+  /// The same; if `wanted` is false, the result is not used and may be missing.
   Decoder& send(bool wanted);
-  /// The same for an operation that waits in the manager, for at most `limit`, which has been sent along (none: for
-  /// ever); call_timeout comes on top of it. When `stop` is requested, the manager ends the wait as if its limit had run
-  /// out, unless it was served just before: so what was granted is never lost.
+  /// The same for an operation that waits in the manager for at most `limit`, which was sent as an argument;
+  /// nullopt: without limit, and without call_timeout, which otherwise is added to it. When `stop` is
+  /// requested, the manager ends the wait as if its limit had run out, unless it was served just before, so
+  /// nothing granted is lost.
   Decoder& wait(std::optional<std::chrono::microseconds> limit, const std::stop_token& stop = {});
 
  private:
@@ -46,8 +48,8 @@ class Call {
   const RemoteObject& object_;
   const ops::OpDescription& op_;
   std::string_view type_name_;
-  std::unique_ptr<Redirected> redirected_;  // null: by a channel
-  Channel* channel_;                        // null: by the object's script
+  std::unique_ptr<Redirected> redirected_;  // null: sent on a channel
+  Channel* channel_;                        // null: sent to the object's sink
   Encoder encoder_;
   Decoder decoder_;
 };

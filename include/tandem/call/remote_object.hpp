@@ -1,5 +1,5 @@
 #pragma once
-// A reference that this process holds to a hosted object. Not for users: proxies are what they see.
+// A reference that this process holds to a hosted object. Not for users, who see proxies.
 
 #include <cstdint>
 #include <memory>
@@ -8,18 +8,19 @@
 
 namespace tandem::client {
 
-class
-    CallSink;  // client/calls/call_sink.hpp: where the calls of proxies go that are bound to a batch or a transaction
+// client/calls/call_sink.hpp: receives the calls of proxies bound to a batch, transaction or pipeline.
+class CallSink;
 
-/// One reference that this process holds to a hosted object; copies of a proxy share it. When the last copy goes,
-/// the reference is given back to the manager (at once, without waiting for an answer, never throwing).
+/// One reference that this process holds to a hosted object; copies of a proxy share it. The destructor of
+/// the last copy releases the reference in the manager, without waiting for a reply and without throwing.
 class RemoteObject : public std::enable_shared_from_this<RemoteObject> {
  public:
-  /// `counted`: the manager counted this reference for us (it came in a reply), so it is to be given back.
+  /// `counted`: the manager counted this reference for this process (it arrived in a reply), so it must be
+  /// released.
   RemoteObject(SessionPtr connection, wire::Reference reference, bool counted);
   /// The same object and the same reference, but every call carries the fencing token.
   RemoteObject(std::shared_ptr<const RemoteObject> origin, std::uint64_t token);
-  /// The same object and the same reference, but every call goes to the script.
+  /// The same object and the same reference, but every call goes to the sink.
   RemoteObject(std::shared_ptr<const RemoteObject> origin, std::shared_ptr<CallSink> sink);
   ~RemoteObject();
   RemoteObject(const RemoteObject&) = delete;
@@ -27,11 +28,11 @@ class RemoteObject : public std::enable_shared_from_this<RemoteObject> {
 
   const SessionPtr& connection() const { return connection_; }
   wire::Reference reference() const { return reference_; }
-  /// 0: none.
+  /// The fencing token; 0 if there is none.
   std::uint64_t token() const { return token_; }
-  /// Null: none.
+  /// Null if there is none.
   const std::shared_ptr<CallSink>& sink() const { return sink_; }
-  /// Whoever holds it keeps the reference.
+  /// Returns the object that owns the reference; holding it keeps the reference.
   std::shared_ptr<const RemoteObject> holder() const { return origin_ ? origin_ : weak_from_this().lock(); }
 
  private:
@@ -40,7 +41,7 @@ class RemoteObject : public std::enable_shared_from_this<RemoteObject> {
   bool counted_;
   std::uint64_t token_ = 0;
   std::shared_ptr<CallSink> sink_;
-  std::shared_ptr<const RemoteObject> origin_;  // whose reference this is, if not its own
+  std::shared_ptr<const RemoteObject> origin_;  // owner of the reference, if not this object
 };
 
 }  // namespace tandem::client

@@ -1,6 +1,6 @@
 #pragma once
-// Operations named by their declaration, `call<ops::Dict::At, int>(dict, "k")`: what their results are read as, and where
-// a result goes that comes later. For batches, pipelines and Async; users have no need of it.
+// Operations named by their declaration, `call<ops::Dict::At, int>(dict, "k")`: the types of their results,
+// and the destination of a later result. For batches, pipelines and Async, not for users.
 
 #include <concepts>
 #include <cstdint>
@@ -15,7 +15,7 @@
 
 namespace tandem::client {
 
-/// What a result is read as when nothing else is asked for.
+/// The type that a result is read as by default.
 template <class Tag>
 struct PlainResult {
   using Type = nlohmann::json;
@@ -53,7 +53,7 @@ template <class R>
 struct Asked {
   using Type = R;
 };
-/// In the place of a type: nothing else is asked for.
+/// Placeholder for a result type: the default.
 struct Natural {};
 template <class Op, class R>
 using ResultAs =
@@ -63,19 +63,19 @@ template <class Op, class List>
 inline constexpr bool is_listed = false;
 template <class Op, class... O>
 inline constexpr bool is_listed<Op, ops::OpList<O...>> = (std::same_as<Op, O> || ...);
-/// Whether `Op` is an operation of what `P` is a proxy of.
+/// Whether `Op` is an operation of the type of which `P` is a proxy.
 template <class Op, class P>
 inline constexpr bool is_operation_of = is_listed<Op, typename P::Operations::All>;
 
 class PipelineSink;  // client/calls/pipeline.hpp
 
-/// What an operation will have come to.
+/// The future result of an operation.
 class Awaited {
  public:
   virtual ~Awaited() = default;
   virtual void take(Decoder& from) = 0;
-  PipelineSink* pipeline = nullptr;  // which reads it, until it is ready
-  std::uint32_t request = 0;         // there
+  PipelineSink* pipeline = nullptr;  // reads it; null once it is ready
+  std::uint32_t request = 0;         // its request id there
   std::exception_ptr error = nullptr;
   bool ready = false;
 };

@@ -1,5 +1,5 @@
 #pragma once
-// Time limits and stop tokens, as all operations that wait take them.
+// Time limits of operations that wait.
 
 #include <chrono>
 #include <cstdint>
@@ -10,14 +10,14 @@ namespace tandem {
 
 namespace client {
 
-/// None: without limit.
+/// nullopt: without limit.
 using WaitLimit = std::optional<std::chrono::microseconds>;
 
 inline constexpr WaitLimit no_limit = std::nullopt;
 inline constexpr WaitLimit at_once = std::chrono::microseconds{0};
 
-/// Any unit and any number: rounded up, so that no wait ends too early. What lies beyond 64 bits of microseconds is no
-/// limit; what is negative, or not a number, is none at all.
+/// Converts from any unit and number, rounded up so that no wait ends too early. More than half of 64-bit
+/// microseconds is no limit; negative numbers and NaN do not wait at all.
 using ExactMicroseconds = std::chrono::duration<long double, std::micro>;
 inline WaitLimit limit_of(ExactMicroseconds limit) {
   using Microseconds = std::chrono::microseconds;
@@ -28,8 +28,8 @@ inline WaitLimit limit_of(ExactMicroseconds limit) {
 
 }  // namespace client
 
-/// How long to wait: converts from every duration of std::chrono, from min() to max(). Zero or less: not at all; more than
-/// 146,000 years: without limit.
+/// How long to wait: converts from every duration of std::chrono, from min() to max(). Zero or less: no wait;
+/// more than 146,000 years: no limit.
 class For {
  public:
   template <class Rep, class Period>
@@ -40,15 +40,15 @@ class For {
   client::WaitLimit limit_;
 };
 
-/// When to stop waiting: converts from every time point of a clock that has now(), from min() to max(). What is left until
-/// then is measured by the steady clock. More than a hundred years from now: without limit.
+/// When to stop waiting: converts from every time point of a clock that has now(), from min() to max(). The
+/// remaining time is measured by the steady clock. More than a hundred years from now: no limit.
 class Until {
  public:
   template <class Clock, class Duration>
   Until(std::chrono::time_point<Clock, Duration> end)
       : Until(For(client::ExactMicroseconds(end.time_since_epoch()) -
                   client::ExactMicroseconds(Clock::now().time_since_epoch()))) {}
-  /// That long from now.
+  /// At `limit` from now.
   explicit Until(For limit) {
     constexpr std::chrono::hours farthest{24 * 365 * 100};
     if (const client::WaitLimit left = limit; left && *left < farthest) end_ = Steady::now() + *left;

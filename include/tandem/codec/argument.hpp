@@ -1,6 +1,6 @@
 #pragma once
-// What proxies take as arguments besides plain values: ranges written as items or entries, any value for
-// untyped proxies, raw elements. Users see them only as the types their own values convert to.
+// Arguments of proxies other than plain values: ranges written as items or entries, any value for untyped
+// proxies, raw elements. Users see them only as types that their own values convert to.
 
 #include <ranges>
 #include <span>
@@ -14,7 +14,7 @@ namespace tandem::client {
 template <class T>
 concept Untyped = std::same_as<T, nlohmann::json>;
 
-/// A range whose elements can be written as T's; text and JSON are none, since their elements are not what is
+/// A range whose elements can be written as T. Text and JSON are excluded: their elements are not what is
 /// meant.
 template <class R, class T>
 concept ItemRange = std::ranges::input_range<const R> && !is_proxy<R> &&
@@ -27,21 +27,21 @@ concept EntryRange = std::ranges::input_range<const R> && !is_proxy<R> && requir
   (*std::ranges::begin(range)).second;
 };
 
-/// What derives from it writes itself, in whatever form its place asks for.
+/// Base of types that write themselves, in the form that the parameter requires.
 struct Argument {};
 
-/// Any value that can be written, for the length of a call. It is what untyped proxies take, so that
-/// `d["k"] = account` and `l.push_back({1, "a"})` write each C++ value in its own form. Holds on to what it was
-/// made from.
+/// Any value that can be written, for the duration of a call. Untyped proxies take it, so that
+/// `d["k"] = account` and `l.push_back({1, "a"})` write each C++ value in its own form. Refers to the value
+/// it was made from.
 class AnyValue : public Argument {
  public:
   AnyValue() = default;  // null, as nlohmann::json()
   template <class A>
   requires Encodable<ValueOf<A>> &&(!std::derived_from<A, AnyValue>)AnyValue(const A& value)
       : value_(&value), encode_(&encode_as<A>) {}
-  /// Braces mean what they mean to nlohmann::json.
+  /// Braces have the same meaning as for nlohmann::json.
   AnyValue(nlohmann::json::initializer_list_t braced) : owned_(braced) {}
-  /// The value that stands at a place (element.hpp), which is read here.
+  /// The value of an element reference (element.hpp), which is read here.
   template <std::derived_from<ElementTag> E>
   AnyValue(const E& element) : owned_(element.get()) {}
 
@@ -61,11 +61,11 @@ class AnyValue : public Argument {
   nlohmann::json owned_;
 };
 
-/// How a proxy of V's takes a V.
+/// The parameter type with which a proxy of V takes a V.
 template <class V>
 using In = std::conditional_t<Untyped<V>, AnyValue, const V&>;
 
-/// An argument declared as Maybe that is there.
+/// A present argument declared as Maybe.
 template <class A>
 struct PresentArgument : Argument {
   explicit PresentArgument(const A& from) : value(from) {}
@@ -77,14 +77,14 @@ struct PresentArgument : Argument {
   }
 };
 
-/// A key that outlives the call it came in: an untyped one as the bytes it is written as.
+/// An untyped key that outlives its call, as the bytes it is encoded to.
 struct EncodedValue : Argument {
   EncodedValue(const AnyValue& value, const RemoteObject* object);
   std::string bytes;
   void encode(Encoder& to) const { to.writer.raw(wire::as_bytes(bytes)); }
 };
 
-/// Writes `value` as V. An untyped V takes whatever can be written, in its own form.
+/// Writes `value` as V. An untyped V takes any value that can be written, in its own form.
 template <class V, class A>
 void encode_as(Encoder& to, const A& value) {
   if constexpr (Untyped<V> && Encodable<ValueOf<A>>) Codec<ValueOf<A>>::encode(to, value);
@@ -123,7 +123,7 @@ struct ItemsOf : Argument {
     }
   }
 };
-/// `range`'s elements, each written as a T; or a proxy, whose contents the manager takes.
+/// The elements of `range`, each written as a T; or a proxy, whose contents the manager takes.
 template <class T, class R>
 ItemsOf<T, R> items_of(const R& range) {
   return ItemsOf<T, R>(range);
@@ -159,8 +159,9 @@ EntriesOf<K, V, R> entries_of(const R& range) {
   return EntriesOf<K, V, R>(range);
 }
 
-/// What an operation on items takes, for the length of a call: a range of what can be a T, a braced list, a JSON
-/// array, or a list, set or dict (its keys) of the same manager. Holds on to what it was made from.
+/// The argument of an operation on items, for the duration of a call: a range of elements that convert to T,
+/// a braced list, a JSON array, or a list, set or dict (its keys) of the same manager. Refers to what it was
+/// made from.
 template <class T>
 class ItemsIn : public Argument {
  public:
@@ -185,8 +186,8 @@ class ItemsIn : public Argument {
   std::initializer_list<T> braced_;
 };
 
-/// The same for entries: a map or another range of pairs, a braced list, a JSON object, or a dict or namespace of the
-/// same manager.
+/// The same for entries: a map or another range of pairs, a braced list, a JSON object, or a dict or
+/// namespace of the same manager.
 template <class K, class V>
 class EntriesIn : public Argument {
  public:
@@ -211,7 +212,7 @@ class EntriesIn : public Argument {
   std::initializer_list<std::pair<K, V>> braced_;
 };
 
-/// The elements' own bytes, little-endian as all machines that tandem runs on.
+/// The raw bytes of the elements, little-endian as on all machines that tandem runs on.
 template <class T>
 struct RawElements : Argument {
   explicit RawElements(std::span<const T> from) : elements(from) {}
@@ -221,7 +222,8 @@ struct RawElements : Argument {
   }
 };
 
-/// What an operation on an array's elements takes, for the length of a call: a range of what can be a T, a braced list.
+/// The argument of an operation on an array's elements, for the duration of a call: a range of elements that
+/// convert to T, or a braced list.
 template <class T>
 class ElementsIn : public Argument {
  public:

@@ -1,19 +1,21 @@
 #pragma once
-// How C++ values become MessagePack values and back: the one customisation point, and what its users need.
+// Conversion of C++ values to MessagePack values and back: the one customisation point, and its helpers.
 //
 // Your own type becomes a value in one of two ways:
 //   - to_json/from_json of nlohmann::json (or its macros): it travels as that JSON's MessagePack value; or
-//   - a specialisation of tandem::Codec, for a form of its own:
+//   - a specialisation of tandem::Codec, for an encoding of its own:
 //
 //       template <>
 //       struct tandem::Codec<Celsius> {
-//         static void encode(tandem::Encoder& to, const Celsius& v) { tandem::Codec<double>::encode(to, v.degrees); }
+//         static void encode(tandem::Encoder& to, const Celsius& v) {
+//           tandem::Codec<double>::encode(to, v.degrees);
+//         }
 //         static Celsius decode(tandem::Decoder& from) { return {tandem::Codec<double>::decode(from)}; }
 //       };
 //
-//     encode() writes exactly one value. decode() takes exactly one, or throws TypeError (throw_mismatch).
+//     encode() writes exactly one value. decode() reads exactly one, or throws TypeError (throw_mismatch).
 //
-// What the types of the language and the standard library are on the wire stands in scalar.hpp, container.hpp
+// The encodings of the types of the language and the standard library are listed in scalar.hpp, container.hpp
 // and time.hpp.
 
 #include <concepts>
@@ -37,27 +39,27 @@ using client::Encoder;
 
 namespace client {
 
-/// Throws TypeError "asked for ASKED, found …", or ProtocolError where no value stands.
+/// Throws TypeError "asked for ASKED, found …", or ProtocolError if there is no well-formed value.
 [[noreturn]] void throw_mismatch(const wire::Reader& found, const std::string& asked);
 [[noreturn]] void throw_mismatch(const wire::Reader& found, const std::string& asked, const std::string& why);
-/// Kind and short rendering of the value before `reader`: `integer 300`, `text "abc"`, `a dict` for a
+/// Returns kind and short rendering of the value at `reader`: `integer 300`, `text "abc"`, `a dict` for a
 /// reference.
 std::string describe(const wire::Reader& reader);
 
-/// Gives back the references in `values`, zero or more MessagePack values one after the other, which the
-/// manager counted for us and nobody took over. Never throws.
+/// Releases the references in `values`, zero or more MessagePack values one after the other, which the
+/// manager counted for this process and which were not taken over. Never throws.
 void release_references(const SessionPtr& connection, wire::Bytes values) noexcept;
 
-/// Whether `object` lives in the manager that `connection` leads to, be it by another session.
+/// Whether `object` lives in the manager of `connection`, also if reached by another session.
 bool belongs_to(const RemoteObject& object, const Session* connection);
 void encode_reference(Encoder& to, const RemoteObject* object);
-/// Takes over the reference before the reader. TypeError: there is none.
+/// Takes over the reference at the reader. TypeError: there is none.
 std::shared_ptr<RemoteObject> decode_reference(Decoder& from);
 
-/// What an element reference (d[k], l[i]) derives from, so that it is never taken for a value itself.
+/// Base of element references (d[k], l[i]), so that they are never taken for values themselves.
 struct ElementTag {};
 
-/// Takes one value whose references nobody will hold, and gives them back at the end.
+/// Reads one value without taking over its references, which the destructor releases.
 class TakenValue {
  public:
   explicit TakenValue(Decoder& from);
@@ -80,7 +82,7 @@ concept JsonReadable = !std::derived_from<T, ElementTag> && requires(const nlohm
   { json.template get<T>() } -> std::same_as<T>;
 };
 
-/// Takes one value as the JSON that T's from_json understands.
+/// Reads one value as the JSON that T's from_json understands.
 template <class T>
 T decode_by_json(Decoder& from) {
   const wire::Reader before = from.reader;
@@ -94,7 +96,7 @@ T decode_by_json(Decoder& from) {
 
 }  // namespace client
 
-/// Types without a specialisation travel as their JSON.
+/// Types without a specialisation are encoded as their JSON.
 template <class T>
 struct Codec {
   static void encode(Encoder& to, const T& value) requires client::JsonWritable<T> {
@@ -130,7 +132,7 @@ std::string name_of_type() {
   else return class_name(typeid(T));
 }
 
-/// The type that a value of type A is written as: arrays of characters are text.
+/// The type as which a value of type A is written: arrays of characters are text.
 template <class A>
 using ValueOf = std::remove_cv_t<std::decay_t<const A&>>;
 

@@ -1,5 +1,5 @@
 #pragma once
-// Codecs of values made of values.
+// Codecs of values that contain values.
 //
 //   C++                                 on the wire          read from
 //   optional<T>                         nil or T             nil or T
@@ -9,9 +9,9 @@
 //   map, unordered_map                  map                  map
 //   pair, tuple                         extension tuple, so  array or tuple of that length
 //                                       that it can be a key
-//   variant<T…>                         the alternative      the first alternative that takes the kind of value found
+//   variant<T…>                         the alternative      first alternative that accepts the kind found
 //
-// A vector of Python's list can be no key, a tuple can.
+// A vector, like Python's list, cannot be a key; a tuple can.
 
 #include <algorithm>
 #include <array>
@@ -32,14 +32,14 @@
 namespace tandem {
 namespace client {
 
-/// The elements of an array, a tuple or a set, one after the other.
+/// The elements of an array, a tuple or a set, in order.
 class Sequence {
  public:
-  /// Steps over the header before `from`. False, with nothing moved, when another kind of value stands there.
+  /// Skips the header at `from`. Returns false without moving if the value is of another kind.
   bool open(Decoder& from);
-  /// Whether one more element stands before `from`. Ask before each.
+  /// Whether one more element follows at `from`. Call before each.
   bool next(const Decoder& from);
-  /// How many elements to make room for; never more than there are bytes.
+  /// Number of elements to reserve; never more than there are bytes, 0 for tuples and sets.
   std::size_t expected(const Decoder& from) const;
 
  private:
@@ -54,7 +54,7 @@ void write_extension(Encoder& to, wire::Extension type, F&& write) {
   const std::size_t begin = out.size();
   write();
   const std::size_t end = out.size();
-  // The header's length depends on the body's, so it is written behind it and moved to the front.
+  // The header's length depends on the body's, so it is written after the body and moved to the front.
   to.writer.extension_header(type, end - begin);
   std::rotate(out.data() + begin, out.data() + end, out.data() + out.size());
 }
@@ -135,7 +135,7 @@ struct TupleCodec {
     const wire::Reader before = from.reader;
     Sequence elements;
     if (!elements.open(from)) throw_mismatch(before, name());
-    Tuple values{take<T>(from, elements, before)...};  // braces: in the order they stand
+    Tuple values{take<T>(from, elements, before)...};  // braces: evaluated in order
     if (elements.next(from)) throw_mismatch(before, name());
     return values;
   }
@@ -153,7 +153,7 @@ struct TupleCodec {
   }
 };
 
-/// Whether decoding a T from the value before `reader` can be meant, by the kind of the value alone.
+/// Whether the value at `reader` can be meant as a T, judged by its kind alone (and the range of integers).
 template <class T>
 bool takes(const wire::Reader& reader);
 
@@ -277,7 +277,7 @@ inline constexpr bool is_sequence = requires(T t) {
 template <class T>
 inline constexpr bool is_null = std::same_as<T, std::nullptr_t> || std::same_as<T, std::monostate>;
 
-/// Type number of the reference before `reader`; 0 when none stands there.
+/// Returns the type number of the reference at `reader`; 0 if there is none.
 std::uint8_t reference_type(const wire::Reader& reader);
 
 template <class T>

@@ -1,6 +1,6 @@
 #pragma once
-// Where values are written to and read from, with what a value may need besides its bytes: the session that its
-// references belong to. Users meet these two in specialisations of tandem::Codec (codec.hpp).
+// Encoder and Decoder: where values are written and read, with what a value may need besides its bytes, such
+// as the session of its references. Users meet them in specialisations of tandem::Codec (codec.hpp).
 
 #include <memory>
 #include <vector>
@@ -14,24 +14,24 @@ struct ReferenceHolder;  // hosted/type.hpp
 namespace tandem::client {
 
 class Session;        // client/session/session.hpp: this process's session with one manager
-class SpawnSender;    // client/session/handover.hpp: what a process about to be spawned gets besides values
-class SpawnReceiver;  // client/session/handover.hpp: the same as that process finds it
+class SpawnSender;    // client/session/handover.hpp: what a spawned process receives besides values
+class SpawnReceiver;  // client/session/handover.hpp: the same, in that process
 class RemoteObject;   // call/remote_object.hpp: a reference that this process holds
 
 using SessionPtr = std::shared_ptr<Session>;
 
-/// Where values are written to. Knows the connection, since a proxy can only be stored in its own manager.
+/// The destination of values. Knows the session, since a proxy can only be stored in its own manager.
 struct Encoder {
   wire::Writer writer;
   Session* connection = nullptr;  // null: no proxies can be encoded
-  SpawnSender* spawn_sender =
-      nullptr;  // not null: arguments of a process, which may hold proxies of any manager
-  std::vector<std::shared_ptr<const RemoteObject>>* kept =
-      nullptr;  // gets the proxies' objects, if there is one
+  // Not null: arguments of a process, which may contain proxies of any manager.
+  SpawnSender* spawn_sender = nullptr;
+  // Receives the objects of the proxies, unless null.
+  std::vector<std::shared_ptr<const RemoteObject>>* kept = nullptr;
 };
 
-/// Where values are read from. Every reference in a reply was counted for us by the manager, and is taken over when
-/// it is decoded into a proxy.
+/// The source of values. The manager counted every reference in a reply for this process; decoding it into a
+/// proxy takes it over.
 struct Decoder {
   wire::Reader reader;
   SessionPtr connection;                       // null: no proxies can be decoded
@@ -39,9 +39,9 @@ struct Decoder {
   hosting::ReferenceHolder* holder = nullptr;  // in a manager's own handlers: for values that hold references
 };
 
-/// Writes one argument of a process about to be spawned, which manager its proxies live in before it.
+/// Writes one argument of a process to be spawned, preceded by the manager of its proxies.
 void encode_with_manager(Encoder& to, Encoder& argument, wire::Bytes value);
-/// Reads which manager the next argument's proxies live in.
+/// Reads the manager of the next argument's proxies.
 void decode_manager(Decoder& from);
 
 }  // namespace tandem::client

@@ -1,6 +1,6 @@
 #pragma once
-// From the parameter types of an operation's declaration (ops/op.hpp) to C++ types. For the proxies and the
-// manager; users have no need of it.
+// Maps the parameter types of an operation's declaration (ops/op.hpp) to C++ types. For the proxies and the
+// manager, not for users.
 //
 //   declared         an argument may be
 //   Any              any Encodable, AnyValue
@@ -9,7 +9,7 @@
 //   Reference        a proxy
 //   Items            a range or proxy, items_of<T>(range or proxy), arguments_of<Op>(…)
 //   Entries          a range of pairs or proxy, entries_of<K, V>(range or proxy)
-//   Maybe            nullopt, optional<T>, Present
+//   Maybe            nullopt, optional<T>, PresentArgument
 //   Optional<T>      nullopt, what T takes, an optional of that
 
 #include <tuple>
@@ -58,7 +58,7 @@ struct ArgumentsOf : Argument {
     std::apply([&](const A&... argument) { encode_arguments<Op>(to, argument...); }, arguments);
   }
 };
-/// The arguments of `Op` as one array: what Manager::Create takes for the created type's own create
+/// The arguments of `Op` as one array, as Manager::Create takes them for the created type's own create
 /// operation.
 template <class Op, class... A>
 ArgumentsOf<Op, A...> arguments_of(const A&... arguments) {

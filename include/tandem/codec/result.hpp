@@ -1,6 +1,6 @@
 #pragma once
-// From the result type of an operation's declaration (ops/op.hpp) to C++ types. For the proxies and the
-// manager; users have no need of it.
+// Maps the result type of an operation's declaration (ops/op.hpp) to C++ types. For the proxies and the
+// manager, not for users.
 //
 //   declared          a result may be read as
 //   Any               any Decodable
@@ -12,7 +12,7 @@
 //   Map               nlohmann::json, a map
 //   Maybe             optional<T>
 //   Tuple<T…>         a pair or tuple of results
-//   every one         void (not looked at), Rendering (as text)
+//   any of them       void (not read), Rendering (as text)
 
 #include <algorithm>
 #include <tuple>
@@ -23,12 +23,12 @@
 
 namespace tandem::client {
 
-/// A result as a person reads it (to_text), whatever it is.
+/// Any result as human-readable text (to_text).
 struct Rendering {
   std::string text;
 };
 
-/// Reads a result that is declared as Tag into an R. Nobody looks at `void`; release_references sees to its
+/// Reads a result declared as Tag into an R. A `void` result is not read; release_references releases its
 /// references.
 template <class Tag, class R>
 struct ResultOf {
@@ -88,8 +88,7 @@ struct ResultOf<ops::Tuple<Tag...>, R> {
   }
 };
 
-/// Reads the result of an operation. References that nobody took over are given back, also when reading
-/// fails.
+/// Reads the result of an operation. References that were not taken over are released, also if reading fails.
 template <class Tag, class R>
 R decode_result(Decoder& from) {
   struct Rest {

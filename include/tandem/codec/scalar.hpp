@@ -5,16 +5,16 @@
 //   nullptr_t, monostate                      nil             nil
 //   bool                                      boolean         boolean
 //   integers (char types too)                 integer         integer that fits; else TypeError
-//   float, double                             float           float or integer, as Python takes 1 for 1.0; a float
-//                                                             too large for `float` is a TypeError
+//   float, double                             float           float or integer, as Python takes 1 for 1.0;
+//                                                             TypeError if too large for `float`
 //   std::string                               text (UTF-8)    text
 //   string_view, const char*, "literal"       text            (cannot be read into)
 //   tandem::Bytes = vector<std::byte>,        bytes           bytes
 //   array<std::byte, N>, span<const byte>
-//   enum                                      integer, or     the same; TypeError beyond the underlying type. An enum
-//                                             its JSON        with NLOHMANN_JSON_SERIALIZE_ENUM goes by that
+//   enum                                      integer, or     the same; TypeError beyond the underlying type.
+//                                             its JSON        NLOHMANN_JSON_SERIALIZE_ENUM selects JSON
 //
-// A text must be UTF-8: the manager refuses others with ValueError.
+// Text must be UTF-8: the manager refuses any other with ValueError.
 
 #include <array>
 #include <cmath>
@@ -31,7 +31,7 @@
 
 namespace tandem {
 
-/// Binary data. A vector of std::uint8_t is a list of numbers instead; both can be read from bytes.
+/// Binary data. A vector of std::uint8_t is written as a list of numbers; both can be read from bytes.
 using Bytes = std::vector<std::byte>;
 
 namespace client {
@@ -194,8 +194,8 @@ requires std::is_enum_v<E> &&(!std::same_as<E, std::byte>)struct Codec<E> {
   static std::string name() { return class_name(typeid(E)); }
 
  private:
-  // An enum's own JSON form is seen from what it gives: without one, nlohmann::json writes the underlying
-  // integer.
+  // An enum's own JSON form is detected from the JSON of a value: without one, nlohmann::json writes the
+  // underlying integer.
   static bool travels_as_integer() { return nlohmann::json(E{}).is_number_integer(); }
 };
 

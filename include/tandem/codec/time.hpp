@@ -1,12 +1,11 @@
 #pragma once
 // Codecs of times.
 //
-//   C++                                     on the wire                          read from
-//   chrono::duration                        integer: nanoseconds                 integer; TypeError where the asked unit
-//                                                                                counts in wholes and it is none, or
-//                                                                                beyond its range
-//   system_clock time_point (any duration)  extension timestamp: seconds and     timestamp; TypeError as above
-//                                           nanoseconds since 1970, UTC
+//   C++                                     on the wire                   read from
+//   chrono::duration                        integer: nanoseconds          integer; TypeError if out of range,
+//                                                                         or not whole in an integral unit
+//   system_clock time_point (any duration)  extension timestamp: seconds  timestamp; TypeError as above
+//                                           and nanoseconds since 1970, UTC
 //
 // A duration beyond ±292 years has no 64-bit count of nanoseconds: ValueError when written.
 
@@ -17,7 +16,8 @@
 namespace tandem {
 namespace client {
 
-/// An instant as MessagePack's timestamp has it; `nanoseconds` counts from `seconds` on, 0 … 999'999'999.
+/// An instant in the form of MessagePack's timestamp; `nanoseconds` (0 … 999'999'999) counts from `seconds`
+/// on.
 struct Timestamp {
   std::int64_t seconds = 0;
   std::uint32_t nanoseconds = 0;
@@ -25,11 +25,11 @@ struct Timestamp {
 };
 
 void write_timestamp(wire::Writer& to, Timestamp value);
-/// False, with nothing moved, when no timestamp stands before `reader`.
+/// Returns false without moving if there is no timestamp at `reader`.
 bool read_timestamp(wire::Reader& reader, Timestamp& value);
 
-/// `count` units of Period in units of To, when that is a whole number (or To's rep is floating) and fits.
-/// 128 bits hold every product of a 64-bit count and a usual period.
+/// Converts nanoseconds to units of To. Returns false if To's rep is integral and the result is not whole or
+/// does not fit. 128 bits hold every product of a 64-bit count and a usual period.
 template <class To>
 bool convert_nanoseconds(__int128 nanoseconds, To& to) {
   using Rep = typename To::rep;
@@ -47,8 +47,8 @@ bool convert_nanoseconds(__int128 nanoseconds, To& to) {
   }
 }
 
-/// Nanoseconds of a duration, cut towards zero where it is finer. False: beyond what 64 bits of seconds can
-/// say.
+/// Converts a duration to nanoseconds, truncated towards zero. Returns false for a floating duration that is
+/// NaN or exceeds 64 bits of seconds.
 template <class Rep, class Period>
 bool count_nanoseconds(std::chrono::duration<Rep, Period> value, __int128& nanoseconds) {
   using Unit = std::ratio_divide<Period, std::nano>;

@@ -1,6 +1,6 @@
 #pragma once
-// From an operation's declaration to a handler in C++ types: what a handler may take and give, and the call itself. Users
-// read the table in tandem/hosted.hpp.
+// Maps an operation's declaration to a handler in C++ types: what a handler may take and return, and the call
+// itself. Users read the table in tandem/hosted.hpp.
 
 #include <tuple>
 
@@ -32,7 +32,7 @@ concept Handles = requires {
   Pick<O>::from(&T::on);
 };
 
-// ---- what goes with what ----------------------------------------------------------------------------------
+// ---- which types match ------------------------------------------------------------------------------------
 
 template <class T>
 inline constexpr bool is_vector_of_numbers = false;
@@ -55,7 +55,7 @@ inline constexpr bool is_items = client::Untyped<T> ||
 template <class T>
 inline constexpr bool is_entries = client::Untyped<T> || client::is_map<T> || is_vector_of_pairs<T>;
 
-/// What a parameter declared as Tag may be in C++.
+/// Whether a parameter declared as Tag may be an A in C++.
 template <class Tag, class A>
 inline constexpr bool takes = false;
 template <class A>
@@ -80,7 +80,7 @@ inline constexpr bool takes<ops::Maybe, std::optional<A>> = client::Decodable<A>
 template <class Tag, class A>
 inline constexpr bool takes<ops::Optional<Tag>, std::optional<A>> = takes<Tag, A>;
 
-/// What the handler of an operation whose result is declared as Tag may give.
+/// Whether the handler of an operation whose result is declared as Tag may return an R.
 template <class Tag, class R>
 inline constexpr bool gives = false;
 template <>
@@ -127,7 +127,7 @@ template <class Tag, class A>
 struct Argument {
   static A take(Exchange& exchange, wire::Bytes value) { return read_value<Tag, A>(exchange, value); }
 };
-/// Good for the length of the call.
+/// Valid during the call.
 template <>
 struct Argument<ops::Text, std::string_view> {
   static std::string_view take(Exchange&, wire::Bytes value) {
@@ -172,7 +172,7 @@ struct Argument<ops::Optional<Tag>, std::optional<A>> {
   }
 };
 
-/// Throws the Error that is under way again, with the argument's place before its text.
+/// Rethrows the current Error, with the argument's position before its text.
 [[noreturn]] void throw_wrong_argument(const ops::OpDescription& op, std::size_t position);
 
 template <class Tag, class A>
@@ -305,7 +305,7 @@ struct Call<T, O, Signature<Const, R, A...>> {
  private:
   template <class... Tag, std::size_t... I>
   static void run(T& object, Exchange& exchange, std::index_sequence<I...>) {
-    // Braces: in the order they stand.
+    // Braces: evaluated in order.
     [[maybe_unused]] std::tuple<std::remove_cvref_t<A>...> taken{
         take_argument<Tag, std::remove_cvref_t<A>>(exchange, I)...};
     Encoder to{wire::Writer(exchange.result()), nullptr};
@@ -318,7 +318,7 @@ struct Call<T, O, Signature<Const, R, A...>> {
   }
 };
 
-/// Checks the handler of O, and gives it.
+/// Checks the handler of O and returns it.
 template <class T, class O>
 constexpr Handler handler_of() {
   static_assert(Handles<T, O>,

@@ -1,5 +1,5 @@
 #pragma once
-// HeldValue: a value as a client sent it, for classes of your own that a manager hosts (tandem/hosted.hpp).
+// HeldValue: a value as a client sent it, for your own classes that a manager hosts (tandem/hosted.hpp).
 
 #include <compare>
 #include <string>
@@ -11,17 +11,18 @@
 
 namespace tandem {
 
-/// A value of any kind, kept as it came and given back unharmed, whichever language wrote it. References to hosted
-/// objects in it (what proxies are on the wire) count as long as it lives, so that it keeps these objects alive as a
-/// hosted list or dict would. It is the one way for a hosted class to keep a proxy that a client hands it; it may stand
-/// wherever a codec takes a value: std::vector<HeldValue>, std::map<std::string, HeldValue>.
+/// A value of any kind, kept as received and returned unchanged, whichever language wrote it. References to
+/// hosted objects in it (proxies, on the wire) count as long as it lives, so that it keeps these objects
+/// alive as a hosted list or dict would. It is the only way for a hosted class to keep a proxy from a client,
+/// and may be used wherever a codec takes a value: std::vector<HeldValue>, std::map<std::string, HeldValue>.
 ///
-/// Belongs to the manager's thread, copies too: a handler's thread. It may outlive the manager, and then holds nothing.
+/// It and its copies belong to the manager's thread, on which handlers run. It may outlive the manager, and
+/// then keeps nothing alive.
 class HeldValue {
  public:
   /// Nil.
   HeldValue() = default;
-  /// What `value` is on the wire. ValueError: it holds a reference, which only a client's argument may bring.
+  /// `value` as encoded. ValueError: it contains a reference; only arguments from a client may.
   template <class T>
   requires(!std::same_as<T, HeldValue>) && client::Encodable<T> explicit HeldValue(const T& value)
       : HeldValue(encoded(value), nullptr) {}
@@ -31,16 +32,16 @@ class HeldValue {
   HeldValue& operator=(HeldValue other) noexcept;
   ~HeldValue();
 
-  /// The value as a T. TypeError: it is none, or has references that a T does not keep.
+  /// Returns the value as a T. TypeError: it has another type, or contains references that a T does not keep.
   template <client::Decodable T>
   T as() const;
   /// Whether it is a reference to a hosted object, and no other value.
   bool is_reference() const { return client::reference_type(wire::Reader(bytes())) != 0; }
-  /// As a person reads it (tandem/json.hpp).
+  /// Returns the value as human-readable text (tandem/text.hpp).
   std::string to_text() const { return tandem::to_text(bytes()); }
-  /// Its MessagePack.
+  /// Returns its MessagePack.
   wire::Bytes bytes() const { return wire::as_bytes(bytes_); }
-  /// Memory held, itself included.
+  /// Memory held, including this object.
   std::uint64_t memory_bytes() const;
 
   /// Compared by their bytes: 1 and 1.0 differ.
@@ -65,11 +66,11 @@ class HeldValue {
 
 namespace hosting {
 
-/// References in one value or several.
+/// Number of references in one or more values.
 std::uint64_t count_references(wire::Bytes values);
 [[noreturn]] void throw_not_kept(std::string_view type);
 
-/// Reads `bytes` by `decode(Decoder&)`. Throws TypeError for references that what was read does not hold.
+/// Reads `bytes` by `decode(Decoder&)`. Throws TypeError for references that the result does not hold.
 template <class F>
 auto decode_held(wire::Bytes bytes, const std::shared_ptr<References>& references, F&& decode) {
   ReferenceHolder holder{references};
@@ -87,7 +88,7 @@ T HeldValue::as() const {
   return hosting::decode_held(bytes(), references_, [](Decoder& from) { return Codec<T>::decode(from); });
 }
 
-/// Written as the value that it is. Reading one with references is for handlers.
+/// Written as the value that it holds. Reading one with references is for handlers only.
 template <>
 struct Codec<HeldValue> {
   static void encode(Encoder& to, const HeldValue& value) { to.writer.raw(value.bytes()); }

@@ -1,6 +1,7 @@
 #pragma once
-// What the manager knows of a hosted type of your own: the boundary between the class you write (tandem/hosted.hpp makes
-// its description) and the engine that hosts it. Not for users, except that ServerOptions takes a HostedType.
+// The manager's description of your own hosted type: the boundary between the class you write
+// (tandem/hosted.hpp makes its description) and the engine that hosts it. Not for users, except that
+// ServerOptions takes a HostedType.
 
 #include <cstddef>
 #include <cstdint>
@@ -15,10 +16,10 @@ namespace tandem {
 
 namespace hosting {
 
-/// Numbers of hosted types: those below are tandem's.
+/// Lowest number of users' types; lower numbers are tandem's.
 inline constexpr std::uint8_t type_number_min = 128;
 
-/// Counts the references to hosted objects that live values hold; in vain once the manager is gone.
+/// Counts the references to hosted objects that live values hold; no effect once the manager is destroyed.
 class References {
  public:
   virtual void retain(std::uint64_t id) = 0;
@@ -28,25 +29,26 @@ class References {
   ~References() = default;
 };
 
-/// Whoever decodes with it may hold references.
+/// Lets values hold references when they are decoded with it.
 struct ReferenceHolder {
   std::shared_ptr<References> references;
-  std::uint64_t held = 0;  // how many were taken while decoding
+  std::uint64_t held = 0;  // number taken while decoding
 };
 
-/// One call of a handler. Arguments are validated: one well-formed value each, whose references are to objects that are
-/// there.
+/// One call of a handler. Arguments are validated: one well-formed value each, whose references are to
+/// existing objects.
 class Exchange {
  public:
   const ops::OpDescription& op() const { return *op_; }
   const std::shared_ptr<References>& references() const { return references_; }
-  /// Nil where it was left out.
+  /// Nil if it was omitted.
   virtual wire::Bytes argument(std::size_t position) const = 0;
-  /// As an array, whatever is taken for items: an array, a tuple, a set, an object that has items. Throws TypeError.
+  /// Returns as an array whatever is accepted as items: an array, a tuple, a set, an object that has items.
+  /// Throws TypeError.
   virtual wire::Bytes items(wire::Bytes argument) = 0;
-  /// As a map, whatever is taken for entries: a map, an object that has entries. Throws TypeError.
+  /// Returns as a map whatever is accepted as entries: a map, an object that has entries. Throws TypeError.
   virtual wire::Bytes entries(wire::Bytes argument) = 0;
-  /// Takes the handler's result, one value.
+  /// Receives the handler's result, one value.
   wire::Buffer& result() { return result_; }
 
  protected:
@@ -69,13 +71,14 @@ class Instance {
   virtual ~Instance() = default;
   virtual std::uint64_t size() const = 0;
   virtual std::uint64_t memory_bytes() const = 0;
-  /// Appends what it shows, one value; a map where its type shows entries, an array, tuple or set where it shows items.
+  /// Appends the shown contents as one value: a map if its type shows entries, an array, tuple or set if it
+  /// shows items.
   virtual void show(wire::Buffer& out) const = 0;
 };
 
 /// One operation. `call` throws what the handler throws, and TypeError for arguments that it cannot take.
 struct Handler {
-  const ops::OpDescription* op = nullptr;  // null: a number that no operation has
+  const ops::OpDescription* op = nullptr;  // null: no operation has this number
   void (*call)(Instance& instance, Exchange& exchange) = nullptr;
 };
 
@@ -83,7 +86,7 @@ struct Type {
   std::string_view name;
   std::uint8_t number = 0;
   Shown shown = Shown::nothing;
-  std::span<const Handler> handlers;  // by operation number; the first one creates
+  std::span<const Handler> handlers;  // by operation number; the first is Create
   std::unique_ptr<Instance> (*make)() = nullptr;
 };
 

@@ -1,5 +1,5 @@
 #pragma once
-// Every hosted type's operations, and the list of all types.
+// The operations of every hosted type, and the list of all types.
 
 #include "tandem/ops/array.hpp"
 #include "tandem/ops/barrier.hpp"
@@ -31,7 +31,7 @@ struct TypeList {
   }
 };
 
-/// Every built-in type. Numbers up to 127 are theirs.
+/// Every built-in type. Numbers up to 127 are reserved for them.
 using AllTypes = TypeList<Manager, Dict, List, Set, Namespace, Value, Array, Lock, RLock, SharedLock, Locks,
                           Condition, Event, Semaphore, Barrier, Latch, Queue, LifoQueue, PriorityQueue, Pool>;
 

@@ -1,7 +1,7 @@
 #pragma once
-// Operations of the hosted array: fixed length, one arithmetic type, stored contiguously, little-endian.
-// Type codes are those of Python's array module, by width: b B (8 bits) h H (16) i I (32) q Q (64), lower case
-// signed; f d (float, double). Slices travel as the raw little-endian elements.
+// Operations of the hosted array: fixed length, one arithmetic type, stored contiguously, little-endian. Type
+// codes are those of Python's array module, by width: b B (8 bits), h H (16), i I (32), q Q (64), lower case
+// signed; f d (float, double). Slices are sent as raw little-endian elements.
 
 #include "tandem/ops/op.hpp"
 
@@ -22,7 +22,7 @@ struct Array {
                    Bytes(Optional<Int>, Optional<Int>, Optional<Int>)>;
   using AssignSlice =
       Op<5, "assign_slice(elements, start=None, stop=None, step=None)", Effect::writes,
-         void(Bytes, Optional<Int>, Optional<Int>, Optional<Int>)>;  // value_error: other length
+         void(Bytes, Optional<Int>, Optional<Int>, Optional<Int>)>;  // value_error: lengths differ
   using Fill = Op<6, "fill(value)", Effect::writes, void(Any)>;
   using Size = Op<7, "size()", Effect::reads, Int()>;
   using TypeCode = Op<8, "typecode()", Effect::reads, Text()>;

@@ -5,18 +5,18 @@
 
 namespace tandem::ops {
 
-/// The operations of every lock are its lock's.
+/// The operations of every lock act on its lock.
 struct Condition : LockOperations {
   static constexpr std::string_view type = "condition";
   static constexpr std::uint8_t number = 14;
 
-  // On a lock or an rlock; None: on an rlock of its own.
+  // `lock`: a lock or an rlock; None: a new rlock of its own.
   using Create = Op<0, "create(lock=None)", Effect::writes, void(Optional<Any>)>;
 
-  // Releases the lock and waits, in one step; answered when the caller has the lock again, as often as before: whether
-  // it was notified within the time limit, and the facts of the new grant.
+  // Releases the lock and waits, in one step; completes when the caller holds the lock again, at the same
+  // depth. Returns whether it was notified within the time limit, and the facts of the new grant.
   using Wait = Op<6, "wait(limit_us=None)", Effect::waits, Tuple<Bool, Int, Bool>(Optional<Int>)>;
-  // Ends the waits of those who have waited longest; gives of how many.
+  // Notifies the longest waiters, at most `n`; returns how many.
   using Notify = Op<7, "notify(n=1)", Effect::frees, Int(Optional<Int>)>;
   using NotifyAll = Op<8, "notify_all()", Effect::frees, Int()>;
 

@@ -1,5 +1,6 @@
 #pragma once
-// Operations of the hosted dict. Semantics are those of Python's dict: insertion order, 1 == 1.0 == true as keys.
+// Operations of the hosted dict. Semantics are those of Python's dict: insertion order, 1 == 1.0 == true as
+// keys.
 
 #include "tandem/ops/op.hpp"
 
@@ -15,9 +16,10 @@ struct Dict {
   using Set = Op<3, "set(key, value)", Effect::writes, Bool(Any, Any)>;        // true: the key is new
   using Insert = Op<4, "insert(key, value)", Effect::writes, Bool(Any, Any)>;  // only if absent
   using GetOrInsert = Op<5, "get_or_insert(key, value)", Effect::writes, Any(Any, Any)>;
-  // `+` of Python on numbers, text, bytes and arrays; an absent key counts as `initial`, without it as delta's zero.
+  // Python's `+` on numbers, text, bytes and arrays; an absent key counts as `initial`, or as delta's zero
+  // without it. Returns the new value.
   using Add = Op<6, "add(key, delta, initial)", Effect::writes, Any(Any, Any, Maybe)>;
-  // Absent counts as a value of its own on both sides; gives whether it was exchanged and what was there before.
+  // Absence counts as a value, for both. Returns whether it was exchanged, and the value before.
   using CompareExchange = Op<7, "compare_exchange(key, expected, desired)", Effect::writes,
                              Tuple<Bool, Maybe>(Any, Maybe, Maybe)>;
   using Erase = Op<8, "erase(key)", Effect::frees, Bool(Any)>;
@@ -32,8 +34,8 @@ struct Dict {
   using Keys = Op<17, "keys()", Effect::reads, Items()>;
   using Values = Op<18, "values()", Effect::reads, Items()>;
   using Snapshot = Op<19, "items()", Effect::reads, Entries()>;
-  // Entries behind `cursor` (0: from the start), at most `limit`; and the cursor to go on from, -1 at the end. An entry
-  // that stays in the dict throughout is given exactly once, whatever happens in between.
+  // Returns the next cursor, -1 at the end, and at most `limit` entries after `cursor` (0: from the start).
+  // An entry that stays in the dict throughout is returned exactly once, whatever else changes.
   using Page = Op<20, "page(cursor, limit)", Effect::reads, Tuple<Int, Entries>(Int, Int)>;
 
   using All = OpList<Create, At, Find, Set, Insert, GetOrInsert, Add, CompareExchange, Erase, Pop, PopIfThere,

@@ -13,7 +13,7 @@ struct Event {
   using Set = Op<1, "set()", Effect::frees, void()>;
   using Clear = Op<2, "clear()", Effect::frees, void()>;
   using IsSet = Op<3, "is_set()", Effect::reads, Bool()>;
-  // Whether it was set within the time limit (none: for ever; 0: now).
+  // Returns whether it was set within the time limit (None: no limit; 0: does not wait).
   using Wait = Op<4, "wait(limit_us=None)", Effect::waits, Bool(Optional<Int>)>;
 
   using All = OpList<Create, Set, Clear, IsSet, Wait>;

@@ -11,9 +11,9 @@ struct Latch {
 
   using Create = Op<0, "create(expected)", Effect::writes, void(Int)>;  // value_error: less than 0
   using CountDown = Op<1, "count_down(count=1)", Effect::frees, void(Optional<Int>)>;  // value_error: below 0
-  // Whether the count came to 0 within the time limit (none: for ever; 0: now).
+  // Returns whether the count reached 0 within the time limit (None: no limit; 0: does not wait).
   using Wait = Op<2, "wait(limit_us=None)", Effect::waits, Bool(Optional<Int>)>;
-  // count_down, then wait, in one step; what was counted stays so.
+  // count_down, then wait, in one step; the count stays reduced if the limit expires.
   using ArriveAndWait =
       Op<3, "arrive_and_wait(count=1, limit_us=None)", Effect::waits, Bool(Optional<Int>, Optional<Int>)>;
   using Count = Op<4, "count()", Effect::reads, Int()>;

@@ -15,13 +15,13 @@ struct List {
   using Insert = Op<3, "insert(index, item)", Effect::writes, void(Int, Any)>;  // index clamped, as in Python
   using At = Op<4, "at(index)", Effect::reads, Any(Int)>;                       // index_error
   using Set = Op<5, "set(index, item)", Effect::writes, void(Int, Any)>;        // index_error
-  using Add = Op<6, "add(index, delta)", Effect::writes, Any(Int, Any)>;  // Python's +; gives the new item
+  using Add = Op<6, "add(index, delta)", Effect::writes, Any(Int, Any)>;  // Python's +; returns the new item
   using Erase = Op<7, "erase(index)", Effect::frees, void(Int)>;          // index_error
   using Remove = Op<8, "remove(item)", Effect::frees, void(Any)>;         // value_error
   using Pop = Op<9, "pop(index=-1)", Effect::frees, Any(Optional<Int>)>;  // index_error
   using Slice = Op<10, "slice(start=None, stop=None, step=None)", Effect::reads,
                    Items(Optional<Int>, Optional<Int>, Optional<Int>)>;
-  // Any length for step 1, else exactly as many as the slice has (value_error).
+  // Any number of items for step 1, else exactly the slice's length (value_error).
   using AssignSlice = Op<11, "assign_slice(items, start=None, stop=None, step=None)", Effect::writes,
                          void(Items, Optional<Int>, Optional<Int>, Optional<Int>)>;
   using EraseSlice = Op<12, "erase_slice(start=None, stop=None, step=None)", Effect::frees,
@@ -37,7 +37,7 @@ struct List {
   using Clear = Op<19, "clear()", Effect::frees, void()>;
   using Repeat = Op<20, "repeat(times)", Effect::writes, void(Int)>;  // Python's *=
   using Snapshot = Op<21, "snapshot()", Effect::reads, Items()>;
-  // Items from index `cursor` on, at most `limit`; and the index to go on from, -1 at the end.
+  // Returns the next index, -1 at the end, and at most `limit` items from index `cursor` on.
   using Page = Op<22, "page(cursor, limit)", Effect::reads, Tuple<Int, Items>(Int, Int)>;
 
   using All = OpList<Create, Append, Extend, Insert, At, Set, Add, Erase, Remove, Pop, Slice, AssignSlice,

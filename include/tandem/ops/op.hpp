@@ -1,14 +1,15 @@
 #pragma once
-// What an operation is. One `Op` declares one method of one hosted type; the client's encoder, the server's decoder,
-// the dispatch row, look-up by name, the debug endpoint's description and the per-operation counters all read it.
+// Declarations of operations. One `Op` declares one method of one hosted type; the client's encoder, the
+// server's decoder, the dispatch row, look-up by name, the debug endpoint's description and the per-operation
+// counters all read it.
 //
-// A declaration names its parameters as a Python signature does, so that one line can be read by people and by code:
+// A declaration names its parameters as a Python signature does, so people and code read the same line:
 //
 //     using Pop = Op<10, "pop(index=-1)", Effect::frees, Any(Optional<Int>)>;
 //
-// Checked by the compiler: one type for each named parameter; `Optional` types exactly for parameters with a default,
-// and these last; numbers and names unique within a type (OpList). Numbers are never reused, since other programs
-// speak them.
+// The compiler checks: one type for each named parameter; `Optional` types exactly for parameters with a
+// default, and these last; numbers and names unique within a type (OpList). Numbers are never reused, since
+// other programs use them.
 
 #include <array>
 #include <cstddef>
@@ -23,7 +24,7 @@ enum class Effect : std::uint8_t {
   reads,   // changes nothing
   writes,  // changes, and may need more memory; refused when memory_bytes_max is reached
   frees,   // changes, and never needs more memory; always allowed
-  waits,   // may be parked until something else happens
+  waits,   // may be parked until it can complete
 };
 
 constexpr std::string_view name_of(Effect effect) {
@@ -31,15 +32,15 @@ constexpr std::string_view name_of(Effect effect) {
   return names[static_cast<std::size_t>(effect)];
 }
 
-// The types of parameters and results, as they stand on the wire.
+// The types of parameters and results, as encoded on the wire.
 struct Any {};        // a value of any kind
 struct Bool {};       // boolean
 struct Int {};        // integer of 64 bits, signed
 struct Text {};       // UTF-8 text
 struct Bytes {};      // bin
 struct Reference {};  // extension 1: a hosted object
-struct Items {
-};  // array, tuple or set; as a parameter also a reference to a list, a set or a dict (its keys)
+// Array, tuple or set; as a parameter also a reference to a list, a set or a dict (its keys).
+struct Items {};
 struct Entries {};  // map; as a parameter also a reference to a dict or a namespace
 struct Map {};      // map with text keys, a description for people and programs
 struct Maybe {};    // array of no element (absent) or of one (present, of any kind, nil too)
@@ -89,7 +90,7 @@ constexpr bool optionals_last() {
 
 }  // namespace detail
 
-/// What can be said of an operation at run time.
+/// The run-time description of an operation.
 struct OpDescription {
   std::uint16_t number = 0;
   std::string_view name;

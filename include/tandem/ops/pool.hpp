@@ -1,9 +1,10 @@
 #pragma once
-// Operations of the hosted pool: tasks that submitters hand in, workers take on lease, and whose outcomes the submitters
-// collect. What a task is to do and what came out of it are values that the manager does not look into.
+// Operations of the hosted pool: submitters hand in tasks, workers take them on lease, submitters collect the
+// outcomes. The work of a task and its results are values that the manager does not interpret.
 //
-// Whoever dies: a worker's tasks are tried again, as often as their submitter asked for, or fail; a submitter's tasks and
-// outcomes are dropped; without its supervisor, a submitter's tasks fail, since nobody replaces its workers any more.
+// When a worker dies, its tasks are retried up to the submitter's limit, then fail. When a submitter dies,
+// its tasks and outcomes are dropped. When its supervisor dies, a submitter's waiting and later tasks
+// fail, since its workers are no longer replaced.
 
 #include "tandem/ops/op.hpp"
 
@@ -15,45 +16,48 @@ struct Pool {
 
   using Create = Op<0, "create()", Effect::writes, void()>;
 
-  // Submitters. One is named by a number and lives as long as the session that entered it. not_owner: another's number.
+  // Submitters. Each has a number and lives as long as the session that entered it. not_owner: another's.
   using Enter = Op<1, "enter()", Effect::writes, Int()>;
-  // Each task as [tag, calls, work]: the submitter's own number for it, how many calls it counts for, what to do. A worker
-  // that dies in it gives it back up to `retries` times. closed; and what fail() said. None of them was taken then.
+  // Each task is [tag, calls, work]: the submitter's own number for it, the number of calls it counts for,
+  // and the work. If its worker dies it is retried, up to `retries` times. closed, or the failure reported by
+  // fail(): none of the tasks was taken.
   using Submit = Op<2, "submit(submitter, retries, tasks)", Effect::writes, void(Int, Int, Items)>;
-  // Waits for the first outcome and gives what is there then, in the order of coming; none: the limit ran out.
+  // Waits for the first outcome and returns those available then, in the order of arrival; none if the limit
+  // expired.
   //   [tag, 0, results]                      the worker's `results`
-  //   [tag, code, text]                      it was not carried out, and will not be
-  //   [tag, code, text, pid, exit_code]      its worker died; exit_code nil: not known
+  //   [tag, code, text]                      it was not completed and will not be
+  //   [tag, code, text, pid, exit_code]      its worker died; exit_code nil: unknown
   using Collect = Op<3, "collect(submitter, limit_us=None)", Effect::waits, Items(Int, Optional<Int>)>;
-  // Its tasks that wait are dropped, and so is what comes of those that run.
+  // Removes the submitter. Its waiting tasks and the outcomes of its running tasks are dropped.
   using Exit = Op<4, "exit(submitter)", Effect::frees, void(Int)>;
 
-  // Supervisors: who start a submitter's workers and know how they end. Named as submitters are. `initializer` is for the
-  // workers to have.
+  // Supervisors start a submitter's workers and report how they end. They are numbered as submitters are.
+  // `initializer` is passed to the workers.
   using Supervise = Op<5, "supervise(submitter, initializer=None)", Effect::writes, Int(Int, Optional<Any>)>;
-  // A worker of its own has ended; exit_code as waitpid() has it, a signal as a negative number. Whether another one is
-  // to take its place. not_owner: another session's supervisor.
+  // Reports the end of one of the supervisor's workers; exit_code is its exit status, or a signal as a
+  // negative number. Returns whether to start a replacement. not_owner: another session's supervisor.
   using Reap = Op<6, "reap(supervisor, pid, exit_code)", Effect::frees, Bool(Int, Int, Int)>;
-  // Its workers cannot work: the submitter's tasks that wait fail, and so will those to come. not_found.
+  // The workers cannot work: the submitter's waiting and later tasks fail. not_found: no such supervisor.
   using Fail = Op<7, "fail(supervisor, reason)", Effect::frees, void(Int, Text)>;
 
-  // Workers: threads, by session and actor. not_owner: this thread is none. A supervisor's worker tells its own pid and gets
-  // the initializer; nil: none.
+  // Workers are threads, identified by session and actor. not_owner (work, quit): this thread is none. A
+  // supervisor's worker passes its own pid and gets the initializer, or nil.
   using Enlist =
       Op<8, "enlist(supervisor=None, pid=None)", Effect::writes, Any(Optional<Int>, Optional<Int>)>;
-  // Hands in what is done, each as [task, failed calls, results], and waits for the next task: [task, deliveries, calls,
-  // work], or none when the limit ran out. What is done of a task that this worker has no more is not looked at.
-  // closed: it was handed in, there is no task, and there will be none. resource_exhausted, type_error: nothing of it was.
+  // Hands in finished tasks, each [task, failed calls, results], and waits for the next task: [task,
+  // deliveries, calls, work], or none if the limit expired. Results of tasks that this worker no longer has
+  // are ignored. closed: the results were taken, and there will be no more tasks. resource_exhausted,
+  // type_error, value_error: no results were taken.
   using Work = Op<9, "work(done, limit_us=None)", Effect::waits, Items(Items, Optional<Int>)>;
-  // The same for one that takes no more tasks. What it has and is not done with is given back, as if it had died.
+  // The same for a worker that takes no more tasks. Its unfinished tasks are given back, as if it had died.
   using Quit = Op<10, "quit(done)", Effect::writes, void(Items)>;
 
-  // No tasks can be submitted any more. Workers go on until all are done.
+  // No more tasks can be submitted. Workers continue until all are done.
   using Close = Op<11, "close()", Effect::frees, void()>;
-  // The same, and tasks that wait or run are over: their outcome is `closed`.
+  // The same, and waiting and running tasks end with the outcome `closed`.
   using Terminate = Op<12, "terminate()", Effect::frees, void()>;
   using IsClosed = Op<13, "is_closed()", Effect::reads, Bool()>;
-  // Calls that wait, that run, that were done, that failed, that were tried again; and workers.
+  // Returns the numbers of calls waiting, running, done, failed and retried, and of workers.
   using Progress = Op<14, "progress()", Effect::reads, Tuple<Int, Int, Int, Int, Int, Int>()>;
 
   using All = OpList<Create, Enter, Submit, Collect, Exit, Supervise, Reap, Fail, Enlist, Work, Quit, Close,

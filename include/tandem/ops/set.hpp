@@ -1,5 +1,5 @@
 #pragma once
-// Operations of the hosted set. Semantics are those of Python's set, but elements keep their order of insertion.
+// Operations of the hosted set. Semantics are those of Python's set, but elements keep their insertion order.
 
 #include "tandem/ops/op.hpp"
 

@@ -13,11 +13,11 @@ struct Value {
   using Load = Op<1, "load()", Effect::reads, Any()>;
   using Store = Op<2, "store(value)", Effect::writes, void(Any)>;
   using Exchange = Op<3, "exchange(value)", Effect::writes, Any(Any)>;
-  // Gives whether it was exchanged, and the value before.
+  // Returns whether it was exchanged, and the value before.
   using CompareExchange =
       Op<4, "compare_exchange(expected, desired)", Effect::writes, Tuple<Bool, Any>(Any, Any)>;
-  // These give the value before. `typecode` (see ops/array.hpp) makes integers wrap in that type's width, as
-  // std::atomic does; without it a result beyond 64 bits is an overflow.
+  // These return the value before. `typecode` (see ops/array.hpp) makes integers wrap in that type's width,
+  // as std::atomic does; without it a result beyond 64 bits is an overflow.
   using FetchAdd = Op<5, "fetch_add(operand, typecode=None)", Effect::writes, Any(Any, Optional<Text>)>;
   using FetchSub = Op<6, "fetch_sub(operand, typecode=None)", Effect::writes, Any(Any, Optional<Text>)>;
   using FetchAnd = Op<7, "fetch_and(operand)", Effect::writes, Any(Any)>;

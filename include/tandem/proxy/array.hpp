@@ -3,12 +3,12 @@
 // multiprocessing.Array. T is an integer of 8 to 64 bits, float or double.
 //
 //   Python                      here
-//   a[i], a[i] = x              a.at(i), a[i] read, a[i] = x       IndexError; negative indices count from the end
-//   a[i] += x                   a[i] += x, a[i] -= x, ++a[i]       one atomic round trip; integers wrap in T's width
-//   -                           a.fetch_add(i, x)                  gives the element before
+//   a[i], a[i] = x              a.at(i), a[i] read, a[i] = x       IndexError; negative i counts from the end
+//   a[i] += x                   a[i] += x, a[i] -= x, ++a[i]       one atomic round trip; wraps in T's width
+//   -                           a.fetch_add(i, x)                  returns the old element
 //   a[i:j:k]                    a.slice(i, j, k) → std::vector     one consistent round trip
-//   a[i:j:k] = y                a.assign_slice(y, i, j, k)         ValueError: as many elements as the slice has
-//   a[:] = y                    a.assign(y)                        ValueError: as many elements as the array has
+//   a[i:j:k] = y                a.assign_slice(y, i, j, k)         ValueError unless the lengths match
+//   a[:] = y                    a.assign(y)                        ValueError unless the lengths match
 //   a[:]                        a.snapshot() → std::vector
 //   -                           a.fill(x)
 //   len(a)                      a.size()                           never changes
@@ -52,8 +52,8 @@ class Array : public Container {
   Array() = default;
   using Container::Container;
 
-  /// Asks the manager whether the elements are T's, and throws TypeError if not. Wherever an existing array
-  /// is given to a program (by name, out of a container) this has been done.
+  /// Throws TypeError if the elements of the hosted array are not of type T. Already called for every
+  /// existing array that a program gets, by name or out of a container.
   void check_type() const {
     const std::string found = call<Operations::TypeCode, std::string>();
     if (found != typecode)
@@ -61,15 +61,15 @@ class Array : public Container {
                       std::string(typecode) + "), found an array of typecode " + found);
   }
 
-  /// IndexError.
+  /// Throws IndexError.
   T at(Index index) const { return call<Operations::At, T>(index); }
-  /// A place: see element.hpp. IndexError when it is read or assigned to and is not there.
+  /// Returns an element handle (element.hpp), which throws IndexError if the index is out of range when used.
   ArrayElement<T> operator[](Index index) { return {client::ElementTag(), *this, index}; }
   T operator[](Index index) const { return at(index); }
-  /// Gives the element before. Integers wrap, as std::atomic's do.
+  /// Returns the old element. Integers wrap, as in std::atomic.
   T fetch_add(Index index, T operand) { return call<Operations::FetchAdd, T>(index, operand); }
 
-  /// As Python's a[start:stop:step], for each combination of signs. ValueError for a step of 0.
+  /// Python's a[start:stop:step], for every combination of signs. Throws ValueError for a step of 0.
   std::vector<T> slice(Bound start = {}, Bound stop = {}, Bound step = {}) const {
     return call<Operations::Slice, std::vector<T>>(start, stop, step);
   }
@@ -82,13 +82,13 @@ class Array : public Container {
   std::size_t size() const { return call<Operations::Size, std::size_t>(); }
   bool empty() const { return size() == 0; }
 
-  /// The whole array as it is at one moment.
+  /// Returns the whole array as of one moment.
   std::vector<T> snapshot() const { return slice(); }
-  /// Reads by pages of page_items_max: each page is consistent, the whole need not be.
+  /// Reads pages of page_items_max elements: each page is consistent, the whole need not be.
   iterator begin() const { return iterator(Pages{*this}); }
   iterator end() const { return {}; }
 
-  /// The same elements in the same order; one snapshot.
+  /// Same elements in the same order; compares one snapshot.
   template <class R>
   requires client::ItemRange<R, T>
   friend bool operator==(const Array& array, const R& elements) {
@@ -118,7 +118,7 @@ class ArrayElement : public Element<ArrayElement<T>, T> {
     array_.template call<ops::Array::Set>(index_, value);
     return *this;
   }
-  /// Copies the element there to here: two round trips.
+  /// Copies the other element's value: two round trips.
   ArrayElement& operator=(const ArrayElement& other) { return *this = other.get(); }
 
   T operator+=(T operand) { return client::wrapping_sum(array_.fetch_add(index_, operand), operand); }

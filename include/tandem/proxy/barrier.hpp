@@ -1,5 +1,5 @@
 #pragma once
-// Barrier: a number of threads of any processes that wait for each other.
+// Barrier: a fixed number of threads, of any processes, that wait for each other.
 //
 //   Python (threading.Barrier)   here
 //   Barrier(3), timeout=t        m.barrier(3), m.barrier(3, t)
@@ -17,11 +17,12 @@
 
 namespace tandem {
 
-/// When as many wait as there are parties, all go on at once, and it can be waited at again.
+/// When `parties` threads wait, all are released at once, and the barrier can be used again.
 ///
-/// Who gives up breaks the barrier, since the others would wait for it in vain: a time limit that runs out, a stop
-/// requested, abort(), a process that ends while it waits. All who wait then get BrokenBarrierError, whose text says
-/// why, the one who gave up among them; so does whoever comes later, until somebody calls reset().
+/// A waiter that gives up breaks the barrier, since the others would wait for ever: its time limit
+/// expires, a stop is requested, or its process ends. abort() breaks it too. All waiters, including the one
+/// that gave up, then get BrokenBarrierError, whose text states the reason; so do later callers, until
+/// reset().
 class Barrier : public Proxy {
  public:
   using Operations = ops::Barrier;
@@ -30,11 +31,11 @@ class Barrier : public Proxy {
   Barrier() = default;
   using Proxy::Proxy;
 
-  /// Gives which of the parties this is, in the order of their arrival. With the barrier's own time limit, if it has one.
+  /// Returns the arrival index, from 0. The barrier's own time limit applies, if it has one.
   std::size_t wait(const std::stop_token& stop = {}) const { return wait_within(client::no_limit, stop); }
   std::size_t wait_for(For limit, const std::stop_token& stop = {}) const { return wait_within(limit, stop); }
   std::size_t wait_until(Until end, const std::stop_token& stop = {}) const { return wait_within(end, stop); }
-  /// As it was at first. Who waits now gets BrokenBarrierError.
+  /// Restores the initial state. Present waiters get BrokenBarrierError.
   void reset() const { call<Operations::Reset>(); }
   void abort() const { call<Operations::Abort>(); }
 

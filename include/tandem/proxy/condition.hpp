@@ -1,5 +1,5 @@
 #pragma once
-// Condition: threads of any process wait for a change that others tell them of.
+// Condition: threads of any process wait for a change that other threads notify them of.
 //
 //   Python (threading.Condition)        here
 //   with c:                             std::lock_guard held(c);  or  auto held = c.guard();
@@ -7,7 +7,7 @@
 //   c.wait_for(predicate, timeout)      c.wait(predicate), c.wait_for(limit, predicate), …
 //   c.notify(n)                         c.notify_one(), c.notify(n)
 //   c.notify_all()                      c.notify_all()
-//   -                                   c.wait(stop_token), …                     as std::condition_variable_any has it
+//   -                                   c.wait(stop_token), …              as std::condition_variable_any
 
 #include <concepts>
 
@@ -16,23 +16,23 @@
 
 namespace tandem {
 
-/// How a wait ended. The thread has the lock again in any case, by a new grant: a guard's token is that of before.
+/// How a wait ended. The thread holds the lock again in any case, by a new grant; guards keep the old token.
 struct WaitResult {
-  bool notified = false;  // else the limit ran out, or a stop was requested
+  bool notified = false;  // false: the limit expired or a stop was requested
   Grant grant;
   operator bool() const noexcept { return notified; }
 };
 
-/// A condition on a Lock or an RLock, whose methods are also its own: lock(), unlock(), …
+/// A condition on a Lock or an RLock. The lock's methods are also its own: lock(), unlock(), …
 ///
-/// To wait or to notify, a thread has to hold the lock (NotOwner). A wait releases the lock, an RLock however deep, and
-/// begins in one step, so that no notification is missed; when it ends, by whatever, the thread stands in line for the
-/// lock like everybody else, and has it again, as deep, when the wait returns. Nobody is woken without being notified,
-/// but others may have had the lock in between: look again, or wait with a predicate.
+/// A thread must hold the lock to wait or to notify (NotOwner). A wait releases the lock, an RLock at any
+/// depth, and begins in one step, so no notification is missed. However it ends, the thread queues for the
+/// lock like any other and holds it again, at the same depth, when the wait returns. There are no spurious
+/// wakeups, but other threads may have held the lock in between: check again, or wait with a predicate.
 ///
-/// Who has waited longest is notified first. A thread that was notified by notify_one() or notify(n) and whose client ends
-/// before it has the lock again is replaced by the next. ObjectGone: condition or lock was removed; only then a wait
-/// ends without the lock.
+/// The longest waiter is notified first. If a client ends after its thread was notified by notify_one() or
+/// notify(n), but before that thread holds the lock again, the next waiter is notified instead. A wait throws
+/// ObjectGone if the condition or the lock is removed; only then does it end without the lock.
 class Condition : public BasicLock<ops::Condition> {
  public:
   Condition() = default;
@@ -43,7 +43,8 @@ class Condition : public BasicLock<ops::Condition> {
   WaitResult wait_for(For limit, const std::stop_token& stop = {}) const { return wait_within(limit, stop); }
   WaitResult wait_until(Until end, const std::stop_token& stop = {}) const { return wait_within(end, stop); }
 
-  // Wait until the predicate, which is called with the lock held, is true. The others give what it said last.
+  // These wait until the predicate, called with the lock held, is true. Those with a limit or a stop token
+  // return its last result.
 
   template <std::predicate P>
   void wait(P predicate) const {
@@ -66,7 +67,7 @@ class Condition : public BasicLock<ops::Condition> {
     return true;
   }
 
-  /// Give how many threads were waiting and are notified now.
+  /// These return the number of threads notified.
   std::uint64_t notify_one() const { return notify(1); }
   std::uint64_t notify(std::uint64_t n) const {
     return call<Operations::Notify, std::uint64_t>(std::min<std::uint64_t>(n, INT64_MAX));

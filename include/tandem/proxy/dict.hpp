@@ -6,10 +6,10 @@
 //   d[k]                        d.at(k), d[k] read                 KeyError
 //   d.get(k), d.get(k, x)       d.find(k) → optional, d.get(k, x)
 //   d[k] = v                    d[k] = v, d.insert_or_assign(k, v)
-//   d[k] += x, d[k] -= x        d[k] += x, d[k] -= x               one atomic round trip; an absent key counts as zero
+//   d[k] += x, d[k] -= x        d[k] += x, d[k] -= x               atomic; an absent key counts as zero
 //   d.setdefault(k, v)          d.get_or_insert(k, v)
 //   -                           d.insert(k, v)                     only if absent
-//   -                           d.add(k, delta, initial)           += with another start than zero
+//   -                           d.add(k, delta, initial)           += that starts from `initial`
 //   -                           d.compare_exchange(k, old, new)
 //   del d[k]                    d.erase(k) → whether it was there
 //   d.pop(k), d.pop(k, x)       d.pop(k), d.pop(k, x)              KeyError without x
@@ -17,17 +17,17 @@
 //   k in d, len(d), not d       d.contains(k), d.size(), d.empty()
 //   d.clear()                   d.clear()
 //   d.update(other)             d.update(range, map, JSON object, Dict or Namespace)
-//   d.keys(), .values(),        d.keys(), .values(), .items()      vectors, in insertion order, one consistent round
-//     .items()                                                     trip each
+//   d.keys(), .values(),        d.keys(), .values(), .items()      vectors in insertion order, one consistent
+//     .items()                                                     round trip each
 //   d.copy()                    d.snapshot() → std::map            the same, ordered by key
 //   -                           d.assign(…)                        clear and update in one step
-//   for k, v in d.items()       for (auto& [k, v] : d)             by pages (page.hpp); snapshot() is the consistent one
+//   for k, v in d.items()       for (auto& [k, v] : d)             by pages (page.hpp); not one snapshot
 //   d == {…}                    d == std::map, vector of pairs, JSON
 //   print(d)                    out << d                           {"a": 1, 0.25: null}
 //
-// Keys: numbers, text, bytes, null, proxies, and tuples of these; others throw TypeError. A proxy stored as a
-// value is a reference and keeps its object alive; an untyped dict gives it back through get<List<int>>("k"),
-// d["k"].get<…>() or at<…>("k"), while its JSON is {"$ref": …}, which keeps nothing alive.
+// Keys are numbers, text, bytes, null, proxies, and tuples of these; others throw TypeError. A proxy stored
+// as a value is a reference and keeps its object alive; an untyped dict returns it through
+// d.at<List<int>>("k") or d["k"].get<List<int>>(). Its JSON form, {"$ref": …}, keeps nothing alive.
 
 #include <map>
 #include <optional>
@@ -64,7 +64,7 @@ class Dict : public Container {
   Dict() = default;
   using Container::Container;
 
-  /// KeyError. `R`: another type to read the value as.
+  /// Throws KeyError. `R`: another type to read the value as.
   template <class R = V>
   R at(client::In<K> key) const {
     return call<Operations::At, R>(key);
@@ -73,33 +73,34 @@ class Dict : public Container {
   std::optional<R> find(client::In<K> key) const {
     return call<Operations::Find, std::optional<R>>(key);
   }
-  /// The value, or `otherwise`; nothing is stored.
+  /// Returns the value, or `otherwise`; stores nothing.
   template <class R = V>
   R get(client::In<K> key, const std::type_identity_t<R>& otherwise) const {
     return find<R>(key).value_or(otherwise);
   }
-  /// A place: see element.hpp. Reading an absent key throws KeyError; assigning makes it.
+  /// Returns an element handle (element.hpp). Reading an absent key throws KeyError; assigning inserts it.
   DictElement<K, V> operator[](client::In<K> key) { return {client::ElementTag(), *this, key}; }
   V operator[](client::In<K> key) const { return at(key); }
 
-  /// Stores only if the key is absent; gives whether it did.
+  /// Stores only if the key is absent; returns whether it did.
   bool insert(client::In<K> key, client::In<V> value) { return call<Operations::Insert, bool>(key, value); }
-  /// Gives whether the key is new.
+  /// Returns whether the key is new.
   bool insert_or_assign(client::In<K> key, client::In<V> value) {
     return call<Operations::Set, bool>(key, value);
   }
-  /// What is stored under the key; `value` is stored first if the key is absent.
+  /// Returns the stored value; stores `value` first if the key is absent.
   V get_or_insert(client::In<K> key, client::In<V> value) {
     return call<Operations::GetOrInsert, V>(key, value);
   }
-  /// Python's `+` on what is stored; gives the new value. An absent key counts as delta's zero ("" for text),
-  /// or as `initial`. TypeError for operands that Python cannot add, OverflowError beyond 64 bits.
+  /// Adds to the stored value as Python's `+` does; returns the new value. An absent key counts as delta's
+  /// zero ("" for text), or as `initial`. Throws TypeError for operands that Python cannot add, OverflowError
+  /// beyond 64 bits.
   V add(client::In<K> key, client::In<V> delta) { return call<Operations::Add, V>(key, delta, std::nullopt); }
   V add(client::In<K> key, client::In<V> delta, client::In<V> initial) {
     return call<Operations::Add, V>(key, delta, client::PresentArgument(initial));
   }
-  /// Stores `desired` if what is stored equals `expected`, as Python's == has it; nullopt means absent on
-  /// both sides. Gives whether it did, and if not, sets `expected` to what is there, as std::atomic does.
+  /// Stores `desired` if the stored value equals `expected` (Python's ==); nullopt means absent, for both.
+  /// Returns whether it did; if not, sets `expected` to the stored value, as std::atomic does.
   bool compare_exchange(client::In<K> key, std::optional<V>& expected, const std::optional<V>& desired) {
     auto [exchanged, found] = call<Operations::CompareExchange, Exchanged>(key, expected, desired);
     if (!exchanged) expected = std::move(found);
@@ -109,9 +110,9 @@ class Dict : public Container {
                         const std::optional<V>& desired) {
     return call<Operations::CompareExchange, Exchanged>(key, expected, desired).first;
   }
-  /// Gives whether the key was there.
+  /// Returns whether the key was there.
   bool erase(client::In<K> key) { return call<Operations::Erase, bool>(key); }
-  /// Takes the value out. KeyError.
+  /// Removes the entry and returns its value. Throws KeyError.
   template <class R = V>
   R pop(client::In<K> key) {
     return call<Operations::Pop, R>(key);
@@ -120,7 +121,7 @@ class Dict : public Container {
   R pop(client::In<K> key, const std::type_identity_t<R>& otherwise) {
     return call<Operations::PopIfThere, std::optional<R>>(key).value_or(otherwise);
   }
-  /// Takes out the youngest entry, or the oldest with `last` false. KeyError when empty.
+  /// Removes and returns the newest entry, or the oldest if `last` is false. Throws KeyError when empty.
   std::pair<K, V> popitem(bool last = true) { return call<Operations::PopItem, std::pair<K, V>>(last); }
 
   bool contains(client::In<K> key) const { return call<Operations::Contains, bool>(key); }
@@ -131,7 +132,7 @@ class Dict : public Container {
   /// Stores every entry of a map, a range of pairs, a JSON object, or another dict or namespace of the same
   /// manager.
   void update(client::EntriesIn<K, V> entries) { call<Operations::Update>(entries); }
-  /// Makes these all the entries there are.
+  /// Replaces all entries.
   void assign(client::EntriesIn<K, V> entries) { call<Operations::Assign>(entries); }
 
   std::vector<K> keys() const { return call<Operations::Keys, std::vector<K>>(); }
@@ -139,15 +140,15 @@ class Dict : public Container {
   std::vector<std::pair<K, V>> items() const {
     return call<Operations::Snapshot, std::vector<std::pair<K, V>>>();
   }
-  /// The whole dict as it is at one moment. K needs `<`; items() does not.
+  /// Returns the whole dict as of one moment. K needs `<`; items() does not.
   std::map<K, V> snapshot() const { return call<Operations::Snapshot, std::map<K, V>>(); }
 
-  /// Reads by pages of page_items_max: each page is consistent, the whole need not be. An entry that stays in
-  /// the dict throughout is seen exactly once, whatever is changed in between.
+  /// Reads pages of page_items_max entries: each page is consistent, the whole need not be. An entry that
+  /// stays in the dict throughout is seen exactly once, whatever else changes.
   iterator begin() const { return iterator(Pages{*this}); }
   iterator end() const { return {}; }
 
-  /// The same entries in any order; one snapshot.
+  /// Same entries in any order; compares one snapshot.
   template <class R>
   requires client::EntryRange<R, K, V> || client::Untyped<R>
   friend bool operator==(const Dict& dict, const R& entries) {
@@ -161,7 +162,7 @@ class Dict : public Container {
 
  private:
   friend DictElement<K, V>;
-  using Exchanged = std::pair<bool, std::optional<V>>;  // whether, and what was there before
+  using Exchanged = std::pair<bool, std::optional<V>>;  // whether it was exchanged, and the value before
 };
 
 /// d[k]
@@ -176,7 +177,7 @@ class DictElement : public Element<DictElement<K, V>, V> {
     write(value);
     return *this;
   }
-  /// Copies the value there to here: two round trips.
+  /// Copies the other element's value: two round trips.
   DictElement& operator=(const DictElement& other) {
     write(other.get());
     return *this;

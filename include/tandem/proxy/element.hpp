@@ -1,5 +1,5 @@
 #pragma once
-// What d[k], l[i], ns["x"] and a[i] give: a place in a hosted object, read and written through it.
+// Element handles, returned by d[k], l[i], ns["x"] and a[i]: each reads and writes one element of an object.
 
 #include <any>
 #include <compare>
@@ -13,11 +13,11 @@
 namespace tandem {
 namespace client {
 
-/// Writes `-value`; TypeError where it is no number, OverflowError beyond 64 bits.
+/// Writes `-value`. Throws TypeError if it is not a number, OverflowError beyond 64 bits.
 void encode_negated(Encoder& to, wire::Integer value);
 void encode_negated(Encoder& to, const nlohmann::json& value);
 
-/// `-value`, for `-=`: integers become the 64-bit integer they are, whatever their type.
+/// `-value`, for `-=`. Integers of every type are negated as 64-bit integers.
 template <class D>
 struct Negated : Argument {
   explicit Negated(const D& from) : value(from) {}
@@ -33,7 +33,7 @@ struct Negated : Argument {
 template <class T>
 concept Arithmetic = std::is_arithmetic_v<T> && !std::same_as<T, bool>;
 
-/// What an untyped element converts to by itself; the types that would make such conversions ambiguous are
+/// Types that an untyped element converts to implicitly. Those that would make such conversions ambiguous are
 /// left out (get<T>() reads them).
 template <class T>
 concept ConversionTarget =
@@ -42,17 +42,17 @@ concept ConversionTarget =
 
 }  // namespace client
 
-/// A place that holds a V. `Derived` has
+/// A handle of an element of type V. `Derived` has
 ///     R read<R>() const;   V add(const D&) const
-/// each one round trip, and assigns by operator=. An element holds on to its object, not to a value: it reads
-/// anew each time it is asked, so `auto x = d["k"];` is a place, `V x = d["k"];` a value.
+/// each one round trip, and assigns by operator=. A handle refers to its object and stores no value: every
+/// access reads anew, so `auto x = d["k"];` is a handle, `V x = d["k"];` a value.
 template <class Derived, class V>
 class Element : public client::ElementTag {
  public:
   using value_type = V;
 
   V get() const { return self().template read<V>(); }
-  /// The value as another type than V: a proxy stored in an untyped dict, say.
+  /// Returns the value as a type other than V: a proxy stored in an untyped dict, say.
   template <class T>
   T get() const {
     return self().template read<T>();
@@ -61,8 +61,8 @@ class Element : public client::ElementTag {
   template <client::ConversionTarget T>
   requires client::Untyped<V> &&(!std::same_as<T, V>)operator T() const { return get<T>(); }
 
-  /// Python's `+=` in one atomic round trip; gives the new value. KeyError, IndexError, TypeError,
-  /// OverflowError.
+  /// Adds as Python's `+=` does, in one atomic round trip; returns the new value. Throws KeyError,
+  /// IndexError, TypeError, OverflowError.
   V operator+=(client::In<V> delta) const requires(!std::same_as<V, bool>) { return self().add(delta); }
   V operator-=(const V& delta) const requires client::Arithmetic<V> || client::Untyped<V> {
     return self().add(client::Negated<V>(delta));
@@ -80,7 +80,7 @@ class Element : public client::ElementTag {
   friend auto operator<=>(const Derived& element, const U& value) { return element.get() <=> value; }
   friend bool operator==(const Derived& a, const Derived& b) { return a.get() == b.get(); }
 
-  /// As the value prints itself; JSON and types that cannot print are shown as to_text() shows them.
+  /// Prints as the value itself does; JSON and types without operator<< are printed by to_text().
   friend std::ostream& operator<<(std::ostream& out, const Derived& element) {
     if constexpr (!client::Untyped<V> && requires(const V& v) { out << v; }) return out << element.get();
     else return out << element.template get<client::Rendering>().text;

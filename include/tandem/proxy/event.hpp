@@ -6,7 +6,7 @@
 //   e.is_set()                 e.is_set()
 //   e.wait()                   e.wait()
 //   e.wait(timeout)            e.wait_for(limit), e.wait_until(time) → bool
-//   -                          e.wait(stop_token) → bool                    as std::condition_variable_any has it
+//   -                          e.wait(stop_token) → bool                    as std::condition_variable_any
 
 #include "tandem/call/wait.hpp"
 #include "tandem/ops/event.hpp"
@@ -14,8 +14,8 @@
 
 namespace tandem {
 
-/// Clear at first. Waits are ended by set() alone: who begins to wait while it is set does not wait at all, and who
-/// waited when it was set is served even if it is cleared at once.
+/// Initially clear. Only set() ends waits: a wait that begins while the event is set returns at once, and
+/// threads that waited at set() are released even if clear() follows immediately.
 class Event : public Proxy {
  public:
   using Operations = ops::Event;
@@ -29,9 +29,9 @@ class Event : public Proxy {
   bool is_set() const { return call<Operations::IsSet, bool>(); }
 
   void wait() const { wait_within(client::no_limit); }
-  /// Gives whether it was set; false: a stop was requested first.
+  /// Returns false if a stop was requested first.
   bool wait(const std::stop_token& stop) const { return wait_within(client::no_limit, stop); }
-  /// Gives whether it was set within the limit, and before a stop was requested.
+  /// Returns whether it was set within the limit and before a stop was requested.
   bool wait_for(For limit, const std::stop_token& stop = {}) const { return wait_within(limit, stop); }
   bool wait_until(Until end, const std::stop_token& stop = {}) const { return wait_within(end, stop); }
 

@@ -1,5 +1,5 @@
 #pragma once
-// What the manager says of a grant of a lock, and the guard that keeps a lock for a scope.
+// The grant of a lock, and the guard that holds a lock for a scope.
 
 #include <chrono>
 #include <cstdint>
@@ -9,21 +9,21 @@
 namespace tandem {
 
 struct Grant {
-  /// The fencing token: one for each grant, higher than those of all earlier grants of the same manager. It is alive as
-  /// long as the grant (see fenced()).
+  /// The fencing token: unique to the grant, higher than those of all earlier grants of the same manager. It
+  /// is alive as long as the grant (see fenced()).
   std::uint64_t token = 0;
-  /// The session of the owner before ended while it held the lock: what the lock protects may be half changed. Told
-  /// to every owner until one of them unlocks it.
+  /// The previous owner's session ended while it held the lock: what the lock protects may be half changed.
+  /// Reported to every owner until one of them unlocks the lock.
   bool previous_owner_died = false;
 };
 
-/// Who holds a lock, at some moment.
+/// An owner of a lock, as of one moment.
 struct LockOwner {
   std::uint64_t session = 0;
-  std::uint32_t pid = 0;     // as its client says
-  std::uint32_t thread = 0;  // a number of that process's own
-  bool shared = false;       // with other readers
-  std::uint64_t depth = 0;   // how often it has to be unlocked
+  std::uint32_t pid = 0;     // as reported by its client
+  std::uint32_t thread = 0;  // a number within that process
+  bool shared = false;       // as a reader
+  std::uint64_t depth = 0;   // number of unlocks needed
   std::uint64_t token = 0;
   std::chrono::microseconds held_for{0};
 };
@@ -45,17 +45,18 @@ struct Shared {
 
 }  // namespace client
 
-/// Holds a lock until it goes, and knows what std::unique_lock cannot: the grant. Made by the locks' guard functions.
-/// Belongs to the thread that made it, as the lock does; movable.
+/// Holds a lock until it is destroyed, and knows the grant, which std::unique_lock cannot. Returned by the
+/// locks' guard functions. It belongs to the thread that made it, as the lock does; movable.
 ///
-/// Its destructor never throws: when the lock cannot be given back, the manager or this process's session is gone, and
-/// the lock with it. (A std::unique_lock ends the program then, since its destructor must not throw.)
+/// The destructor never throws: if the lock cannot be released, the manager or this process's session has
+/// ended, and the lock with it. (A std::unique_lock terminates the program then, since its destructor must
+/// not throw.)
 template <class L, class How = client::Exclusive>
 class [[nodiscard]] Guard {
  public:
   /// Holds nothing.
   Guard() noexcept = default;
-  /// Takes over a grant that this thread has.
+  /// Takes over a grant of this thread.
   Guard(L lock, Grant grant) noexcept : lock_(std::move(lock)), grant_(grant), owns_(grant.token != 0) {}
   Guard(Guard&& other) noexcept { swap(other); }
   Guard& operator=(Guard&& other) noexcept {
@@ -67,11 +68,11 @@ class [[nodiscard]] Guard {
     try {
       How::unlock(lock_);
     } catch (const std::exception&) {
-      // Said above.
+      // A destructor cannot throw; see the class comment.
     }
   }
 
-  /// Whether it holds the lock: false after unlock(), and for one made by a try_guard that was not served.
+  /// Returns whether it holds the lock: false after unlock(), and if a try_guard did not acquire it.
   bool owns_lock() const noexcept { return owns_; }
   explicit operator bool() const noexcept { return owns_; }
 
@@ -79,7 +80,7 @@ class [[nodiscard]] Guard {
   std::uint64_t token() const noexcept { return grant_.token; }
   bool previous_owner_died() const noexcept { return grant_.previous_owner_died; }
 
-  /// Gives the lock back now; may throw what the lock's unlock() throws. Does nothing the second time.
+  /// Releases the lock now; throws what the lock's unlock() throws. A second call has no effect.
   void unlock() {
     if (std::exchange(owns_, false)) How::unlock(lock_);
   }

@@ -1,5 +1,5 @@
 #pragma once
-// Latch: a count that goes down to 0 once, and threads of any process that wait for that.
+// Latch: a count that reaches 0 once; threads of any process wait for that.
 //
 //   std::latch                   here
 //   latch l(3)                   m.latch(3)
@@ -16,8 +16,8 @@
 
 namespace tandem {
 
-/// At 0 it stays open. It has no owners: a process that ends before it counted down leaves the others waiting, so use a
-/// time limit, or a Barrier, where that can happen.
+/// At 0 it stays open. It has no owners: if a process ends before it counts down, the others keep waiting, so
+/// use a time limit, or a Barrier, where that can happen.
 class Latch : public Proxy {
  public:
   using Operations = ops::Latch;
@@ -26,17 +26,17 @@ class Latch : public Proxy {
   Latch() = default;
   using Proxy::Proxy;
 
-  /// ValueError, and nothing is counted: below 0.
+  /// Throws ValueError, and counts nothing, if the count would fall below 0.
   void count_down(std::int64_t count = 1) const { call<Operations::CountDown>(count); }
   bool try_wait() const { return wait_within(client::at_once); }
   void wait() const { wait_within(client::no_limit); }
-  /// These give whether the count came to 0: within the limit, and before a stop was requested.
+  /// These return whether the count reached 0 within the limit and before a stop was requested.
   bool wait(const std::stop_token& stop) const { return wait_within(client::no_limit, stop); }
   bool wait_for(For limit, const std::stop_token& stop = {}) const { return wait_within(limit, stop); }
   bool wait_until(Until end, const std::stop_token& stop = {}) const { return wait_within(end, stop); }
   /// count_down(count), then wait; one round trip.
   void arrive_and_wait(std::int64_t count = 1) const { arrive_within(count, client::no_limit); }
-  /// The same within a limit. What was counted down stays so.
+  /// The same within a limit. The count stays reduced if the limit expires.
   bool arrive_and_wait_for(For limit, std::int64_t count = 1, const std::stop_token& stop = {}) const {
     return arrive_within(count, limit, stop);
   }

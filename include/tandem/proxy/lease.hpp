@@ -1,5 +1,5 @@
 #pragma once
-// Lease<T>: an item taken from a queue that goes back if whoever took it does not live to say done(). See queue.hpp.
+// Lease<T>: an item taken from a queue that returns to it unless the holder calls done(). See queue.hpp.
 
 #include <cstdint>
 #include <exception>
@@ -13,7 +13,7 @@ namespace tandem {
 
 namespace client {
 
-/// done or give_back of these.
+/// Calls `Op`, done or give_back, for these leases.
 template <class Op>
 void call_with_leases(const RemoteObject& queue, const std::vector<std::int64_t>& leases) {
   Call call(queue, Op::description, 1);
@@ -21,7 +21,7 @@ void call_with_leases(const RemoteObject& queue, const std::vector<std::int64_t>
   decode_result<typename Op::Result, void>(call.send());
 }
 
-/// Leases as a reply has them. They are known also where an item cannot be read as a T, so that they can be given back.
+/// The leases in a reply. Their ids are known even if an item cannot be read as a T, to give them back.
 template <class T>
 struct GrantedLeases {
   std::vector<std::int64_t> ids;
@@ -59,19 +59,19 @@ struct ResultOf<ops::Items, GrantedLeases<T>> {
 
 }  // namespace client
 
-/// An item, and the duty to say when it is done. A lease that is dropped without done(), by an exception say, gives the
-/// item back, and so does the manager when the process ends that took it: the item returns to where it stood, in the
-/// old order, and the next one to get it sees by deliveries() that it was given out before. Until then it is in no
-/// queue, nobody else gets it, and whatever proxies it holds stay alive.
+/// An item, and the duty to call done() for it. A lease destroyed without done(), because of an exception
+/// say, gives the item back, and so does the manager when the process that took it ends: the item returns to
+/// its old position, and deliveries() tells the next holder that it was leased before. While leased, the item
+/// is in no queue, no other getter receives it, and the objects it refers to stay alive.
 ///
-/// It belongs to the process that took it, as locks do; any thread there may end it. Movable, not copyable; used by one
-/// thread at a time.
+/// A lease belongs to the process that took it; any of its threads may end it. Movable, not copyable; used by
+/// one thread at a time.
 template <class T>
 class [[nodiscard]] Lease {
  public:
   using value_type = T;
 
-  Lease() = default;  // of nothing
+  Lease() = default;  // empty
   Lease(Lease&& other) noexcept
       : queue_(std::move(other.queue_)),
         id_(other.id_),
@@ -88,22 +88,23 @@ class [[nodiscard]] Lease {
   }
   ~Lease() { drop(); }
 
-  /// Whether done() or give_back() is still to come.
+  /// Returns whether the lease is open: neither done() nor give_back() has been called.
   explicit operator bool() const noexcept { return queue_ != nullptr; }
   T& operator*() noexcept { return item_; }
   const T& operator*() const noexcept { return item_; }
   T* operator->() noexcept { return &item_; }
   const T* operator->() const noexcept { return &item_; }
-  /// How often the item was given out on lease, this time included: 1, unless somebody failed with it.
+  /// Returns how often the item was leased, this time included: 1 unless an earlier holder failed.
   std::uint64_t deliveries() const noexcept { return deliveries_; }
 
-  /// The item is done with; task_done() counts along. ValueError: it was said already. NotOwner: the manager holds this
-  /// process for dead, or it is a forked child of the one that took the item, and somebody else may have it by now.
+  /// Ends the lease: the item is done, which counts as task_done(). Throws ValueError if the lease has ended
+  /// already; NotOwner if the manager considers this process dead or it is a forked child of the one that
+  /// took the item, so that another holder may have it by now.
   void done() { end<ops::QueueOperations::Done>(); }
-  /// The item returns to the queue. ValueError, NotOwner.
+  /// Puts the item back into the queue. Throws ValueError, NotOwner.
   void give_back() { end<ops::QueueOperations::GiveBack>(); }
 
-  /// For the library's own use.
+  /// For internal use.
   Lease(std::shared_ptr<client::RemoteObject> queue, std::int64_t id, std::uint64_t deliveries, T item)
       : queue_(std::move(queue)), id_(id), deliveries_(deliveries), item_(std::move(item)) {}
   std::int64_t id() const noexcept { return id_; }
@@ -113,7 +114,7 @@ class [[nodiscard]] Lease {
   template <class Op>
   void end() {
     if (queue_ == nullptr) throw ValueError("the lease has ended: it was done or given back");
-    const auto queue = std::exchange(queue_, nullptr);  // whatever comes, it is not tried again
+    const auto queue = std::exchange(queue_, nullptr);  // not retried, whatever the outcome
     client::call_with_leases<Op>(*queue, std::vector<std::int64_t>{id_});
   }
   void drop() noexcept {
@@ -121,7 +122,7 @@ class [[nodiscard]] Lease {
     try {
       give_back();
     } catch (const std::exception&) {
-      // The manager, the queue or the session is gone, and the lease with it.
+      // The lease has ended with the manager, the queue or the session.
     }
   }
 

@@ -16,8 +16,9 @@
 //   l.index(x, a, b)            l.index(x, a, b)                   ValueError
 //   l.count(x), x in l          l.count(x), l.contains(x)
 //   l.reverse()                 l.reverse()
-//   l.sort(), reverse=True      l.sort(), l.sort(tandem::descending)   stable; TypeError on items that Python cannot
-//                                                                  order, and the list is unchanged
+//   l.sort(), reverse=True      l.sort(), l.sort(tandem::descending)
+//                                                                  stable; TypeError, and the list unchanged,
+//                                                                  for items that Python cannot order
 //   len(l), not l, l.clear()    l.size(), l.empty(), l.clear()
 //   l *= 3                      l *= 3
 //   l.copy()                    l.snapshot() → std::vector         one consistent round trip
@@ -25,8 +26,8 @@
 //   l == […]                    l == std::vector or another range, JSON
 //   print(l)                    out << l                           [1, "a", null]
 //
-// A proxy stored as an item is a reference and keeps its object alive; an untyped list gives it back through
-// l.at<Dict<>>(i) or l[i].get<Dict<>>(), while its JSON is {"$ref": …}, which keeps nothing alive.
+// A proxy stored as an item is a reference and keeps its object alive; an untyped list returns it through
+// l.at<Dict<>>(i) or l[i].get<Dict<>>(). Its JSON form, {"$ref": …}, keeps nothing alive.
 
 #include <algorithm>
 #include <optional>
@@ -74,25 +75,25 @@ class List : public Container {
     extend(items);
     return *this;
   }
-  /// Before the item at `index`; at the front or the end where the index lies outside.
+  /// Inserts before the item at `index`; at the front or the end if the index is out of range.
   void insert(Index index, client::In<T> item) { call<Operations::Insert>(index, item); }
 
-  /// IndexError. `R`: another type to read the item as.
+  /// Throws IndexError. `R`: another type to read the item as.
   template <class R = T>
   R at(Index index) const {
     return call<Operations::At, R>(index);
   }
   T front() const { return at(0); }
   T back() const { return at(-1); }
-  /// A place: see element.hpp. IndexError when it is read or assigned to and is not there.
+  /// Returns an element handle (element.hpp), which throws IndexError if the index is out of range when used.
   ListElement<T> operator[](Index index) { return {client::ElementTag(), *this, index}; }
   T operator[](Index index) const { return at(index); }
 
-  /// IndexError.
+  /// Throws IndexError.
   void erase(Index index) { call<Operations::Erase>(index); }
-  /// Erases the first item that equals `item`. ValueError when there is none.
+  /// Erases the first item that equals `item`. Throws ValueError if there is none.
   void remove(client::In<T> item) { call<Operations::Remove>(item); }
-  /// Takes out an item, the last one by default. IndexError.
+  /// Removes and returns an item, the last one by default. Throws IndexError.
   template <class R = T>
   R pop(Index index = -1) {
     return call<Operations::Pop, R>(index);
@@ -102,23 +103,22 @@ class List : public Container {
     return pop<R>(0);
   }
 
-  /// As Python's l[start:stop:step], for each combination of signs. ValueError for a step of 0.
+  /// Python's l[start:stop:step], for every combination of signs. Throws ValueError for a step of 0.
   std::vector<T> slice(Bound start = {}, Bound stop = {}, Bound step = {}) const {
     return call<Operations::Slice, std::vector<T>>(start, stop, step);
   }
-  /// With a step of 1 the slice may grow or shrink; with another one there must be as many items as the slice
-  /// has (ValueError).
+  /// With a step of 1 the slice may grow or shrink; with any other step the lengths must match (ValueError).
   void assign_slice(client::ItemsIn<T> items, Bound start = {}, Bound stop = {}, Bound step = {}) {
     call<Operations::AssignSlice>(items, start, stop, step);
   }
   void erase_slice(Bound start = {}, Bound stop = {}, Bound step = {}) {
     call<Operations::EraseSlice>(start, stop, step);
   }
-  /// Makes these all the items there are.
+  /// Replaces all items.
   void assign(client::ItemsIn<T> items) { assign_slice(items); }
 
-  /// Position of the first item that equals `item`, within [start, stop) as in a slice. ValueError when there
-  /// is none.
+  /// Returns the position of the first item that equals `item`, within [start, stop) as in a slice. Throws
+  /// ValueError if there is none.
   Index index(client::In<T> item, Bound start = {}, Bound stop = {}) const {
     return call<Operations::Index, Index>(item, start, stop);
   }
@@ -126,27 +126,27 @@ class List : public Container {
   bool contains(client::In<T> item) const { return call<Operations::Contains, bool>(item); }
 
   void reverse() { call<Operations::Reverse>(); }
-  /// By Python's `<`: numbers among each other, texts, bytes, lists and tuples item by item; TypeError for a
-  /// mixture.
+  /// Sorts by Python's `<`: numbers, texts, bytes, or lists and tuples item by item. Throws TypeError for
+  /// mixtures.
   void sort(Order order = ascending) { call<Operations::Sort>(order == descending); }
 
   std::size_t size() const { return call<Operations::Size, std::size_t>(); }
   bool empty() const { return size() == 0; }
   void clear() { call<Operations::Clear>(); }
-  /// The items `times` times over; none for 0 and less.
+  /// Repeats the items `times` times; 0 or less clears the list.
   List& operator*=(std::int64_t times) {
     call<Operations::Repeat>(times);
     return *this;
   }
 
-  /// The whole list as it is at one moment.
+  /// Returns the whole list as of one moment.
   std::vector<T> snapshot() const { return call<Operations::Snapshot, std::vector<T>>(); }
-  /// Reads by pages of page_items_max: each page is consistent, the whole need not be. As in Python the loop
-  /// goes by index: items moved while it runs may be seen twice or not at all.
+  /// Reads pages of page_items_max items: each page is consistent, the whole need not be. As in Python the
+  /// loop advances by index: items moved while it runs may be seen twice or not at all.
   iterator begin() const { return iterator(Pages{*this}); }
   iterator end() const { return {}; }
 
-  /// The same items in the same order; one snapshot.
+  /// Same items in the same order; compares one snapshot.
   template <class R>
   requires client::ItemRange<R, T> || client::Untyped<R>
   friend bool operator==(const List& list, const R& items) {
@@ -176,7 +176,7 @@ class ListElement : public Element<ListElement<T>, T> {
     write(item);
     return *this;
   }
-  /// Copies the item there to here: two round trips.
+  /// Copies the other element's value: two round trips.
   ListElement& operator=(const ListElement& other) {
     write(other.get());
     return *this;

@@ -6,10 +6,10 @@
 //   lock.acquire(timeout=t)                lock.try_lock_for(t), lock.try_lock_until(time) → bool
 //   lock.acquire(block=False)              lock.try_lock() → bool
 //   with lock:                             std::lock_guard held(lock);  or  auto held = lock.guard();
-//   -                                      lock.lock(stop_token) → bool     as std::condition_variable_any has it
+//   -                                      lock.lock(stop_token) → bool     as std::condition_variable_any
 //   -                                      held.previous_owner_died(), held.token()
 //
-// They are Lockable and TimedLockable: std::lock_guard, unique_lock and scoped_lock take them.
+// They are Lockable and TimedLockable: std::lock_guard, unique_lock and scoped_lock accept them.
 
 #include <tuple>
 #include <vector>
@@ -42,16 +42,16 @@ inline std::vector<LockOwner> owners_of(const std::vector<OwnerFacts>& facts) {
 
 }  // namespace client
 
-/// A lock that a thread of a process owns: it alone may unlock it. Who waits is served in the order of arrival, by the
-/// manager, at the unlock: nobody can push in between.
+/// A lock owned by one thread of one process, which alone may unlock it. At the unlock the manager grants the
+/// lock to the next waiter, in the order of arrival; no other thread can overtake.
 ///
-/// When the owner's process ends, or loses its session, the next in line has the lock at once, and is told that the
-/// previous owner died; so is whoever comes next, if nobody waits. A forked child owns nothing: what its parent holds
-/// stays its parent's. A copy of a proxy is the same lock.
+/// When the owner's process ends or loses its session, the next waiter gets the lock at once and is notified
+/// that the previous owner died; without a waiter, the next thread to lock it is. A forked child owns
+/// nothing: its parent's locks stay its parent's. A copy of a proxy is the same lock.
 ///
-/// A wait without a time limit that could never end is refused with DeadlockError, which names the cycle of owners who
-/// wait for each other. Waiting again for a Lock that one holds oneself is the smallest cycle; an RLock is given to its
-/// owner again, who has to unlock it as often.
+/// A wait without a time limit that could never end is refused with DeadlockError, which names the cycle of
+/// owners that wait for each other. A thread that waits for a Lock it holds itself is the smallest cycle; an
+/// RLock is granted to its owner again, which must unlock it as often.
 template <class TheOperations>
 class BasicLock : public Proxy {
  public:
@@ -63,20 +63,20 @@ class BasicLock : public Proxy {
   using Proxy::Proxy;
 
   void lock() const { (void)acquire(client::no_limit); }
-  /// Gives whether it was locked; false: a stop was requested first.
+  /// Returns false if a stop was requested first.
   bool lock(const std::stop_token& stop) const { return acquire(client::no_limit, stop).token != 0; }
   bool try_lock() const { return acquire(client::at_once).token != 0; }
-  /// Gives whether it was locked within the limit, and before a stop was requested.
+  /// Returns whether it was locked within the limit and before a stop was requested.
   bool try_lock_for(For limit, const std::stop_token& stop = {}) const {
     return acquire(limit, stop).token != 0;
   }
   bool try_lock_until(Until end, const std::stop_token& stop = {}) const {
     return acquire(end, stop).token != 0;
   }
-  /// NotOwner: this thread does not hold it.
+  /// Throws NotOwner if this thread does not hold it.
   void unlock() const { call<typename Operations::Release>(); }
 
-  /// The same as the above, for a scope. Where the lock was not got, the guard is empty.
+  /// The same for a scope. The guard is empty if the lock was not acquired.
   GuardType guard() const { return {*this, acquire(client::no_limit)}; }
   GuardType guard(const std::stop_token& stop) const { return {*this, acquire(client::no_limit, stop)}; }
   GuardType try_guard() const { return {*this, acquire(client::at_once)}; }
@@ -87,11 +87,11 @@ class BasicLock : public Proxy {
     return {*this, acquire(end, stop)};
   }
 
-  /// What this thread was told when it got the lock, asked for again: for who uses std::unique_lock. NotOwner.
+  /// Returns this thread's grant, for users of std::unique_lock. Throws NotOwner.
   Grant grant() const { return client::grant_of(call<typename Operations::Grant, client::GrantFacts>()); }
-  /// Whether anybody holds it, at this moment.
+  /// Returns whether it is held at this moment.
   bool locked() const { return call<typename Operations::Locked, bool>(); }
-  /// Who holds it, at this moment.
+  /// Returns its owners at this moment.
   std::vector<LockOwner> owners() const {
     return client::owners_of(call<typename Operations::Owners, std::vector<client::OwnerFacts>>());
   }

@@ -1,12 +1,12 @@
 #pragma once
-// Locks<K>: a lock for every key there could be, of which the manager keeps only those that are held.
+// Locks<K>: a lock for every possible key, of which the manager keeps only those that are held.
 //
 //   locks.lock("doc-42"), locks.unlock("doc-42"), locks.try_lock_for("doc-42", limit)
 //   auto held = locks.guard("doc-42");                     for a scope
 //   std::lock_guard held(lock_of_it);                      with  auto lock_of_it = locks["doc-42"];
 //   auto held = locks.guard_all({"doc-42", "doc-43"});     several, in one request
 //
-// Python has no such thing; a dict of Locks would keep one for ever for each key it has seen.
+// Python has no equivalent; a dict of Locks would keep a lock for ever for each key it has seen.
 
 #include <vector>
 
@@ -19,7 +19,7 @@ namespace tandem {
 template <class K>
 class Locks;
 
-/// One key's lock: Lockable and TimedLockable, as Lock is. A handle: making one costs nothing, and no round trip.
+/// The lock of one key: Lockable and TimedLockable, as Lock is. A handle: making one needs no round trip.
 template <class K>
 class KeyLock {
  public:
@@ -51,7 +51,7 @@ class KeyLock {
   K key_{};
 };
 
-/// Several keys' locks, held together.
+/// The locks of several keys, held together.
 template <class K>
 class KeyLocks {
  public:
@@ -66,14 +66,14 @@ class KeyLocks {
   std::vector<K> keys_;
 };
 
-/// Each key's lock is as Lock, which says of owners, their deaths and cycles what holds here too. Keys: what can be a key
-/// of a Dict (others throw TypeError); 1, 1.0 and true are the same. A free key takes no memory, unless its last owner
-/// died and nobody has had it since.
+/// Each key's lock is as Lock: the same holds for owners, their deaths and deadlocks. Keys are those of a
+/// Dict (others throw TypeError); 1, 1.0 and true are the same. A free key takes no memory, unless its last
+/// owner died and no thread has held it since.
 ///
-/// Several at once are all got or none. The manager takes them in an order of its own, the same for everybody, so that
-/// those who ask for all they need in one request never wait for each other in a cycle. A key given twice counts once;
-/// none at all is a ValueError. Their grant has one token, which is over as soon as one of them is unlocked, and tells of
-/// the death of any one's previous owner; grant(key) tells of which.
+/// Several keys are locked all or none. The manager takes them in an order that is the same for all requests,
+/// so threads that request all the keys they need at once never deadlock. A key given twice counts once; an
+/// empty list throws ValueError. The grant has one token, which ends as soon as one of the keys is unlocked,
+/// and reports the death of any key's previous owner; grant(key) tells which.
 template <class K = nlohmann::json>
 class Locks : public Proxy {
  public:
@@ -90,22 +90,22 @@ class Locks : public Proxy {
   KeyLock<K> operator[](K key) const { return {*this, std::move(key)}; }
 
   void lock(client::In<K> key) const { (void)acquire(key, client::no_limit); }
-  /// Gives whether it was locked; false: a stop was requested first.
+  /// Returns false if a stop was requested first.
   bool lock(client::In<K> key, const std::stop_token& stop) const {
     return acquire(key, client::no_limit, stop).token != 0;
   }
   bool try_lock(client::In<K> key) const { return acquire(key, client::at_once).token != 0; }
-  /// Gives whether it was locked within the limit, and before a stop was requested.
+  /// Returns whether it was locked within the limit and before a stop was requested.
   bool try_lock_for(client::In<K> key, For limit, const std::stop_token& stop = {}) const {
     return acquire(key, limit, stop).token != 0;
   }
   bool try_lock_until(client::In<K> key, Until end, const std::stop_token& stop = {}) const {
     return acquire(key, end, stop).token != 0;
   }
-  /// NotOwner: this thread does not hold it.
+  /// Throws NotOwner if this thread does not hold it.
   void unlock(client::In<K> key) const { call<Operations::Release>(key); }
 
-  // The same for a scope. Where the lock was not got, the guard is empty.
+  // The same for a scope. The guard is empty if the lock was not acquired.
 
   KeyGuard guard(K key) const { return keep(std::move(key), client::no_limit); }
   KeyGuard guard(K key, const std::stop_token& stop) const {
@@ -119,7 +119,7 @@ class Locks : public Proxy {
     return keep(std::move(key), end, stop);
   }
 
-  // Several at once.
+  // Several keys at once.
 
   void lock_all(Keys keys) const { (void)acquire_all(keys, client::no_limit); }
   bool lock_all(Keys keys, const std::stop_token& stop) const {
@@ -132,7 +132,7 @@ class Locks : public Proxy {
   bool try_lock_all_until(Keys keys, Until end, const std::stop_token& stop = {}) const {
     return acquire_all(keys, end, stop).token != 0;
   }
-  /// NotOwner: this thread does not hold all of them; those it holds it keeps.
+  /// Throws NotOwner, and releases none, if this thread does not hold all of them.
   void unlock_all(Keys keys) const { call<Operations::ReleaseAll>(keys); }
 
   KeysGuard guard_all(std::vector<K> keys) const { return keep_all(std::move(keys), client::no_limit); }
@@ -147,17 +147,17 @@ class Locks : public Proxy {
     return keep_all(std::move(keys), end, stop);
   }
 
-  /// What this thread was told when it got the key's lock. NotOwner.
+  /// Returns this thread's grant of the key's lock. Throws NotOwner.
   Grant grant(client::In<K> key) const {
     return client::grant_of(call<Operations::Grant, client::GrantFacts>(key));
   }
-  /// Whether anybody holds it, at this moment.
+  /// Returns whether it is held at this moment.
   bool locked(client::In<K> key) const { return call<Operations::Locked, bool>(key); }
-  /// Who holds it, at this moment.
+  /// Returns its owners at this moment.
   std::vector<LockOwner> owners(client::In<K> key) const {
     return client::owners_of(call<Operations::Owners, std::vector<client::OwnerFacts>>(key));
   }
-  /// How many keys' locks are kept: those that are held, and those whose last owner died.
+  /// Returns the number of locks kept: those that are held, and those whose last owner died.
   std::size_t size() const { return call<Operations::Size, std::size_t>(); }
 
  private:

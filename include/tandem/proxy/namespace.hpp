@@ -4,15 +4,15 @@
 //
 //   Python                      here
 //   ns.x = v                    ns.set("x", v), ns["x"] = v
-//   ns.x                        ns.get<int>("x"), int x = ns["x"]  KeyError; get() without a type gives JSON
-//   ns.x += v                   ns["x"] += v, ns["x"] -= v         one atomic round trip; an absent name counts as zero
+//   ns.x                        ns.get<int>("x"), int x = ns["x"]  KeyError; get() returns JSON by default
+//   ns.x += v                   ns["x"] += v, ns["x"] -= v         atomic; an absent name counts as zero
 //   hasattr(ns, "x")            ns.contains("x")
 //   del ns.x                    ns.erase("x") → whether it was there
-//   vars(ns)                    ns.items() → vector of pairs       in order of insertion, one consistent round trip
+//   vars(ns)                    ns.items() → vector of pairs       insertion order, one consistent round trip
 //   -                           ns.snapshot() → std::map, ns.size(), ns.empty()
 //   print(ns)                   out << ns                          {"x": 1}
 //
-// A proxy stored as a value is a reference and keeps its object alive; ns.get<List<int>>("x") gives it back.
+// A proxy stored as a value is a reference and keeps its object alive; ns.get<List<int>>("x") returns it.
 
 #include <map>
 #include <string>
@@ -35,12 +35,12 @@ class Namespace : public Container {
   using Container::Container;
 
   void set(std::string_view name, client::AnyValue value) { call<Operations::Set>(name, value); }
-  /// KeyError.
+  /// Throws KeyError.
   template <class T = nlohmann::json>
   T get(std::string_view name) const {
     return call<Operations::Get, T>(name);
   }
-  /// A place: see element.hpp. Reading an absent name throws KeyError; assigning makes it.
+  /// Returns an element handle (element.hpp). Reading an absent name throws KeyError; assigning inserts it.
   NamespaceElement operator[](std::string_view name);
   nlohmann::json operator[](std::string_view name) const { return get(name); }
   bool contains(std::string_view name) const { return call<Operations::Contains, bool>(name); }
@@ -74,7 +74,7 @@ class NamespaceElement : public Element<NamespaceElement, nlohmann::json> {
     space_.set(name_, value);
     return *this;
   }
-  /// Copies the value there to here: two round trips.
+  /// Copies the other element's value: two round trips.
   NamespaceElement& operator=(const NamespaceElement& other) {
     space_.set(name_, other.get());
     return *this;

@@ -1,5 +1,5 @@
 #pragma once
-// Reading a large object page by page: what range-for over a proxy does.
+// Range-for over a proxy: reads a large object page by page.
 
 #include <cstddef>
 #include <cstdint>
@@ -10,14 +10,14 @@
 
 namespace tandem {
 
-/// How many items one round trip of a range-for brings at most. The manager may give fewer.
+/// Maximum number of items per round trip of a range-for. The manager may return fewer.
 inline constexpr std::int64_t page_items_max = 1000;
 
-/// An input iterator over what `Pages` fetches: copies share one position, as those of std::istream_iterator
-/// do. Each page is consistent; between two pages the object may change, and the loop goes on with what is
-/// there then.
+/// An input iterator over the items that `Pages` fetches. Copies share one position, as those of
+/// std::istream_iterator do. Each page is consistent; between two pages the object may change, and the loop
+/// continues with its contents then.
 ///
-/// `Pages::fetch(cursor)` gives the cursor to go on from, negative at the end, and the items.
+/// `Pages::fetch(cursor)` returns the next cursor, negative at the end, and the items.
 template <class Pages>
 class PageIterator {
  public:
@@ -28,7 +28,7 @@ class PageIterator {
   using reference = const value_type&;
   using pointer = const value_type*;
 
-  PageIterator() = default;  // the end
+  PageIterator() = default;  // the end iterator
   explicit PageIterator(Pages pages) : state_(std::make_shared<State>(std::move(pages))) { settle(); }
 
   reference operator*() const { return state_->items[state_->at]; }
@@ -50,7 +50,7 @@ class PageIterator {
     std::size_t at = 0;
   };
 
-  /// Fetches until an item is there, or becomes the end.
+  /// Fetches until there is an item, or becomes the end iterator.
   void settle() {
     while (state_->at == state_->items.size()) {
       if (state_->cursor < 0) {

@@ -1,5 +1,5 @@
 #pragma once
-// What all proxies have in common.
+// Proxy: the base of all proxies.
 
 #include <cstdint>
 #include <functional>
@@ -17,44 +17,43 @@
 
 namespace tandem {
 
-/// A handle of an object that lives in a manager. Copies are cheap and mean the same object. A proxy keeps an
-/// unnamed object alive; the last one gone, it goes too, unless a container in the manager refers to it.
+/// A handle of an object that lives in a manager. Copies are cheap and refer to the same object. A proxy
+/// keeps an unnamed object alive; the object is destroyed with its last proxy, unless a container in the
+/// manager refers to it.
 ///
-/// A proxy that was default-constructed or moved from is empty: valid() is false, and operations throw
-/// ValueError.
+/// A default-constructed or moved-from proxy is empty: valid() is false, and operations throw ValueError.
 ///
-/// Every operation is one round trip and atomic, unless its comment says otherwise, and may throw, besides
-/// what its comment says: ObjectGone (the object was removed), ConnectionError (the manager is gone), Timeout
-/// (Options::call_timeout), ResourceExhausted (a limit of the manager), TypeError (a value found does not fit
-/// the C++ type asked for; what the operation changed stays changed).
+/// Every operation is one round trip and atomic, unless its comment says otherwise. Besides what its comment
+/// says, it may throw ObjectGone (the object was removed), ConnectionError (the manager has ended or cannot
+/// be reached), Timeout (Options::call_timeout), ResourceExhausted (a limit of the manager), TypeError (a
+/// value found does not fit the requested C++ type; the operation's changes remain).
 ///
 /// Threads may use one proxy at once, as long as none assigns to the proxy itself (`p = q`). After fork() the
-/// child goes on using the proxies it inherited.
+/// child may continue to use the proxies it inherited.
 class Proxy {
  public:
   Proxy() = default;
   explicit Proxy(std::shared_ptr<client::RemoteObject> object) : object_(std::move(object)) {}
 
   bool valid() const noexcept { return object_ != nullptr; }
-  /// The object's id in its manager, never reused; 0 when empty. No round trip.
+  /// Returns the object's id in its manager, never reused; 0 for an empty proxy. No round trip.
   std::uint64_t id() const noexcept { return object_ ? object_->reference().id : 0; }
-  /// "dict", "list", …; empty when empty. No round trip.
+  /// Returns "dict", "list", …; empty for an empty proxy. No round trip.
   std::string_view type_name() const noexcept {
     return object_ ? hosted_type_name(object_->reference().type) : std::string_view();
   }
 
-  /// Two proxies are equal when they mean the same object (Python's `is`). Contents are compared through
-  /// snapshot().
+  /// Proxies are equal if they refer to the same object (Python's `is`). Use snapshot() to compare contents.
   friend bool operator==(const Proxy& a, const Proxy& b) noexcept {
     if (a.id() != b.id()) return false;
     return !a.valid() || client::belongs_to(*a.object_, b.object_->connection().get());
   }
 
-  /// For the library's own use.
+  /// For internal use.
   const std::shared_ptr<client::RemoteObject>& remote() const noexcept { return object_; }
 
  protected:
-  /// Calls the operation with the arguments that have no default, or more; gives its result as R.
+  /// Calls the operation; arguments with a default may be left out. Returns its result as R.
   template <class Op, class R = void, class... A>
   R call(const A&... arguments) const {
     return invoke<Op, R>(object_.get(), arguments...);
@@ -92,7 +91,7 @@ struct Codec<P> {
   static P decode(Decoder& from) {
     if (client::reference_type(from.reader) != P::type_number) client::throw_mismatch(from.reader, name());
     P proxy(client::ResultOf<ops::Reference, std::shared_ptr<client::RemoteObject>>::decode(from));
-    // The elements of an array have one type, which no reference tells.
+    // A reference does not contain the element type of an array.
     if constexpr (requires { proxy.check_type(); }) proxy.check_type();
     return proxy;
   }

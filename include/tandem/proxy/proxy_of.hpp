@@ -1,7 +1,8 @@
 #pragma once
-// ProxyOf<Ops>: the base of proxies of hosted types of your own (tandem/hosted.hpp), whose operations Ops declares. One
-// line makes one method; what is said of all proxies (proxy.hpp) holds for these too, and they can be watched as
-// containers are (container.hpp). An operation that writes or frees is a change, also when its handler threw:
+// ProxyOf<Ops>: the base of proxies of your own hosted types (tandem/hosted.hpp), whose operations Ops
+// declares. What proxy.hpp says of all proxies holds for these too, and they can be watched as containers are
+// (container.hpp); an operation that writes or frees counts as a change even if its handler threw. Each
+// method is one line:
 //
 //   struct CounterProxy : tandem::ProxyOf<CounterOps> {
 //     using ProxyOf::ProxyOf;
@@ -23,12 +24,12 @@ class ProxyOf : public Container {
   ProxyOf() = default;
   using Container::Container;
 
-  /// Empty when empty. No round trip.
+  /// Returns the type's name; empty for an empty proxy. No round trip.
   std::string_view type_name() const noexcept { return valid() ? Operations::type : std::string_view(); }
 
  protected:
-  /// Calls the operation with the arguments that have no default, or more; gives its result as R: any type with a codec
-  /// that the declared result can be read as, by default int64_t, bool, std::string, Bytes or JSON.
+  /// Calls the operation; arguments with a default may be left out. Returns its result as R: any type with a
+  /// codec that the declared result can be read as, by default int64_t, bool, std::string, Bytes or JSON.
   template <class Op, class R = typename client::PlainResult<typename Op::Result>::Type, class... A>
   R call(const A&... arguments) const {
     static_assert(client::is_listed<Op, typename Operations::All>, "another type's operation");

@@ -1,31 +1,32 @@
 #pragma once
-// Queue<T>, LifoQueue<T>, PriorityQueue<T>: items that processes hand to each other. The oldest comes out first, or the
-// newest, or the least by Python's `<` (the oldest of equal ones). Queue<> takes items of any kind, as nlohmann::json.
+// Queue<T>, LifoQueue<T>, PriorityQueue<T>: items passed between processes. The next item is the oldest, the
+// newest, or the least by Python's `<` (the oldest of equal ones). Queue<> takes items of any kind, as
+// nlohmann::json.
 //
 //   Python (queue, multiprocessing)   here
 //   q.put(x)                          q.put(x)                          waits while it is full; Closed
 //   q.put(x, timeout=s)               q.put_for(x, limit), q.put_until(x, time) → bool
 //   q.put_nowait(x), queue.Full       q.try_put(x) → bool
-//   -                                 q.put_many(range) → how many      also put_many_for, try_put_many
+//   -                                 q.put_many(range) → count         also put_many_for, try_put_many
 //   q.get()                           q.get() → T                       waits while it is empty; Closed
 //   q.get(timeout=s)                  q.get_for(limit), q.get_until(time) → optional<T>
 //   q.get_nowait(), queue.Empty       q.try_get() → optional<T>
-//   -                                 q.get_many(n) → vector<T>         waits for one; also get_many_for, try_get_many
+//   -                                 q.get_many(n) → vector<T>         waits for one; also get_many_for, …
 //   -                                 q.put(x, stop_token) → bool, q.get(stop_token) → optional<T>
 //   q.qsize(), q.empty(), q.full()    q.size(), q.empty(), q.full(), q.maxsize()
 //   q.task_done(), q.join()           q.task_done(), q.join(), q.join_for(limit) → bool     ValueError
-//   q.shutdown()                      q.close()                         what is inside can still be got
-//   q.shutdown(immediate=True)        q.close(tandem::immediate)        what is inside is dropped
-//   for x in iter(q.get, marker)      for (auto& x : q)                 takes items until q is closed and empty
-//   -                                 q.get_leased() → Lease<T>         comes back unless done() is said: lease.hpp
+//   q.shutdown()                      q.close()                         items inside can still be taken
+//   q.shutdown(immediate=True)        q.close(tandem::immediate)        items inside are dropped
+//   for x in iter(q.get, marker)      for (auto& x : q)                 until q is closed and empty
+//   -                                 q.get_leased() → Lease<T>         returns unless done(): lease.hpp
 //   -                                 q.version(), q.wait_for_change(since)            container.hpp
 //
-// Unlike multiprocessing.Queue there is no feeder thread: an item is in the queue, for all to get, when put() returns.
+// Unlike multiprocessing.Queue there is no feeder thread: when put() returns, the item is in the queue.
 //
-// Who waits is served in the order of arrival, putters and getters alike, and nobody overtakes: a batch goes in before
-// what later callers put. An item is given to one getter only. A getter that dies with an item in its hands has it, so
-// it is gone: where that matters, take it on lease. A proxy put into a queue is a reference and keeps its object alive,
-// also on its way; take it out by get<Dict<>>() where the queue is untyped.
+// Waiters are served in the order of arrival, putters and getters alike, without overtaking: a batch enters
+// before items that later callers put. Each item is delivered to one getter. An item is lost if its getter
+// dies; where that matters, take it on lease. A proxy put into a queue is a reference and keeps its object
+// alive, also in transit; an untyped queue returns it through get<Dict<>>().
 
 #include <memory>
 #include <optional>
@@ -38,11 +39,11 @@
 
 namespace tandem {
 
-/// How close() closes: q.close(tandem::immediate).
+/// The mode of close(): q.close(tandem::immediate).
 enum class Closing : bool { draining = false, immediate = true };
 inline constexpr Closing immediate = Closing::immediate;
 
-/// What the three have in common. `Ops`: ops::Queue, ops::LifoQueue or ops::PriorityQueue.
+/// The base of the three queues. `Ops`: ops::Queue, ops::LifoQueue or ops::PriorityQueue.
 template <class T, class Ops>
 class BasicQueue : public Container {
   using Do = ops::QueueOperations;
@@ -59,19 +60,20 @@ class BasicQueue : public Container {
   BasicQueue() = default;
   using Container::Container;
 
-  // Putting. All of these throw Closed once the queue is closed, also when they are waiting; TypeError, and nothing is
-  // put, where a PriorityQueue cannot compare the item with those inside; ResourceExhausted.
+  // Putting. All of these throw Closed once the queue is closed, also while they wait; TypeError, without
+  // putting the item, if a PriorityQueue cannot compare it with those inside; ResourceExhausted.
 
   void put(Item item) const { put_within(item, client::no_limit); }
-  /// These give whether it was put.
+  /// These return whether the item was put.
   bool put(Item item, const Stop& stop) const { return put_within(item, client::no_limit, stop); }
   bool put_for(Item item, For limit, const Stop& stop = {}) const { return put_within(item, limit, stop); }
   bool put_until(Item item, Until end, const Stop& stop = {}) const { return put_within(item, end, stop); }
   bool try_put(Item item) const { return put_within(item, client::at_once); }
 
-  /// A batch, in its order; one round trip. What there is room for enters in one step, the rest as room comes, so a
-  /// batch may be larger than the queue. Gives how many were put: all of them, unless a limit ran out, a stop was
-  /// requested or the queue was closed meanwhile. While it waits, the manager holds the whole batch in memory.
+  /// Puts a batch, in its order, in one round trip. Items enter in one step as far as there is room, the rest
+  /// as room appears, so a batch may be larger than the queue. Returns how many were put: all of them, unless
+  /// a limit expired, a stop was requested or the queue was closed meanwhile (Closed if none was put). While
+  /// it waits, the manager holds the whole batch in memory.
   std::size_t put_many(Items items, const Stop& stop = {}) const {
     return put_many_within(items, client::no_limit, stop);
   }
@@ -83,9 +85,9 @@ class BasicQueue : public Container {
   }
   std::size_t try_put_many(Items items) const { return put_many_within(items, client::at_once); }
 
-  // Getting. All of these throw Closed once the queue is closed and empty, and, where it waits, no item that somebody
-  // else has on lease may come back. `R`: another type to read the item as; an item that cannot be read so (TypeError)
-  // is out of the queue nevertheless, unless it was taken on lease.
+  // Getting. All of these throw Closed once the queue is closed and empty and no item leased to others may
+  // return. `R`: another type to read the item as; an item that cannot be read as R (TypeError) has left the
+  // queue nevertheless, unless it was taken on lease.
 
   template <class R = T>
   R get() const {
@@ -108,8 +110,8 @@ class BasicQueue : public Container {
     return get_within<R>(client::at_once);
   }
 
-  /// Waits for one item, and takes what is there then, at most `max` (ValueError: less than 1). Large items make it
-  /// fewer: about a mebibyte comes at once. None: a limit ran out, or a stop was requested.
+  /// Waits for one item and takes those available then, at most `max` (ValueError if less than 1) and about 1
+  /// MiB. Returns an empty vector if a limit expired or a stop was requested.
   template <class R = T>
   std::vector<R> get_many(std::size_t max, const Stop& stop = {}) const {
     return get_many_within<R>(max, client::no_limit, stop);
@@ -128,11 +130,11 @@ class BasicQueue : public Container {
   }
 
   /// Takes items one by one, waiting for each, until the queue is closed and empty:
-  /// `for (auto& item : queue)`. What is taken is taken, also when the loop ends early.
+  /// `for (auto& item : queue)`. Items stay taken if the loop ends early.
   iterator begin() const { return iterator(*this); }
   iterator end() const { return {}; }
 
-  // On lease (lease.hpp).
+  // Getting on lease (lease.hpp).
 
   template <class R = T>
   Lease<R> get_leased() const {
@@ -154,7 +156,7 @@ class BasicQueue : public Container {
   std::optional<Lease<R>> try_get_leased() const {
     return get_leased_within<R>(client::at_once);
   }
-  /// As get_many; each with a lease of its own.
+  /// As get_many; each item has its own lease.
   template <class R = T>
   std::vector<Lease<R>> get_many_leased(std::size_t max, const Stop& stop = {}) const {
     return get_many_leased_within<R>(max, client::no_limit, stop);
@@ -167,8 +169,8 @@ class BasicQueue : public Container {
   std::vector<Lease<R>> try_get_many_leased(std::size_t max) const {
     return get_many_leased_within<R>(max, client::at_once);
   }
-  /// All of these leases of this queue, in one round trip; those that have ended are passed over. NotOwner, and none of
-  /// them is done: see Lease::done().
+  /// Ends all these leases of this queue in one round trip; those that have ended are skipped. Throws
+  /// NotOwner, and ends none: see Lease::done().
   template <class R>
   void done(std::vector<Lease<R>>& leases) const {
     end_leases<Do::Done>(leases);
@@ -178,31 +180,31 @@ class BasicQueue : public Container {
     end_leases<Do::GiveBack>(leases);
   }
 
-  /// So many items that were got are done with, as join() counts them. Not for those on lease, whose done() says so.
-  /// ValueError: more than were put and are not done.
+  /// Marks `count` items that were taken as done, for join(). Not for leased items, whose done() does so.
+  /// Throws ValueError if more than were put and are not done.
   void task_done(std::size_t count = 1) const { call<Do::TaskDone>(count); }
-  /// Waits until each item that was put is done with.
+  /// Waits until every item that was put is done.
   void join() const { join_within(client::no_limit); }
-  /// These give whether it came to that.
+  /// These return whether all items were done in time.
   bool join(const Stop& stop) const { return join_within(client::no_limit, stop); }
   bool join_for(For limit, const Stop& stop = {}) const { return join_within(limit, stop); }
   bool join_until(Until end, const Stop& stop = {}) const { return join_within(end, stop); }
 
-  /// For ever. Whoever waits to put gets Closed; whoever waits to get does when there is nothing left to be got. With
-  /// `immediate` all items are dropped, as if they were done with, and those on lease do not come back any more.
+  /// Closes the queue for ever. Waiting puts throw Closed; waiting gets do when no items are left. With
+  /// `immediate` all items are dropped, as if they were done, and leased items no longer return.
   void close(Closing how = Closing::draining) const { call<Do::Close>(how == Closing::immediate); }
   bool is_closed() const { return call<Do::IsClosed, bool>(); }
 
-  /// Items that can be got now; those on lease are not among them.
+  /// Returns the number of items that can be taken now, without those on lease.
   std::size_t size() const { return call<Do::Size, std::size_t>(); }
   bool empty() const { return size() == 0; }
-  /// Whether a put would wait. Items that are given back find room also where there is none.
+  /// Returns whether a put would wait. Items that are given back enter even a full queue.
   bool full() const { return call<Do::IsFull, bool>(); }
-  /// 0: none.
+  /// 0: no limit.
   std::size_t maxsize() const { return call<Do::MaxSize, std::size_t>(); }
-  /// Items on lease.
+  /// Returns the number of items on lease.
   std::size_t leased() const { return call<Do::Leased, std::size_t>(); }
-  /// Items put and not done with, as join() counts them.
+  /// Returns the number of items put and not done, as join() counts them.
   std::size_t unfinished() const { return call<Do::Unfinished, std::size_t>(); }
 
  private:
@@ -263,7 +265,7 @@ class BasicQueue<T, Ops>::iterator {
   using reference = T&;
   using pointer = T*;
 
-  iterator() = default;  // the end
+  iterator() = default;  // the end iterator
   explicit iterator(const BasicQueue& queue) : state_(std::make_shared<State>(queue)) { ++*this; }
 
   reference operator*() const { return *state_->item; }

@@ -1,17 +1,17 @@
 #pragma once
 // Semaphore: a number of permits that threads of any process share.
 //
-//   Python (threading, multiprocessing)   std::counting_semaphore          here
-//   Semaphore(3), BoundedSemaphore(3)     counting_semaphore s(3)          m.semaphore(3)
-//   -                                     -                                m.semaphore(3, tandem::ownerless)  as Python's
-//   -                                     -                                m.bounded_semaphore(3, tandem::ownerless)
-//   s.acquire()                           s.acquire()                      s.acquire(), s.acquire(n)
-//   s.acquire(blocking=False)             s.try_acquire()                  s.try_acquire(), s.try_acquire(n)
-//   s.acquire(timeout=t)                  s.try_acquire_for(t)             s.try_acquire_for(t), s.try_acquire_until(time)
-//   s.release(), s.release(n)             s.release(), s.release(n)        s.release(), s.release(n)
-//   with s:                               -                                auto held = s.guard();  s.guard(n), try_guard…
-//   -                                     -                                s.acquire(n, stop_token) → bool
-//   s.get_value()  (multiprocessing)      -                                s.value(), s.held()
+//   Python (threading, multiprocessing)   std::counting_semaphore     here
+//   Semaphore(3), BoundedSemaphore(3)     counting_semaphore s(3)     m.semaphore(3)
+//   Semaphore(3), without owners          -                           m.semaphore(3, tandem::ownerless)
+//   BoundedSemaphore(3), the same         -                           m.bounded_semaphore(3, ownerless)
+//   s.acquire()                           s.acquire()                 s.acquire(), s.acquire(n)
+//   s.acquire(blocking=False)             s.try_acquire()             s.try_acquire(), s.try_acquire(n)
+//   s.acquire(timeout=t)                  s.try_acquire_for(t)        s.try_acquire_for(t), …_until(time)
+//   s.release(), s.release(n)             s.release(), s.release(n)   s.release(), s.release(n)
+//   with s:                               -                           auto held = s.guard();  guard(n), try_…
+//   -                                     -                           s.acquire(n, stop_token) → bool
+//   s.get_value()  (multiprocessing)      -                           s.value(), s.held()
 
 #include <exception>
 #include <utility>
@@ -24,17 +24,19 @@ namespace tandem {
 
 class SemaphoreGuard;
 
-/// Of a semaphore without owners: m.semaphore(3, tandem::ownerless).
+/// Selects a semaphore without owners: m.semaphore(3, tandem::ownerless).
 struct Ownerless {};
 inline constexpr Ownerless ownerless{};
 
-/// Permits are held by the process that acquired them, any thread of which may release them; when it ends, or loses its
-/// session, they are free again. A forked child holds none. There are never more than at first.
+/// Permits are held by the process that acquired them, and any of its threads may release them. When the
+/// process ends or loses its session, they are released. A forked child holds none. There are never more
+/// permits than initially.
 ///
-/// An ownerless one is as Python's: anybody may release, so that it can serve as a signal, and what a process holds that
-/// ends is lost. There may come to be more permits than at first; if it is bounded, that is refused (ValueError).
+/// An ownerless semaphore is as Python's: any process may release, so it can serve as a signal, and the
+/// permits of a process that ends are lost. There may be more permits than initially; a bounded one refuses
+/// that (ValueError).
 ///
-/// Who waits is served in the order of arrival: who wants many is not overtaken by those who want few.
+/// Waiters are served in the order of arrival: requests for few permits do not overtake one for many.
 class Semaphore : public Proxy {
  public:
   using Operations = ops::Semaphore;
@@ -43,9 +45,9 @@ class Semaphore : public Proxy {
   Semaphore() = default;
   using Proxy::Proxy;
 
-  /// So many permits, all at once. ValueError: less than 1, or more than there can ever be.
+  /// Acquires `permits`, all at once. Throws ValueError if less than 1, or more than there can ever be.
   void acquire(std::int64_t permits = 1) const { acquire_within(permits, client::no_limit); }
-  /// These give whether they were acquired: within the limit, and before a stop was requested.
+  /// These return whether they were acquired within the limit and before a stop was requested.
   bool acquire(std::int64_t permits, const std::stop_token& stop) const {
     return acquire_within(permits, client::no_limit, stop);
   }
@@ -57,19 +59,20 @@ class Semaphore : public Proxy {
   bool try_acquire_until(Until end, std::int64_t permits = 1, const std::stop_token& stop = {}) const {
     return acquire_within(permits, end, stop);
   }
-  /// NotOwner: this process does not hold so many. Ownerless: ValueError, more than at first if it is bounded.
+  /// Throws NotOwner if this process does not hold as many. An ownerless one throws ValueError if it is
+  /// bounded and there would be more than initially.
   void release(std::int64_t permits = 1) const { call<Operations::Release>(permits); }
 
-  /// The same as acquire and its kin, for a scope. Where the permits were not got, the guard is empty.
+  /// The same for a scope. The guard is empty if the permits were not acquired.
   SemaphoreGuard guard(std::int64_t permits = 1) const;
   SemaphoreGuard guard(std::int64_t permits, const std::stop_token& stop) const;
   SemaphoreGuard try_guard(std::int64_t permits = 1) const;
   SemaphoreGuard try_guard_for(For limit, std::int64_t permits = 1, const std::stop_token& stop = {}) const;
   SemaphoreGuard try_guard_until(Until end, std::int64_t permits = 1, const std::stop_token& stop = {}) const;
 
-  /// Permits that can be acquired, at this moment.
+  /// Returns the number of permits that can be acquired at this moment.
   std::int64_t value() const { return call<Operations::Value, std::int64_t>(); }
-  /// Permits that this process holds; 0 if it is ownerless.
+  /// Returns the number of permits that this process holds; 0 if ownerless.
   std::int64_t held() const { return call<Operations::Held, std::int64_t>(); }
 
  private:
@@ -78,16 +81,16 @@ class Semaphore : public Proxy {
   }
 };
 
-/// Bounded is what they all are that have owners.
+/// Every semaphore with owners is bounded.
 using BoundedSemaphore = Semaphore;
 
-/// Holds permits until it goes. Movable; used by one thread at a time. Its destructor never throws: when permits cannot
-/// be given back, the manager or this process's session is gone, and what it held with it.
+/// Holds permits until it is destroyed. Movable; used by one thread at a time. The destructor never throws:
+/// if permits cannot be released, the manager or this process's session has ended, and the permits with it.
 class [[nodiscard]] SemaphoreGuard {
  public:
   /// Holds nothing.
   SemaphoreGuard() noexcept = default;
-  /// Takes over permits that this process has; 0: none.
+  /// Takes over permits that this process holds; 0: none.
   SemaphoreGuard(Semaphore semaphore, std::int64_t permits) noexcept
       : semaphore_(std::move(semaphore)), permits_(permits) {}
   SemaphoreGuard(SemaphoreGuard&& other) noexcept { swap(other); }
@@ -99,14 +102,14 @@ class [[nodiscard]] SemaphoreGuard {
     try {
       release();
     } catch (const std::exception&) {
-      // Said above.
+      // A destructor cannot throw; see the class comment.
     }
   }
 
   std::int64_t permits() const noexcept { return permits_; }
-  /// Whether it holds any: false after release(), and for one made by a try_guard that was not served.
+  /// Returns whether it holds any: false after release(), and if a try_guard did not acquire them.
   explicit operator bool() const noexcept { return permits_ != 0; }
-  /// Gives them back now; may throw what the semaphore's release() throws. Does nothing the second time.
+  /// Releases them now; throws what the semaphore's release() throws. A second call has no effect.
   void release() {
     if (const std::int64_t permits = std::exchange(permits_, 0); permits != 0) semaphore_.release(permits);
   }

@@ -23,8 +23,8 @@
 //   s == {…}                            s == std::set or another range
 //   print(s)                            out << s                           {1, "a"}, set()
 //
-// `y` is a range, a braced list, a JSON array, or a set, list or dict (its keys) of the same manager; each
-// operation is one atomic round trip all the same. Elements: what can be a key of a Dict; others throw
+// `y` is a range, a braced list, a JSON array, or a set, list or dict (its keys) of the same manager; in each
+// case the operation is one atomic round trip. Elements are those that can be a key of a Dict; others throw
 // TypeError.
 
 #include <set>
@@ -60,9 +60,9 @@ class Set : public Container {
   bool insert(client::In<T> item) { return call<Operations::Insert, bool>(item); }
   bool erase(client::In<T> item) { return call<Operations::Erase, bool>(item); }
   void discard(client::In<T> item) { erase(item); }
-  /// KeyError when it is not there.
+  /// Throws KeyError if it is absent.
   void remove(client::In<T> item) { call<Operations::Remove>(item); }
-  /// Takes out the oldest element. KeyError when empty.
+  /// Removes and returns the oldest element. Throws KeyError when empty.
   T pop() { return call<Operations::Pop, T>(); }
   bool contains(client::In<T> item) const { return call<Operations::Contains, bool>(item); }
   std::size_t size() const { return call<Operations::Size, std::size_t>(); }
@@ -83,9 +83,9 @@ class Set : public Container {
     return call<Operations::SymmetricDifference, std::set<T>>(items);
   }
 
-  /// Whether every element is in `items`.
+  /// Returns whether every element is in `items`.
   bool is_subset(Operand items) const { return call<Operations::IsSubset, bool>(items); }
-  /// Whether every one of `items` is an element.
+  /// Returns whether all of `items` are elements.
   bool is_superset(Operand items) const { return call<Operations::IsSuperset, bool>(items); }
   bool is_disjoint(Operand items) const { return call<Operations::IsDisjoint, bool>(items); }
 
@@ -98,15 +98,15 @@ class Set : public Container {
   friend std::set<T> operator-(const Set& set, Operand items) { return set.set_difference(items); }
   friend std::set<T> operator^(const Set& set, Operand items) { return set.set_symmetric_difference(items); }
 
-  /// The whole set as it is at one moment. T needs `<`; items() does not.
+  /// Returns the whole set as of one moment. T needs `<`; items() does not.
   std::set<T> snapshot() const { return call<Operations::Snapshot, std::set<T>>(); }
   std::vector<T> items() const { return call<Operations::Snapshot, std::vector<T>>(); }
-  /// Reads by pages of page_items_max: each page is consistent, the whole need not be. An element that stays
-  /// in the set throughout is seen exactly once, whatever is changed in between.
+  /// Reads pages of page_items_max elements: each page is consistent, the whole need not be. An element that
+  /// stays in the set throughout is seen exactly once, whatever else changes.
   iterator begin() const { return iterator(Pages{*this}); }
   iterator end() const { return {}; }
 
-  /// The same elements in any order; one snapshot.
+  /// Same elements in any order; compares one snapshot.
   template <class R>
   requires client::ItemRange<R, T>
   friend bool operator==(const Set& set, const R& items) {

@@ -1,5 +1,5 @@
 #pragma once
-// The hosted pool's operations, for Pool and its workers. Users have no need of it: pool.hpp is what they see.
+// TaskPool: the proxy of the hosted pool, for Pool and its workers. Users need only pool.hpp.
 
 #include <cstdint>
 #include <optional>
@@ -11,22 +11,22 @@
 
 namespace tandem {
 
-/// Counts of calls, and of workers.
+/// Numbers of calls, and of workers.
 struct PoolProgress {
-  std::int64_t queued = 0;   // wait for a worker
-  std::int64_t running = 0;  // in a worker's hands
+  std::int64_t queued = 0;   // waiting for a worker
+  std::int64_t running = 0;  // taken by a worker
   std::int64_t done = 0;
-  std::int64_t failed = 0;   // with an exception, or with their worker
-  std::int64_t retried = 0;  // given out again after a worker died with them
+  std::int64_t failed = 0;   // with an exception, or because their worker died
+  std::int64_t retried = 0;  // delivered again after their worker died
   std::int64_t workers = 0;
 };
 
 namespace client {
 
-/// Values that are encoded already.
+/// Values that are already encoded.
 struct EncodedItems : Argument {
   std::size_t count = 0;
-  wire::Bytes bytes;  // of the items, one after the other
+  wire::Bytes bytes;  // the items, one after the other
   EncodedItems(std::size_t how_many, wire::Bytes encoded) : count(how_many), bytes(encoded) {}
   void encode(Encoder& to) const {
     to.writer.array(count);
@@ -34,7 +34,7 @@ struct EncodedItems : Argument {
   }
 };
 
-/// A result as it came; whatever references are in it are the holder's now.
+/// A result as received; its holder owns the references in it.
 struct EncodedResult {
   wire::Buffer bytes;
 };
@@ -68,7 +68,7 @@ class TaskPool : public Proxy {
   }
   void exit(std::int64_t submitter) const { call<Do::Exit>(submitter); }
 
-  /// `initializer`: one encoded value; empty: none.
+  /// `initializer`: one encoded value, or empty for none.
   std::int64_t supervise(std::int64_t submitter, wire::Bytes initializer) const {
     struct Encoded : Argument {
       explicit Encoded(wire::Bytes from) : bytes(from) {}

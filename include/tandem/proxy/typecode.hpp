@@ -20,7 +20,7 @@ constexpr std::string_view typecode_of() {
   }
 }
 
-/// `a + b` as std::atomic<T> adds: integers wrap.
+/// Returns `a + b` as std::atomic<T> adds: integers wrap.
 template <Arithmetic T>
 constexpr T wrapping_sum(T a, T b) {
   if constexpr (std::floating_point<T>) return a + b;

@@ -11,9 +11,9 @@
 //     v.value += x
 //   -                           v.fetch_and(x) …            v.fetch_and(x), fetch_or, fetch_xor, &=, |=, ^=
 //
-// Arithmetic T: integers wrap in T's width, as std::atomic's do, and float adds in its own precision. Other
-// types add as Python does (text joins); a result beyond 64 bits is an OverflowError, operands that cannot be
-// added a TypeError. Everything is sequentially consistent: the manager does one operation at a time.
+// For arithmetic T, integers wrap in T's width, as in std::atomic, and float adds in its own precision. Other
+// types add as in Python (texts are concatenated): OverflowError beyond 64 bits, TypeError for operands that
+// cannot be added. All operations are sequentially consistent: the manager executes one at a time.
 
 #include <utility>
 
@@ -38,21 +38,21 @@ class Value : public Container {
   }
   operator T() const { return load(); }
   void store(client::In<T> value) { call<Operations::Store>(value); }
-  /// Assigning a proxy (`v = other_value`) makes this one mean the other's cell, as for all proxies.
+  /// Assigning a proxy (`v = other_value`) makes this one refer to the other's cell, as for all proxies.
   Value& operator=(client::In<T> value) {
     store(value);
     return *this;
   }
   T exchange(client::In<T> value) { return call<Operations::Exchange, T>(value); }
-  /// Stores `desired` if the cell equals `expected`, as Python's == has it; if not, sets `expected` to what
-  /// it holds.
+  /// Stores `desired` if the cell equals `expected` (Python's ==); if not, sets `expected` to the cell's
+  /// value. Returns whether it stored.
   bool compare_exchange(T& expected, const T& desired) {
     auto [exchanged, found] = call<Operations::CompareExchange, std::pair<bool, T>>(expected, desired);
     if (!exchanged) expected = std::move(found);
     return exchanged;
   }
 
-  /// These give the value before, as std::atomic's do.
+  /// These return the old value, as in std::atomic.
   T fetch_add(client::In<T> operand) requires(!std::same_as<T, bool>) {
     if constexpr (client::Arithmetic<T>)
       return call<Operations::FetchAdd, T>(operand, client::typecode_of<T>());
@@ -73,14 +73,14 @@ class Value : public Container {
     return call<Operations::FetchXor, T>(operand);
   }
 
-  /// These give the value after, for arithmetic T; one atomic round trip each.
+  /// For arithmetic T these return the new value; one atomic round trip each.
   T operator+=(client::In<T> operand) requires client::Arithmetic<T> {
     return client::wrapping_sum(fetch_add(operand), operand);
   }
   T operator-=(client::In<T> operand) requires client::Arithmetic<T> {
     return client::wrapping_difference(fetch_sub(operand), operand);
   }
-  /// For other T the value after is not known here.
+  /// For other T the new value is not known here.
   void operator+=(client::In<T> operand) requires(!std::is_arithmetic_v<T>) { fetch_add(operand); }
   void operator-=(client::In<T> operand) requires(!std::is_arithmetic_v<T>) { fetch_sub(operand); }
   T operator++() requires client::Arithmetic<T> { return *this += T(1); }
@@ -97,11 +97,11 @@ class Value : public Container {
     return static_cast<T>(fetch_xor(operand) ^ operand);
   }
 
-  // Only for a Value itself: looked at for iterators over Values too, it would ask for itself without end.
+  // Only for Value itself: for iterators over Values, evaluating the constraint would recurse without end.
   template <std::same_as<Value> Self, class U>
   requires(!std::derived_from<U, Proxy>) && requires(const T& v, const U& u) { v == u; }
   friend bool operator==(const Self& value, const U& other) { return value.load() == other; }
-  /// As the value prints itself; JSON and types that cannot print are shown as to_text() shows them.
+  /// Prints as the value itself does; JSON and types without operator<< are printed by to_text().
   friend std::ostream& operator<<(std::ostream& out, const Value& value) {
     if constexpr (!client::Untyped<T> && requires(const T& v) { out << v; }) return out << value.load();
     else return out << value.template call<Operations::Load, client::Rendering>().text;

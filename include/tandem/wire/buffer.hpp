@@ -1,6 +1,6 @@
 #pragma once
-// A growing run of bytes. Unlike std::vector it leaves new bytes unset, which matters where megabytes
-// are about to be overwritten by a read, and it keeps its memory when cleared.
+// A growable byte buffer. Unlike std::vector it leaves new bytes uninitialised, which matters when a read is
+// about to overwrite megabytes. It keeps its memory when cleared.
 
 #include <cstddef>
 #include <cstdint>
@@ -48,9 +48,9 @@ class Buffer {
   Bytes view_from(std::size_t offset) const { return {data_ + offset, size_ - offset}; }
 
   void clear() { size_ = 0; }
-  /// Forgets what lies behind `size`; `size` may not exceed size().
+  /// Removes the bytes after `size`, which must not exceed size().
   void truncate(std::size_t size) { size_ = size; }
-  /// Drops the first `count` bytes and moves the rest to the front.
+  /// Removes the first `count` bytes and moves the rest to the front.
   void drop_front(std::size_t count) {
     size_ -= count;
     if (size_ != 0) std::memmove(data_, data_ + count, size_);
@@ -58,7 +58,7 @@ class Buffer {
   void reserve(std::size_t capacity) {
     if (capacity > capacity_) reallocate(capacity);
   }
-  /// Gives memory back when more than `bytes_kept` is held; contents must be empty.
+  /// Frees the memory if the buffer is empty and holds more than `bytes_kept`.
   void shrink(std::size_t bytes_kept) {
     if (capacity_ > bytes_kept && size_ == 0) {
       std::free(data_);
@@ -67,7 +67,7 @@ class Buffer {
     }
   }
 
-  /// Makes room for `count` more bytes, counts them as contents, and returns where they begin (unset).
+  /// Adds `count` uninitialised bytes to the contents and returns where they begin.
   std::uint8_t* extend(std::size_t count) {
     if (capacity_ - size_ < count) grow(count);
     std::uint8_t* at = data_ + size_;

@@ -2,35 +2,35 @@
 // The frames of tandem's protocol, version 1. Everything outside MessagePack values is little-endian.
 //
 //   channel    = handshake frame*                      handshake: see handshake.hpp
-//   frame      = size:u32 kind:u8 body                 size counts the bytes behind itself; at most frame_bytes_max
+//   frame      = size:u32 kind:u8 body                 size: bytes after it; frame ≤ frame_bytes_max
 //
 //   client → server
 //     kind 1   request   flags:u8 op:u16 request:u32 actor:u32 object:u64 payload
-//     kind 2   part      flags:u8 0:u16  request:u32 payload          goes on with an unfinished request
-//     kind 6   identify  flags:u8 0:u16  pid:u32                      this channel's client is process `pid` (after fork)
-//     kind 7   cancel    0:u8     0:u16  request:u32                  if this request is waiting, it is to end now
+//     kind 2   part      flags:u8 0:u16  request:u32 payload          continues an unfinished request
+//     kind 6   identify  flags:u8 0:u16  pid:u32                      pid of the client (after a fork)
+//     kind 7   cancel    0:u8     0:u16  request:u32                  ends this request if it is waiting
 //   server → client
 //     kind 3   reply     code:u8  flags:u16 request:u32 payload
-//     kind 4   part      0:u8     flags:u16 request:u32 payload       goes on with an unfinished reply
-//     kind 5   fault     code:u8  0:u16     0:u32 text                last frame: why the server closes the channel
+//     kind 4   part      0:u8     flags:u16 request:u32 payload       continues an unfinished reply
+//     kind 5   fault     code:u8  0:u16     0:u32 text                last frame: why the channel is closed
 //
-//   flags      bit 0 MORE: parts with the same request id follow; the message is their payloads, joined in order
+//   flags      bit 0 MORE: parts with the same request id follow; the message is all payloads joined in order
 //              bit 1 ONE_WAY (requests): no reply is sent, whatever the outcome
-//              bit 2 FENCED (requests): token:u64 stands before the arguments; the operation is refused with
-//                    stale_token unless the lock's grant with this token is still alive
-//   request    chosen by the client, unique among its unanswered requests on this channel. Many may be under way;
-//              replies come in any order, and parts of different messages may be interleaved.
-//   actor      the client's thread (any number that tells its threads apart)
+//              bit 2 FENCED (requests): token:u64 precedes the arguments; the operation is refused with
+//                    stale_token unless the lock grant with this token is still held
+//   request    chosen by the client, unique among its unanswered requests on this channel. Many may be under
+//              way; replies arrive in any order, and parts of different messages may be interleaved.
+//   actor      the client's thread (any number that identifies it within the client)
 //   object     id of the hosted object; 1 is the manager itself (ops/manager.hpp)
 //   op         number of the operation among those of the object's type (ops/TYPE.hpp)
-//   cancel     a request that waits is answered as if its time limit had run out; of one that has been answered, or
-//              was never made, nothing happens. So a request that is cancelled has one reply, as any other.
-//   payload    of a request: a MessagePack array of the arguments; those with a default may be left out at the end
-//              of a reply with code 0: the result, one MessagePack value (nil where the operation gives nothing)
+//   cancel     a waiting request is answered as if its time limit had run out; a cancel of one that was
+//              answered or never made is ignored. So a cancelled request has one reply, as any other.
+//   payload    of a request: a MessagePack array of the arguments, from whose end defaults may be omitted
+//              of a reply with code 0: the result, one MessagePack value (nil if the operation has none)
 //              of a reply with another code (error.hpp): the error's text, one MessagePack str
 //
-// A message's payload, all parts together, is at most message_bytes_max for requests. A request that is longer is
-// answered with resource_exhausted, its remaining parts are discarded, and the channel goes on. A frame longer than
+// The payload of a request, all parts together, is at most message_bytes_max. A longer request is answered
+// with resource_exhausted, its remaining parts are discarded, and the channel stays open. A frame longer than
 // frame_bytes_max, of an unknown kind, or with a part of no message under way is a fault.
 
 #include <bit>
@@ -89,7 +89,8 @@ inline U load_little(const std::uint8_t* at) {
   return value;
 }
 
-/// Writes a request's header over the `request_header_bytes` at `at`; `frame_bytes` is the whole frame's length.
+/// Writes a request's header to the `request_header_bytes` at `at`; `frame_bytes` is the whole frame's
+/// length.
 inline void store_request_header(std::uint8_t* at, std::size_t frame_bytes, const RequestHeader& h) {
   store_little(at, static_cast<std::uint32_t>(frame_bytes - size_field_bytes));
   at[4] = static_cast<std::uint8_t>(FrameKind::request);
@@ -99,7 +100,7 @@ inline void store_request_header(std::uint8_t* at, std::size_t frame_bytes, cons
   store_little(at + 12, h.actor);
   store_little(at + 16, h.object);
 }
-/// Writes the header that all other kinds share over the `short_header_bytes` at `at`.
+/// Writes the header of all other kinds to the `short_header_bytes` at `at`.
 inline void store_short_header(std::uint8_t* at, std::size_t frame_bytes, FrameKind kind, std::uint8_t byte,
                                std::uint16_t word, std::uint32_t request) {
   store_little(at, static_cast<std::uint32_t>(frame_bytes - size_field_bytes));
@@ -117,7 +118,7 @@ inline ReplyHeader load_reply_header(const std::uint8_t* at) {
   return {static_cast<Code>(at[5]), load_little<std::uint16_t>(at + 6), load_little<std::uint32_t>(at + 8)};
 }
 
-/// One frame found at the front of received bytes.
+/// A frame found at the front of received bytes.
 struct Frame {
   FrameKind kind = FrameKind::fault;
   Bytes bytes;  // the whole frame, its size field included
@@ -130,8 +131,8 @@ struct Frame {
 
 enum class FrameStatus : std::uint8_t { complete, incomplete, too_long, malformed };
 
-/// Looks for a frame at the front of `received`. `needed` is how many bytes in all the frame will take, as far as is
-/// known. `too_long`: over `frame_bytes_max`; `malformed`: an unknown kind, or shorter than its header.
+/// Looks for a frame at the front of `received`. `needed` is set to the frame's total number of bytes, as far
+/// as known. `too_long`: over `frame_bytes_max`; `malformed`: an unknown kind, or shorter than its header.
 inline FrameStatus next_frame(Bytes received, std::uint64_t frame_bytes_max, Frame& frame,
                               std::size_t& needed) {
   needed = short_header_bytes;

@@ -1,28 +1,29 @@
 #pragma once
 // The handshake, in three messages; little-endian, fixed layout. The server speaks first.
 //
-//   server → client   Hello     magic:"TNDM" version:u16 0:u16 incarnation:16 nonce:32                       56 bytes
-//   client → server   Answer    magic:"TNDM" version:u16 purpose:u16 session:u64 secret:16 pid:u32 wishes:u32 nonce:32
-//                               proof:32                                                                    104 bytes
+//   server → client   Hello     magic:"TNDM" version:u16 0:u16 incarnation:16 nonce:32             56 bytes
+//   client → server   Answer    magic:"TNDM" version:u16 purpose:u16 session:u64 secret:16 pid:u32 wishes:u32
+//                               nonce:32 proof:32                                                  104 bytes
 //   server → client   Welcome   magic:"TNDM" version:u16 code:u16
 //                     code 0:   session:u64 secret:16 frame_bytes_max:u64 message_bytes_max:u64
-//                               value_depth_max:u64 requests_under_way_max:u64 lease_ms:u64 ring_bytes:u64 proof:32
-//                                                                                                           112 bytes
-//                     else:     length:u32 text                         why the channel is refused; then it is closed
+//                               value_depth_max:u64 requests_under_way_max:u64 lease_ms:u64
+//                               ring_bytes:u64 proof:32                                            112 bytes
+//                     else:     length:u32 text               why the channel is refused; then it is closed
 //
 //   purpose   0 open    a new session; session and secret are zero
-//             1 join    one more channel of the session that session and secret name
-//             2 inherit a new session that holds whatever that session holds, for a child process about to be forked
-//   lease_ms  the session ends when the manager has not heard of its client for so long; 0: only with its last channel.
-//             A client that has nothing to ask sends a ping in time.
-//   wishes    1: to go on through shared memory (ring.hpp), if the manager can
-//   ring_bytes  the channel goes on through rings of this size, which come next on the socket; 0: on the socket itself
+//             1 join    one more channel of the session that session and secret identify
+//             2 inherit a new session with the references of that session, for a child process to be forked
+//   lease_ms  the session ends if the manager hears nothing from its client for this long; 0: only with its
+//             last channel. An idle client sends a ping in time.
+//   wishes    1: continue through shared memory (ring.hpp), if the manager can
+//   ring_bytes  the channel continues through rings of this size, passed next on the socket; 0: on the socket
 //   proof     the client's: HMAC-SHA256(authkey, "tandem client" Hello Answer-without-proof)
 //             the server's: HMAC-SHA256(authkey, "tandem server" Hello Answer Welcome-without-proof)
 //
-// Both proofs cover both nonces and everything said, so neither can be replayed or moved, and the key is never sent.
-// Without an authkey the key is empty and the proofs prove nothing; the server then goes by the peer's uid (unix
-// sockets only). A side that sees another magic or version says so and closes.
+// Both proofs cover both nonces and all messages so far, so they cannot be replayed or reused elsewhere, and
+// the key is never sent. Without an authkey the key is empty and the proofs prove nothing; the server then
+// checks the peer's uid (unix sockets only). A side that receives another magic or version reports it and
+// closes.
 
 #include <array>
 #include <cstdint>
@@ -50,7 +51,7 @@ inline constexpr std::string_view server_proof_label = "tandem server";
 using Nonce = std::array<std::uint8_t, 32>;
 using Proof = std::array<std::uint8_t, proof_bytes>;
 using Incarnation = std::array<std::uint8_t, 16>;  // random, new at each start of a manager
-using Secret = std::array<std::uint8_t, 16>;       // what lets a process add channels to its session
+using Secret = std::array<std::uint8_t, 16>;       // lets a process add channels to its session
 
 inline constexpr std::uint32_t wish_ring = 1;
 
@@ -85,7 +86,7 @@ struct Welcome {
   Proof proof{};
 };
 
-/// Walks over a fixed layout, storing or loading field after field.
+/// LayoutWriter and LayoutReader store and load the fields of a fixed layout in order.
 class LayoutWriter {
  public:
   explicit LayoutWriter(std::uint8_t* at) : at_(at) {}
@@ -143,7 +144,7 @@ inline Hello decode_hello(const std::uint8_t* at) {
   return h;
 }
 
-/// The proof stands last, so that what it covers is everything before it.
+/// The proof is the last field and covers everything before it.
 inline std::array<std::uint8_t, answer_bytes> encode(const Answer& a) {
   std::array<std::uint8_t, answer_bytes> out{};
   LayoutWriter(out.data())

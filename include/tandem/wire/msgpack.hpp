@@ -1,6 +1,6 @@
 #pragma once
-// MessagePack, reading and writing. The layout is that of the MessagePack specification (2013, with str, bin and
-// ext families); big-endian as the format demands. Extension types of tandem:
+// MessagePack, reading and writing. The layout is that of the MessagePack specification (2013, with the str,
+// bin and ext families), big-endian as the format demands. Extension types of tandem:
 //
 //   type  name       body
 //   -1    timestamp  MessagePack's own: 4, 8 or 12 bytes
@@ -8,10 +8,11 @@
 //    2    tuple      the elements' MessagePack bytes, one after the other
 //    3    set        the elements' MessagePack bytes, one after the other
 //    4    integer    two's complement, big-endian, at least 1 byte: an integer beyond 64 bits
-//    5    foreign    language tag (1 byte: 'p' Python, 'j' Java…), then bytes only that language can read
+//    5    foreign    language tag (1 byte: 'p' Python, 'j' Java…), then bytes only for that language
 //
-// The writer always takes the shortest form. The reader distrusts: every function checks what it needs, returns
-// false and stays where it was when the next value is of another kind or cut short. It never allocates.
+// The writer always uses the shortest form. The reader does not trust its input: every function checks the
+// bounds; if the next value is of another kind or truncated, it returns false and does not move. It never
+// allocates.
 
 #include <bit>
 #include <cstring>
@@ -50,9 +51,9 @@ struct Reference {
   bool operator==(const Reference&) const = default;
 };
 
-/// An integer as MessagePack has it: -2^63 … 2^64-1.
+/// An integer in the range of MessagePack: -2^63 … 2^64-1.
 struct Integer {
-  bool negative = false;  // then `bits` is the two's complement of an int64
+  bool negative = false;  // if so, `bits` is the two's complement of an int64
   std::uint64_t bits = 0;
   static constexpr Integer of(std::int64_t v) { return {v < 0, static_cast<std::uint64_t>(v)}; }
   static constexpr Integer of_unsigned(std::uint64_t v) { return {false, v}; }
@@ -140,7 +141,7 @@ class Writer {
     std::memcpy(body + 1, &v.id, 8);
     extension(Extension::reference, {body, sizeof body});
   }
-  /// Bytes that already are MessagePack.
+  /// Appends bytes that already are MessagePack.
   void raw(Bytes encoded) { out_->append(encoded); }
 
  private:
@@ -165,7 +166,7 @@ class Writer {
   Buffer* out_;
 };
 
-/// Walks over MessagePack bytes that it does not own.
+/// Reads MessagePack bytes that it does not own.
 class Reader {
  public:
   Reader() = default;
@@ -175,7 +176,8 @@ class Reader {
   const std::uint8_t* position() const { return at_; }
   Bytes rest() const { return {at_, static_cast<std::size_t>(end_ - at_)}; }
 
-  /// Kind of the next value; `invalid` at the end and at the one byte MessagePack never uses.
+  /// Returns the kind of the next value; `invalid` at the end and for the one byte that MessagePack never
+  /// uses.
   Kind peek() const {
     if (at_ == end_) return Kind::invalid;
     std::uint8_t tag = *at_;
@@ -193,7 +195,7 @@ class Reader {
     return true;
   }
   bool integer(Integer& v);
-  /// An integer that fits an int64.
+  /// Reads an integer that fits an int64.
   bool int64(std::int64_t& v) {
     Reader before = *this;
     Integer wide;
@@ -210,7 +212,7 @@ class Reader {
     v = wide.bits;
     return true;
   }
-  /// A float32 or float64; integers are not floats here.
+  /// Reads a float32 or float64; integers are not floats here.
   bool floating(double& v);
   bool text(std::string_view& v) {
     Bytes body;
@@ -238,9 +240,9 @@ class Reader {
     std::memcpy(&v.id, body.data() + 1, 8);
     return true;
   }
-  /// Steps over one value of any kind, however deep, without recursion. Extension bodies are not looked into.
+  /// Skips one value of any kind and depth, without recursion. Extension bodies are not examined.
   bool skip();
-  /// Steps over one value and gives its bytes.
+  /// Skips one value and returns its bytes in `v`.
   bool value(Bytes& v) {
     const std::uint8_t* begin = at_;
     if (!skip()) return false;
@@ -258,7 +260,7 @@ class Reader {
   }
   bool body_of(Kind kind, Bytes& body);
   bool header_of(std::uint8_t fixed, std::uint8_t mask, std::uint8_t tag16, std::uint32_t& count);
-  /// Length that stands in `width` bytes behind the tag; false when cut short.
+  /// Reads the length in the `width` bytes after the tag; false if truncated.
   bool length_at(std::size_t width, std::size_t& length) const {
     if (!has(1 + width)) return false;
     length = width == 1   ? at_[1]

@@ -1,31 +1,32 @@
 #pragma once
-// The shared-memory channel: the same frames as on a socket, in two rings of bytes, one for each direction. The manager
-// makes the memory: a file without a name, sealed so that nobody can change its size, which it passes over the unix
-// socket on which the handshake was made (one byte, ring_passed, with the file's descriptor) right after its Welcome. From
-// then on all frames go through the rings. The socket stays open, as the sign of life of either side, and as the bell
-// that wakes a reader who sleeps (one byte each time, of any value).
+// The shared-memory channel: the same frames as on a socket, in two rings of bytes, one for each direction.
+// The manager creates the memory: an unnamed file, sealed against changes of its size. It passes the file's
+// descriptor over the unix socket of the handshake (with one byte, ring_passed) right after its Welcome. From
+// then on all frames go through the rings. The socket stays open: its end shows that the other side has
+// ended, and it is the bell that wakes a sleeping reader (one byte each time, of any value).
 //
 //   at 0        RingDirection to_server, then RingDirection to_client; 256 bytes each
-//   at 4096     bytes of the ring to the server; their count is the Welcome's ring_bytes, a power of two, 4096 or more
-//   behind it   bytes of the ring to the client; as many
+//   at 4096     bytes of the ring to the server: ring_bytes of the Welcome, a power of two, 4096 or more
+//   after it    bytes of the ring to the client; as many
 //
-//   written, taken   bytes that ever went in and out; byte n is at n modulo ring_bytes. Only the writer changes the one,
-//                    only the reader the other, each after the bytes themselves
-//   reader_sleeps    the reader found nothing and sleeps: whoever writes next clears it and rings the bell
-//   writer_sleeps    the writer found no room and sleeps: whoever reads next clears it and wakes the writer: the manager by
-//                    the bell; a client by a futex on this word, since one thread of it may await room while another
-//                    awaits bytes
-//   crowd            (to_client) how many channels the manager is serving without sleep, of which a client that waits
-//                    without sleep makes its choices
+//   written, taken   total bytes written and taken; byte n is at n modulo ring_bytes. Only the writer changes
+//                    `written`, only the reader `taken`, each after the bytes themselves
+//   reader_sleeps    the reader found nothing and sleeps: the next write clears it and rings the bell
+//   writer_sleeps    the writer found no room and sleeps: the next read clears it and wakes the writer, the
+//                    manager by the bell, a client by a futex on this word, since one of its threads may wait
+//                    for room while another waits for bytes
+//   busy_channel_count   (to_client) number of channels that the manager is polling; a busy-waiting client
+//                    decides by it how long to wait before it yields
 //
-// No wake-up is lost: a sleeper first sets its word and then looks once more at the other side's count; the other side
-// first changes its count and then looks at the word. All four are sequentially consistent, so in the one order of all
-// of them either the look at the word comes after the setting, and the sleeper is woken, or the setting comes after the
-// look and with it after the change, which the sleeper then sees and does not sleep (Dekker's argument).
+// No wake-up is lost: a sleeper first sets its word and then checks the other side's count again; the other
+// side first changes its count and then checks the word. All four accesses are sequentially consistent. So in
+// their one total order either the check of the word follows its setting, and the sleeper is woken; or the
+// setting follows that check, and thus the change of the count, which the sleeper then sees and does not
+// sleep (Dekker's argument).
 //
-// Neither side believes the other: each keeps its own count for itself and only tells it, and a count of the other side
-// that cannot be (more bytes than the ring has, or fewer than before) breaks the channel. Bytes are copied out before
-// anything looks at them.
+// Neither side trusts the other: each keeps its own count privately and only publishes it; an impossible
+// count of the other side (more bytes than the ring has, or fewer than before) breaks the channel. Bytes are
+// copied out before they are parsed.
 
 #include <algorithm>
 #include <atomic>
@@ -63,10 +64,10 @@ inline constexpr std::size_t ring_file_bytes(std::size_t ring_bytes) {
   return ring_header_bytes + 2 * ring_bytes;
 }
 
-/// What a look at the other side's count says where that cannot be.
+/// Returned if the count of the other side is impossible.
 inline constexpr std::size_t ring_broken = static_cast<std::size_t>(-1);
 
-/// Whether the other side sleeps, which then is to be woken. After a count was changed.
+/// Whether the other side sleeps and must be woken now. Called after a count was changed.
 inline bool sleeps(std::atomic<std::uint32_t>& word) {
   return word.load(std::memory_order_seq_cst) != 0 && word.exchange(0, std::memory_order_seq_cst) != 0;
 }
@@ -76,8 +77,9 @@ inline bool sleeps(std::atomic<std::uint32_t>& word) {
 #define TANDEM_TELL_ORDER
 #endif
 #endif
-/// Two ends in one process have the memory at two addresses, by which ThreadSanitizer cannot tell that what one did before it
-/// wrote comes before what the other does after it read. It is told here, by one count that all ends change.
+/// Two ends in one process map the memory at two addresses, so ThreadSanitizer cannot see that what one end
+/// did before a write comes before what the other end does after the read. One counter that all ends change
+/// shows it the order.
 inline void tell_order() {
 #if defined(TANDEM_TELL_ORDER) || defined(__SANITIZE_THREAD__)
   static std::atomic<std::uint32_t> order{0};
@@ -92,12 +94,13 @@ class RingWriter {
       : shared_(&shared), bytes_(bytes), size_(size) {}
 
   RingDirection& shared() const { return *shared_; }
-  /// Free bytes, or ring_broken.
+  /// Returns the number of free bytes, or ring_broken.
   std::size_t room() const {
     const std::uint64_t under_way = written_ - shared_->taken.load(std::memory_order_seq_cst);
     return under_way <= size_ ? size_ - static_cast<std::size_t>(under_way) : ring_broken;
   }
-  /// Writes as many as there is room for and gives how many, or ring_broken. Then the reader is to be looked after.
+  /// Writes as many bytes as fit and returns their number, or ring_broken. The caller then wakes the reader
+  /// if it sleeps.
   std::size_t write(Bytes from) {
     if (room_ < from.size()) room_ = room();
     if (room_ == ring_broken) [[unlikely]]
@@ -120,7 +123,7 @@ class RingWriter {
   std::uint8_t* bytes_;
   std::size_t size_;
   std::uint64_t written_ = 0;
-  std::size_t room_ = 0;  // as of the last look; there may be more
+  std::size_t room_ = 0;  // as of the last check; there may be more
 };
 
 /// The reading end of one direction. Used by one thread at a time.
@@ -130,12 +133,13 @@ class RingReader {
       : shared_(&shared), bytes_(bytes), size_(size) {}
 
   RingDirection& shared() const { return *shared_; }
-  /// Bytes to be had, or ring_broken.
+  /// Returns the number of available bytes, or ring_broken.
   std::size_t available() const {
     const std::uint64_t count = shared_->written.load(std::memory_order_seq_cst) - taken_;
     return count <= size_ ? static_cast<std::size_t>(count) : ring_broken;
   }
-  /// Takes as many as there are and fit, and gives how many, or ring_broken. Then the writer is to be looked after.
+  /// Takes as many bytes as are available and fit, and returns their number, or ring_broken. The caller then
+  /// wakes the writer if it sleeps.
   std::size_t read(std::span<std::uint8_t> to) {
     const std::size_t there = available();
     if (there == 0 || there == ring_broken) return there;

@@ -16,7 +16,7 @@ namespace tandem::client {
 namespace {
 
 using ::testing::HasSubstr;
-using CallSink = std::function<void(class Peer&)>;
+using Script = std::function<void(class Peer&)>;
 
 /// The manager's end of a socket pair.
 class Peer {
@@ -73,13 +73,13 @@ class Peer {
 constexpr wire::Welcome good_welcome{17, {1, 2, 3}, 8192, 1 << 20, 128, 0, 0, {}};
 
 /// Shakes hands, with the key "key", with a peer that follows the script.
-Admission shake_hands_with(const CallSink& sink, OpenRequest request = {},
+Admission shake_hands_with(const Script& script, OpenRequest request = {},
                            std::chrono::milliseconds limit = std::chrono::hours(1)) {
   int ends[2];
   EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-  std::jthread manager([&sink, end = ends[1]] {
+  std::jthread manager([&script, end = ends[1]] {
     Peer peer(end);
-    sink(peer);
+    script(peer);
   });
   SocketStream stream(ends[0]);
   return shake_hands(stream, "key", request, {"unix:/there"}, os::Deadline(limit));
@@ -87,9 +87,9 @@ Admission shake_hands_with(const CallSink& sink, OpenRequest request = {},
 
 /// The text of the E that the handshake throws.
 template <class E>
-std::string refusal_of(const CallSink& sink, std::chrono::milliseconds limit = std::chrono::hours(1)) {
+std::string refusal_of(const Script& script, std::chrono::milliseconds limit = std::chrono::hours(1)) {
   try {
-    shake_hands_with(sink, {}, limit);
+    shake_hands_with(script, {}, limit);
   } catch (const E& error) {
     return error.what();
   } catch (const std::exception& other) {

@@ -144,7 +144,7 @@ class DebugTest : public testing::Test {
   }
 
   Answer answer(const std::string& target, const std::string& method = "GET") {
-    return answer_request(Request{method, target, {"localhost"}, ""}, background_, ask_);
+    return answer_request(Request{method, target, {"localhost"}, ""}, startup_info_, query_);
   }
   /// The JSON of an answer with this status.
   nlohmann::json get(const std::string& target, int status = 200) {
@@ -163,9 +163,9 @@ class DebugTest : public testing::Test {
   Engine engine_;
   FakeView view_;
   WorkThread thread_;
-  StartupInfo background_;
-  EngineQuery ask_{[this](std::function<void()> work) { thread_.post(std::move(work)); }, view_,
-                   std::chrono::hours(1)};
+  StartupInfo startup_info_;
+  EngineQuery query_{[this](std::function<void()> work) { thread_.post(std::move(work)); }, view_,
+                     std::chrono::hours(1)};
 };
 
 }  // namespace tandem::server

@@ -38,6 +38,18 @@ class HttpTest : public DebugTest {
     EXPECT_EQ(result->get_header_value("Cache-Control"), "no-store");
     return json::parse(result->body);
   }
+  /// The same where the endpoint has short time limits: asked again, since a busy machine may miss them.
+  json get_json_in_time(const std::string& target) {
+    std::string body;
+    test::eventually(
+        [&] {
+          const httplib::Result result = client().Get(target);
+          if (result) body = result->body;
+          return result && result->status == 200;
+        },
+        target + " to be answered in time");
+    return json::parse(body);
+  }
   /// The answer to raw bytes: its status, and the JSON of its body.
   std::pair<int, json> answer_to(const std::string& bytes) {
     RawClient raw(endpoint_->address());
@@ -198,7 +210,7 @@ TEST_F(HttpTest, StalledClientsOnEveryThreadGiveThemBack) {
     stalled.emplace_back(endpoint_->address());
     stalled.back().send("GET / HT");
   }
-  EXPECT_EQ(get_json("/healthz")["status"], "ok");
+  EXPECT_EQ(get_json_in_time("/healthz")["status"], "ok");
 }
 
 TEST_F(HttpTest, AClientThatDoesNotReadDoesNotKeepOthersWaiting) {
@@ -209,7 +221,7 @@ TEST_F(HttpTest, AClientThatDoesNotReadDoesNotKeepOthersWaiting) {
   start(std::move(options));
   RawClient lazy(endpoint_->address(), 4096);
   lazy.send("GET /objects/big HTTP/1.1\r\nHost: localhost\r\n\r\n");
-  EXPECT_EQ(get_json("/healthz")["status"], "ok");
+  EXPECT_EQ(get_json_in_time("/healthz")["status"], "ok");
 }
 
 TEST_F(HttpTest, ConnectionsBeyondThoseThatWaitAreRefused) {
@@ -249,7 +261,7 @@ TEST_F(HttpTest, StoppingClosesEveryConnection) {
 
 TEST_F(HttpTest, ABusyEngineMeans503) {
   DebugOptions options;
-  options.ask_ms_max = std::chrono::milliseconds(20);
+  options.query_ms_max = std::chrono::milliseconds(20);
   start(std::move(options));
   std::mutex busy;
   busy.lock();
@@ -257,20 +269,12 @@ TEST_F(HttpTest, ABusyEngineMeans503) {
   EXPECT_EQ(get_json("/healthz", 503)["error"]["status"], 503);
   get_json("/", 200);
   busy.unlock();
-  std::string body;
-  test::eventually(
-      [&] {
-        const httplib::Result result = client().Get("/info");
-        if (result) body = result->body;
-        return result && result->status == 200;
-      },
-      "an answer of the engine within 20 ms");
-  EXPECT_EQ(json::parse(body)["version"], "1.2.3");
+  EXPECT_EQ(get_json_in_time("/info")["version"], "1.2.3");
 }
 
 TEST_F(HttpTest, StoppingDoesNotWaitForTheEngine) {
   DebugOptions options;
-  options.ask_ms_max = std::chrono::hours(1);
+  options.query_ms_max = std::chrono::hours(1);
   start(std::move(options));
   std::mutex busy;
   busy.lock();

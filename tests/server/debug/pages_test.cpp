@@ -32,14 +32,14 @@ TEST_F(DebugTest, ABusyEngineIsUnavailable) {
   EngineQuery impatient([](std::function<void()>) {}, view_, std::chrono::milliseconds(1));
   for (const char* path :
        {"/healthz", "/info", "/objects", "/objects/x", "/sessions", "/waits", "/ops", "/metrics"}) {
-    Answer got = answer_request(Request{"GET", path, {}, ""}, background_, impatient);
+    Answer got = answer_request(Request{"GET", path, {}, ""}, startup_info_, impatient);
     EXPECT_EQ(got.status, 503) << path;
     EXPECT_EQ(json::parse(got.body)["error"]["status"], 503);
   }
 }
 
 TEST_F(DebugTest, InfoTellsWhatTheManagerIs) {
-  background_.flags = {{"listen", {"unix:/tmp/x"}}, {"log_level", "info"}};
+  startup_info_.flags = {{"listen", {"unix:/tmp/x"}}, {"log_level", "info"}};
   view_.all_sessions.resize(3);
   create("dict", "scores");
   json info = get("/info");
@@ -76,7 +76,7 @@ TEST_F(DebugTest, WaitsAreShownWithWhoOwns) {
   ASSERT_EQ(page["holdings"].size(), 1u);
   const json& holding = page["holdings"][0];
   EXPECT_EQ(holding["object"], lock);
-  EXPECT_EQ(holding["how"], "exclusive");
+  EXPECT_EQ(holding["mode"], "exclusive");
   EXPECT_EQ(holding["actor"], 1);
   EXPECT_EQ(holding["token"], 1);
   EXPECT_GE(holding["held_ms"].get<double>(), 0.0);

@@ -158,8 +158,8 @@ class LockSimulation {
       std::size_t all = 0;
       object.each_holding([&](const server::Holding& holding) {
         ++all;
-        if (holding.how == "shared") ++shared;
-        if (holding.how != "exclusive") return;
+        if (holding.mode == "shared") ++shared;
+        if (holding.mode != "exclusive") return;
         const bool first = exclusive.insert(std::string(wire::as_text(holding.key.bytes))).second;
         EXPECT_TRUE(first) << object.name() << " is owned twice";
       });

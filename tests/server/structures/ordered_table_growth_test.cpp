@@ -191,7 +191,7 @@ TEST_F(GrowthTest, LargeContentsAreFreedPieceByPiece) {
   constexpr std::uint32_t count = 100'000;
   {
     Table table;
-    table.bury_in(reclaim_queue);
+    table.defer_to(reclaim_queue);
     for (std::uint32_t key = 0; key < count; ++key)
       table.insert(keep(pack(key)), hash(key), keep(reference(1, key + 1)));
     const std::uint64_t bytes = table.memory_bytes();
@@ -220,7 +220,7 @@ TEST_F(GrowthTest, ASmallTableIsFreedAtOnceAndAGraveyardThatGoesFreesAll) {
     ReclaimQueue reclaim_queue;
     for (std::uint32_t count : {200u, 1'000u}) {
       Table table;
-      table.bury_in(reclaim_queue);
+      table.defer_to(reclaim_queue);
       for (std::uint32_t key = 0; key < count; ++key)
         table.insert(keep(pack(key)), hash(key), keep(reference(1, key + 1)));
       Table moved = std::move(table);

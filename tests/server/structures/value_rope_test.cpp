@@ -193,7 +193,7 @@ TEST_F(RopeTest, LargeContentsAreFreedPieceByPiece) {
   ReclaimQueue reclaim_queue;
   {
     ValueRope rope;
-    rope.bury_in(&reclaim_queue);
+    rope.defer_to(&reclaim_queue);
     for (std::uint32_t i = 0; i < 50'000; ++i) rope.push_back(keep(reference(1, i + 1)));
     (void)rope.cut(10'000, 20'000);
     EXPECT_EQ(counter_.held, 50'000);
