@@ -319,7 +319,7 @@ TEST(Sessions, AreNotOpenedByAStoppingManager) {
   TestClient waiting(manager);
   std::string hello = waiting.hear_bytes();
   manager.service().shut_down();
-  EXPECT_EQ(waiting.transport().wakes, 1);
+  EXPECT_EQ(waiting.link().wakes, 1);
   waiting.say(TestClient::answer(hello, ""));
   EXPECT_EQ(parse_refusal(waiting.hear_bytes()).code, Code::shutting_down);
   EXPECT_EQ(manager.failures(HandshakeFailure::shutting_down), 1u);
