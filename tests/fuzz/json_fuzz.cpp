@@ -7,6 +7,7 @@
 #include <string>
 
 #include "tandem/error.hpp"
+#include "tandem/text.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 using namespace tandem;

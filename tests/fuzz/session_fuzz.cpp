@@ -8,6 +8,7 @@
 // Whatever is said, the manager answers in good frames, and nothing of the client is left when its channel
 // is gone.
 
+#include <spdlog/logger.h>
 #include <spdlog/sinks/null_sink.h>
 
 #include <algorithm>

@@ -1,5 +1,7 @@
 // /objects and /objects/{name-or-id} over a real engine.
 
+#include <gmock/gmock.h>
+
 #include "server/debug/content.hpp"
 #include "tests/server/debug/fixture.hpp"
 
