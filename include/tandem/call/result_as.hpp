@@ -53,7 +53,7 @@ template <class R>
 struct Asked {
   using Type = R;
 };
-/// Placeholder for a result type: the default.
+/// Stands for the default result type.
 struct Natural {};
 template <class Op, class R>
 using ResultAs =

@@ -67,22 +67,6 @@ bool is_aborted(const std::exception_ptr& error) {
   return false;
 }
 
-/// Of a made manager: answers what an Async asks at first.
-bool tell_limits(FakeChannel& channel, const SeenRequest& request) {
-  if (request.header.object != ops::Manager::id ||
-      request.header.op != ops::Manager::Information::description.number)
-    return false;
-  wire::Buffer told;
-  wire::Writer out(told);
-  out.map(1);
-  out.text("limits");
-  out.map(1);
-  out.text("requests_under_way_max");
-  out.integer(1000);
-  channel.reply(request, told.view());
-  return true;
-}
-
 class Asyncs : public ContractTest {
  protected:
   Async make() { return Async(manager(), io_.get_executor()); }
@@ -617,9 +601,7 @@ TEST_P(Asyncs, TheContextMayGoFirst) {
 
 TEST(AsyncEnds, AManagerThatDoesNotAnswer) {
   std::promise<void> may_end;
-  FakeManager manager([end = may_end.get_future().share()](FakeChannel& channel, const SeenRequest& request) {
-    if (!tell_limits(channel, request)) end.wait();
-  });
+  FakeManager manager([end = may_end.get_future().share()](FakeChannel&, const SeenRequest&) { end.wait(); });
   auto connection = client::Session::open(manager.connector(), {});
   const List<int> list(
       std::make_shared<client::RemoteObject>(connection, wire::Reference{ops::List::number, 17}, false));
@@ -703,8 +685,8 @@ TEST(AsyncEnds, ForksAmongCalls) {
 }
 
 TEST(AsyncEnds, ALostSession) {
-  FakeManager manager([](FakeChannel& channel, const SeenRequest& request) {
-    if (!tell_limits(channel, request)) channel.fault(Code::session_lost, "it held the lock 'a'");
+  FakeManager manager([](FakeChannel& channel, const SeenRequest&) {
+    channel.fault(Code::session_lost, "it held the lock 'a'");
   });
   auto connection = client::Session::open(manager.connector(), {});
   std::string told;

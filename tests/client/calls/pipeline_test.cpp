@@ -475,20 +475,9 @@ TEST(PipelineEnds, AChildHasNoPartInIt) {
 
 class SeenPipelines : public ::testing::Test {
  protected:
-  /// After it has told its limits, the manager answers as `behaviour` has it.
+  /// The manager answers as `behaviour` says.
   void connect(FakeManager::Behaviour behaviour) {
-    manager_.emplace([behaviour](FakeChannel& channel, const SeenRequest& request) {
-      if (request.header.op != ops::Manager::Information::description.number)
-        return behaviour(channel, request);
-      wire::Buffer told;
-      wire::Writer out(told);
-      out.map(1);
-      out.text("limits");
-      out.map(1);
-      out.text("requests_under_way_max");
-      out.integer(1000);
-      channel.reply(request, told.view());
-    });
+    manager_.emplace(std::move(behaviour));
     connection_ = client::Session::open(manager_->connector(), options_);
     list_ = List<int>(
         std::make_shared<client::RemoteObject>(connection_, wire::Reference{ops::List::number, 17}, false));
