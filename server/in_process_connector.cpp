@@ -9,7 +9,6 @@ namespace tandem::server {
 namespace {
 
 using client::StreamClosed;
-using os::TimedOut;
 
 InProcessPath::Deadline deadline_after(std::chrono::milliseconds timeout) {
   if (timeout.count() <= 0) return std::nullopt;

@@ -127,6 +127,7 @@ struct Server::Parts {
   void wait_until_finished();
 
   const pid_t pid = ::getpid();
+  std::shared_ptr<Parts> leaked;  // in a forked child: itself
   std::unique_ptr<spdlog::logger> log;
   const Limits limits;
   const std::chrono::microseconds busy_poll;
@@ -276,7 +277,7 @@ Server::~Server() {
   if (parts_->pid != ::getpid()) {
     // A forked child: threads, sockets and files are the parent's, and closing them here would change its
     // epoll set. So the parts are leaked.
-    (void)new std::shared_ptr<Parts>(parts_);
+    parts_->leaked = parts_;
     return;
   }
   stop();

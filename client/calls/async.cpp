@@ -16,15 +16,6 @@ namespace {
 
 // How long close() waits for a manager that does not answer.
 constexpr std::chrono::milliseconds close_wait{2000};
-constexpr std::size_t kept_bytes_max = std::size_t{1} << 20;  // kept capacity of an empty buffer
-
-std::exception_ptr error_of(Code code, const std::string& text) {
-  try {
-    throw_error(code, text);
-  } catch (...) {
-    return std::current_exception();
-  }
-}
 
 std::string name_of(const AsyncRequest& request) {
   return name_of_call(*request.object, *request.op);
@@ -139,11 +130,11 @@ void AsyncChannel::start(std::uint64_t ticket, std::shared_ptr<const AsyncReques
                          std::uint32_t actor, std::unique_ptr<AsyncHandler> handler) {
   if (request->error) return complete_with(handler, request->error);
   if (request->arguments.size() > channel_.message_bytes_max())
-    return complete_with(handler, error_of(Code::resource_exhausted,
-                                           "message_bytes_max: the arguments of " + name_of(*request) +
-                                               " have " + std::to_string(request->arguments.size()) +
-                                               " bytes, and the manager takes at most " +
-                                               std::to_string(channel_.message_bytes_max())));
+    return complete_with(handler, make_error(Code::resource_exhausted,
+                                             "message_bytes_max: the arguments of " + name_of(*request) +
+                                                 " have " + std::to_string(request->arguments.size()) +
+                                                 " bytes, and the manager takes at most " +
+                                                 std::to_string(channel_.message_bytes_max())));
   std::string why;
   Code code;
   {
@@ -161,7 +152,7 @@ void AsyncChannel::start(std::uint64_t ticket, std::shared_ptr<const AsyncReques
     why = ended_why_;
     code = ended_code_;
   }
-  complete_with(handler, error_of(code, name_of(*request) + " at " + connection_->address() + ": " + why));
+  complete_with(handler, make_error(code, name_of(*request) + " at " + connection_->address() + ": " + why));
 }
 
 /// One request of each kind may always be sent, so that this Async never waits for other senders of the
@@ -186,7 +177,7 @@ void AsyncChannel::send(Operation& operation) {
   channel_.finish_request(frames_, 0, target, static_cast<std::uint32_t>(operation.ticket));
   send_frames(frames_.view());
   frames_.clear();
-  frames_.shrink(kept_bytes_max);
+  frames_.shrink(wire::Buffer::kept_bytes_max);
 }
 
 /// Ignores a closed stream: the receiver finds it closed too, and why.
@@ -327,7 +318,7 @@ void AsyncChannel::settle(const NumberedReply& reply) {
     outcome.connection = connection_;
     outcome.result.append(reply.payload);
   } else {
-    outcome.error = error_of(reply.code, reason_of(reply));
+    outcome.error = make_error(reply.code, reason_of(reply));
   }
   if (operation.handler) operation.handler->complete(std::move(outcome));
 }
@@ -355,7 +346,7 @@ void AsyncChannel::fail_all(Code code, const std::string& why) {
   if (is_in_doubt && code != Code::session_lost) connection_->give_up_session();
   const std::string at_and_why = " at " + connection_->address() + ": " + why;
   for (auto& [request, operation] : operations)
-    complete_with(operation.handler, error_of(code, name_of(*operation.request) + at_and_why));
+    complete_with(operation.handler, make_error(code, name_of(*operation.request) + at_and_why));
 }
 
 // ---- interface of async_call.hpp -------------------------------------------------------------------------

@@ -80,13 +80,6 @@ class BatchSink final : public CallSink {
     result.error = std::move(error);
     result.ready = true;
   }
-  static std::exception_ptr error_of(Code code, std::string_view text) {
-    try {
-      throw_error(code, std::string(text));
-    } catch (...) {
-      return std::current_exception();
-    }
-  }
   /// Reads one answer. Returns its error, the exception of decoding its result, or null.
   static std::exception_ptr taken(const Entry& entry, Code code, Decoder& answer) {
     wire::Bytes value;
@@ -95,7 +88,7 @@ class BatchSink final : public CallSink {
     if (code != Code::ok) {
       std::string_view text;
       wire::Reader(value).text(text);
-      error = error_of(code, text);
+      error = make_error(code, std::string(text));
     } else if (entry.result) {
       Decoder its{wire::Reader(value), answer.connection};
       try {

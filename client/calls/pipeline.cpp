@@ -9,20 +9,11 @@ namespace tandem::client {
 namespace {
 
 constexpr std::size_t flush_bytes = std::size_t{16} << 10;
-constexpr std::size_t kept_bytes_max = std::size_t{1} << 20;  // kept capacity of an empty buffer
-constexpr std::size_t reference_bytes = 12;                   // of an encoded reference
+constexpr std::size_t reference_bytes = 12;  // of an encoded reference
 // Limits for a send that would block while only waits are under way, whose replies may not arrive: it waits
 // for room, then checks for replies.
 constexpr std::chrono::milliseconds room_wait{2};
 constexpr std::chrono::milliseconds reply_look{1};
-
-std::exception_ptr error_of(Code code, const std::string& text) {
-  try {
-    throw_error(code, text);
-  } catch (...) {
-    return std::current_exception();
-  }
-}
 
 }  // namespace
 
@@ -162,7 +153,7 @@ void PipelineSink::send_all() {
     channel_->throw_reason(closed, [this](const NumberedReply& reply) { settle(reply); });
   }
   out_.clear();
-  out_.shrink(kept_bytes_max);
+  out_.shrink(wire::Buffer::kept_bytes_max);
   sent_ = 0;
 }
 
@@ -239,7 +230,7 @@ void PipelineSink::settle(const NumberedReply& reply) {
 /// Returns the reply's error, the exception of decoding its result, or null.
 std::exception_ptr PipelineSink::taken(const Entry& entry, const NumberedReply& reply) {
   if (reply.code != Code::ok) [[unlikely]] {
-    return error_of(reply.code, reason_of(reply));
+    return make_error(reply.code, reason_of(reply));
   }
   if (entry.result.use_count() <= 1) {
     if (reply.payload.size() >= reference_bytes) release_references(connection_, reply.payload);
@@ -284,7 +275,7 @@ void PipelineSink::end_with(Code code, const std::string& why, Whose whose) noex
   for (Entry& entry : entries) {
     if (entry.done) continue;
     is_in_doubt = is_in_doubt || entry.waits();
-    std::exception_ptr error = error_of(code, name_of_call(*entry.object, *entry.op) + at_and_why);
+    std::exception_ptr error = make_error(code, name_of_call(*entry.object, *entry.op) + at_and_why);
     if (entry.result.use_count() <= 1 && errors_.count++ == 0) errors_ = {error, {}, 1};
     done(entry, std::move(error));
   }

@@ -33,4 +33,12 @@ void throw_error(Code code, const std::string& text) {
   throw Error(code, text);
 }
 
+std::exception_ptr make_error(Code code, const std::string& text) {
+  try {
+    throw_error(code, text);
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
 }  // namespace tandem

@@ -63,14 +63,6 @@ std::string without_message(std::string text, const std::error_code& code) {
   return text;
 }
 
-std::exception_ptr of_tandem(Code code, const std::string& text) {
-  try {
-    throw_error(code, text);
-  } catch (...) {
-    return std::current_exception();
-  }
-}
-
 }  // namespace
 
 void write_folded(wire::Writer& to, wire::Bytes value, bool has_proxies) {
@@ -118,7 +110,7 @@ namespace {
 std::exception_ptr made_anew(Code code, const std::string& type, const std::string& text) {
   if (code == Code::remote_error && type != "tandem::RemoteError")
     return std::make_exception_ptr(RemoteError(type, text));
-  if (code != Code::ok) return of_tandem(code, text);
+  if (code != Code::ok) return make_error(code, text);
   for (const auto& [name, make] : standard_exceptions)
     if (name == type) return make(text);
   return std::make_exception_ptr(RemoteError(type, text));

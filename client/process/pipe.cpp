@@ -26,7 +26,6 @@ using client::PipeEnd;
 
 constexpr std::size_t header_bytes = 4;
 constexpr std::size_t first_bytes_max = std::size_t{1} << 20;  // allocated before any payload arrives
-constexpr std::size_t kept_bytes_max = std::size_t{2} << 20;   // kept capacity between messages
 
 // ---- which ends are open ----------------------------------------------------------------------------------
 
@@ -231,7 +230,7 @@ wire::Bytes Connection::receive() {
   if (!end.readable) throw ValueError("this end of the pipe only sends");
   if (end.receiving_broken) throw ConnectionError("the pipe broke before");
   end.message.clear();
-  end.message.shrink(kept_bytes_max);
+  end.message.shrink(wire::Buffer::kept_bytes_max);
 
   std::uint8_t header[header_bytes];
   std::size_t received = receive_all(end.descriptor, header, header_bytes);

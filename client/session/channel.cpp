@@ -12,7 +12,6 @@ namespace tandem::client {
 namespace {
 
 constexpr std::size_t receive_bytes_min = std::size_t{16} << 10;  // minimum room for each receive
-constexpr std::size_t kept_bytes_max = std::size_t{2} << 20;      // kept capacity per buffer between calls
 
 }  // namespace
 
@@ -39,12 +38,12 @@ void Channel::end_request() noexcept {
   if (taken_ == in_.size()) {
     in_.clear();
     taken_ = 0;
-    in_.shrink(kept_bytes_max);
+    in_.shrink(wire::Buffer::kept_bytes_max);
   }
   out_.clear();
-  out_.shrink(kept_bytes_max);
+  out_.shrink(wire::Buffer::kept_bytes_max);
   assembled_.clear();
-  assembled_.shrink(kept_bytes_max);
+  assembled_.shrink(wire::Buffer::kept_bytes_max);
 }
 
 Reply Channel::exchange(const RequestTarget& target, std::chrono::milliseconds timeout,
@@ -80,7 +79,7 @@ void Channel::send_cancel(std::uint32_t request) noexcept {
 
 void Channel::send_unsent(const os::Deadline& deadline) {
   while (!unsent_.empty()) unsent_.drop_front(stream_->send(unsent_.view(), deadline.remaining()));
-  unsent_.shrink(kept_bytes_max);
+  unsent_.shrink(wire::Buffer::kept_bytes_max);
 }
 
 /// Sends `frame` within the deadline and keeps the rest of it in unsent_; if `is_late`, keeps all of it.

@@ -5,6 +5,7 @@
 // reused. In the server an outcome is a value; only the proxies throw exceptions.
 
 #include <cstdint>
+#include <exception>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -156,5 +157,7 @@ using EndOfFile = ErrorOf<Code::end_of_file>;  // Python's EOFError
 
 /// Throws the exception class that belongs to `code`.
 [[noreturn]] void throw_error(Code code, const std::string& text);
+/// Returns what throw_error() throws.
+std::exception_ptr make_error(Code code, const std::string& text);
 
 }  // namespace tandem

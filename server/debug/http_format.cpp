@@ -113,7 +113,8 @@ std::string HttpFormat::respond_error(int status, std::string_view message) {
                                       : "Service Unavailable") +
                      "\r\nConnection: close\r\nContent-Type: " + answer.content_type +
                      "\r\nContent-Length: " + std::to_string(answer.body.size()) + "\r\n";
-  for (const auto& [name, value] : headers_of_all()) text += name + ": " + value + "\r\n";
+  for (const auto& [name, value] : headers_of_all())
+    text.append(name).append(": ").append(value).append("\r\n");
   return text + "\r\n" + answer.body;
 }
 

@@ -91,10 +91,11 @@ ObjectId search(EngineQuery& ask, const ObjectFilter& filter, ObjectId after, st
   for (;;) {
     Batch batch;
     query_or_refuse(ask, [&](const View& view) { batch = copy_batch(view.engine().registry(), after); });
-    for (ObjectInfo& info : batch.objects) {
+    for (std::size_t i = 0; i < batch.objects.size(); ++i) {
+      ObjectInfo& info = batch.objects[i];
       after = info.id;
       if (filter.accepts(info)) found.push_back(std::move(info));
-      if (found.size() == limit) return batch.next == 0 && &info == &batch.objects.back() ? 0 : after;
+      if (found.size() == limit) return batch.next == 0 && i + 1 == batch.objects.size() ? 0 : after;
     }
     if (batch.next == 0 || std::chrono::steady_clock::now() > deadline) return batch.next;
   }

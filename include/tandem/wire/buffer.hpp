@@ -24,6 +24,9 @@ inline std::string_view as_text(Bytes bytes) {
 
 class Buffer {
  public:
+  static constexpr std::size_t kept_bytes_max = std::size_t{2}
+                                                << 20;  // kept capacity of an empty long-lived buffer
+
   Buffer() = default;
   Buffer(Buffer&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)),
