@@ -13,4 +13,4 @@ configure build -DCMAKE_BUILD_TYPE=Release -DTANDEM_TESTS=ON
 cmake --build build
 
 say "Testing"
-ctest --test-dir build --output-on-failure -j2 "$@"
+ctest --test-dir build --output-on-failure -j$(($(nproc) + 1)) "$@"
