@@ -30,9 +30,9 @@ std::unique_ptr<client::PrivateManager> launch(const Options& options) {
 }  // namespace
 
 struct Manager::State {
-  State(client::SessionPtr connection, std::unique_ptr<client::PrivateManager> manager)
+  State(client::SessionPtr session, std::unique_ptr<client::PrivateManager> manager)
       : own(std::move(manager)),
-        object(std::move(connection), {ops::Manager::number, ops::Manager::id}, false) {}
+        object(std::move(session), {ops::Manager::number, ops::Manager::id}, false) {}
 
   std::unique_ptr<client::PrivateManager> own;  // null: attached to a manager; destroyed last
   client::RemoteObject object;
@@ -54,8 +54,7 @@ Manager::Manager(std::string_view address, const Options& options)
 Manager::Manager(std::unique_ptr<client::Connector> connector, const Options& options)
     : state_(std::make_shared<State>(connect(std::move(connector), options), nullptr)) {}
 
-Manager::Manager(client::SessionPtr connection)
-    : state_(std::make_shared<State>(std::move(connection), nullptr)) {}
+Manager::Manager(client::SessionPtr session) : state_(std::make_shared<State>(std::move(session), nullptr)) {}
 
 Manager Manager::from_environment(Options options) {
   const char* address = std::getenv("TANDEM_ADDRESS");
@@ -71,7 +70,7 @@ const client::RemoteObject& Manager::object() const {
 }
 
 std::string Manager::address() const {
-  return connection()->address();
+  return session()->address();
 }
 
 void Manager::shutdown() const {
@@ -79,7 +78,7 @@ void Manager::shutdown() const {
 }
 
 void Manager::on_session_lost(std::function<void(const SessionLost&)> callback) const {
-  connection()->on_session_lost(std::move(callback));
+  session()->on_session_lost(std::move(callback));
 }
 
 namespace {
@@ -160,13 +159,13 @@ std::vector<ObjectInfo> Manager::objects(std::optional<std::string_view> type) c
 void Codec<Manager>::encode(Encoder& to, const Manager& manager) {
   if (to.spawn_sender == nullptr)
     throw TypeError("a Manager can be passed to a process that is spawned, and nowhere else");
-  to.spawn_sender->note_manager(manager.connection(), to.connection);
+  to.spawn_sender->note_manager(manager.session(), to.session);
   to.writer.nil();
 }
 
 Manager Codec<Manager>::decode(Decoder& from) {
-  if (!from.connection || !from.reader.nil()) client::throw_mismatch(from.reader, name());
-  return Manager(from.connection);
+  if (!from.session || !from.reader.nil()) client::throw_mismatch(from.reader, name());
+  return Manager(from.session);
 }
 
 }  // namespace tandem

@@ -32,10 +32,10 @@ void complete_with(std::unique_ptr<AsyncHandler>& handler, std::exception_ptr er
 
 // ---- beginning and end ------------------------------------------------------------------------------------
 
-AsyncChannel::AsyncChannel(SessionPtr connection)
-    : connection_(std::move(connection)),
-      budget_(connection_->budget()),
-      channel_(connection_->take_channel()),
+AsyncChannel::AsyncChannel(SessionPtr session)
+    : session_(std::move(session)),
+      budget_(session_->budget()),
+      channel_(session_->take_channel()),
       last_ticket_(channel_.number_request()) {
   os::listen_to_forks(*this);
 }
@@ -85,7 +85,7 @@ void AsyncChannel::close() noexcept {
       // The reply to this ping wakes the receiver even if no other reply is outstanding.
       auto last = std::make_shared<AsyncRequest>();
       const wire::Reference manager{ops::Manager::number, ops::Manager::id};
-      last->object = std::make_shared<RemoteObject>(connection_, manager, false);
+      last->object = std::make_shared<RemoteObject>(session_, manager, false);
       last->op = &ops::Manager::Ping::description;
       wire::Writer(last->arguments).array(0);
       const std::uint64_t ticket = unused_ticket();
@@ -110,7 +110,7 @@ void AsyncChannel::end_threads() noexcept {
   if (!in_time) channel_.stream().shut_down();
   for (std::thread* thread : {&receiver_, &sender_})
     if (thread->joinable()) thread->join();
-  connection_->release(channel_);
+  session_->release(channel_);
 }
 
 // ---- starting and cancelling -----------------------------------------------------------------------------
@@ -152,7 +152,7 @@ void AsyncChannel::start(std::uint64_t ticket, std::shared_ptr<const AsyncReques
     why = ended_why_;
     code = ended_code_;
   }
-  complete_with(handler, make_error(code, name_of(*request) + " at " + connection_->address() + ": " + why));
+  complete_with(handler, make_error(code, name_of(*request) + " at " + session_->address() + ": " + why));
 }
 
 /// One request of each kind may always be sent, so that this Async never waits for other senders of the
@@ -283,7 +283,7 @@ void AsyncChannel::receive_all() noexcept {
       for (NumberedReply reply; channel_.next_reply(reply);) settle(reply);
     }
   } catch (const StreamClosed& closed) {
-    if (closed.code == Code::session_lost) connection_->session_lost(SessionLost(closed.what()));
+    if (closed.code == Code::session_lost) session_->session_lost(SessionLost(closed.what()));
     fail_all(closed.code, closed.what());
   } catch (const std::exception& error) {
     channel_.give_up();
@@ -315,7 +315,7 @@ void AsyncChannel::settle(const NumberedReply& reply) {
   AsyncOutcome outcome;
   if (reply.code == Code::ok) {
     outcome.cancelled = operation.is_cancelled;
-    outcome.connection = connection_;
+    outcome.session = session_;
     outcome.result.append(reply.payload);
   } else {
     outcome.error = make_error(reply.code, reason_of(reply));
@@ -343,16 +343,15 @@ void AsyncChannel::fail_all(Code code, const std::string& why) {
     held_back_others_.clear();
     queue_.clear();
   }
-  if (is_in_doubt && code != Code::session_lost) connection_->give_up_session();
-  const std::string at_and_why = " at " + connection_->address() + ": " + why;
+  if (is_in_doubt && code != Code::session_lost) session_->give_up_session();
+  const std::string at_and_why = " at " + session_->address() + ": " + why;
   for (auto& [request, operation] : operations)
     complete_with(operation.handler, make_error(code, name_of(*operation.request) + at_and_why));
 }
 
 // ---- interface of async_call.hpp -------------------------------------------------------------------------
 
-AsyncSession::AsyncSession(const SessionPtr& connection)
-    : channel_(std::make_shared<AsyncChannel>(connection)) {
+AsyncSession::AsyncSession(const SessionPtr& session) : channel_(std::make_shared<AsyncChannel>(session)) {
   channel_->open();
 }
 
@@ -363,11 +362,11 @@ AsyncSession::~AsyncSession() {
 Encoder begin_async_request(AsyncChannel& channel, const std::shared_ptr<RemoteObject>& object,
                             AsyncRequest& request) {
   if (object == nullptr) throw ValueError("an empty proxy has no object to call");
-  if (!belongs_to(*object, channel.connection().get()))
+  if (!belongs_to(*object, channel.session().get()))
     throw ValueError("an Async leads to one manager, and this proxy's " +
                      std::string(hosted_type_name(object->reference().type)) + " lives in another");
   request.object = object;
-  return {wire::Writer(request.arguments), channel.connection().get(), nullptr, &request.kept};
+  return {wire::Writer(request.arguments), channel.session().get(), nullptr, &request.kept};
 }
 
 std::uint64_t next_async_ticket(AsyncChannel& channel) {

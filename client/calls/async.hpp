@@ -20,12 +20,12 @@ namespace tandem::client {
 
 class AsyncChannel final : public std::enable_shared_from_this<AsyncChannel>, private os::ForkListener {
  public:
-  explicit AsyncChannel(SessionPtr connection);
+  explicit AsyncChannel(SessionPtr session);
   ~AsyncChannel();
   /// Starts the threads.
   void open();
 
-  const SessionPtr& connection() const { return connection_; }
+  const SessionPtr& session() const { return session_; }
   std::uint64_t next_ticket();
   void start(std::uint64_t ticket, std::shared_ptr<const AsyncRequest> request, std::uint32_t actor,
              std::unique_ptr<AsyncHandler> handler);
@@ -66,7 +66,7 @@ class AsyncChannel final : public std::enable_shared_from_this<AsyncChannel>, pr
   void after_fork_in_parent() noexcept override { mutex_.unlock(); }
   void after_fork_in_child() noexcept override;
 
-  const SessionPtr connection_;
+  const SessionPtr session_;
   const std::shared_ptr<RequestBudget> budget_;
 
   // Used by the receiver thread. Sending needs mutex_; while sender_is_sending_, only the sender thread

@@ -9,9 +9,9 @@ namespace tandem::client {
 /// The operations of a batch and the destinations of their results.
 class BatchSink final : public CallSink {
  public:
-  explicit BatchSink(SessionPtr connection) : connection_(std::move(connection)) {}
+  explicit BatchSink(SessionPtr session) : session_(std::move(session)) {}
 
-  const SessionPtr& connection() const override { return connection_; }
+  const SessionPtr& session() const override { return session_; }
   std::size_t size() const { return entries_.size(); }
   void await_next(std::shared_ptr<Awaited> result) { next_ = std::move(result); }
 
@@ -34,7 +34,7 @@ class BatchSink final : public CallSink {
     const auto kept = std::exchange(kept_, {});
     try {
       Errors errors;
-      steps.run(connection_, mode, [&](std::size_t i, Code code, Decoder& answer) {
+      steps.run(session_, mode, [&](std::size_t i, Code code, Decoder& answer) {
         if (std::exception_ptr error = taken(entries[i], code, answer)) errors.add(i, entries, error);
       });
       errors.raise();
@@ -90,19 +90,19 @@ class BatchSink final : public CallSink {
       wire::Reader(value).text(text);
       error = make_error(code, std::string(text));
     } else if (entry.result) {
-      Decoder its{wire::Reader(value), answer.connection};
+      Decoder decoder{wire::Reader(value), answer.session};
       try {
-        entry.result->take(its);
+        entry.result->take(decoder);
       } catch (...) {
         error = std::current_exception();
       }
-      if (!its.reader.at_end()) release_references(answer.connection, its.reader.rest());
+      if (!decoder.reader.at_end()) release_references(answer.session, decoder.reader.rest());
     }
     if (entry.result) settle(*entry.result, error);
     return error;
   }
 
-  const SessionPtr connection_;
+  const SessionPtr session_;
   Steps steps_;
   std::vector<Entry> entries_;
   std::shared_ptr<Awaited> next_;
@@ -121,8 +121,7 @@ void await_next(BatchSink& sink, std::shared_ptr<Awaited> result) {
 
 namespace tandem {
 
-Batch::Batch(client::SessionPtr connection)
-    : sink_(std::make_shared<client::BatchSink>(std::move(connection))) {}
+Batch::Batch(client::SessionPtr session) : sink_(std::make_shared<client::BatchSink>(std::move(session))) {}
 
 std::size_t Batch::size() const {
   return sink_->size();

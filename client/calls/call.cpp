@@ -16,18 +16,18 @@ std::string describe(const RemoteObject& object, std::string_view type_name, con
   if (type_name.empty()) type_name = hosted_type_name(reference.type);
   std::string text = std::string(type_name) + "." + std::string(op.name);
   if (reference.id != ops::Manager::id) text += " on object " + std::to_string(reference.id);
-  return text + " at " + object.connection()->address();
+  return text + " at " + object.session()->address();
 }
 
 /// Acquires a channel for the call. If that fails, the error names the call, as all its errors do.
 Channel& acquire(const RemoteObject& object, std::string_view type_name, const ops::OpDescription& op) {
   auto told = [&](std::string_view text) {
-    std::string address = object.connection()->address() + ": ";
+    std::string address = object.session()->address() + ": ";
     if (text.starts_with(address)) text.remove_prefix(address.size());
     return describe(object, type_name, op) + ": " + std::string(text);
   };
   try {
-    return object.connection()->acquire();
+    return object.session()->acquire();
   } catch (const ConnectionError& error) {
     throw ConnectionError(told(error.what()));
   } catch (const SessionLost& error) {
@@ -39,13 +39,13 @@ Channel& acquire(const RemoteObject& object, std::string_view type_name, const o
 
 }  // namespace
 
-RemoteObject::RemoteObject(SessionPtr connection, wire::Reference reference, bool counted)
-    : connection_(std::move(connection)), reference_(reference), counted_(counted) {
-  if (counted_) connection_->count_reference();
+RemoteObject::RemoteObject(SessionPtr session, wire::Reference reference, bool counted)
+    : session_(std::move(session)), reference_(reference), counted_(counted) {
+  if (counted_) session_->count_reference();
 }
 
 RemoteObject::RemoteObject(std::shared_ptr<const RemoteObject> origin, std::uint64_t token)
-    : connection_(origin->connection_),
+    : session_(origin->session_),
       reference_(origin->reference_),
       counted_(false),
       token_(token),
@@ -53,7 +53,7 @@ RemoteObject::RemoteObject(std::shared_ptr<const RemoteObject> origin, std::uint
       origin_(origin->origin_ ? origin->origin_ : origin) {}
 
 RemoteObject::RemoteObject(std::shared_ptr<const RemoteObject> origin, std::shared_ptr<CallSink> sink)
-    : connection_(origin->connection_),
+    : session_(origin->session_),
       reference_(origin->reference_),
       counted_(false),
       token_(origin->token_),
@@ -61,13 +61,12 @@ RemoteObject::RemoteObject(std::shared_ptr<const RemoteObject> origin, std::shar
       origin_(origin->origin_ ? origin->origin_ : origin) {}
 
 RemoteObject::~RemoteObject() {
-  if (counted_) connection_->give_back_reference(reference_.id);
+  if (counted_) session_->give_back_reference(reference_.id);
 }
 
 /// The buffers of a call that is redirected to a sink.
 struct Call::Redirected : CallBuffers {
-  explicit Redirected(std::shared_ptr<CallSink> its)
-      : CallBuffers(its->lend_buffers()), sink(std::move(its)) {}
+  explicit Redirected(std::shared_ptr<CallSink> to) : CallBuffers(to->lend_buffers()), sink(std::move(to)) {}
   ~Redirected() { sink->take_back(std::move(*this)); }
   Redirected(const Redirected&) = delete;
   Redirected& operator=(const Redirected&) = delete;
@@ -83,7 +82,7 @@ Call::Call(const RemoteObject& object, const ops::OpDescription& op, std::size_t
       redirected_(object.sink() ? std::make_unique<Redirected>(object.sink()) : nullptr),
       channel_(redirected_ ? nullptr : &acquire(object, type_name, op)),
       encoder_{wire::Writer(redirected_ ? redirected_->arguments : channel_->begin_request()),
-               object.connection().get(), nullptr, redirected_ ? &redirected_->kept : nullptr} {
+               object.session().get(), nullptr, redirected_ ? &redirected_->kept : nullptr} {
   if (object.token() != 0 && !redirected_) {
     std::uint8_t token[wire::token_bytes];
     wire::store_little(token, object.token());
@@ -93,17 +92,17 @@ Call::Call(const RemoteObject& object, const ops::OpDescription& op, std::size_t
 }
 
 Call::~Call() {
-  if (channel_ != nullptr) object_.connection()->release(*channel_);
+  if (channel_ != nullptr) object_.session()->release(*channel_);
 }
 
 Decoder& Call::send(bool wanted) {
   if (!redirected_) [[likely]]
-    return exchange(object_.connection()->call_timeout(), {});
+    return exchange(object_.session()->call_timeout(), {});
   redirected_->kept.push_back(object_.holder());
   object_.sink()->keep(redirected_->kept);
   object_.sink()->call(object_, op_, redirected_->arguments.view(), wanted, redirected_->result);
   decoder_.reader = wire::Reader(redirected_->result.view());
-  decoder_.connection = object_.sink()->connection();
+  decoder_.session = object_.sink()->session();
   return decoder_;
 }
 
@@ -112,7 +111,7 @@ Decoder& Call::wait(std::optional<std::chrono::microseconds> limit, const std::s
     throw TypeError(
         describe(object_, type_name_, op_) +
         ": nothing waits in a batch, a transaction or a pipeline's proxy (pipeline.call<…>() may)");
-  std::chrono::milliseconds timeout = object_.connection()->call_timeout();
+  std::chrono::milliseconds timeout = object_.session()->call_timeout();
   // An unlimited wait gets no client timeout; a dead manager shows as a closed stream.
   if (timeout.count() > 0)
     timeout =
@@ -131,23 +130,23 @@ Decoder& Call::exchange(std::chrono::milliseconds timeout, const std::stop_token
     reply = channel_->exchange({op_.number, this_thread_number(), object_.reference().id, object_.token()},
                                timeout, stop);
   } catch (const os::TimedOut&) {
-    if (op_.effect == ops::Effect::waits) object_.connection()->give_up_session();
+    if (op_.effect == ops::Effect::waits) object_.session()->give_up_session();
     throw Timeout(describe(object_, type_name_, op_) + ": no answer within " +
                   std::to_string(timeout.count()) +
                   " ms (call_timeout); it may have been done, or may be done yet");
   } catch (const StreamClosed& closed) {
     if (closed.code == Code::session_lost) {
       const SessionLost lost(describe(object_, type_name_, op_) + ": " + closed.what());
-      object_.connection()->session_lost(lost);
+      object_.session()->session_lost(lost);
       throw SessionLost(lost);
     }
-    if (op_.effect == ops::Effect::waits) object_.connection()->give_up_session();
+    if (op_.effect == ops::Effect::waits) object_.session()->give_up_session();
     throw ConnectionError(describe(object_, type_name_, op_) + ": " + closed.what());
   }
   if (reply.code != Code::ok) [[unlikely]]
     throw_error(reply.code, reason_of(reply));
   decoder_.reader = wire::Reader(reply.payload);
-  decoder_.connection = object_.connection();
+  decoder_.session = object_.session();
   return decoder_;
 }
 

@@ -8,7 +8,7 @@ namespace tandem::client {
 std::shared_ptr<RemoteObject> redirect(std::shared_ptr<RemoteObject> object, std::shared_ptr<CallSink> sink,
                                        std::string_view what) {
   if (object == nullptr) throw ValueError("an empty proxy cannot be part of a " + std::string(what));
-  if (!belongs_to(*object, sink->connection().get()))
+  if (!belongs_to(*object, sink->session().get()))
     throw ValueError("a " + std::string(what) + " is made in one manager, and this proxy's " +
                      std::string(hosted_type_name(object->reference().type)) + " lives in another");
   return std::make_shared<RemoteObject>(std::move(object), std::move(sink));

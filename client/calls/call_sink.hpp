@@ -34,7 +34,7 @@ class CallSink {
     buffers.result.shrink(buffer_bytes_kept);
     buffers_ = std::move(buffers);
   }
-  virtual const SessionPtr& connection() const = 0;
+  virtual const SessionPtr& session() const = 0;
   /// Keeps the objects that a call is made on or refers to alive until it is executed.
   void keep(const std::vector<std::shared_ptr<const RemoteObject>>& objects) {
     kept_.insert(kept_.end(), objects.begin(), objects.end());
@@ -92,8 +92,8 @@ class Steps {
   /// Runs all steps in one request. Calls `take(i, code, decoder)` for each answer; it reads one value: the
   /// result, or the error's text. Throws the error of the request as a whole.
   template <class F>
-  void run(const SessionPtr& connection, ops::RunMode mode, F&& take) const {
-    const RemoteObject manager(connection, {ops::Manager::number, ops::Manager::id}, false);
+  void run(const SessionPtr& session, ops::RunMode mode, F&& take) const {
+    const RemoteObject manager(session, {ops::Manager::number, ops::Manager::id}, false);
     Call call(manager, ops::Manager::Run::description, 2);
     wire::Writer& out = call.arguments().writer;
     out.array(count_);

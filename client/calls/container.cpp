@@ -3,8 +3,8 @@
 namespace tandem {
 namespace {
 
-struct TheObject : client::Argument {
-  explicit TheObject(const client::RemoteObject& from) : object(from) {}
+struct ObjectArgument : client::Argument {
+  explicit ObjectArgument(const client::RemoteObject& from) : object(from) {}
   const client::RemoteObject& object;
   void encode(Encoder& to) const { client::encode_reference(to, &object); }
 };
@@ -18,8 +18,8 @@ const client::RemoteObject& object_of(const Proxy& proxy) {
 /// any.
 client::RemoteObject manager_of(const client::RemoteObject& object) {
   const wire::Reference reference{ops::Manager::number, ops::Manager::id};
-  if (!object.sink()) return {object.connection(), reference, false};
-  return {std::make_shared<client::RemoteObject>(object.connection(), reference, false), object.sink()};
+  if (!object.sink()) return {object.session(), reference, false};
+  return {std::make_shared<client::RemoteObject>(object.session(), reference, false), object.sink()};
 }
 
 }  // namespace
@@ -29,7 +29,7 @@ std::uint64_t Container::version() const {
   const client::RemoteObject& object = object_of(*this);
   const client::RemoteObject manager = manager_of(object);
   client::Call call(manager, Version::description, 1);
-  client::encode_arguments<Version>(call.arguments(), TheObject(object));
+  client::encode_arguments<Version>(call.arguments(), ObjectArgument(object));
   return client::decode_result<Version::Result, std::uint64_t>(call.send());
 }
 
@@ -45,7 +45,7 @@ std::optional<std::uint64_t> Container::wait_within(std::uint64_t since, client:
   std::optional<std::int64_t> limit_us;
   if (limit) limit_us = limit->count();
   client::Call call(manager, Wait::description, 3);
-  client::encode_arguments<Wait>(call.arguments(), TheObject(object), static_cast<std::int64_t>(since),
+  client::encode_arguments<Wait>(call.arguments(), ObjectArgument(object), static_cast<std::int64_t>(since),
                                  limit_us);
   const auto version = client::decode_result<Wait::Result, std::uint64_t>(call.wait(limit, stop));
   if (version == since) return std::nullopt;

@@ -17,10 +17,8 @@ constexpr std::chrono::milliseconds reply_look{1};
 
 }  // namespace
 
-PipelineSink::PipelineSink(SessionPtr connection)
-    : connection_(std::move(connection)),
-      budget_(connection_->budget()),
-      channel_(&connection_->take_channel()) {}
+PipelineSink::PipelineSink(SessionPtr session)
+    : session_(std::move(session)), budget_(session_->budget()), channel_(&session_->take_channel()) {}
 
 // ---- putting operations in ------------------------------------------------------------------------------
 
@@ -44,7 +42,7 @@ wire::Buffer& PipelineSink::begin(const RemoteObject* object) {
   if (object == nullptr) throw ValueError("an empty proxy cannot be part of a pipeline");
   check_not_busy();
   if (!is_usable()) throw_error(ended_code_, ended_why_);
-  if (!belongs_to(*object, connection_.get()))
+  if (!belongs_to(*object, session_.get()))
     throw ValueError("a pipeline leads to one manager, and this proxy's " +
                      std::string(hosted_type_name(object->reference().type)) + " lives in another");
   begun_at_ = out_.size();
@@ -116,7 +114,8 @@ bool PipelineSink::has_too_many(bool waits) const {
 /// Only a fork breaks the channel without an error: in the child, it is the parent's.
 bool PipelineSink::is_usable() noexcept {
   if (channel_ != nullptr && channel_->broken())
-    end_with(Code::connection_error, "it is that of the process which forked this one", Whose::parents);
+    end_with(Code::connection_error, "it is that of the process which forked this one",
+             ChannelOwner::parent_process);
   return channel_ != nullptr;
 }
 
@@ -131,13 +130,13 @@ void PipelineSink::guarded(F&& io) {
   try {
     io();
   } catch (const StreamClosed& closed) {
-    if (closed.code == Code::session_lost) connection_->session_lost(SessionLost(closed.what()));
+    if (closed.code == Code::session_lost) session_->session_lost(SessionLost(closed.what()));
     end_with(closed.code, closed.what());
   }
 }
 
 void PipelineSink::send_all() {
-  const os::Deadline deadline(connection_->call_timeout());
+  const os::Deadline deadline(session_->call_timeout());
   try {
     while (sent_ != out_.size()) {
       const std::size_t sent = channel_->stream().send_now(out_.view_from(sent_));
@@ -195,7 +194,7 @@ void PipelineSink::receive(std::chrono::milliseconds timeout) {
 /// Waits until something is received. `of`, if not null, determines time limit and error text. Throws
 /// Timeout; the channel remains usable.
 void PipelineSink::wait_for_reply(const Awaited* of) {
-  std::chrono::milliseconds timeout = connection_->call_timeout();
+  std::chrono::milliseconds timeout = session_->call_timeout();
   const Entry* entry = nullptr;
   if (of != nullptr) entry = &entries_[of->request - first_request_];
   if (entry == nullptr ? !a_reply_is_certain() : entry->waits()) timeout = std::chrono::milliseconds{0};
@@ -203,7 +202,7 @@ void PipelineSink::wait_for_reply(const Awaited* of) {
     receive(timeout);
   } catch (const os::TimedOut&) {
     throw Timeout((entry != nullptr ? name_of_call(*entry->object, *entry->op) : std::string("a pipeline")) +
-                  " at " + connection_->address() + ": no answer within " + std::to_string(timeout.count()) +
+                  " at " + session_->address() + ": no answer within " + std::to_string(timeout.count()) +
                   " ms (call_timeout); it may have been done, or may be done yet");
   }
 }
@@ -212,7 +211,7 @@ void PipelineSink::wait_for_reply(const Awaited* of) {
 
 void PipelineSink::settle(const NumberedReply& reply) {
   const std::uint32_t place = reply.request - first_request_;
-  if (place >= entries_.size() || entries_[place].done) return release_references(connection_, reply.payload);
+  if (place >= entries_.size() || entries_[place].done) return release_references(session_, reply.payload);
   Entry& entry = entries_[place];
   std::exception_ptr error = taken(entry, reply);
   if (error && entry.result.use_count() <= 1 && errors_.count++ == 0) {
@@ -233,10 +232,10 @@ std::exception_ptr PipelineSink::taken(const Entry& entry, const NumberedReply& 
     return make_error(reply.code, reason_of(reply));
   }
   if (entry.result.use_count() <= 1) {
-    if (reply.payload.size() >= reference_bytes) release_references(connection_, reply.payload);
+    if (reply.payload.size() >= reference_bytes) release_references(session_, reply.payload);
     return nullptr;
   }
-  Decoder from{wire::Reader(reply.payload), connection_};
+  Decoder from{wire::Reader(reply.payload), session_};
   std::exception_ptr error;
   taking_ = true;
   try {
@@ -245,7 +244,7 @@ std::exception_ptr PipelineSink::taken(const Entry& entry, const NumberedReply& 
     error = std::current_exception();
   }
   taking_ = false;
-  if (!from.reader.at_end()) release_references(connection_, from.reader.rest());
+  if (!from.reader.at_end()) release_references(session_, from.reader.rest());
   return error;
 }
 
@@ -266,11 +265,11 @@ void PipelineSink::done(Entry& entry, std::exception_ptr error) {
 
 /// Ends the pipeline: all operations under way fail, and the channel is released. A waiting request may have
 /// been granted something (e.g. a lock) unnoticed: the session is given up then.
-void PipelineSink::end_with(Code code, const std::string& why, Whose whose) noexcept {
+void PipelineSink::end_with(Code code, const std::string& why, ChannelOwner owner) noexcept {
   ended_code_ = code;
   ended_why_ = "the pipeline has ended: " + why;
   FifoBuffer<Entry> entries = std::exchange(entries_, {});
-  const std::string at_and_why = " at " + connection_->address() + ": " + why;
+  const std::string at_and_why = " at " + session_->address() + ": " + why;
   bool is_in_doubt = false;
   for (Entry& entry : entries) {
     if (entry.done) continue;
@@ -280,8 +279,9 @@ void PipelineSink::end_with(Code code, const std::string& why, Whose whose) noex
     done(entry, std::move(error));
   }
   channel_->give_up();
-  connection_->release(*std::exchange(channel_, nullptr));
-  if (is_in_doubt && whose == Whose::ours && code != Code::session_lost) connection_->give_up_session();
+  session_->release(*std::exchange(channel_, nullptr));
+  if (is_in_doubt && owner == ChannelOwner::this_process && code != Code::session_lost)
+    session_->give_up_session();
   out_.clear();
   sent_ = 0;
 }
@@ -363,7 +363,7 @@ void PipelineSink::finish() noexcept {
   } catch (const std::exception& error) {
     if (channel_ != nullptr) end_with(Code::timeout, error.what());
   }
-  if (channel_ != nullptr) connection_->release(*std::exchange(channel_, nullptr));
+  if (channel_ != nullptr) session_->release(*std::exchange(channel_, nullptr));
 }
 
 // ---- interface of pipeline.hpp ---------------------------------------------------------------------------
@@ -378,7 +378,7 @@ PipelinedCall::PipelinedCall(PipelineSink& sink, std::shared_ptr<const RemoteObj
     : sink_(sink),
       object_(std::move(object)),
       op_(op),
-      encoder_{wire::Writer(sink.begin(object_.get())), sink.connection().get(), nullptr, &kept_} {
+      encoder_{wire::Writer(sink.begin(object_.get())), sink.session().get(), nullptr, &kept_} {
   encoder_.writer.array(argument_count);
 }
 
@@ -402,8 +402,8 @@ void cancel(Awaited& awaited) {
 
 namespace tandem {
 
-Pipeline::Pipeline(const client::SessionPtr& connection)
-    : sink_(std::make_shared<client::PipelineSink>(connection)) {}
+Pipeline::Pipeline(const client::SessionPtr& session)
+    : sink_(std::make_shared<client::PipelineSink>(session)) {}
 
 Pipeline::~Pipeline() {
   if (sink_) sink_->finish();

@@ -49,10 +49,10 @@ class FifoBuffer {
 
 class PipelineSink final : public CallSink {
  public:
-  explicit PipelineSink(SessionPtr connection);
+  explicit PipelineSink(SessionPtr session);
   ~PipelineSink() override { finish(); }
 
-  const SessionPtr& connection() const override { return connection_; }
+  const SessionPtr& session() const override { return session_; }
   std::size_t under_way() const { return under_way_; }
 
   // Called by bound proxies.
@@ -93,7 +93,7 @@ class PipelineSink final : public CallSink {
   };
 
   /// Whether the channel's session belongs to this process or, after a fork, to its parent.
-  enum class Whose : bool { ours, parents };
+  enum class ChannelOwner : bool { this_process, parent_process };
 
   bool is_usable() noexcept;
   void check_not_busy() const;
@@ -108,11 +108,11 @@ class PipelineSink final : public CallSink {
   void settle(const NumberedReply& reply);
   std::exception_ptr taken(const Entry& entry, const NumberedReply& reply);
   void done(Entry& entry, std::exception_ptr error);
-  void end_with(Code code, const std::string& why, Whose whose = Whose::ours) noexcept;
+  void end_with(Code code, const std::string& why, ChannelOwner owner = ChannelOwner::this_process) noexcept;
   void read_all();
   void raise_errors();
 
-  const SessionPtr connection_;
+  const SessionPtr session_;
   const std::shared_ptr<RequestBudget> budget_;
   Channel* channel_;  // null: the pipeline has ended, for this reason:
   Code ended_code_ = Code::value_error;

@@ -11,8 +11,8 @@
 
 namespace tandem::client {
 
-void release_references(const SessionPtr& connection, wire::Bytes values) noexcept {
-  if (!connection) return;
+void release_references(const SessionPtr& session, wire::Bytes values) noexcept {
+  if (!session) return;
   wire::Reader reader(values);
   while (!reader.at_end()) {
     std::uint32_t count = 0;
@@ -29,7 +29,7 @@ void release_references(const SessionPtr& connection, wire::Bytes values) noexce
         break;
       case wire::Kind::extension:
         if (read_reference(reader, reference, token)) {
-          const RemoteObject taken_over(connection, reference, true);
+          const RemoteObject taken_over(session, reference, true);
           break;
         }
         if (!reader.extension(type, body)) return;
@@ -43,16 +43,16 @@ void release_references(const SessionPtr& connection, wire::Bytes values) noexce
   }
 }
 
-bool belongs_to(const RemoteObject& object, const Session* connection) {
-  return same_manager(object.connection().get(), connection);
+bool belongs_to(const RemoteObject& object, const Session* session) {
+  return same_manager(object.session().get(), session);
 }
 
 void encode_reference(Encoder& to, const RemoteObject* object) {
   if (object == nullptr) throw ValueError("an empty proxy cannot be stored");
-  if (to.spawn_sender != nullptr) to.spawn_sender->note_reference(*object, to.connection);
-  if (to.connection == nullptr)
+  if (to.spawn_sender != nullptr) to.spawn_sender->note_reference(*object, to.session);
+  if (to.session == nullptr)
     throw ValueError("a proxy can only be stored in its own manager, or be an argument of a process");
-  if (!belongs_to(*object, to.connection))
+  if (!belongs_to(*object, to.session))
     throw ValueError("a proxy can only be stored in its own manager, and this one's " +
                      std::string(hosted_type_name(object->reference().type)) + " lives in another");
   if (to.kept != nullptr) to.kept->push_back(object->holder());
@@ -65,21 +65,21 @@ void encode_reference(Encoder& to, const RemoteObject* object) {
 }
 
 std::shared_ptr<RemoteObject> decode_reference(Decoder& from) {
-  if (!from.connection) throw TypeError("a proxy is for clients of a manager; handlers take HeldValue");
+  if (!from.session) throw TypeError("a proxy is for clients of a manager; handlers take HeldValue");
   wire::Reference reference;
   std::uint64_t token = 0;
   if (!read_reference(from.reader, reference, token)) throw_mismatch(from.reader, "a reference");
-  auto object = std::make_shared<RemoteObject>(from.connection, reference, true);
+  auto object = std::make_shared<RemoteObject>(from.session, reference, true);
   return token == 0 ? object : std::make_shared<RemoteObject>(object, token);
 }
 
-TakenValue::TakenValue(Decoder& from) : connection_(from.connection) {
+TakenValue::TakenValue(Decoder& from) : session_(from.session) {
   if (!from.reader.value(bytes_)) throw ProtocolError("a result is not well-formed MessagePack");
 }
 
 EncodedValue::EncodedValue(const AnyValue& value, const RemoteObject* object) {
   wire::Buffer buffer;
-  Encoder to{wire::Writer(buffer), object == nullptr ? nullptr : object->connection().get()};
+  Encoder to{wire::Writer(buffer), object == nullptr ? nullptr : object->session().get()};
   value.encode(to);
   bytes = wire::as_text(buffer.view());
 }

@@ -35,9 +35,9 @@ void each_reference(wire::Bytes values, F&& f) {
 /// The operations of one run, in order, with the results returned to it.
 class TransactionSink final : public CallSink {
  public:
-  explicit TransactionSink(SessionPtr connection) : connection_(std::move(connection)) {}
+  explicit TransactionSink(SessionPtr session) : session_(std::move(session)) {}
 
-  const SessionPtr& connection() const override { return connection_; }
+  const SessionPtr& session() const override { return session_; }
   void end() noexcept {
     ended_ = true;
     kept_.clear();
@@ -111,7 +111,7 @@ class TransactionSink final : public CallSink {
   }
   Code last_of(const Steps& steps, ops::RunMode mode, wire::Buffer& result) {
     Code last = Code::ok;
-    steps.run(connection_, mode, [&](std::size_t i, Code code, Decoder& answer) {
+    steps.run(session_, mode, [&](std::size_t i, Code code, Decoder& answer) {
       wire::Bytes value;
       if (!answer.reader.value(value)) throw ProtocolError("a result is not well-formed MessagePack");
       if (i + 1 != steps.count()) return;
@@ -122,7 +122,7 @@ class TransactionSink final : public CallSink {
   }
   bool run(ops::RunMode mode) {
     try {
-      steps_.run(connection_, mode, [](std::size_t, Code, Decoder& answer) { (void)answer.reader.skip(); });
+      steps_.run(session_, mode, [](std::size_t, Code, Decoder& answer) { (void)answer.reader.skip(); });
       return true;
     } catch (const Conflict& conflict) {
       conflict_ = conflict.what();
@@ -130,7 +130,7 @@ class TransactionSink final : public CallSink {
     }
   }
 
-  const SessionPtr connection_;
+  const SessionPtr session_;
   Steps steps_;
   std::size_t results_ = 0;                    // steps that expect a result
   std::unordered_set<std::uint64_t> written_;  // object ids
@@ -155,19 +155,19 @@ constexpr std::chrono::microseconds first_pause{50};
 }  // namespace
 
 struct Attempts::State {
-  SessionPtr connection;
+  SessionPtr session;
   TransactionOptions options;
   std::shared_ptr<TransactionSink> sink{};
   std::size_t made = 0;
   std::optional<std::minstd_rand> random{};
 };
 
-Attempts::Attempts(SessionPtr connection, const TransactionOptions& options) {
+Attempts::Attempts(SessionPtr session, const TransactionOptions& options) {
   if (options.attempts_max == 0) throw ValueError("a transaction with attempts_max 0 cannot be made");
   if (in_transaction)
     throw ValueError(
         "a transaction cannot be made within another: use the Transaction that is there already");
-  state_ = std::make_unique<State>(State{std::move(connection), options});
+  state_ = std::make_unique<State>(State{std::move(session), options});
   in_transaction = true;
 }
 
@@ -179,7 +179,7 @@ Attempts::~Attempts() {
 std::shared_ptr<TransactionSink> Attempts::begin() {
   if (state_->sink) state_->sink->end();
   ++state_->made;
-  return state_->sink = std::make_shared<TransactionSink>(state_->connection);
+  return state_->sink = std::make_shared<TransactionSink>(state_->session);
 }
 
 bool Attempts::commit() {

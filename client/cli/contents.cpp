@@ -17,7 +17,7 @@ using EntriesPage = std::pair<std::int64_t, std::vector<std::pair<RawValue, RawV
 constexpr std::int64_t array_page_elements = 10'000;
 
 RemoteObject manager_object(const Manager& manager) {
-  return RemoteObject(manager.connection(), {ops::Manager::number, ops::Manager::id}, false);
+  return RemoteObject(manager.session(), {ops::Manager::number, ops::Manager::id}, false);
 }
 
 template <class F>
@@ -119,7 +119,7 @@ void each_array_element(const RemoteObject& object, const OnElement& f) {
 using AnyPage = std::tuple<std::int64_t, bool, std::vector<RawValue>>;
 
 AnyPage page_of_any(const RemoteObject& object, std::int64_t cursor, std::int64_t limit) {
-  const RemoteObject manager(object.connection(), {ops::Manager::number, ops::Manager::id}, false);
+  const RemoteObject manager(object.session(), {ops::Manager::number, ops::Manager::id}, false);
   return invoke<ops::Manager::Contents, AnyPage>(manager, object.reference().id, cursor, limit);
 }
 
@@ -181,7 +181,7 @@ FoundObject find_object(const Manager& manager, std::uint64_t id) {
   std::string type = description->at("type");
   std::uint8_t number = 255;  // 0 at the end: a type unknown to this program
   while (number != 0 && hosted_type_name(number) != type) --number;
-  return {std::make_shared<RemoteObject>(manager.connection(), wire::Reference{number, id}, false),
+  return {std::make_shared<RemoteObject>(manager.session(), wire::Reference{number, id}, false),
           std::move(type)};
 }
 

@@ -36,33 +36,33 @@ void require(bool well_formed) {
 // ---- tagged JSON objects ---------------------------------------------------------------------------------
 
 /// The keys of a tagged JSON object: the tag, and the second key if it has one.
-struct FormKeys {
+struct TagKeys {
   std::string_view first;
   std::string_view second;
 };
-constexpr std::array<FormKeys, 9> forms{{{"$map", ""},
-                                         {"$tuple", ""},
-                                         {"$set", ""},
-                                         {"$int", ""},
-                                         {"$float", ""},
-                                         {"$bytes", ""},
-                                         {"$timestamp", ""},
-                                         {"$ref", "$type"},
-                                         {"$foreign", "$bytes"}}};
-constexpr FormKeys extension_form{"$extension", "$bytes"};
+constexpr std::array<TagKeys, 9> tags{{{"$map", ""},
+                                       {"$tuple", ""},
+                                       {"$set", ""},
+                                       {"$int", ""},
+                                       {"$float", ""},
+                                       {"$bytes", ""},
+                                       {"$timestamp", ""},
+                                       {"$ref", "$type"},
+                                       {"$foreign", "$bytes"}}};
+constexpr TagKeys extension_tag{"$extension", "$bytes"};
 
-bool has_keys(const json& object, FormKeys keys) {
+bool has_keys(const json& object, TagKeys keys) {
   const std::size_t count = keys.second.empty() ? 1 : 2;
   return object.size() == count && object.contains(keys.first) &&
          (count == 1 || object.contains(keys.second));
 }
 
 /// Returns the tag of a tagged JSON object; empty if `object` is not one.
-std::string_view form_of(const json& object) {
+std::string_view tag_of(const json& object) {
   if (object.empty() || object.size() > 2) return {};
-  for (const FormKeys& keys : forms)
+  for (const TagKeys& keys : tags)
     if (has_keys(object, keys)) return keys.first;
-  return has_keys(object, extension_form) ? extension_form.first : std::string_view();
+  return has_keys(object, extension_tag) ? extension_tag.first : std::string_view();
 }
 
 /// Returns a non-negative integer, however JSON stores it.
@@ -159,7 +159,7 @@ class FromValue {
 
   /// Checks only the keys.
   bool needs_escape(const json& object) const {
-    if (!display_) return !form_of(object).empty();
+    if (!display_) return !tag_of(object).empty();
     for (const auto& [key, value] : object.items())
       if (key.starts_with('$')) return true;
     return false;
@@ -216,9 +216,9 @@ json whole(wire::Bytes value, bool display) {
 
 // ---- JSON to MessagePack --------------------------------------------------------------------------------
 
-[[noreturn]] void bad_form(std::string_view form, std::string_view wanted) {
-  throw ValueError("a JSON object with the key " + std::string(form) +
-                   " stands for a value that JSON does not have, and " + std::string(form) + " must be " +
+[[noreturn]] void bad_tag(std::string_view tag, std::string_view wanted) {
+  throw ValueError("a JSON object with the key " + std::string(tag) +
+                   " stands for a value that JSON does not have, and " + std::string(tag) + " must be " +
                    std::string(wanted) + "; write an object with this key as {\"$map\": [[key, value], …]}");
 }
 
@@ -250,8 +250,8 @@ class ToValue {
   }
 
   void object(const json& object, std::uint64_t depth) {
-    const std::string_view form = form_of(object);
-    if (!form.empty()) return special(form, object, depth);
+    const std::string_view tag = tag_of(object);
+    if (!tag.empty()) return special(tag, object, depth);
     writer_.map(object.size());
     for (const auto& [key, value] : object.items()) {
       writer_.text(key);
@@ -259,32 +259,32 @@ class ToValue {
     }
   }
 
-  void special(std::string_view form, const json& object, std::uint64_t depth) {
-    const json& content = object.find(form).value();
-    if (form == "$map") return map(content, depth);
-    if (form == "$tuple") return extension_of(Extension::tuple, form, content, depth);
-    if (form == "$set") return extension_of(Extension::set, form, content, depth);
-    if (form == "$int") return integer(content);
-    if (form == "$float") return floating(content);
-    if (form == "$bytes") return writer_.bytes(wire::as_bytes(binary(content)));
-    if (form == "$timestamp") return timestamp(content);
-    if (form == "$ref") return reference(content, object["$type"]);
-    if (form == "$foreign") return foreign(content, object["$bytes"]);
+  void special(std::string_view tag, const json& object, std::uint64_t depth) {
+    const json& content = object.find(tag).value();
+    if (tag == "$map") return map(content, depth);
+    if (tag == "$tuple") return extension_of(Extension::tuple, tag, content, depth);
+    if (tag == "$set") return extension_of(Extension::set, tag, content, depth);
+    if (tag == "$int") return integer(content);
+    if (tag == "$float") return floating(content);
+    if (tag == "$bytes") return writer_.bytes(wire::as_bytes(binary(content)));
+    if (tag == "$timestamp") return timestamp(content);
+    if (tag == "$ref") return reference(content, object["$type"]);
+    if (tag == "$foreign") return foreign(content, object["$bytes"]);
     other_extension(content, object["$bytes"]);
   }
 
   void map(const json& pairs, std::uint64_t depth) {
     constexpr std::string_view wanted = "an array of [key, value] arrays";
-    if (!pairs.is_array()) bad_form("$map", wanted);
+    if (!pairs.is_array()) bad_tag("$map", wanted);
     writer_.map(pairs.size());
     for (const json& pair : pairs) {
-      if (!pair.is_array() || pair.size() != 2) bad_form("$map", wanted);
+      if (!pair.is_array() || pair.size() != 2) bad_tag("$map", wanted);
       elements(pair, depth);
     }
   }
 
-  void extension_of(Extension type, std::string_view form, const json& content, std::uint64_t depth) {
-    if (!content.is_array()) bad_form(form, "an array of its elements");
+  void extension_of(Extension type, std::string_view tag, const json& content, std::uint64_t depth) {
+    if (!content.is_array()) bad_tag(tag, "an array of its elements");
     client::Encoder to{writer_, nullptr};
     client::write_extension(to, type, [&] { elements(content, depth); });
   }
@@ -293,7 +293,7 @@ class ToValue {
     if (content.is_number_integer()) return one(content, 0);
     std::optional<std::string> bytes;
     if (content.is_string()) bytes = client::integer_bytes(content.get_ref<const std::string&>());
-    if (!bytes) bad_form("$int", "an integer as text, decimal or, when it is long, hexadecimal after 0x");
+    if (!bytes) bad_tag("$int", "an integer as text, decimal or, when it is long, hexadecimal after 0x");
     const wire::Bytes body = wire::as_bytes(*bytes);
     const bool negative = (body[0] & 0x80) != 0;
     const bool fits = body.size() <= 8 || (body.size() == 9 && body[0] == 0);
@@ -308,14 +308,14 @@ class ToValue {
     if (content == "nan") return writer_.floating(std::numeric_limits<double>::quiet_NaN());
     if (content == "inf") return writer_.floating(std::numeric_limits<double>::infinity());
     if (content == "-inf") return writer_.floating(-std::numeric_limits<double>::infinity());
-    bad_form("$float", "\"nan\", \"inf\", \"-inf\" or a number");
+    bad_tag("$float", "\"nan\", \"inf\", \"-inf\" or a number");
   }
 
   static std::string binary(const json& content) {
     if (content.is_binary()) return {content.get_binary().begin(), content.get_binary().end()};
     std::optional<std::string> bytes;
     if (content.is_string()) bytes = client::from_base64(content.get_ref<const std::string&>());
-    if (!bytes) bad_form("$bytes", "base64 text, or binary");
+    if (!bytes) bad_tag("$bytes", "base64 text, or binary");
     return std::move(*bytes);
   }
 
@@ -327,20 +327,20 @@ class ToValue {
       if (nanoseconds && *nanoseconds <= 0xffffffff)
         instant = {content[0].get<std::int64_t>(), static_cast<std::uint32_t>(*nanoseconds)};
     }
-    if (!instant) bad_form("$timestamp", "a text such as 2024-02-29T12:00:00Z, or [seconds, nanoseconds]");
+    if (!instant) bad_tag("$timestamp", "a text such as 2024-02-29T12:00:00Z, or [seconds, nanoseconds]");
     client::write_timestamp(writer_, *instant);
   }
 
   void reference(const json& id, const json& type) {
     const std::optional<std::uint8_t> number = type_number_of(type);
     const std::optional<std::uint64_t> object = natural(id);
-    if (!object || !number) bad_form("$ref", "an object's id, and $type a hosted type");
+    if (!object || !number) bad_tag("$ref", "an object's id, and $type a hosted type");
     writer_.reference({*number, *object});
   }
 
   void foreign(const json& language, const json& content) {
     const bool tag = language.is_string() && language.get_ref<const std::string&>().size() == 1;
-    if (!tag) bad_form("$foreign", "a language tag of one ASCII character");
+    if (!tag) bad_tag("$foreign", "a language tag of one ASCII character");
     const std::string body = language.get_ref<const std::string&>() + binary(content);
     writer_.extension(Extension::foreign, wire::as_bytes(body));
   }
@@ -348,7 +348,7 @@ class ToValue {
   void other_extension(const json& type, const json& content) {
     const bool number =
         type.is_number_integer() && type.get<std::int64_t>() >= -128 && type.get<std::int64_t>() <= 127;
-    if (!number) bad_form("$extension", "a number from -128 to 127");
+    if (!number) bad_tag("$extension", "a number from -128 to 127");
     const std::string body = binary(content);
     writer_.extension(static_cast<Extension>(type.get<std::int8_t>()), wire::as_bytes(body));
   }

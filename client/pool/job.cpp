@@ -71,7 +71,7 @@ bool read_failures(wire::Reader& from, std::size_t calls, std::vector<FailedCall
 void Job::results_came(std::size_t first, std::size_t count, Decoder from) {
   std::vector<FailedCall> failures;
   if (!read_failures(from.reader, count, failures)) {
-    release_references(from.connection, from.reader.rest());
+    release_references(from.session, from.reader.rest());
     return failed(first, count,
                   std::make_exception_ptr(ProtocolError("a pool's worker handed in what cannot be read")));
   }
@@ -133,7 +133,7 @@ void Job::calls_finished(std::size_t count) {
   }
 }
 
-void throw_not_there(WaitLimit limit) {
+void throw_not_ready(WaitLimit limit) {
   const auto us = limit.value_or(std::chrono::microseconds{0}).count();
   throw Timeout("the result is not there after " +
                 (us % 1000 == 0 ? std::to_string(us / 1000) + " ms" : std::to_string(us) + " us"));

@@ -32,7 +32,7 @@ Submission::Submission(PoolCore& core, std::shared_ptr<Job> job, Function functi
       job_(std::move(job)),
       function_(core.id_of(function)),
       chunk_size_(chunk_size),
-      encoder_{wire::Writer(chunk_), core.manager().connection().get(), nullptr, &kept_} {
+      encoder_{wire::Writer(chunk_), core.manager().session().get(), nullptr, &kept_} {
   core_.check_open();
 }
 
@@ -123,10 +123,10 @@ void PoolCore::deliver_one(wire::Reader outcome) {
   if (!outcome.array(parts) || parts < 3 || !outcome.int64(tag) || !outcome.int64(code))
     throw ProtocolError("the outcome of a pool's task cannot be read");
   const std::optional<Expected> expected = take(tag);
-  if (!expected) return release_references(manager_.connection(), outcome.rest());
+  if (!expected) return release_references(manager_.session(), outcome.rest());
   if (code == 0)
     return expected->job->results_came(expected->first, expected->count,
-                                       Decoder{unfolded(outcome), manager_.connection()});
+                                       Decoder{unfolded(outcome), manager_.session()});
   std::string_view text;
   (void)outcome.text(text);
   std::exception_ptr error;
@@ -205,7 +205,7 @@ PoolCore::PoolCore(Manager manager, std::string name, const PoolOptions& options
 void PoolCore::start_workers(const PoolOptions& options) {
   wire::Buffer initializer;
   if (options.initializer) {
-    Encoder to{wire::Writer(initializer), manager_.connection().get(), nullptr, &kept_};
+    Encoder to{wire::Writer(initializer), manager_.session().get(), nullptr, &kept_};
     to.writer.array(2);
     to.writer.text(options.initializer.function().id());
     options.initializer.encode_arguments(to);

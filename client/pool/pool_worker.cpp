@@ -143,14 +143,14 @@ void Worker::run_task() {
       !reader.int64(number) || !reader.int64(number))
     throw_unreadable();
   calls_ = static_cast<std::uint32_t>(number);
-  Decoder from{unfolded(reader), pool_.remote()->connection()};
+  Decoder from{unfolded(reader), pool_.remote()->session()};
   try {
     std::uint32_t calls = 0;
     const Function function = find(take_function_id(from.reader, calls));
     if (calls != calls_) throw_unreadable();
     run_calls(function, from);
   } catch (const Error&) {  // the function is unknown here, or the task names none
-    release_references(from.connection, from.reader.rest());
+    release_references(from.session, from.reader.rest());
     replace_done();
   }
 }
@@ -158,7 +158,7 @@ void Worker::run_task() {
 void Worker::run_calls(const Function& function, Decoder& from) {
   failures_.clear();
   values_.clear();
-  Encoder to{wire::Writer(values_), from.connection.get(), nullptr, &kept_};
+  Encoder to{wire::Writer(values_), from.session.get(), nullptr, &kept_};
   wire::Writer failures(failures_);
   std::uint32_t failed = 0;
   for (std::uint32_t call = 0; call < calls_; ++call) {
@@ -183,7 +183,7 @@ void Worker::skip_arguments(Decoder& from, wire::Reader before) {
   if (!before.skip()) throw_unreadable();
   const wire::Bytes next = before.rest();
   if (unread.size() > next.size())
-    release_references(from.connection, unread.first(unread.size() - next.size()));
+    release_references(from.session, unread.first(unread.size() - next.size()));
   from.reader = before;
 }
 
@@ -223,7 +223,7 @@ bool initialize(const TaskPool& pool, std::int64_t supervisor) {
   try {
     std::uint32_t calls = 0;
     const Function function = Function::find(take_function_id(reader, calls));
-    Decoder from{reader, pool.remote()->connection()};
+    Decoder from{reader, pool.remote()->session()};
     function.call(from, nullptr);
     return true;
   } catch (...) {

@@ -145,32 +145,32 @@ std::size_t SpawnSender::copy_descriptor(int descriptor) {
   return add_descriptor([=] { return fcntl(descriptor, F_DUPFD_CLOEXEC, 0); }, "copy of a descriptor");
 }
 
-SpawnSender::Manager& SpawnSender::manager(const SessionPtr& connection, Session*& manager_of_argument) {
-  if (manager_of_argument == nullptr) manager_of_argument = connection.get();
+SpawnSender::Manager& SpawnSender::manager(const SessionPtr& session, Session*& manager_of_argument) {
+  if (manager_of_argument == nullptr) manager_of_argument = session.get();
   for (Manager& each : managers_)
-    if (each.connection == connection) return each;
-  return managers_.emplace_back(Manager{connection, {}});
+    if (each.session == session) return each;
+  return managers_.emplace_back(Manager{session, {}});
 }
 
 void SpawnSender::note_reference(const RemoteObject& object, Session*& manager_of_argument) {
-  if (manager_of_argument != nullptr && !same_manager(object.connection().get(), manager_of_argument))
+  if (manager_of_argument != nullptr && !same_manager(object.session().get(), manager_of_argument))
     throw ValueError("an argument of a process holds proxies of two managers; pass them as two arguments");
-  if (manager_of_argument == nullptr) manager_of_argument = object.connection().get();
+  if (manager_of_argument == nullptr) manager_of_argument = object.session().get();
   for (const Manager& each : managers_)
-    if (each.connection.get() == manager_of_argument)
-      return manager(each.connection, manager_of_argument).references.push_back(object.reference());
-  manager(object.connection(), manager_of_argument).references.push_back(object.reference());
+    if (each.session.get() == manager_of_argument)
+      return manager(each.session, manager_of_argument).references.push_back(object.reference());
+  manager(object.session(), manager_of_argument).references.push_back(object.reference());
 }
 
-void SpawnSender::note_manager(const SessionPtr& connection, Session*& manager_of_argument) {
-  if (manager_of_argument != nullptr && manager_of_argument != connection.get())
+void SpawnSender::note_manager(const SessionPtr& session, Session*& manager_of_argument) {
+  if (manager_of_argument != nullptr && manager_of_argument != session.get())
     throw ValueError("an argument of a process holds handles of two managers; pass them as two arguments");
-  manager(connection, manager_of_argument);
+  manager(session, manager_of_argument);
 }
 
 std::size_t SpawnSender::index_of(const Session& wanted) const {
   std::size_t index = 0;
-  while (managers_[index].connection.get() != &wanted) ++index;
+  while (managers_[index].session.get() != &wanted) ++index;
   return index;
 }
 
@@ -183,7 +183,7 @@ void SpawnSender::write_managers(wire::Writer& to) {
       descriptors_.emplace_back(none);
       place = descriptors_.size() - 1;
     }
-    write(to, manager.connection->offer_session(manager.references, descriptors_[place]), place);
+    write(to, manager.session->offer_session(manager.references, descriptors_[place]), place);
   }
 }
 
@@ -240,13 +240,13 @@ int SpawnReceiver::take_descriptor(std::size_t index) {
 // ---- an argument's manager --------------------------------------------------------------------------------
 
 void encode_with_manager(Encoder& to, Encoder& argument, wire::Bytes value) {
-  if (argument.connection == nullptr) to.writer.nil();
-  else to.writer.unsigned_integer(to.spawn_sender->index_of(*argument.connection));
+  if (argument.session == nullptr) to.writer.nil();
+  else to.writer.unsigned_integer(to.spawn_sender->index_of(*argument.session));
   to.writer.raw(value);
 }
 
 void decode_manager(Decoder& from) {
-  from.connection = from.reader.nil() ? nullptr : from.spawn_receiver->manager(read_number(from.reader));
+  from.session = from.reader.nil() ? nullptr : from.spawn_receiver->manager(read_number(from.reader));
 }
 
 }  // namespace tandem::client

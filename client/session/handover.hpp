@@ -36,7 +36,7 @@ class SpawnSender final : private os::ForkListener {
   /// Records that an argument contains a proxy. Throws ValueError if it already contains one of another
   /// manager.
   void note_reference(const RemoteObject& object, Session*& manager_of_argument);
-  void note_manager(const SessionPtr& connection, Session*& manager_of_argument);
+  void note_manager(const SessionPtr& session, Session*& manager_of_argument);
   /// Returns the index of the argument's manager in the output of write_managers().
   std::size_t index_of(const Session& manager) const;
 
@@ -50,11 +50,11 @@ class SpawnSender final : private os::ForkListener {
 
  private:
   struct Manager {
-    SessionPtr connection;
+    SessionPtr session;
     std::vector<wire::Reference> references;
   };
 
-  Manager& manager(const SessionPtr& connection, Session*& manager_of_argument);
+  Manager& manager(const SessionPtr& session, Session*& manager_of_argument);
 
   void before_fork() noexcept override { adding_.close(); }
   void after_fork_in_parent() noexcept override { adding_.open(); }

@@ -29,9 +29,9 @@ void exchange(Channel& channel, std::uint16_t op, std::chrono::milliseconds time
 
 /// Releases an acquired channel on destruction.
 struct Release {
-  Session& connection;
+  Session& session;
   Channel& channel;
-  ~Release() { connection.release(channel); }
+  ~Release() { session.release(channel); }
 };
 
 }  // namespace
@@ -44,9 +44,9 @@ Session::Session(std::unique_ptr<Connector> connector, const Options& options)
 }
 
 SessionPtr Session::open(std::unique_ptr<Connector> connector, const Options& options) {
-  SessionPtr connection(new Session(std::move(connector), options));
-  connection->put_aside(connection->open_channel(options.connect_timeout));
-  return connection;
+  SessionPtr session(new Session(std::move(connector), options));
+  session->put_aside(session->open_channel(options.connect_timeout));
+  return session;
 }
 
 // The channels are destroyed while this is still registered for forks: a child forked later could not close
@@ -60,7 +60,7 @@ Session::~Session() {
   os::ignore_forks(*this);
 }
 
-std::uint64_t Session::session() const {
+std::uint64_t Session::id() const {
   std::lock_guard lock(mutex_);
   return welcome_.session;
 }
@@ -71,7 +71,7 @@ wire::Incarnation Session::incarnation() const {
 }
 
 std::shared_ptr<RequestBudget> Session::budget() {
-  if (session() == 0) put_aside(open_channel(options_.connect_timeout));
+  if (id() == 0) put_aside(open_channel(options_.connect_timeout));
   std::lock_guard lock(mutex_);
   return budget_;
 }
@@ -90,7 +90,7 @@ std::size_t Session::channels_count() const {
 
 Channel& Session::acquire() {
   const ThreadChannel& last = last_thread_channel();
-  if (last.connection == number_ && !last.channel->busy && !has_postponed_.load(std::memory_order_relaxed))
+  if (last.session == number_ && !last.channel->busy && !has_postponed_.load(std::memory_order_relaxed))
       [[likely]] {
     last.channel->busy = true;
     return *last.channel;
@@ -126,7 +126,7 @@ void Session::release(Channel& channel) noexcept {
 }
 
 void Session::take_back(const ThreadChannel& channel) noexcept {
-  if (channel.connection != number_) return;  // it was added before a fork
+  if (channel.session != number_) return;  // it was added before a fork
   channel.channel->of_thread = false;
   put_aside(*channel.channel);
 }
@@ -146,7 +146,7 @@ Channel& Session::check_out(std::chrono::milliseconds timeout) {
 Channel& Session::open_channel(std::chrono::milliseconds timeout) {
   InsideGate inside(opening_channels_);
   std::unique_lock first(opening_session_);
-  bool is_first = session() == 0;
+  bool is_first = id() == 0;
   if (!is_first) first.unlock();
   Opened opened = is_first ? open_session(timeout) : join_session(timeout);
   auto channel = std::make_unique<Channel>(std::move(opened.stream), opened.welcome);
@@ -356,20 +356,20 @@ OfferedSession Session::offer_session(std::span<const wire::Reference> reference
 SessionPtr Session::adopt(const OfferedSession& offered, int descriptor) {
   auto stream = std::make_unique<SocketStream>(descriptor);
   stream->apply(offered.options);
-  SessionPtr connection(new Session(std::make_unique<SocketConnector>(Address::parse(offered.reach.address),
-                                                                      offered.reach.authkey, offered.options),
-                                    offered.options));
-  connection->incarnation_ = offered.incarnation;
+  SessionPtr session(new Session(std::make_unique<SocketConnector>(Address::parse(offered.reach.address),
+                                                                   offered.reach.authkey, offered.options),
+                                 offered.options));
+  session->incarnation_ = offered.incarnation;
   {
-    std::lock_guard lock(connection->mutex_);
-    connection->enter(offered.welcome);
+    std::lock_guard lock(session->mutex_);
+    session->enter(offered.welcome);
   }
-  connection->put_aside(
-      *connection->channels_.emplace_back(std::make_unique<Channel>(std::move(stream), offered.welcome)));
-  Channel& first = connection->best_channel();
+  session->put_aside(
+      *session->channels_.emplace_back(std::make_unique<Channel>(std::move(stream), offered.welcome)));
+  Channel& first = session->best_channel();
   first.identify(static_cast<std::uint32_t>(getpid()));
-  connection->put_aside(first);
-  return connection;
+  session->put_aside(first);
+  return session;
 }
 
 /// For an adopted session, whose channel is a socket: opens one over shared memory if the manager offers

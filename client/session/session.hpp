@@ -89,7 +89,7 @@ class Session final : public std::enable_shared_from_this<Session>,
   std::string address() const { return connector_->address(); }
   std::chrono::milliseconds call_timeout() const { return options_.call_timeout; }
 
-  std::uint64_t session() const;
+  std::uint64_t id() const;
   /// Pings the manager. Returns false if the session is lost.
   bool ping();
 

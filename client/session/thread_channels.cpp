@@ -39,17 +39,17 @@ const ThreadChannel& last_thread_channel() noexcept {
   return last;
 }
 
-Channel* find_thread_channel(std::uint64_t connection) noexcept {
+Channel* find_thread_channel(std::uint64_t session) noexcept {
   if (entries == nullptr) return nullptr;
   for (const Entry& entry : entries->all) {
-    if (entry.channel.connection != connection) continue;
+    if (entry.channel.session != session) continue;
     last = entry.channel;
     return entry.channel.channel;
   }
   return nullptr;
 }
 
-bool add_thread_channel(std::uint64_t connection, Channel& channel, std::weak_ptr<ThreadChannelOwner> owner) {
+bool add_thread_channel(std::uint64_t session, Channel& channel, std::weak_ptr<ThreadChannelOwner> owner) {
   if (entries_gone) return false;
   if (entries == nullptr) {
     thread_local Entries of_this_thread;
@@ -59,15 +59,15 @@ bool add_thread_channel(std::uint64_t connection, Channel& channel, std::weak_pt
   std::erase_if(entries->all, [&owner](const Entry& entry) {
     return entry.owner.expired() || (!entry.owner.owner_before(owner) && !owner.owner_before(entry.owner));
   });
-  entries->all.push_back({{connection, &channel}, std::move(owner)});
+  entries->all.push_back({{session, &channel}, std::move(owner)});
   last = entries->all.back().channel;
   return true;
 }
 
-void forget_thread_channel(std::uint64_t connection) noexcept {
+void forget_thread_channel(std::uint64_t session) noexcept {
   last = {};
   if (entries != nullptr)
-    std::erase_if(entries->all, [connection](const Entry& e) { return e.channel.connection == connection; });
+    std::erase_if(entries->all, [session](const Entry& e) { return e.channel.session == session; });
 }
 
 std::uint32_t new_actor_number() noexcept {

@@ -12,7 +12,7 @@ class Channel;
 /// A thread's channel of one session. `connection` is the session's number, unique in this process for all
 /// time. A forked child assigns a new one, which invalidates all entries under the old one.
 struct ThreadChannel {
-  std::uint64_t connection = 0;  // 0: none
+  std::uint64_t session = 0;  // 0: none
   Channel* channel = nullptr;
 };
 
@@ -28,12 +28,12 @@ class ThreadChannelOwner {
 /// Returns the channel that this thread used last.
 const ThreadChannel& last_thread_channel() noexcept;
 /// Returns this thread's channel of a session and makes it the last used; null if there is none.
-Channel* find_thread_channel(std::uint64_t connection) noexcept;
+Channel* find_thread_channel(std::uint64_t session) noexcept;
 /// Registers a channel for this thread until it ends; then the session, if it still exists, gets it back
 /// (ThreadChannelOwner::take_back). Returns false if this thread is ending and registers nothing any more.
-bool add_thread_channel(std::uint64_t connection, Channel& channel, std::weak_ptr<ThreadChannelOwner> owner);
+bool add_thread_channel(std::uint64_t session, Channel& channel, std::weak_ptr<ThreadChannelOwner> owner);
 /// Removes this thread's entry for a session.
-void forget_thread_channel(std::uint64_t connection) noexcept;
+void forget_thread_channel(std::uint64_t session) noexcept;
 
 /// Returns a number, at least 1, that no other thread of the process has or had.
 std::uint32_t this_thread_number() noexcept;

@@ -9,8 +9,9 @@ namespace tandem::client {
 namespace {
 
 /// Returns null if this process cannot map the ring.
-std::unique_ptr<Stream> go_on_by_ring(SocketStream& socket, std::uint64_t ring_bytes, const Options& options,
-                                      const std::string& address, const os::Deadline& deadline) {
+std::unique_ptr<Stream> continue_on_ring(SocketStream& socket, std::uint64_t ring_bytes,
+                                         const Options& options, const std::string& address,
+                                         const os::Deadline& deadline) {
   try {
     return RingStream::receive_from(socket, ring_bytes, options.busy_poll, deadline);
   } catch (const os::TimedOut&) {
@@ -42,7 +43,7 @@ std::optional<Opened> SocketConnector::try_open(const OpenRequest& request, bool
     opened.stream = std::move(socket);
   } else {
     opened.stream =
-        go_on_by_ring(*socket, admission.welcome.ring_bytes, options_, address_.to_string(), deadline);
+        continue_on_ring(*socket, admission.welcome.ring_bytes, options_, address_.to_string(), deadline);
     if (opened.stream == nullptr) return std::nullopt;
   }
   return opened;

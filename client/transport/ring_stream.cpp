@@ -113,14 +113,14 @@ void RingStream::ring_bell() noexcept {
 // ---- busy waits ------------------------------------------------------------------------------------------
 
 /// Whether the manager polls at least as many channels as there are processors: others compete for this one.
-bool RingStream::crowded() const {
+bool RingStream::contended() const {
   return directions_.to_client.busy_channel_count.load(std::memory_order_relaxed) >= os::processors_count();
 }
 
 /// Polls a few times without yielding: most replies arrive meanwhile.
 template <class Ready>
-bool RingStream::look_briefly(const Ready& ready) const {
-  for (int looks = crowded() ? looks_crowded : looks_alone; looks > 0; --looks) {
+bool RingStream::poll_briefly(const Ready& ready) const {
+  for (int looks = contended() ? looks_crowded : looks_alone; looks > 0; --looks) {
     if (ready()) return true;
     os::relax();
   }
@@ -130,13 +130,13 @@ bool RingStream::look_briefly(const Ready& ready) const {
 /// Busy-waits up to the limit and yields between polls, to the manager or to other clients. Time used by
 /// others is not charged; `waited` accumulates ours.
 template <class Ready>
-bool RingStream::look_longer(const Ready& ready, os::BusyPoll::Clock::duration& waited) const {
+bool RingStream::poll_on(const Ready& ready, os::BusyPoll::Clock::duration& waited) const {
   using Clock = os::BusyPoll::Clock;
   for (Clock::time_point since = Clock::now(); waited < busy_poll_.limit();) {
     ::sched_yield();
     const Clock::time_point back = Clock::now();
     waited += std::min<Clock::duration>(back - since, turn_counted_max);
-    for (int looks = crowded() ? 1 : looks_per_reading; looks > 0; --looks) {
+    for (int looks = contended() ? 1 : looks_per_reading; looks > 0; --looks) {
       if (ready()) return true;
       os::relax();
     }
@@ -156,7 +156,7 @@ std::size_t RingStream::send_now(wire::Bytes bytes) {
   if (count != 0 && wire::sleeps(out_.shared().reader_sleeps)) ring_bell();
   const int sent = sent_in_turn_.load(std::memory_order_relaxed) + 1;
   sent_in_turn_.store(sent, std::memory_order_relaxed);
-  if (sent >= sent_in_turn_max) give_way();
+  if (sent >= sent_in_turn_max) yield();
   return count;
 }
 
@@ -168,7 +168,7 @@ std::size_t RingStream::send(wire::Bytes bytes, std::chrono::milliseconds timeou
   while (true) {
     const auto ready = [this] { return out_.room() != 0; };
     os::BusyPoll::Clock::duration waited{0};
-    if (!look_briefly(ready) && !look_longer(ready, waited)) sleep_for_room(deadline);
+    if (!poll_briefly(ready) && !poll_on(ready, waited)) sleep_for_room(deadline);
     count = send_now(bytes);
     if (count != 0) return count;
   }
@@ -193,9 +193,9 @@ bool RingStream::manager_is_gone() const noexcept {
 
 /// Yields to other clients that need this processor, which would get it only after a full time slice
 /// otherwise.
-void RingStream::give_way() {
+void RingStream::yield() {
   sent_in_turn_.store(0, std::memory_order_relaxed);
-  if (crowded()) ::sched_yield();
+  if (contended()) ::sched_yield();
 }
 
 std::size_t RingStream::receive(std::uint8_t* at, std::size_t room, std::chrono::milliseconds timeout) {
@@ -215,10 +215,10 @@ std::size_t RingStream::receive(std::uint8_t* at, std::size_t room, std::chrono:
 void RingStream::await_bytes(std::chrono::milliseconds timeout) {
   const auto ready = [this] { return in_.available() != 0; };
   const bool busily = busy_poll_.worthwhile();
-  if (busily && look_briefly(ready)) return busy_poll_.waited(os::BusyPoll::Clock::duration{0});
+  if (busily && poll_briefly(ready)) return busy_poll_.waited(os::BusyPoll::Clock::duration{0});
   sent_in_turn_.store(0, std::memory_order_relaxed);
   os::BusyPoll::Clock::duration waited{0};
-  if (!busily || !look_longer(ready, waited)) {
+  if (!busily || !poll_on(ready, waited)) {
     const os::BusyPoll::Clock::time_point since = os::BusyPoll::Clock::now();
     const os::Deadline deadline(timeout);
     while (!ready()) sleep_for_bytes(deadline);

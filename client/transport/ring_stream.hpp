@@ -34,12 +34,12 @@ class RingStream final : public Stream {
 
   void check_open() const;
   void ring_bell() noexcept;
-  bool crowded() const;
+  bool contended() const;
   template <class Ready>
-  bool look_briefly(const Ready& ready) const;
+  bool poll_briefly(const Ready& ready) const;
   template <class Ready>
-  bool look_longer(const Ready& ready, os::BusyPoll::Clock::duration& waited) const;
-  void give_way();
+  bool poll_on(const Ready& ready, os::BusyPoll::Clock::duration& waited) const;
+  void yield();
   void await_bytes(std::chrono::milliseconds timeout);
   void sleep_for_bytes(const os::Deadline& deadline);
   void sleep_for_room(const os::Deadline& deadline);

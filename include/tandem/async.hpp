@@ -160,7 +160,7 @@ class AsyncOperation final : public AsyncHandler {
   /// Returns the exception that reading the result throws, or null.
   template <class... Into>
   static std::exception_ptr read(AsyncOutcome& outcome, Into&... result) {
-    Decoder from{wire::Reader(outcome.result.view()), std::exchange(outcome.connection, nullptr)};
+    Decoder from{wire::Reader(outcome.result.view()), std::exchange(outcome.session, nullptr)};
     try {
       if constexpr (sizeof...(Into) == 0) decode_result<Tag, void>(from);
       else ((result = decode_result<Tag, Into>(from)), ...);
@@ -193,7 +193,7 @@ class Async {
   /// cannot be sent at once. Calls never block on the manager; what cannot be sent yet is kept in this
   /// process's memory.
   Async(const Manager& manager, asio::any_io_executor executor)
-      : session_(std::make_shared<client::AsyncSession>(manager.connection())),
+      : session_(std::make_shared<client::AsyncSession>(manager.session())),
         executor_(std::move(executor)),
         actor_(client::new_actor_number()) {
     asio::use_service<client::AsyncService>(asio::query(executor_, asio::execution::context))
@@ -251,7 +251,7 @@ class Async {
     if constexpr (client::is_proxy<P>) return proxy.remote();
     else
       return std::make_shared<client::RemoteObject>(
-          proxy.connection(), wire::Reference{ops::Manager::number, ops::Manager::id}, false);
+          proxy.session(), wire::Reference{ops::Manager::number, ops::Manager::id}, false);
   }
 
   template <class Op, class R, class Token>

@@ -172,7 +172,7 @@ class StreamedCalls final : public Job {
   std::size_t taken_ = 0;
 };
 
-[[noreturn]] void throw_not_there(WaitLimit limit);
+[[noreturn]] void throw_not_ready(WaitLimit limit);
 
 template <class R>
 std::optional<Held<R>> StreamedCalls<R>::next(WaitLimit limit) {
@@ -180,7 +180,7 @@ std::optional<Held<R>> StreamedCalls<R>::next(WaitLimit limit) {
   if (ended()) return std::nullopt;
   auto there = [this] { return has_next(); };
   if (!limit) changed_.wait(lock, there);
-  else if (!changed_.wait_for(lock, *limit, there)) throw_not_there(limit);
+  else if (!changed_.wait_for(lock, *limit, there)) throw_not_ready(limit);
   std::size_t index = taken_++;
   if (!ordered_) {
     index = order_.front();
@@ -271,7 +271,7 @@ class AsyncResult {
     return *job_;
   }
   client::Held<R>& finished(client::WaitLimit limit) const {
-    if (!job().wait(limit)) client::throw_not_there(limit);
+    if (!job().wait(limit)) client::throw_not_ready(limit);
     if (std::exception_ptr error = job().error()) std::rethrow_exception(error);
     return job().value();
   }

@@ -64,7 +64,7 @@ class BatchResult {
 /// discarded.
 class Batch {
  public:
-  explicit Batch(client::SessionPtr connection);
+  explicit Batch(client::SessionPtr session);
   Batch(Batch&&) noexcept = default;
   Batch& operator=(Batch&&) noexcept = default;
 

@@ -172,7 +172,7 @@ class Manager {
   static Manager from_environment(Options options = {});
   /// For the library's own use: attaches through a connector, or uses a session that this process was given.
   Manager(std::unique_ptr<client::Connector> connector, const Options& options);
-  explicit Manager(client::SessionPtr connection);
+  explicit Manager(client::SessionPtr session);
 
   /// Contents in braces, from which T is not deduced.
   template <class T>
@@ -408,12 +408,12 @@ class Manager {
   template <std::invocable<Transaction&> F>
   std::invoke_result_t<F&, Transaction&> atomically(F&& function,
                                                     const TransactionOptions& options = {}) const {
-    return client::atomically(connection(), function, options);
+    return client::atomically(session(), function, options);
   }
   /// Many operations in one request (batch.hpp).
-  Batch batch() const { return Batch(connection()); }
+  Batch batch() const { return Batch(session()); }
   /// Many operations sent without waiting for replies (pipeline.hpp). Opens a channel if none is free.
-  Pipeline pipeline() const { return Pipeline(connection()); }
+  Pipeline pipeline() const { return Pipeline(session()); }
 
   /// One round trip that does nothing.
   void ping() const { call<ops::Manager::Ping>(); }
@@ -427,7 +427,7 @@ class Manager {
   void shutdown() const;
 
   /// For the library's own use.
-  const client::SessionPtr& connection() const { return object().connection(); }
+  const client::SessionPtr& session() const { return object().session(); }
 
  private:
   struct State;

@@ -114,7 +114,7 @@ class Future {
 /// ended.
 class Pipeline {
  public:
-  explicit Pipeline(const client::SessionPtr& connection);
+  explicit Pipeline(const client::SessionPtr& session);
   /// Sends what is left, ends operations that still wait, and waits for all replies; futures stay valid.
   /// Throws nothing: call wait() first to learn of errors.
   ~Pipeline();

@@ -93,7 +93,7 @@ namespace client {
 class Attempts {
  public:
   /// ValueError: this thread is in a transaction already, or no run is allowed.
-  Attempts(SessionPtr connection, const TransactionOptions& options);
+  Attempts(SessionPtr session, const TransactionOptions& options);
   ~Attempts();
   Attempts(const Attempts&) = delete;
   Attempts& operator=(const Attempts&) = delete;
@@ -113,10 +113,10 @@ class Attempts {
 
 /// Implements Manager::atomically().
 template <class F>
-std::invoke_result_t<F&, Transaction&> atomically(const SessionPtr& connection, F& function,
+std::invoke_result_t<F&, Transaction&> atomically(const SessionPtr& session, F& function,
                                                   const TransactionOptions& options) {
   using R = std::invoke_result_t<F&, Transaction&>;
-  for (Attempts attempts(connection, options);; attempts.pause()) {
+  for (Attempts attempts(session, options);; attempts.pause()) {
     Transaction transaction(attempts.begin());
     // commit() is outside the try: after an error of the commit there is no check for stale reads.
     if constexpr (std::is_void_v<R>) {

@@ -25,7 +25,7 @@ class Waitable {
   /// Any descriptor that poll() accepts: ready when it is readable or at its end.
   Waitable(int descriptor) : descriptor_(descriptor) {}
   /// Ready when there is a message, or the end of file.
-  Waitable(const Connection& connection) : descriptor_(connection.fileno()) {}
+  Waitable(const Connection& session) : descriptor_(session.fileno()) {}
   /// Ready when the process ends. For a child or the parent process.
   Waitable(const ProcessHandle& process) : descriptor_(process.sentinel()) {}
 

@@ -50,7 +50,7 @@ class AtDestruction {
 }  // namespace
 
 bool EngineQuery::operator()(Question question) {
-  const auto deadline = std::chrono::steady_clock::now() + patience_;
+  const auto deadline = std::chrono::steady_clock::now() + timeout_;
   auto pending = std::make_shared<Pending>(shared_, view_, std::move(question));
   auto give_up = [pending] {
     std::lock_guard lock(pending->shared->mutex);

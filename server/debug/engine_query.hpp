@@ -21,7 +21,7 @@ class EngineQuery {
   using Question = std::function<void(const View&)>;
 
   EngineQuery(Post post, const View& view, std::chrono::milliseconds patience)
-      : post_(std::move(post)), view_(view), patience_(patience) {}
+      : post_(std::move(post)), view_(view), timeout_(patience) {}
 
   /// Runs `question` on the engine's thread and returns when it has finished; rethrows what it throws.
   /// Returns false if the engine did not start it in time, or the manager is stopping; then it does not run
@@ -42,7 +42,7 @@ class EngineQuery {
 
   Post post_;
   const View& view_;
-  std::chrono::milliseconds patience_;
+  std::chrono::milliseconds timeout_;
   std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
 };
 

@@ -74,16 +74,16 @@ Answer answer_sessions(const Target& target, const StartupInfo&, EngineQuery& as
   return {.body = dump({{"sessions", std::move(sessions)}, {"next_cursor", std::move(next)}})};
 }
 
-Json json_of(const ObjectLabel& object, Owner who, std::uint32_t pid) {
+Json json_of(const ObjectLabel& object, Owner owner, std::uint32_t pid) {
   return {{"object", object.id},
           {"type", object.type},
           {"name", object.name.empty() ? Json(nullptr) : Json(object.name)},
-          {"session", who.session},
+          {"session", owner.session},
           {"pid", pid},
-          {"actor", who.actor}};
+          {"actor", owner.actor}};
 }
 Json json_of(const WaitInfo& wait) {
-  Json json = json_of(wait.object, wait.who, wait.pid);
+  Json json = json_of(wait.object, wait.owner, wait.pid);
   json["ticket"] = wait.ticket;
   json["operation"] = wait.operation;
   json["waited_ms"] = static_cast<double>(wait.waited_ns) / 1e6;
@@ -91,7 +91,7 @@ Json json_of(const WaitInfo& wait) {
   return json;
 }
 Json json_of(const HoldingInfo& holding) {
-  Json json = json_of(holding.object, holding.who, holding.pid);
+  Json json = json_of(holding.object, holding.owner, holding.pid);
   json["mode"] = holding.mode;
   json["key"] = holding.key.empty() ? Json(nullptr) : Json(holding.key);
   json["count"] = holding.count;

@@ -80,7 +80,7 @@ struct EngineState {
   std::map<SessionId, std::uint32_t> pids;   // of the clients, for display
   std::vector<Operation> operations;         // of all types
   std::vector<ObjectId> ready_objects;       // to be served at the end of the step
-  std::vector<Ticket> moved;                 // waits begun or moved in this step, to be checked for cycles
+  std::vector<Ticket> new_waits;             // waits begun or moved in this step, to be checked for cycles
   std::vector<std::string> deadlocks_found;  // since they were last taken, for display
   std::uint64_t now_ns = 0;                  // as of the last input that carried the time
 };
@@ -88,8 +88,8 @@ struct EngineState {
 class CallContext {
  public:
   /// For a call; `operation` is its index in Engine::operations().
-  CallContext(EngineState& state, Owner who, std::uint16_t operation, wire::Buffer& reply)
-      : state_(state), who_(who), operation_(operation), out_(reply) {}
+  CallContext(EngineState& state, Owner owner, std::uint16_t operation, wire::Buffer& reply)
+      : state_(state), who_(owner), operation_(operation), out_(reply) {}
   /// Nested in `outer`, with a reply of its own. Its request cannot be parked.
   CallContext(CallContext& outer, wire::Buffer& reply)
       : CallContext(outer.state_, outer.who_, outer.operation_, reply) {
@@ -110,7 +110,7 @@ class CallContext {
   Registry& registry() { return state_.registry; }
   const Limits& limits() const { return state_.registry.limits(); }
   const ServerInfo& server_info() const { return state_.server_info; }
-  Owner who() const { return who_; }
+  Owner owner() const { return who_; }
   SessionId session() const { return who_.session; }
   std::uint32_t actor() const { return who_.actor; }
   std::uint64_t now_ns() const { return state_.now_ns; }
@@ -160,7 +160,7 @@ class CallContext {
   void answer(Waiter& waiter, F&& write) {
     wire::Buffer& buffer = state_.deliveries.buffer();
     const std::size_t begin = buffer.size();
-    CallContext its(state_, waiter.who, waiter.operation, buffer);
+    CallContext its(state_, waiter.owner, waiter.operation, buffer);
     write(its);
     end_answer(waiter, its, begin);
   }
@@ -168,7 +168,7 @@ class CallContext {
   /// Moves a waiter to the end of another wait queue, where it continues to wait.
   void move(Waiter& waiter, WaitQueue& line, Object& object) {
     state_.waits.move(waiter, line, object);
-    state_.moved.push_back(waiter.ticket);
+    state_.new_waits.push_back(waiter.ticket);
   }
   void set_no_deadline(Waiter& waiter) { state_.waits.set_deadline(waiter, never_ns); }
   /// Schedules object.serve() for the end of the step.
@@ -207,9 +207,9 @@ class CallContext {
   }
   /// Whether this is one of several steps.
   bool is_step() const { return is_step_; }
-  std::size_t marked_count() const { return state_.ready_objects.size(); }
+  std::size_t ready_count() const { return state_.ready_objects.size(); }
   /// Keeps only the first `count` ready objects.
-  void unmark(std::size_t count) { state_.ready_objects.resize(count); }
+  void truncate_ready(std::size_t count) { state_.ready_objects.resize(count); }
 
   // Ownership. When a session ends, every object it owns a part of is notified (Object::session_ended).
   void own(const Object& object, SessionId session, std::uint64_t count = 1) {

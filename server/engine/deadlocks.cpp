@@ -43,13 +43,13 @@ std::optional<WaitCycle> find_cycle(const Waits& waits, const Waiter& waiter, bo
       return;
     request.object->each_blocker(request, [&](const Blocker& blocker) {
       if (cycle) return;
-      if (blocker.who == waiter.who) cycle = cycle_back_from(found, {before, &request, blocker});
-      else if (seen.insert(blocker.who).second) found.push_back({before, &request, blocker});
+      if (blocker.owner == waiter.owner) cycle = cycle_back_from(found, {before, &request, blocker});
+      else if (seen.insert(blocker.owner).second) found.push_back({before, &request, blocker});
     });
   };
   look_at(waiter, 0);
   for (std::size_t i = 1; i < found.size() && !cycle; ++i)
-    waits.each_of(found[i].blocker.who, [&](const Waiter& request) { look_at(request, i); });
+    waits.each_of(found[i].blocker.owner, [&](const Waiter& request) { look_at(request, i); });
   return cycle;
 }
 
@@ -75,22 +75,23 @@ std::string Object::describe_wait(const Waiter&) const {
   return describe(*this);
 }
 
-std::string describe(Owner who, const std::function<std::uint32_t(SessionId)>& pid_of) {
-  const std::uint32_t pid = pid_of(who.session);
-  return "session " + std::to_string(who.session) +
-         (pid == 0 ? "" : " (process " + std::to_string(pid) + ")") + " thread " + std::to_string(who.actor);
+std::string describe(Owner owner, const std::function<std::uint32_t(SessionId)>& pid_of) {
+  const std::uint32_t pid = pid_of(owner.session);
+  return "session " + std::to_string(owner.session) +
+         (pid == 0 ? "" : " (process " + std::to_string(pid) + ")") + " thread " +
+         std::to_string(owner.actor);
 }
 
 std::string describe(const WaitCycle& cycle, const std::function<std::uint32_t(SessionId)>& pid_of) {
-  std::string text = describe(cycle.links.front().waiter->who, pid_of);
+  std::string text = describe(cycle.links.front().waiter->owner, pid_of);
   for (const WaitCycle::Link& link : cycle.links) {
     const Waiter& waiter = *link.waiter;
     if (&link != &cycle.links.front()) text += ", which";
     text += " waits for " + waiter.object->describe_wait(waiter);
-    const bool itself = link.blocker.who == waiter.who;
-    if (!link.blocker.holds) text += ", behind " + describe(link.blocker.who, pid_of) + " in the line";
+    const bool itself = link.blocker.owner == waiter.owner;
+    if (!link.blocker.holds) text += ", behind " + describe(link.blocker.owner, pid_of) + " in the line";
     else if (itself) text += ", which it holds itself";
-    else text += ", held by " + describe(link.blocker.who, pid_of);
+    else text += ", held by " + describe(link.blocker.owner, pid_of);
   }
   return text;
 }

@@ -38,6 +38,6 @@ std::string describe(const WaitCycle& cycle, const std::function<std::uint32_t(S
 /// `lock "a"`, or `lock 17` if it has no name.
 std::string describe(const Object& object);
 /// `session 3 (process 4711) thread 1`
-std::string describe(Owner who, const std::function<std::uint32_t(SessionId)>& pid_of);
+std::string describe(Owner owner, const std::function<std::uint32_t(SessionId)>& pid_of);
 
 }  // namespace tandem::server

@@ -22,7 +22,7 @@ Engine::Engine(const Limits& limits, ServerInfo server_info, std::span<const Typ
   Object& manager = state_.registry.adopt(types[0]->make(*types[0]));
   TANDEM_ASSERT(manager.id() == ops::Manager::id);
   state_.registry.retain(manager.id());  // never released
-  state_.registry.before_destroyed = [this](Object& object) { let_go(object); };
+  state_.registry.before_destroyed = [this](Object& object) { before_destroy(object); };
 }
 
 Outcome Engine::step(const Call& call, wire::Buffer& reply) {
@@ -59,18 +59,18 @@ void Engine::end_step() {
   std::int64_t cleaning_left = Registry::cleaning_per_step_max;
   do {
     if (!state_.ready_objects.empty()) serve_ready();
-    if (!state_.moved.empty()) look_for_cycles();
+    if (!state_.new_waits.empty()) look_for_cycles();
     if (!state_.registry.is_clean()) state_.registry.clean_up(cleaning_left);
-  } while (!state_.ready_objects.empty() || !state_.moved.empty());
+  } while (!state_.ready_objects.empty() || !state_.new_waits.empty());
 }
 
 void Engine::look_for_cycles() {
-  for (std::size_t i = 0; i < state_.moved.size(); ++i) {
-    const Ticket ticket = state_.moved[i];
+  for (std::size_t i = 0; i < state_.new_waits.size(); ++i) {
+    const Ticket ticket = state_.new_waits[i];
     const Waiter* waiter = state_.waits.find(ticket);
     while (waiter != nullptr && refuse_cycle_through(*waiter)) waiter = state_.waits.find(ticket);
   }
-  state_.moved.clear();
+  state_.new_waits.clear();
 }
 
 /// Returns whether a wait was refused: that of `waiter`, which closes the cycle, or, if it must be served,
@@ -144,7 +144,7 @@ void Engine::on_wait_ended(Waiter& waiter, WaitEnd why) {
 }
 
 /// Called before an object is destroyed: refuses the requests that wait for it.
-void Engine::let_go(Object& object) {
+void Engine::before_destroy(Object& object) {
   wire::Buffer unused;
   CallContext context(state_, Owner{}, operation_none, unused);
   object.on_destroy(context);
@@ -215,7 +215,7 @@ void Engine::save(wire::Writer& out) const {
   out.array(state_.waits.size());
   state_.waits.each([&](const Waiter& waiter) {
     out.array(6);
-    for (std::uint64_t number : {waiter.ticket, waiter.who.session, std::uint64_t{waiter.who.actor},
+    for (std::uint64_t number : {waiter.ticket, waiter.owner.session, std::uint64_t{waiter.owner.actor},
                                  waiter.object->id(), std::uint64_t{waiter.operation}, waiter.deadline_ns})
       out.unsigned_integer(number);
   });

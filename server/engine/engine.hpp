@@ -123,7 +123,7 @@ class Engine {
   void look_for_cycles();
   bool refuse_cycle_through(const Waiter& waiter);
   void refuse_wait(Waiter& waiter, const std::string& cycle);
-  void let_go(Object& object);
+  void before_destroy(Object& object);
   void end_step();
   Outcome refuse(const Failure& failure, std::uint16_t operation, std::size_t mark, wire::Buffer& reply);
 

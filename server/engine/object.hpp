@@ -41,7 +41,7 @@ struct Type {
 
 /// A part of an object that one thread of a session owns: a lock, permits, leased items.
 struct Holding {
-  Owner who;
+  Owner owner;
   std::string_view mode;    // "exclusive", "shared", "permits", "leased"
   ValueView key;            // of a keyed lock; empty: none
   std::uint64_t count = 1;  // depth of a re-entrant lock, permits, items
@@ -51,7 +51,7 @@ struct Holding {
 
 /// A thread that blocks a waiter.
 struct Blocker {
-  Owner who;
+  Owner owner;
   bool holds = true;  // false: it waits itself, ahead of the waiter
 };
 

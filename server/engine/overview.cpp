@@ -13,8 +13,8 @@ ObjectLabel label_of(const Object& object) {
 HoldingInfo info_of(const EngineState& state, const Object& object, const Holding& holding) {
   HoldingInfo info;
   info.object = label_of(object);
-  info.who = holding.who;
-  info.pid = state.pid_of(holding.who.session);
+  info.owner = holding.owner;
+  info.pid = state.pid_of(holding.owner.session);
   info.mode = holding.mode;
   if (!holding.key.bytes.empty()) info.key = tandem::to_text(holding.key.bytes);
   info.count = holding.count;
@@ -46,7 +46,7 @@ std::vector<HoldingInfo> holdings_of(const EngineState& state, SessionId session
     const Object* object = state.registry.find(id);
     if (object == nullptr) continue;
     object->each_holding([&](const Holding& holding) {
-      if (holding.who.session != session) return;
+      if (holding.owner.session != session) return;
       if (found.size() < limit) found.push_back(info_of(state, *object, holding));
       else more = true;
     });
@@ -83,8 +83,8 @@ std::vector<WaitInfo> waits(const EngineState& state, Ticket after, std::size_t 
     WaitInfo info;
     info.ticket = waiter.ticket;
     info.object = label_of(*waiter.object);
-    info.who = waiter.who;
-    info.pid = state.pid_of(waiter.who.session);
+    info.owner = waiter.owner;
+    info.pid = state.pid_of(waiter.owner.session);
     info.operation = state.operations.at(waiter.operation).type->name;
     info.operation += '.';
     info.operation += state.operations.at(waiter.operation).op->name;

@@ -18,7 +18,7 @@ std::string to_text(const ObjectLabel& object);
 
 struct HoldingInfo {
   ObjectLabel object;
-  Owner who;
+  Owner owner;
   std::uint32_t pid = 0;  // 0: not known
   std::string mode;       // "exclusive", "shared", "permits", …
   std::string key;        // as text; empty: none
@@ -32,7 +32,7 @@ std::string to_text(const HoldingInfo& holding);
 struct WaitInfo {
   Ticket ticket = 0;
   ObjectLabel object;
-  Owner who;
+  Owner owner;
   std::uint32_t pid = 0;
   // "condition.wait"; its type differs from the object's while the request reacquires a lock.
   std::string operation;

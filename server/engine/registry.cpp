@@ -13,7 +13,7 @@ Registry::~Registry() {
   objects_.clear();
   while (reclaim_queue_.release(~std::uint64_t{0}) != 0) {
   }
-  lasting_->registry = nullptr;
+  weak_references_->registry = nullptr;
 }
 
 const Type* Registry::type_named(std::string_view name) const {
@@ -135,11 +135,11 @@ void Registry::release(ObjectId id) {
   drop(id, 1);
 }
 
-void Registry::Lasting::retain(std::uint64_t id) {
+void Registry::WeakReferences::retain(std::uint64_t id) {
   if (registry != nullptr) registry->retain(id);
 }
 
-void Registry::Lasting::release(std::uint64_t id) {
+void Registry::WeakReferences::release(std::uint64_t id) {
   if (registry != nullptr) registry->release(id);
 }
 

@@ -71,7 +71,7 @@ class Registry final : public ReferenceCounter, public ReferenceCheck {
   void retain(ObjectId id) override;
   void release(ObjectId id) override;
   /// A counter for values that may outlive this registry; calls after its end are ignored.
-  std::shared_ptr<hosting::References> weak_references() const { return lasting_; }
+  std::shared_ptr<hosting::References> weak_references() const { return weak_references_; }
   Result<void> check(wire::Reference reference) const override;
   /// Upper bound of what clean_up() frees in one step, in elements. An object counts as several.
   static constexpr std::int64_t cleaning_per_step_max = 4'096;
@@ -100,8 +100,8 @@ class Registry final : public ReferenceCounter, public ReferenceCheck {
   static constexpr std::uint64_t object_overhead_bytes = 256;
   static constexpr std::int64_t elements_per_object = 8;  // the cost of destroying one
 
-  struct Lasting final : hosting::References {
-    explicit Lasting(Registry* counting) : registry(counting) {}
+  struct WeakReferences final : hosting::References {
+    explicit WeakReferences(Registry* counting) : registry(counting) {}
     void retain(std::uint64_t id) override;
     void release(std::uint64_t id) override;
     Registry* registry;  // null once it is destroyed
@@ -110,7 +110,7 @@ class Registry final : public ReferenceCounter, public ReferenceCheck {
   void destroy(Object& object);
   void drop(ObjectId id, std::uint64_t count);
 
-  const std::shared_ptr<Lasting> lasting_ = std::make_shared<Lasting>(this);
+  const std::shared_ptr<WeakReferences> weak_references_ = std::make_shared<WeakReferences>(this);
   const Limits& limits_;
   std::span<const Type* const> types_;
 

@@ -61,7 +61,7 @@ class Run {
         count_(steps.count()),
         mode_(mode),
         begin_(context.out().buffer().size()),
-        marked_(context.marked_count()) {}
+        ready_before_(context.ready_count()) {}
 
   Result<void> each() {
     context_.out().array(count_);
@@ -167,7 +167,7 @@ class Run {
   }
   void take_back(Undo& undo) {
     undo.roll_back();
-    context_.unmark(marked_);
+    context_.truncate_ready(ready_before_);
   }
 
   /// "step 3 of 5, dict.erase on object 17"
@@ -185,8 +185,8 @@ class Run {
   ItemsView steps_;
   const std::uint64_t count_;
   const ops::RunMode mode_;
-  const std::size_t begin_;   // where the whole result begins in the reply
-  const std::size_t marked_;  // number of ready objects at the start
+  const std::size_t begin_;         // where the whole result begins in the reply
+  const std::size_t ready_before_;  // number of ready objects at the start
 
   Step step_;
   std::uint64_t number_ = 0;

@@ -9,8 +9,8 @@ namespace tandem::server {
 // ---- wait queue -------------------------------------------------------------------------------------------
 
 void WaitQueue::push_back(Waiter& waiter) {
-  TANDEM_ASSERT(waiter.line_ == nullptr);
-  waiter.line_ = this;
+  TANDEM_ASSERT(waiter.wait_queue_ == nullptr);
+  waiter.wait_queue_ = this;
   waiter.before_ = back_;
   waiter.behind_ = nullptr;
   (back_ == nullptr ? front_ : back_->behind_) = &waiter;
@@ -19,7 +19,7 @@ void WaitQueue::push_back(Waiter& waiter) {
 }
 
 void WaitQueue::remove(Waiter& waiter) {
-  WaitQueue* line = std::exchange(waiter.line_, nullptr);
+  WaitQueue* line = std::exchange(waiter.wait_queue_, nullptr);
   if (line == nullptr) return;
   (waiter.before_ == nullptr ? line->front_ : waiter.before_->behind_) = waiter.behind_;
   (waiter.behind_ == nullptr ? line->back_ : waiter.behind_->before_) = waiter.before_;
@@ -29,17 +29,17 @@ void WaitQueue::remove(Waiter& waiter) {
 
 // ---- all waiters ------------------------------------------------------------------------------------------
 
-Waiter& Waits::park(WaitQueue& line, Object& object, Owner who, std::uint16_t operation, std::uint64_t now_ns,
-                    std::uint64_t deadline_ns) {
+Waiter& Waits::park(WaitQueue& line, Object& object, Owner owner, std::uint16_t operation,
+                    std::uint64_t now_ns, std::uint64_t deadline_ns) {
   auto made = std::make_unique<Waiter>();
   Waiter& waiter = *made;
   waiter.ticket = next_ticket_++;
-  waiter.who = who;
+  waiter.owner = owner;
   waiter.object = &object;
   waiter.operation = operation;
   waiter.since_ns = now_ns;
   by_ticket_.emplace_hint(by_ticket_.end(), waiter.ticket, std::move(made));
-  by_owner_.emplace(who, waiter.ticket);
+  by_owner_.emplace(owner, waiter.ticket);
   set_deadline(waiter, deadline_ns);
   line.push_back(waiter);
   ++object.waiters_;
@@ -64,7 +64,7 @@ void Waits::remove(Waiter& waiter) {
   set_deadline(waiter, never_ns);
   WaitQueue::remove(waiter);
   --waiter.object->waiters_;
-  by_owner_.erase({waiter.who, waiter.ticket});
+  by_owner_.erase({waiter.owner, waiter.ticket});
   // Extracted from the table first: its values release references in the registry when they are destroyed.
   auto node = by_ticket_.extract(waiter.ticket);
 }

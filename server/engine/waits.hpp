@@ -46,7 +46,7 @@ enum class WaitEnd : std::uint8_t {
 
 struct Waiter {
   Ticket ticket = 0;
-  Owner who;
+  Owner owner;
   Object* object = nullptr;     // whose wait queue it is in
   std::uint16_t operation = 0;  // index into Engine::operations()
   std::uint64_t since_ns = 0;
@@ -61,7 +61,7 @@ struct Waiter {
 
  private:
   friend class WaitQueue;
-  WaitQueue* line_ = nullptr;
+  WaitQueue* wait_queue_ = nullptr;
   Waiter* before_ = nullptr;
   Waiter* behind_ = nullptr;
 };
@@ -81,7 +81,7 @@ class WaitQueue {
   static Waiter* next(const Waiter& waiter) { return waiter.behind_; }
   void push_back(Waiter& waiter);
   /// The queue it is in; null: none.
-  static WaitQueue* of(const Waiter& waiter) { return waiter.line_; }
+  static WaitQueue* of(const Waiter& waiter) { return waiter.wait_queue_; }
   /// Removes it from its queue, if it is in one.
   static void remove(Waiter& waiter);
 
@@ -98,7 +98,7 @@ class Waits {
   Waits(const Waits&) = delete;
   Waits& operator=(const Waits&) = delete;
 
-  Waiter& park(WaitQueue& line, Object& object, Owner who, std::uint16_t operation, std::uint64_t now_ns,
+  Waiter& park(WaitQueue& line, Object& object, Owner owner, std::uint16_t operation, std::uint64_t now_ns,
                std::uint64_t deadline_ns);
   /// Moves it to the end of another wait queue, of the same or another object.
   void move(Waiter& waiter, WaitQueue& line, Object& object);
@@ -115,8 +115,8 @@ class Waits {
   Waiter* first_of(SessionId session);
   /// Calls f(Waiter&) for each waiter of one thread, oldest first.
   template <class F>
-  void each_of(Owner who, F&& f) const {
-    for (auto at = by_owner_.lower_bound({who, 0}); at != by_owner_.end() && at->first == who; ++at)
+  void each_of(Owner owner, F&& f) const {
+    for (auto at = by_owner_.lower_bound({owner, 0}); at != by_owner_.end() && at->first == owner; ++at)
       f(*by_ticket_.at(at->second));
   }
   /// Calls f(const Waiter&) for all, oldest first.

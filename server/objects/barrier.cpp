@@ -12,14 +12,14 @@ Result<void> Barrier::on(Ops::Create, CallContext&, std::int64_t parties, Limit 
 Result<Written> Barrier::on(Ops::Wait, CallContext& context, Limit limit_us) {
   if (is_broken()) return Failure{Code::broken_barrier, "the barrier is broken: " + broken_};
   const Limit limit = limit_us ? limit_us : limit_us_;
-  if (line_.size() + 1 == parties_) {
-    context.out().unsigned_integer(line_.size());
-    for (std::uint64_t index = 0; !line_.empty(); ++index)
-      context.answer(*line_.front(), [&](CallContext& its) { its.out().unsigned_integer(index); });
+  if (wait_queue_.size() + 1 == parties_) {
+    context.out().unsigned_integer(wait_queue_.size());
+    for (std::uint64_t index = 0; !wait_queue_.empty(); ++index)
+      context.answer(*wait_queue_.front(), [&](CallContext& to) { to.out().unsigned_integer(index); });
     return Written{};
   }
   if (context.may_wait(limit)) {
-    context.park(line_, *this, limit);
+    context.park(wait_queue_, *this, limit);
     return Written{};
   }
   if (!limit || *limit > 0)  // the caller would wait, but must not here
@@ -29,7 +29,7 @@ Result<Written> Barrier::on(Ops::Wait, CallContext& context, Limit limit_us) {
 }
 
 void Barrier::refuse_all(CallContext& context, const std::string& why) {
-  while (!line_.empty()) context.refuse(*line_.front(), {Code::broken_barrier, why});
+  while (!wait_queue_.empty()) context.refuse(*wait_queue_.front(), {Code::broken_barrier, why});
 }
 
 void Barrier::break_down(CallContext& context, const std::string& why) {
@@ -54,11 +54,12 @@ void Barrier::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
     case WaitEnd::cancelled: return break_down(context, "one who waited gave up");
     default: break;
   }
-  const SessionId session = waiter.who.session;
-  std::string who = "session " + std::to_string(session);
-  if (std::uint32_t pid = context.pid_of(session); pid != 0) who += ", process " + std::to_string(pid) + ",";
+  const SessionId session = waiter.owner.session;
+  std::string owner = "session " + std::to_string(session);
+  if (std::uint32_t pid = context.pid_of(session); pid != 0)
+    owner += ", process " + std::to_string(pid) + ",";
   WaitQueue::remove(waiter);  // it gets no reply
-  break_down(context, who + " ended while it waited");
+  break_down(context, owner + " ended while it waited");
 }
 
 void Barrier::save(wire::Writer& out) const {
@@ -77,7 +78,7 @@ std::optional<std::uint64_t> Barrier::visit_elements(std::uint64_t cursor,
   out.text("parties");
   out.unsigned_integer(parties_);
   out.text("waiting");
-  out.unsigned_integer(line_.size());
+  out.unsigned_integer(wait_queue_.size());
   out.text("broken");
   out.text(broken_);
   if (cursor == 0) (void)visit({}, {state.view(), false});

@@ -16,7 +16,9 @@ class Barrier final : public Object {
   Result<void> on(Ops::Reset, CallContext&);
   Result<void> on(Ops::Abort, CallContext&);
   Result<std::int64_t> on(Ops::Parties, CallContext&) { return static_cast<std::int64_t>(parties_); }
-  Result<std::int64_t> on(Ops::Waiting, CallContext&) { return static_cast<std::int64_t>(line_.size()); }
+  Result<std::int64_t> on(Ops::Waiting, CallContext&) {
+    return static_cast<std::int64_t>(wait_queue_.size());
+  }
   Result<bool> on(Ops::IsBroken, CallContext&) { return is_broken(); }
 
   void on_wait_ended(CallContext&, Waiter&, WaitEnd) override;
@@ -35,8 +37,8 @@ class Barrier final : public Object {
 
   std::uint64_t parties_ = 1;
   Limit limit_us_;
-  std::string broken_;  // the reason; empty: not broken
-  WaitQueue line_;      // in order of arrival, which is the order of indices
+  std::string broken_;    // the reason; empty: not broken
+  WaitQueue wait_queue_;  // in order of arrival, which is the order of indices
 };
 
 }  // namespace tandem::server

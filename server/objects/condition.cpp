@@ -53,47 +53,47 @@ Result<void> Condition::on(Ops::Create, CallContext& context, std::optional<Valu
 // ---- the lock's operations --------------------------------------------------------------------------------
 
 Result<Written> Condition::on(Ops::Acquire, CallContext& context, std::optional<std::int64_t> limit_us) {
-  Result<OwnedLock*> its = lock(context);
-  if (!its) return std::move(its.failure());
-  return (*its)->acquire(context, limit_us);
+  Result<OwnedLock*> to = lock(context);
+  if (!to) return std::move(to.failure());
+  return (*to)->acquire(context, limit_us);
 }
 
 Result<void> Condition::on(Ops::Release, CallContext& context) {
-  Result<OwnedLock*> its = lock(context);
-  if (!its) return std::move(its.failure());
-  return (*its)->release(context);
+  Result<OwnedLock*> to = lock(context);
+  if (!to) return std::move(to.failure());
+  return (*to)->release(context);
 }
 
 Result<bool> Condition::on(Ops::Locked, CallContext& context) {
-  Result<OwnedLock*> its = lock(context);
-  if (!its) return std::move(its.failure());
-  return (*its)->locked();
+  Result<OwnedLock*> to = lock(context);
+  if (!to) return std::move(to.failure());
+  return (*to)->locked();
 }
 
 Result<Written> Condition::on(Ops::Grant, CallContext& context) {
-  Result<OwnedLock*> its = lock(context);
-  if (!its) return std::move(its.failure());
-  return (*its)->grant(context);
+  Result<OwnedLock*> to = lock(context);
+  if (!to) return std::move(to.failure());
+  return (*to)->grant(context);
 }
 
 Result<Written> Condition::on(Ops::Owners, CallContext& context) {
-  Result<OwnedLock*> its = lock(context);
-  if (!its) return std::move(its.failure());
-  write_owners(context, **its);
+  Result<OwnedLock*> to = lock(context);
+  if (!to) return std::move(to.failure());
+  write_owners(context, **to);
   return Written{};
 }
 
 // ---- the condition's operations ---------------------------------------------------------------------------
 
 Result<Written> Condition::on(Ops::Wait, CallContext& context, std::optional<std::int64_t> limit_us) {
-  Result<OwnedLock*> its = lock(context);
-  if (!its) return std::move(its.failure());
-  OwnedLock& lock = **its;
+  Result<OwnedLock*> to = lock(context);
+  if (!to) return std::move(to.failure());
+  OwnedLock& lock = **to;
   if (Result<void> owned = lock.check_owner(context, "waited with"); !owned)
     return std::move(owned.failure());
   if (context.may_wait(limit_us)) {
     const std::uint64_t depth = lock.release_wholly(context);
-    Waiter& waiter = context.park(line_, *this, limit_us);
+    Waiter& waiter = context.park(wait_queue_, *this, limit_us);
     waiter.origin = id();
     waiter.amount = depth;
   } else if (lock.has_waiters() && context.may_wait(std::nullopt)) {
@@ -101,53 +101,54 @@ Result<Written> Condition::on(Ops::Wait, CallContext& context, std::optional<std
     const std::uint64_t depth = lock.release_wholly(context);
     lock.park_for_reacquire(context, id(), depth);
   } else {
-    lock.write_reacquired(context.out(), OwnedLock::gave_up);
+    lock.write_reacquired(context.out(), OwnedLock::wait_over);
   }
   return Written{};
 }
 
 Result<std::int64_t> Condition::on(Ops::Notify, CallContext& context, std::optional<std::int64_t> n) {
-  Result<OwnedLock*> its = lock(context);
-  if (!its) return std::move(its.failure());
-  if (Result<void> owned = (*its)->check_owner(context, "notified with"); !owned)
+  Result<OwnedLock*> to = lock(context);
+  if (!to) return std::move(to.failure());
+  if (Result<void> owned = (*to)->check_owner(context, "notified with"); !owned)
     return std::move(owned.failure());
   const std::int64_t most = n.value_or(1);
   if (most < 0)
     return Failure{Code::value_error, "notify: n is " + std::to_string(most) + ", and at least 0"};
-  return notify(context, **its, static_cast<std::uint64_t>(most), OwnedLock::notified);
+  return notify(context, **to, static_cast<std::uint64_t>(most), OwnedLock::notified);
 }
 
 Result<std::int64_t> Condition::on(Ops::NotifyAll, CallContext& context) {
-  Result<OwnedLock*> its = lock(context);
-  if (!its) return std::move(its.failure());
-  if (Result<void> owned = (*its)->check_owner(context, "notified with"); !owned)
+  Result<OwnedLock*> to = lock(context);
+  if (!to) return std::move(to.failure());
+  if (Result<void> owned = (*to)->check_owner(context, "notified with"); !owned)
     return std::move(owned.failure());
-  return notify(context, **its, line_.size(), OwnedLock::notified_with_all);
+  return notify(context, **to, wait_queue_.size(), OwnedLock::notified_with_all);
 }
 
 std::int64_t Condition::notify(CallContext& context, OwnedLock& lock, std::uint64_t n,
                                OwnedLock::Reacquire reason) {
   std::int64_t count = 0;
-  for (; n != 0 && !line_.empty(); --n, ++count) lock.move_to_reacquire(context, *line_.front(), reason);
+  for (; n != 0 && !wait_queue_.empty(); --n, ++count)
+    lock.move_to_reacquire(context, *wait_queue_.front(), reason);
   return count;
 }
 
 void Condition::pass_on(CallContext& context) {
-  if (Result<OwnedLock*> its = lock(context)) notify(context, **its, 1, OwnedLock::notified);
+  if (Result<OwnedLock*> to = lock(context)) notify(context, **to, 1, OwnedLock::notified);
 }
 
 void Condition::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
   if (why != WaitEnd::timed_out && why != WaitEnd::cancelled) return;
-  if (Result<OwnedLock*> its = lock(context)) (*its)->move_to_reacquire(context, waiter, OwnedLock::gave_up);
-  else context.refuse(waiter, its.failure());
+  if (Result<OwnedLock*> to = lock(context)) (*to)->move_to_reacquire(context, waiter, OwnedLock::wait_over);
+  else context.refuse(waiter, to.failure());
 }
 
 void Condition::on_lock_destroyed(CallContext& context) {
-  while (!line_.empty()) context.refuse(*line_.front(), lock_gone());
+  while (!wait_queue_.empty()) context.refuse(*wait_queue_.front(), lock_gone());
 }
 
 void Condition::on_destroy(CallContext& context) {
-  if (Result<OwnedLock*> its = lock(context)) (*its)->forget(*this);
+  if (Result<OwnedLock*> to = lock(context)) (*to)->forget(*this);
 }
 
 std::optional<std::uint64_t> Condition::visit_elements(std::uint64_t cursor,

@@ -44,7 +44,7 @@ class Condition final : public Object {
 
   Value lock_;  // a reference
   ObjectId lock_id_ = 0;
-  WaitQueue line_;
+  WaitQueue wait_queue_;
 };
 
 }  // namespace tandem::server

@@ -16,19 +16,19 @@ Result<void> Event::on(Ops::Clear, CallContext& context) {
 }
 
 Result<Written> Event::on(Ops::Wait, CallContext& context, std::optional<std::int64_t> limit_us) {
-  if (!set_ && context.may_wait(limit_us)) context.park(line_, *this, limit_us);
+  if (!set_ && context.may_wait(limit_us)) context.park(wait_queue_, *this, limit_us);
   else context.out().boolean(set_);
   return Written{};
 }
 
 void Event::serve(CallContext& context) {
-  while (set_ && !line_.empty())
-    context.answer(*line_.front(), [](CallContext& its) { its.out().boolean(true); });
+  while (set_ && !wait_queue_.empty())
+    context.answer(*wait_queue_.front(), [](CallContext& to) { to.out().boolean(true); });
 }
 
 void Event::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
   if (why == WaitEnd::timed_out || why == WaitEnd::cancelled)
-    context.answer(waiter, [](CallContext& its) { its.out().boolean(false); });
+    context.answer(waiter, [](CallContext& to) { to.out().boolean(false); });
 }
 
 std::optional<std::uint64_t> Event::visit_elements(std::uint64_t cursor, const ElementVisitor& visit) const {

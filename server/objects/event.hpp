@@ -28,7 +28,7 @@ class Event final : public Object {
 
  private:
   bool set_ = false;
-  WaitQueue line_;
+  WaitQueue wait_queue_;
 };
 
 }  // namespace tandem::server

@@ -19,7 +19,7 @@ Result<void> Latch::on(Ops::CountDown, CallContext& context, Number count) {
 }
 
 Result<Written> Latch::on(Ops::Wait, CallContext& context, Number limit_us) {
-  if (count_ != 0 && context.may_wait(limit_us)) context.park(line_, *this, limit_us);
+  if (count_ != 0 && context.may_wait(limit_us)) context.park(wait_queue_, *this, limit_us);
   else context.out().boolean(count_ == 0);
   return Written{};
 }
@@ -31,13 +31,13 @@ Result<Written> Latch::on(Ops::ArriveAndWait, CallContext& context, Number count
 }
 
 void Latch::serve(CallContext& context) {
-  while (count_ == 0 && !line_.empty())
-    context.answer(*line_.front(), [](CallContext& its) { its.out().boolean(true); });
+  while (count_ == 0 && !wait_queue_.empty())
+    context.answer(*wait_queue_.front(), [](CallContext& to) { to.out().boolean(true); });
 }
 
 void Latch::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
   if (why == WaitEnd::timed_out || why == WaitEnd::cancelled)
-    context.answer(waiter, [](CallContext& its) { its.out().boolean(false); });
+    context.answer(waiter, [](CallContext& to) { to.out().boolean(false); });
 }
 
 std::optional<std::uint64_t> Latch::visit_elements(std::uint64_t cursor, const ElementVisitor& visit) const {

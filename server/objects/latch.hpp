@@ -29,7 +29,7 @@ class Latch final : public Object {
 
  private:
   std::int64_t count_ = 0;
-  WaitQueue line_;
+  WaitQueue wait_queue_;
 };
 
 }  // namespace tandem::server

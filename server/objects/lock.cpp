@@ -7,14 +7,14 @@ namespace tandem::server {
 // ---- operations -------------------------------------------------------------------------------------------
 
 Result<Written> OwnedLock::acquire(CallContext& context, std::optional<std::int64_t> limit_us) {
-  if (reentrant_ && ownership_.held_by(context.who())) {
+  if (reentrant_ && ownership_.held_by(context.owner())) {
     ownership_.reenter();
     ownership_.write_grant(context.out());
-  } else if (!ownership_.held() && line_.empty()) {
-    ownership_.grant(context, *this, context.who());
+  } else if (!ownership_.held() && wait_queue_.empty()) {
+    ownership_.grant(context, *this, context.owner());
     ownership_.write_grant(context.out());
   } else if (context.may_wait(limit_us)) {
-    context.park(line_, *this, limit_us);
+    context.park(wait_queue_, *this, limit_us);
   } else {
     write_no_grant(context.out());
   }
@@ -23,7 +23,7 @@ Result<Written> OwnedLock::acquire(CallContext& context, std::optional<std::int6
 
 Result<void> OwnedLock::release(CallContext& context) {
   if (Result<void> owned = check_owner(context, "released"); !owned) return owned;
-  if (ownership_.release(context, *this) && !line_.empty()) context.schedule_serve(*this);
+  if (ownership_.release(context, *this) && !wait_queue_.empty()) context.schedule_serve(*this);
   return {};
 }
 
@@ -35,27 +35,27 @@ Result<Written> OwnedLock::grant(CallContext& context) const {
 }
 
 Result<void> OwnedLock::check_owner(const CallContext& context, std::string_view what) const {
-  if (ownership_.held_by(context.who())) return {};
+  if (ownership_.held_by(context.owner())) return {};
   return ownership_.not_owner(context, "a " + std::string(type().name), what);
 }
 
 // ---- waiting ----------------------------------------------------------------------------------------------
 
 void OwnedLock::serve(CallContext& context) {
-  if (ownership_.held() || line_.empty()) return;
-  Waiter& first = *line_.front();
+  if (ownership_.held() || wait_queue_.empty()) return;
+  Waiter& first = *wait_queue_.front();
   const bool returns = first.origin != 0;
-  ownership_.grant(context, *this, first.who, returns ? first.amount : 1);
-  context.answer(first, [&](CallContext& its) {
-    if (returns) write_reacquired(its.out(), static_cast<Reacquire>(first.kind));
-    else ownership_.write_grant(its.out());
+  ownership_.grant(context, *this, first.owner, returns ? first.amount : 1);
+  context.answer(first, [&](CallContext& to) {
+    if (returns) write_reacquired(to.out(), static_cast<Reacquire>(first.kind));
+    else ownership_.write_grant(to.out());
   });
 }
 
 void OwnedLock::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
   const bool gives_up = why == WaitEnd::timed_out || why == WaitEnd::cancelled;
   if (waiter.origin == 0) {
-    if (gives_up) context.answer(waiter, [](CallContext& its) { write_no_grant(its.out()); });
+    if (gives_up) context.answer(waiter, [](CallContext& to) { write_no_grant(to.out()); });
   } else if (!gives_up && waiter.kind == notified) {
     // It can no longer act on the notification: another waiter gets it.
     if (Condition* condition = Condition::find(context, waiter.origin)) condition->pass_on(context);
@@ -90,22 +90,22 @@ std::uint64_t OwnedLock::release_wholly(CallContext& context) {
 }
 
 void OwnedLock::park_for_reacquire(CallContext& context, ObjectId condition, std::uint64_t depth) {
-  Waiter& waiter = context.park(line_, *this, std::nullopt);
+  Waiter& waiter = context.park(wait_queue_, *this, std::nullopt);
   waiter.origin = condition;
-  waiter.kind = gave_up;
+  waiter.kind = wait_over;
   waiter.amount = depth;
 }
 
 void OwnedLock::move_to_reacquire(CallContext& context, Waiter& waiter, Reacquire reason) {
   waiter.kind = reason;
   context.set_no_deadline(waiter);
-  context.move(waiter, line_, *this);
+  context.move(waiter, wait_queue_, *this);
   if (!ownership_.held()) context.schedule_serve(*this);
 }
 
 void OwnedLock::write_reacquired(wire::Writer& out, Reacquire reason) const {
   out.array(3);
-  out.boolean(reason != gave_up);
+  out.boolean(reason != wait_over);
   out.unsigned_integer(ownership_.token());
   out.boolean(ownership_.previous_owner_died());
 }

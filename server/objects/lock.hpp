@@ -24,10 +24,10 @@ class OwnedLock : public Object {
 
   // For conditions on the lock. In its wait queue their waiters have the condition as `origin`, the Reacquire
   // reason as `kind` and the depth to restore as `amount`.
-  enum Reacquire : std::uint32_t { gave_up, notified, notified_with_all };
+  enum Reacquire : std::uint32_t { wait_over, notified, notified_with_all };
   void add(const Condition& condition);
   void forget(const Condition& condition);
-  bool has_waiters() const { return !line_.empty(); }
+  bool has_waiters() const { return !wait_queue_.empty(); }
   /// Releases all levels of the caller, which must own the lock; returns the depth.
   std::uint64_t release_wholly(CallContext& context);
   /// Parks the caller, which has just called release_wholly(), until it has the lock again.
@@ -55,7 +55,7 @@ class OwnedLock : public Object {
  private:
   const bool reentrant_;
   Ownership ownership_;
-  WaitQueue line_;
+  WaitQueue wait_queue_;
   std::vector<ObjectId> conditions_;
 };
 

@@ -35,7 +35,7 @@ Result<Written> Locks::acquire(CallContext& context, std::span<const Wanted> key
   if (Result<void> room = context.room_for(bytes); !room) return std::move(room.failure());
   std::vector<KeyLock*> locks;
   for (const Wanted& wanted : keys.first(static_cast<std::size_t>(taken_end - keys.begin())))
-    locks.push_back(&take(context, wanted.key, wanted.hash, context.who()));
+    locks.push_back(&take(context, wanted.key, wanted.hash, context.owner()));
   if (taken_end == keys.end()) {
     write_grants(context, locks);
     return Written{};
@@ -122,11 +122,11 @@ Result<std::vector<Locks::Wanted>> Locks::wanted(CallContext& context, ItemsView
 
 Result<KeyLock*> Locks::owned(CallContext& context, ValueView key, std::uint32_t hash,
                               std::string_view what) const {
-  static const Ownership nobodys;
+  static const Ownership unowned;
   KeyLock* lock = table_.find(key, hash);
   const bool is_granted = lock != nullptr && lock->ownership.token() != 0;
-  if (is_granted && lock->ownership.held_by(context.who())) return lock;
-  return (lock == nullptr ? nobodys : lock->ownership)
+  if (is_granted && lock->ownership.held_by(context.owner())) return lock;
+  return (lock == nullptr ? unowned : lock->ownership)
       .not_owner(context, "the lock of key " + server::describe(key), what);
 }
 
@@ -137,16 +137,16 @@ bool Locks::is_free(const Wanted& wanted) const {
   return lock == nullptr || (!lock->ownership.held() && lock->line.empty());
 }
 
-KeyLock& Locks::take(CallContext& context, ValueView key, std::uint32_t hash, Owner who) {
+KeyLock& Locks::take(CallContext& context, ValueView key, std::uint32_t hash, Owner owner) {
   KeyLock* lock = table_.find(key, hash);
   if (lock == nullptr) lock = &table_.insert(context.keep(key), hash);
-  take(context, *lock, who);
+  take(context, *lock, owner);
   return *lock;
 }
 
-void Locks::take(CallContext& context, KeyLock& lock, Owner who) {
-  lock.ownership.take(context, *this, who);
-  link(lock, who.session);
+void Locks::take(CallContext& context, KeyLock& lock, Owner owner) {
+  lock.ownership.take(context, *this, owner);
+  link(lock, owner.session);
 }
 
 void Locks::give_back(CallContext& context, KeyLock& lock) {
@@ -161,14 +161,14 @@ void Locks::release(CallContext& context, KeyLock& lock) {
   freed(context, lock);
 }
 
-void Locks::write_grants(CallContext& its, std::span<KeyLock* const> locks) {
-  const std::uint64_t token = its.tokens().grant();
+void Locks::write_grants(CallContext& to, std::span<KeyLock* const> locks) {
+  const std::uint64_t token = to.tokens().grant();
   bool previous_owner_died = false;
   for (KeyLock* lock : locks) {
     lock->ownership.set_token(token);
     previous_owner_died |= lock->ownership.previous_owner_died();
   }
-  write_grant(its.out(), token, previous_owner_died);
+  write_grant(to.out(), token, previous_owner_died);
 }
 
 void Locks::freed(CallContext& context, KeyLock& lock) {
@@ -214,7 +214,7 @@ void Locks::serve(CallContext& context) {
 /// answered.
 void Locks::advance(CallContext& context, KeyLock& lock) {
   Waiter& waiter = *lock.line.front();
-  take(context, lock, waiter.who);
+  take(context, lock, waiter.owner);
   while (++waiter.position < waiter.values.size()) {
     const ValueView key = waiter.values[waiter.position];
     const std::uint32_t hash = *context.hash(key);
@@ -222,11 +222,11 @@ void Locks::advance(CallContext& context, KeyLock& lock) {
       waiter.amount = hash;
       return context.move(waiter, table_.find(key, hash)->line, *this);
     }
-    take(context, key, hash, waiter.who);
+    take(context, key, hash, waiter.owner);
   }
   std::vector<KeyLock*> locks;
   for (const Value& key : waiter.values) locks.push_back(table_.find(key, *context.hash(key)));
-  context.answer(waiter, [&](CallContext& its) { write_grants(its, locks); });
+  context.answer(waiter, [&](CallContext& to) { write_grants(to, locks); });
 }
 
 void Locks::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
@@ -234,7 +234,7 @@ void Locks::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
     give_back(context, *table_.find(waiter.values[i], *context.hash(waiter.values[i])));
   waiter.position = 0;
   if (why == WaitEnd::timed_out || why == WaitEnd::cancelled)
-    context.answer(waiter, [](CallContext& its) { write_no_grant(its.out()); });
+    context.answer(waiter, [](CallContext& to) { write_no_grant(to.out()); });
 }
 
 void Locks::session_ended(CallContext& context, SessionId session) {

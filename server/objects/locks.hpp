@@ -54,12 +54,12 @@ class Locks final : public Object {
 
   bool is_free(const Wanted& wanted) const;
   /// Reserves the key for `who`, the caller or a waiter, without a token or reply yet.
-  KeyLock& take(CallContext& context, ValueView key, std::uint32_t hash, Owner who);
-  void take(CallContext& context, KeyLock& lock, Owner who);
+  KeyLock& take(CallContext& context, ValueView key, std::uint32_t hash, Owner owner);
+  void take(CallContext& context, KeyLock& lock, Owner owner);
   void give_back(CallContext& context, KeyLock& lock);
   void release(CallContext& context, KeyLock& lock);
   /// Sets the common token of all keys that the caller or a waiter has taken, and writes the reply.
-  void write_grants(CallContext& its, std::span<KeyLock* const> locks);
+  void write_grants(CallContext& to, std::span<KeyLock* const> locks);
   void advance(CallContext& context, KeyLock& lock);
   /// Called when `lock` became free: has its waiters served, or erases it unless its last owner died.
   void freed(CallContext& context, KeyLock& lock);

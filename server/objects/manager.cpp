@@ -196,7 +196,7 @@ Result<PageAsked> page_asked(std::string_view what, std::optional<std::int64_t> 
 }
 
 /// Writes the first entries of a map: the object, and the thread.
-void describe(wire::Writer& out, const ObjectLabel& object, Owner who, std::uint32_t pid) {
+void describe(wire::Writer& out, const ObjectLabel& object, Owner owner, std::uint32_t pid) {
   out.text("object");
   out.unsigned_integer(object.id);
   out.text("type");
@@ -205,11 +205,11 @@ void describe(wire::Writer& out, const ObjectLabel& object, Owner who, std::uint
   if (object.name.empty()) out.nil();
   else out.text(object.name);
   out.text("session");
-  out.unsigned_integer(who.session);
+  out.unsigned_integer(owner.session);
   out.text("pid");
   out.unsigned_integer(pid);
   out.text("actor");
-  out.unsigned_integer(who.actor);
+  out.unsigned_integer(owner.actor);
 }
 constexpr std::uint32_t described = 6;
 
@@ -227,7 +227,7 @@ Result<Written> Manager::on(Ops::Waits, CallContext& context, std::optional<std:
   out.array(found.size());
   for (const WaitInfo& wait : found) {
     out.map(described + 4);
-    describe(out, wait.object, wait.who, wait.pid);
+    describe(out, wait.object, wait.owner, wait.pid);
     out.text("ticket");
     out.unsigned_integer(wait.ticket);
     out.text("operation");
@@ -260,7 +260,7 @@ Result<Written> Manager::on(Ops::Holdings, CallContext& context, std::optional<s
   out.array(found.size());
   for (const HoldingInfo& holding : found) {
     out.map(described + 5);
-    describe(out, holding.object, holding.who, holding.pid);
+    describe(out, holding.object, holding.owner, holding.pid);
     out.text("mode");
     out.text(holding.mode);
     out.text("key");

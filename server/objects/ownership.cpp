@@ -23,29 +23,29 @@ void write_owners(CallContext& context, const Object& object) {
 void write_owner(CallContext& context, const Holding& holding) {
   wire::Writer& out = context.out();
   out.array(7);
-  out.unsigned_integer(holding.who.session);
-  out.unsigned_integer(context.pid_of(holding.who.session));
-  out.unsigned_integer(holding.who.actor);
+  out.unsigned_integer(holding.owner.session);
+  out.unsigned_integer(context.pid_of(holding.owner.session));
+  out.unsigned_integer(holding.owner.actor);
   out.boolean(holding.mode == holding_shared);
   out.unsigned_integer(holding.count);
   out.unsigned_integer(holding.token);
   out.unsigned_integer((context.now_ns() - holding.since_ns) / 1000);
 }
 
-void Ownership::grant(CallContext& context, Object& object, Owner who, std::uint64_t depth) {
+void Ownership::grant(CallContext& context, Object& object, Owner owner, std::uint64_t depth) {
   TANDEM_ASSERT(depth != 0);
-  take(context, object, who);
+  take(context, object, owner);
   depth_ = depth;
   token_ = context.tokens().grant();
 }
 
-void Ownership::take(CallContext& context, Object& object, Owner who) {
+void Ownership::take(CallContext& context, Object& object, Owner owner) {
   TANDEM_ASSERT(depth_ == 0);
-  owner_ = who;
+  owner_ = owner;
   depth_ = 1;
   token_ = 0;
   since_ns_ = context.now_ns();
-  context.own(object, who.session);
+  context.own(object, owner.session);
 }
 
 void Ownership::give_back(CallContext& context, Object& object) {

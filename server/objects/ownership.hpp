@@ -22,7 +22,7 @@ void write_owner(CallContext& context, const Holding& holding);
 class Ownership {
  public:
   bool held() const { return depth_ != 0; }
-  bool held_by(Owner who) const { return depth_ != 0 && owner_ == who; }
+  bool held_by(Owner owner) const { return depth_ != 0 && owner_ == owner; }
   bool held_by_session(SessionId session) const { return depth_ != 0 && owner_.session == session; }
   /// Valid while held.
   Owner owner() const { return owner_; }
@@ -35,10 +35,10 @@ class Ownership {
   bool previous_owner_died() const { return previous_owner_died_; }
 
   /// Grants the lock, which must be free, to a new owner, with a new token.
-  void grant(CallContext& context, Object& object, Owner who, std::uint64_t depth = 1);
+  void grant(CallContext& context, Object& object, Owner owner, std::uint64_t depth = 1);
   // For multi-key grants: take() reserves without a reply, set_token() sets the shared token, give_back()
   // cancels.
-  void take(CallContext& context, Object& object, Owner who);
+  void take(CallContext& context, Object& object, Owner owner);
   void set_token(std::uint64_t token) { token_ = token; }
   void give_back(CallContext& context, Object& object);
   /// Re-entrant acquisition by the owner.

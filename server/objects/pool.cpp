@@ -130,10 +130,10 @@ void Pool::remove_submitter(CallContext& context, std::map<std::int64_t, Submitt
   drop_queued(at->first);
   for (const Outcome& outcome : at->second.outcomes) kept_bytes_ -= bytes_of(outcome);
   for (Waiter* waiter = collectors_.front(); waiter != nullptr;) {
-    Waiter& its = *waiter;
-    waiter = WaitQueue::next(its);
-    if (its.amount == static_cast<std::uint64_t>(at->first))
-      context.refuse(its, {Code::closed, "the submitter has left the pool"});
+    Waiter& to = *waiter;
+    waiter = WaitQueue::next(to);
+    if (to.amount == static_cast<std::uint64_t>(at->first))
+      context.refuse(to, {Code::closed, "the submitter has left the pool"});
   }
   submitters_.erase(at);
   context.schedule_serve(*this);  // this may have dropped the last task of a closed pool
@@ -240,7 +240,7 @@ Result<Written> Pool::on(Ops::Progress, CallContext& context) {
 void Pool::serve(CallContext& context) {
   while (!queued_.empty() && !idle_workers_.empty()) {
     Waiter& worker = *idle_workers_.front();
-    context.answer(worker, [&](CallContext& its) { give(its, worker.who); });
+    context.answer(worker, [&](CallContext& to) { give(to, worker.owner); });
   }
   if (closed_ && idle())
     while (!idle_workers_.empty()) context.refuse(*idle_workers_.front(), is_closed());
@@ -249,17 +249,17 @@ void Pool::serve(CallContext& context) {
     waiter = WaitQueue::next(collector);
     Submitter& submitter = submitters_.at(static_cast<std::int64_t>(collector.amount));
     if (!submitter.outcomes.empty())
-      context.answer(collector, [&](CallContext& its) { write_outcomes(its, submitter); });
+      context.answer(collector, [&](CallContext& to) { write_outcomes(to, submitter); });
   }
 }
 
 void Pool::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
   if (why == WaitEnd::timed_out || why == WaitEnd::cancelled)
-    context.answer(waiter, [](CallContext& its) { its.out().array(0); });
+    context.answer(waiter, [](CallContext& to) { to.out().array(0); });
 }
 
 void Pool::each_holding(const std::function<void(const Holding&)>& visit) const {
-  for (const auto& [id, running] : running_) visit({running.who, "running", {}, 1, 0, running.since_ns});
+  for (const auto& [id, running] : running_) visit({running.owner, "running", {}, 1, 0, running.since_ns});
 }
 
 // ---- inspection -------------------------------------------------------------------------------------------
@@ -269,7 +269,7 @@ std::uint64_t Pool::memory_bytes() const {
   const std::uint64_t parts = submitters_.size() * (sizeof(Submitter) + place_bytes) +
                               supervisors_.size() * (sizeof(Supervisor) + place_bytes) +
                               workers_.size() * (sizeof(Worker) + place_bytes) +
-                              suspended_.size() * (sizeof(Gone) + place_bytes);
+                              suspended_.size() * (sizeof(EndedWorker) + place_bytes);
   return kept_bytes_ + parts;
 }
 
@@ -297,8 +297,8 @@ void Pool::save(wire::Writer& out) const {
   out.array(running_.size());
   for (const auto& [id, running] : running_) {
     out.array(3);
-    out.unsigned_integer(running.who.session);
-    out.unsigned_integer(running.who.actor);
+    out.unsigned_integer(running.owner.session);
+    out.unsigned_integer(running.owner.actor);
     write_task(running.task);
   }
   out.array(suspended_.size());
@@ -337,11 +337,11 @@ void Pool::save(wire::Writer& out) const {
     out.integer(supervisor.early_deaths);
   }
   out.array(workers_.size());
-  for (const auto& [who, worker] : workers_) {
+  for (const auto& [owner, worker] : workers_) {
     out.array(7);
     out.boolean(worker.ready);
-    out.unsigned_integer(who.session);
-    out.unsigned_integer(who.actor);
+    out.unsigned_integer(owner.session);
+    out.unsigned_integer(owner.actor);
     out.integer(worker.known_as.first);
     out.integer(worker.known_as.second);
     out.boolean(worker.reaped);

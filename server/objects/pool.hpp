@@ -61,7 +61,7 @@ class Pool final : public Object {
   };
   struct Running {
     Task task;
-    Owner who;
+    Owner owner;
     std::uint64_t since_ns = 0;
   };
   struct Outcome {
@@ -90,7 +90,7 @@ class Pool final : public Object {
     bool reaped = false;
     bool ready = false;  // has asked for a task
   };
-  struct Gone {  // a worker that ended and is not reaped yet
+  struct EndedWorker {  // a worker that ended and is not reaped yet
     bool ready = false;
     std::vector<Task> tasks;
   };
@@ -122,7 +122,7 @@ class Pool final : public Object {
   bool idle() const { return queued_.empty() && running_.empty(); }
   void queue_again(Task task);
   void make_ready(Worker& worker);
-  void give(CallContext& context, Owner who);
+  void give(CallContext& context, Owner owner);
   void finish(Task task, Outcome outcome);
   void fail(Task task, Code code, std::string text);
   void died(Task task, std::int64_t pid, std::optional<std::int64_t> exit_code);
@@ -142,7 +142,7 @@ class Pool final : public Object {
   bool terminated_ = false;
   std::deque<Task> queued_;
   std::map<std::uint64_t, Running> running_;  // by task
-  std::map<SupervisedPid, Gone> suspended_;
+  std::map<SupervisedPid, EndedWorker> suspended_;
   std::map<std::int64_t, Submitter> submitters_;
   std::map<std::int64_t, Supervisor> supervisors_;
   std::map<Owner, Worker> workers_;

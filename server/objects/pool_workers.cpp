@@ -84,13 +84,13 @@ void Pool::remove_supervisor(CallContext& context, std::map<std::int64_t, Superv
 
 Result<Written> Pool::on(Ops::Enlist, CallContext& context, std::optional<std::int64_t> supervisor,
                          std::optional<std::int64_t> pid) {
-  if (workers_.count(context.who()) != 0)
+  if (workers_.count(context.owner()) != 0)
     return Failure{Code::value_error, "this thread is one of the pool's workers already"};
   auto found = supervisors_.find(supervisor.value_or(0));
   if (supervisor && found == supervisors_.end())
     return Failure{Code::not_found, "the pool has no supervisor " + std::to_string(*supervisor)};
-  workers_[context.who()].known_as = {supervisor.value_or(0),
-                                      pid.value_or(context.pid_of(context.session()))};
+  workers_[context.owner()].known_as = {supervisor.value_or(0),
+                                        pid.value_or(context.pid_of(context.session()))};
   context.own(*this, context.session());
   if (supervisor && !found->second.initializer.absent()) context.write(found->second.initializer);
   else context.out().nil();
@@ -98,7 +98,7 @@ Result<Written> Pool::on(Ops::Enlist, CallContext& context, std::optional<std::i
 }
 
 Result<std::vector<Pool::Done>> Pool::read_done(CallContext& context, ItemsView items) const {
-  if (workers_.count(context.who()) == 0)
+  if (workers_.count(context.owner()) == 0)
     return Failure{Code::not_owner, "this thread is none of the pool's workers"};
   if (items.bytes() > results_bytes_always)
     if (Result<void> room = context.room_for(items.bytes()); !room) return std::move(room.failure());
@@ -117,7 +117,7 @@ Result<std::vector<Pool::Done>> Pool::read_done(CallContext& context, ItemsView 
     done.task = static_cast<std::uint64_t>(task);
     done.results.references = value.references;
     auto running = running_.find(done.task);
-    if (running == running_.end() || running->second.who != context.who()) continue;  // ended already
+    if (running == running_.end() || running->second.owner != context.owner()) continue;  // ended already
     if (done.failed < 0 || done.failed > running->second.task.calls)
       return Failure{Code::value_error, "more calls failed than there were"};
     all.push_back(done);
@@ -144,10 +144,10 @@ void Pool::hand_in(CallContext& context, const std::vector<Done>& all) {
 Result<Written> Pool::on(Ops::Work, CallContext& context, ItemsView done, Limit limit_us) {
   auto all = read_done(context, done);
   if (!all) return std::move(all.failure());
-  make_ready(workers_.at(context.who()));
+  make_ready(workers_.at(context.owner()));
   hand_in(context, *all);
   if (!queued_.empty()) {
-    give(context, context.who());
+    give(context, context.owner());
   } else if (closed_ && idle()) {
     return is_closed();
   } else if (context.may_wait(limit_us)) {
@@ -165,7 +165,7 @@ void Pool::make_ready(Worker& worker) {
   if (supervisor != supervisors_.end()) supervisor->second.early_deaths = 0;
 }
 
-void Pool::give(CallContext& context, Owner who) {
+void Pool::give(CallContext& context, Owner owner) {
   Task task = std::move(queued_.front());
   queued_.pop_front();
   queued_calls_ -= task.calls;
@@ -177,7 +177,7 @@ void Pool::give(CallContext& context, Owner who) {
   context.out().integer(task.calls);
   context.write(task.work);
   const std::uint64_t id = task.id;
-  running_.emplace_hint(running_.end(), id, Running{std::move(task), who, context.now_ns()});
+  running_.emplace_hint(running_.end(), id, Running{std::move(task), owner, context.now_ns()});
 }
 
 Result<void> Pool::on(Ops::Quit, CallContext& context, ItemsView done) {
@@ -185,7 +185,7 @@ Result<void> Pool::on(Ops::Quit, CallContext& context, ItemsView done) {
   if (!all) return std::move(all.failure());
   hand_in(context, *all);
   context.disown(*this, context.session());
-  remove_worker(context, workers_.find(context.who()));
+  remove_worker(context, workers_.find(context.owner()));
   return {};
 }
 
@@ -200,12 +200,12 @@ void Pool::queue_again(Task task) {
 }
 
 void Pool::remove_worker(CallContext& context, std::map<Owner, Worker>::iterator at) {
-  const auto [who, worker] = *at;
+  const auto [owner, worker] = *at;
   workers_.erase(at);
   const bool to_be_reaped = !worker.reaped && supervisors_.count(worker.known_as.first) != 0;
   if (to_be_reaped) suspended_[worker.known_as].ready = worker.ready;
   for (auto running = running_.begin(); running != running_.end();) {
-    if (running->second.who != who) {
+    if (running->second.owner != owner) {
       ++running;
       continue;
     }

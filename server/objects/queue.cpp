@@ -68,9 +68,9 @@ Result<Written> QueueObject::on(Ops::Put, CallContext& context, ValueView item, 
   if (Waiter* getter = getters_.front(); getter != nullptr && getter->kind == get_one && count() == 0) {
     ++unfinished_;
     context.changed(*this);
-    context.answer(*getter, [&](CallContext& its) {
-      its.out().array(1);
-      its.write(item);
+    context.answer(*getter, [&](CallContext& to) {
+      to.out().array(1);
+      to.write(item);
     });
     context.out().boolean(true);
     return Written{};
@@ -150,10 +150,10 @@ Result<Written> QueueObject::get(CallContext& context, Kind kind, std::int64_t m
   if (max < 1) return Failure{Code::value_error, "at least one item has to be asked for"};
   if (!getters_.empty()) (void)serve_getters(context);  // earlier getters come first
   if (count() != 0) {
-    give(context, kind, context.who(), static_cast<std::uint64_t>(max));
+    give(context, kind, context.owner(), static_cast<std::uint64_t>(max));
     context.changed(*this);
     if (!putters_.empty()) context.schedule_serve(*this);
-  } else if (closed_ && !more_may_come(context.who())) {
+  } else if (closed_ && !more_may_come(context.owner())) {
     return is_closed();
   } else if (context.may_wait(limit_us)) {
     Waiter& getter = context.park(getters_, *this, limit_us);
@@ -167,7 +167,7 @@ Result<Written> QueueObject::get(CallContext& context, Kind kind, std::int64_t m
 }
 
 /// Writes items as the reply to a caller or waiter. The queue must not be empty.
-void QueueObject::give(CallContext& context, std::uint32_t kind, Owner who, std::uint64_t max) {
+void QueueObject::give(CallContext& context, std::uint32_t kind, Owner owner, std::uint64_t max) {
   if (kind == get_one) {
     const QueueItem item = take();
     context.out().array(1);
@@ -185,7 +185,7 @@ void QueueObject::give(CallContext& context, std::uint32_t kind, Owner who, std:
   }
   context.out().array(taken.size());
   for (QueueItem& item : taken) {
-    if (kind == get_leased) lease(context, who, std::move(item));
+    if (kind == get_leased) lease(context, owner, std::move(item));
     else context.write(item.value);
   }
 }
@@ -213,21 +213,21 @@ Result<Written> QueueObject::on(Ops::Page, CallContext& context, std::int64_t cu
 // ---- leases -----------------------------------------------------------------------------------------------
 
 /// Leases the item to `who`; writes [lease, deliveries, item].
-void QueueObject::lease(CallContext& context, Owner who, QueueItem item) {
+void QueueObject::lease(CallContext& context, Owner owner, QueueItem item) {
   const std::uint64_t id = next_lease_++;
   context.out().array(3);
   context.out().unsigned_integer(id);
   context.out().unsigned_integer(++item.deliveries);
   context.write(item.value);
-  context.own(*this, who.session);
+  context.own(*this, owner.session);
   lease_bytes_ += item.value.heap_bytes();
-  leases_.emplace_hint(leases_.end(), id, Lease{std::move(item), who, context.now_ns()});
+  leases_.emplace_hint(leases_.end(), id, Lease{std::move(item), owner, context.now_ns()});
 }
 
 QueueItem QueueObject::end_lease(CallContext& context, Leases::iterator at) {
   QueueItem item = std::move(at->second.item);
   lease_bytes_ -= item.value.heap_bytes();
-  context.disown(*this, at->second.who.session);
+  context.disown(*this, at->second.owner.session);
   leases_.erase(at);
   return item;
 }
@@ -240,7 +240,7 @@ Result<std::vector<QueueObject::Leases::iterator>> QueueObject::leases_of(Sessio
     if (!value.reader().int64(id))
       return Failure{Code::type_error, "a lease is named by an integer, not '" + type_name(value) + "'"};
     auto at = leases_.find(static_cast<std::uint64_t>(id));
-    if (at == leases_.end() || at->second.who.session != session)
+    if (at == leases_.end() || at->second.owner.session != session)
       return Failure{Code::not_owner,
                      "lease " + std::to_string(id) +
                          " is not this session's: it is done or given back, or was another's"};
@@ -276,24 +276,24 @@ void QueueObject::session_ended(CallContext& context, SessionId session) {
   // Newest first: each is then put back before those already returned.
   for (auto at = leases_.end(); at != leases_.begin();) {
     auto lease = std::prev(at);
-    if (lease->second.who.session == session) put_back(end_lease(context, lease));
+    if (lease->second.owner.session == session) put_back(end_lease(context, lease));
     else at = lease;
   }
   context.changed(*this);  // only called for a session that had leases
 }
 
 void QueueObject::on_destroy(CallContext& context) {
-  for (const auto& [id, lease] : leases_) context.disown(*this, lease.who.session);
+  for (const auto& [id, lease] : leases_) context.disown(*this, lease.owner.session);
 }
 
 void QueueObject::each_holding(const std::function<void(const Holding&)>& visit) const {
   std::map<Owner, Holding> by_owner;
   for (const auto& [id, lease] : leases_) {
     auto [at, fresh] =
-        by_owner.try_emplace(lease.who, Holding{lease.who, "leased", {}, 0, 0, lease.since_ns});
+        by_owner.try_emplace(lease.owner, Holding{lease.owner, "leased", {}, 0, 0, lease.since_ns});
     ++at->second.count;
   }
-  for (const auto& [who, holding] : by_owner) visit(holding);
+  for (const auto& [owner, holding] : by_owner) visit(holding);
 }
 
 // ---- completion -------------------------------------------------------------------------------------------
@@ -340,8 +340,8 @@ void QueueObject::serve(CallContext& context) {
     if (moved) context.changed(*this);
   }
   while (unfinished_ == 0 && !joiners_.empty())
-    context.answer(*joiners_.front(), [](CallContext& its) { its.out().boolean(true); });
-  if (!closed_ || getters_.empty() || more_may_come(getters_.front()->who)) return;
+    context.answer(*joiners_.front(), [](CallContext& to) { to.out().boolean(true); });
+  if (!closed_ || getters_.empty() || more_may_come(getters_.front()->owner)) return;
   while (!getters_.empty()) context.refuse(*getters_.front(), is_closed());
 }
 
@@ -349,7 +349,7 @@ bool QueueObject::serve_getters(CallContext& context) {
   bool moved = false;
   for (; count() != 0 && !getters_.empty(); moved = true) {
     Waiter& getter = *getters_.front();
-    context.answer(getter, [&](CallContext& its) { give(its, getter.kind, getter.who, getter.amount); });
+    context.answer(getter, [&](CallContext& to) { give(to, getter.kind, getter.owner, getter.amount); });
   }
   return moved;
 }
@@ -376,9 +376,9 @@ bool QueueObject::serve_putters(CallContext& context) {
 }
 
 void QueueObject::answer_putter(CallContext& context, Waiter& putter, bool all) {
-  context.answer(putter, [&](CallContext& its) {
-    if (putter.kind == put_one) its.out().boolean(all);
-    else its.out().unsigned_integer(putter.amount + putter.position);
+  context.answer(putter, [&](CallContext& to) {
+    if (putter.kind == put_one) to.out().boolean(all);
+    else to.out().unsigned_integer(putter.amount + putter.position);
   });
 }
 
@@ -398,9 +398,9 @@ bool QueueObject::more_may_come(Owner asking) const {
   if (dropping_ || leases_.empty()) return false;
   std::set<Owner> waiting{asking};
   for (const Waiter* getter = getters_.front(); getter != nullptr; getter = WaitQueue::next(*getter))
-    waiting.insert(getter->who);
+    waiting.insert(getter->owner);
   return std::any_of(leases_.begin(), leases_.end(),
-                     [&](const auto& lease) { return waiting.count(lease.second.who) == 0; });
+                     [&](const auto& lease) { return waiting.count(lease.second.owner) == 0; });
 }
 
 void QueueObject::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
@@ -408,8 +408,8 @@ void QueueObject::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd wh
   if (line == &putters_) forget_values(waiter);
   if (why != WaitEnd::timed_out && why != WaitEnd::cancelled) return;
   if (line == &putters_) answer_putter(context, waiter, false);
-  else if (line == &getters_) context.answer(waiter, [](CallContext& its) { its.out().array(0); });
-  else context.answer(waiter, [](CallContext& its) { its.out().boolean(false); });
+  else if (line == &getters_) context.answer(waiter, [](CallContext& to) { to.out().array(0); });
+  else context.answer(waiter, [](CallContext& to) { to.out().boolean(false); });
 }
 
 // ---- inspection -------------------------------------------------------------------------------------------
@@ -438,7 +438,7 @@ void QueueObject::save(wire::Writer& out) const {
   out.array(leases_.size());
   for (const auto& [id, lease] : leases_) {
     out.array(4);
-    for (std::uint64_t number : {id, lease.who.session, std::uint64_t{lease.who.actor}})
+    for (std::uint64_t number : {id, lease.owner.session, std::uint64_t{lease.owner.actor}})
       out.unsigned_integer(number);
     write(lease.item);
   }

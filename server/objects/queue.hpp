@@ -103,7 +103,7 @@ class QueueObject : public Object {
   enum Kind : std::uint32_t { put_one, put_several, get_one, get_several, get_leased };  // of waiters
   struct Lease {
     QueueItem item;
-    Owner who;
+    Owner owner;
     std::uint64_t since_ns = 0;
   };
   using Leases = std::map<std::uint64_t, Lease>;
@@ -115,9 +115,9 @@ class QueueObject : public Object {
   void finish(std::uint64_t count);
   Result<void> check_item(const CallContext& context, ValueView item) const;
   Result<Written> get(CallContext& context, Kind kind, std::int64_t max, Limit limit_us);
-  void give(CallContext& context, std::uint32_t kind, Owner who, std::uint64_t max);
+  void give(CallContext& context, std::uint32_t kind, Owner owner, std::uint64_t max);
 
-  void lease(CallContext& context, Owner who, QueueItem item);
+  void lease(CallContext& context, Owner owner, QueueItem item);
   QueueItem end_lease(CallContext& context, Leases::iterator at);
   Result<std::vector<Leases::iterator>> leases_of(SessionId session, ItemsView ids);
 
@@ -201,7 +201,7 @@ class PriorityQueue final : public QueueObject {
  private:
   static constexpr std::uint64_t tree_node_bytes = 48;
   /// A new item whose position is looked up.
-  struct Newcomer {
+  struct Candidate {
     ValueView value;
     std::optional<Failure>* failure;  // of a comparison that cannot be made
   };
@@ -210,7 +210,7 @@ class PriorityQueue final : public QueueObject {
   struct Before {
     using is_transparent = void;
     bool operator()(const QueueItem& a, const QueueItem& b) const;
-    bool operator()(const Newcomer& a, const QueueItem& b) const;
+    bool operator()(const Candidate& a, const QueueItem& b) const;
   };
   std::set<QueueItem, Before> items_;
 };

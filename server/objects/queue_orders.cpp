@@ -108,7 +108,7 @@ bool PriorityQueue::Before::operator()(const QueueItem& a, const QueueItem& b) c
   return a.sequence < b.sequence;
 }
 
-bool PriorityQueue::Before::operator()(const Newcomer& a, const QueueItem& b) const {
+bool PriorityQueue::Before::operator()(const Candidate& a, const QueueItem& b) const {
   Result<bool> less = is_less(a.value, b.value);
   if (!less) *a.failure = std::move(less.failure());
   return less && *less;
@@ -116,7 +116,7 @@ bool PriorityQueue::Before::operator()(const Newcomer& a, const QueueItem& b) co
 
 Result<void> PriorityQueue::enter(QueueItem item) {
   std::optional<Failure> failure;
-  auto behind = items_.upper_bound(Newcomer{item.value, &failure});  // it has the highest sequence number
+  auto behind = items_.upper_bound(Candidate{item.value, &failure});  // it has the highest sequence number
   if (failure) return std::move(*failure);
   items_.insert(behind, std::move(item));
   return {};

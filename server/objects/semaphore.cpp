@@ -21,24 +21,24 @@ Result<Written> Semaphore::on(Ops::Acquire, CallContext& context, Number permits
     return Failure{Code::value_error, "acquire: " + std::to_string(wanted) +
                                           " permits, of a semaphore with " + std::to_string(initial_) +
                                           ", would never be there"};
-  const bool there = wanted <= free_ && line_.empty();
+  const bool there = wanted <= free_ && wait_queue_.empty();
   if (there) {
-    take(context, context.who(), wanted);
+    take(context, context.owner(), wanted);
     context.out().boolean(true);
   } else if (context.may_wait(limit_us)) {
-    context.park(line_, *this, limit_us).amount = static_cast<std::uint64_t>(wanted);
+    context.park(wait_queue_, *this, limit_us).amount = static_cast<std::uint64_t>(wanted);
   } else {
     context.out().boolean(false);
   }
   return Written{};
 }
 
-void Semaphore::take(CallContext& context, Owner who, std::int64_t permits) {
+void Semaphore::take(CallContext& context, Owner owner, std::int64_t permits) {
   free_ -= permits;
   if (ownerless_) return;
-  auto [at, fresh] = held_.try_emplace(who, Permits{0, context.now_ns()});
+  auto [at, fresh] = held_.try_emplace(owner, Permits{0, context.now_ns()});
   at->second.count += permits;
-  context.own(*this, who.session, static_cast<std::uint64_t>(permits));
+  context.own(*this, owner.session, static_cast<std::uint64_t>(permits));
 }
 
 std::int64_t Semaphore::held_by(SessionId session) const {
@@ -66,7 +66,7 @@ Result<void> Semaphore::on(Ops::Release, CallContext& context, Number permits) {
                                           "; anybody may release those of an ownerless one"};
     give_back(context, count);
   }
-  if (!line_.empty()) context.schedule_serve(*this);
+  if (!wait_queue_.empty()) context.schedule_serve(*this);
   return {};
 }
 
@@ -74,7 +74,7 @@ Result<void> Semaphore::on(Ops::Release, CallContext& context, Number permits) {
 void Semaphore::give_back(CallContext& context, std::int64_t permits) {
   free_ += permits;
   context.disown(*this, context.session(), static_cast<std::uint64_t>(permits));
-  auto own = held_.find(context.who());
+  auto own = held_.find(context.owner());
   while (permits != 0) {
     auto from = own != held_.end() ? own : held_.lower_bound({context.session(), 0});
     const std::int64_t here = std::min(permits, from->second.count);
@@ -86,17 +86,17 @@ void Semaphore::give_back(CallContext& context, std::int64_t permits) {
 }
 
 void Semaphore::serve(CallContext& context) {
-  while (!line_.empty()) {
-    Waiter& first = *line_.front();
+  while (!wait_queue_.empty()) {
+    Waiter& first = *wait_queue_.front();
     if (first.amount > static_cast<std::uint64_t>(free_)) return;  // FIFO: large requests are not overtaken
-    take(context, first.who, static_cast<std::int64_t>(first.amount));
-    context.answer(first, [](CallContext& its) { its.out().boolean(true); });
+    take(context, first.owner, static_cast<std::int64_t>(first.amount));
+    context.answer(first, [](CallContext& to) { to.out().boolean(true); });
   }
 }
 
 void Semaphore::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
   if (why == WaitEnd::timed_out || why == WaitEnd::cancelled)
-    context.answer(waiter, [](CallContext& its) { its.out().boolean(false); });
+    context.answer(waiter, [](CallContext& to) { to.out().boolean(false); });
 }
 
 void Semaphore::session_ended(CallContext&, SessionId session) {
@@ -106,13 +106,13 @@ void Semaphore::session_ended(CallContext&, SessionId session) {
 }
 
 void Semaphore::on_destroy(CallContext& context) {
-  for (const auto& [who, permits] : held_)
-    context.disown(*this, who.session, static_cast<std::uint64_t>(permits.count));
+  for (const auto& [owner, permits] : held_)
+    context.disown(*this, owner.session, static_cast<std::uint64_t>(permits.count));
 }
 
 void Semaphore::each_holding(const std::function<void(const Holding&)>& visit) const {
-  for (const auto& [who, permits] : held_)
-    visit({who, "permits", {}, static_cast<std::uint64_t>(permits.count), 0, permits.since_ns});
+  for (const auto& [owner, permits] : held_)
+    visit({owner, "permits", {}, static_cast<std::uint64_t>(permits.count), 0, permits.since_ns});
 }
 
 void Semaphore::save(wire::Writer& out) const {
@@ -122,10 +122,10 @@ void Semaphore::save(wire::Writer& out) const {
   out.boolean(bounded_);
   out.boolean(ownerless_);
   out.array(held_.size());
-  for (const auto& [who, permits] : held_) {
+  for (const auto& [owner, permits] : held_) {
     out.array(3);
-    out.unsigned_integer(who.session);
-    out.unsigned_integer(who.actor);
+    out.unsigned_integer(owner.session);
+    out.unsigned_integer(owner.actor);
     out.integer(permits.count);
   }
 }

@@ -43,7 +43,7 @@ class Semaphore final : public Object {
 
   bool can_grow() const { return ownerless_ && !bounded_; }
   std::int64_t held_by(SessionId session) const;
-  void take(CallContext& context, Owner who, std::int64_t permits);
+  void take(CallContext& context, Owner owner, std::int64_t permits);
   void give_back(CallContext& context, std::int64_t permits);
 
   std::int64_t initial_ = 0;
@@ -51,7 +51,7 @@ class Semaphore final : public Object {
   bool bounded_ = false;
   bool ownerless_ = false;
   std::map<Owner, Permits> held_;  // empty when ownerless
-  WaitQueue line_;                 // Waiter::amount: permits wanted
+  WaitQueue wait_queue_;           // Waiter::amount: permits wanted
 };
 
 }  // namespace tandem::server

@@ -7,34 +7,34 @@
 namespace tandem::server {
 
 Result<Written> SharedLock::on(Ops::Acquire, CallContext& context, std::optional<std::int64_t> limit_us) {
-  if (held() || !line_.empty()) return wait(context, limit_us, writes);
-  writer_.grant(context, *this, context.who());
+  if (held() || !wait_queue_.empty()) return wait(context, limit_us, writes);
+  writer_.grant(context, *this, context.owner());
   writer_.write_grant(context.out());
   return Written{};
 }
 
 Result<Written> SharedLock::on(Ops::AcquireShared, CallContext& context,
                                std::optional<std::int64_t> limit_us) {
-  if (writer_.held() || !line_.empty()) return wait(context, limit_us, reads);
-  write_grant(context.out(), admit(context, context.who()));
+  if (writer_.held() || !wait_queue_.empty()) return wait(context, limit_us, reads);
+  write_grant(context.out(), admit(context, context.owner()));
   return Written{};
 }
 
 Result<Written> SharedLock::wait(CallContext& context, std::optional<std::int64_t> limit_us, Kind kind) {
-  if (context.may_wait(limit_us)) context.park(line_, *this, limit_us).kind = kind;
+  if (context.may_wait(limit_us)) context.park(wait_queue_, *this, limit_us).kind = kind;
   else write_no_grant(context.out());
   return Written{};
 }
 
 Result<void> SharedLock::on(Ops::Release, CallContext& context) {
-  if (!writer_.held_by(context.who())) return writer_.not_owner(context, "a shared_lock", "released");
+  if (!writer_.held_by(context.owner())) return writer_.not_owner(context, "a shared_lock", "released");
   writer_.end(context, *this);
   context.schedule_serve(*this);
   return {};
 }
 
 Result<void> SharedLock::on(Ops::ReleaseShared, CallContext& context) {
-  auto reader = find(context.who());
+  auto reader = find(context.owner());
   if (reader == readers_.end())
     return Failure{Code::not_owner,
                    "a shared_lock can be released by its readers only: the calling thread is none"};
@@ -46,11 +46,11 @@ Result<void> SharedLock::on(Ops::ReleaseShared, CallContext& context) {
 }
 
 Result<Written> SharedLock::on(Ops::Grant, CallContext& context) {
-  if (writer_.held_by(context.who())) {
+  if (writer_.held_by(context.owner())) {
     writer_.write_grant(context.out());
     return Written{};
   }
-  auto reader = find(context.who());
+  auto reader = find(context.owner());
   if (reader == readers_.end())
     return Failure{Code::not_owner, "the calling thread holds this shared_lock neither to write nor to read"};
   write_grant(context.out(), reader->token);
@@ -62,52 +62,52 @@ Result<Written> SharedLock::on(Ops::Owners, CallContext& context) {
   return Written{};
 }
 
-std::uint64_t SharedLock::admit(CallContext& context, Owner who) {
-  auto reader = find(who);
+std::uint64_t SharedLock::admit(CallContext& context, Owner owner) {
+  auto reader = find(owner);
   if (reader == readers_.end()) {
-    context.own(*this, who.session);
-    readers_.push_back({who, 0, context.tokens().grant(), context.now_ns()});
+    context.own(*this, owner.session);
+    readers_.push_back({owner, 0, context.tokens().grant(), context.now_ns()});
     reader = readers_.end() - 1;
   }
   ++reader->depth;
   return reader->token;
 }
 
-std::vector<SharedLock::Reader>::iterator SharedLock::find(Owner who) {
+std::vector<SharedLock::Reader>::iterator SharedLock::find(Owner owner) {
   return std::find_if(readers_.begin(), readers_.end(),
-                      [&](const Reader& reader) { return reader.who == who; });
+                      [&](const Reader& reader) { return reader.owner == owner; });
 }
 
 void SharedLock::end(CallContext& context, const Reader& reader) {
-  context.disown(*this, reader.who.session);
+  context.disown(*this, reader.owner.session);
   context.tokens().end(reader.token);
 }
 
 // ---- waiting ----------------------------------------------------------------------------------------------
 
 void SharedLock::serve(CallContext& context) {
-  while (!line_.empty() && !writer_.held()) {
-    Waiter& first = *line_.front();
+  while (!wait_queue_.empty() && !writer_.held()) {
+    Waiter& first = *wait_queue_.front();
     if (first.kind == writes) {
       if (!readers_.empty()) return;
-      writer_.grant(context, *this, first.who);
-      context.answer(first, [&](CallContext& its) { writer_.write_grant(its.out()); });
+      writer_.grant(context, *this, first.owner);
+      context.answer(first, [&](CallContext& to) { writer_.write_grant(to.out()); });
     } else {
-      const std::uint64_t token = admit(context, first.who);
-      context.answer(first, [&](CallContext& its) { write_grant(its.out(), token); });
+      const std::uint64_t token = admit(context, first.owner);
+      context.answer(first, [&](CallContext& to) { write_grant(to.out(), token); });
     }
   }
 }
 
 void SharedLock::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
   if (why == WaitEnd::timed_out || why == WaitEnd::cancelled)
-    context.answer(waiter, [](CallContext& its) { write_no_grant(its.out()); });
+    context.answer(waiter, [](CallContext& to) { write_no_grant(to.out()); });
 }
 
 void SharedLock::session_ended(CallContext& context, SessionId session) {
   if (writer_.held_by_session(session)) writer_.orphan(context);
   std::erase_if(readers_, [&](const Reader& reader) {
-    if (reader.who.session != session) return false;
+    if (reader.owner.session != session) return false;
     end(context, reader);
     return true;
   });
@@ -122,18 +122,18 @@ void SharedLock::on_destroy(CallContext& context) {
 void SharedLock::each_blocker(const Waiter& waiter, const std::function<void(const Blocker&)>& visit) const {
   if (writer_.held()) return visit({writer_.owner()});
   if (waiter.kind == writes) {
-    for (const Reader& reader : readers_) visit({reader.who});
+    for (const Reader& reader : readers_) visit({reader.owner});
     return;
   }
   // The reader is queued behind a writer that waits for the readers. One without a time limit is preferred:
   // its wait does not end by itself.
   const Waiter* before = nullptr;
-  for (const Waiter* at = line_.front(); at != nullptr && at != &waiter; at = WaitQueue::next(*at)) {
+  for (const Waiter* at = wait_queue_.front(); at != nullptr && at != &waiter; at = WaitQueue::next(*at)) {
     if (at->kind != writes) continue;
     if (before == nullptr || at->deadline_ns == never_ns) before = at;
     if (before->deadline_ns == never_ns) break;
   }
-  if (before != nullptr) visit({before->who, false});
+  if (before != nullptr) visit({before->owner, false});
 }
 
 std::string SharedLock::describe_wait(const Waiter& waiter) const {
@@ -145,7 +145,7 @@ std::string SharedLock::describe_wait(const Waiter& waiter) const {
 void SharedLock::each_holding(const std::function<void(const Holding&)>& visit) const {
   if (writer_.held()) visit(writer_.holding());
   for (const Reader& reader : readers_)
-    visit({reader.who, holding_shared, {}, reader.depth, reader.token, reader.since_ns});
+    visit({reader.owner, holding_shared, {}, reader.depth, reader.token, reader.since_ns});
 }
 
 void SharedLock::save(wire::Writer& out) const {
@@ -154,8 +154,8 @@ void SharedLock::save(wire::Writer& out) const {
   out.array(readers_.size());
   for (const Reader& reader : readers_) {
     out.array(5);
-    for (std::uint64_t number :
-         {reader.who.session, std::uint64_t{reader.who.actor}, reader.depth, reader.token, reader.since_ns})
+    for (std::uint64_t number : {reader.owner.session, std::uint64_t{reader.owner.actor}, reader.depth,
+                                 reader.token, reader.since_ns})
       out.unsigned_integer(number);
   }
 }

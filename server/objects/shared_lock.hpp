@@ -40,7 +40,7 @@ class SharedLock final : public Object {
   enum Kind : std::uint32_t { writes, reads };  // of waiters
 
   struct Reader {
-    Owner who;
+    Owner owner;
     std::uint64_t depth = 0;
     std::uint64_t token = 0;
     std::uint64_t since_ns = 0;
@@ -49,16 +49,16 @@ class SharedLock final : public Object {
   bool held() const { return writer_.held() || !readers_.empty(); }
   Result<Written> wait(CallContext& context, std::optional<std::int64_t> limit_us, Kind kind);
   /// Adds a read grant of `who`; returns its token.
-  std::uint64_t admit(CallContext& context, Owner who);
+  std::uint64_t admit(CallContext& context, Owner owner);
   void write_grant(wire::Writer& out, std::uint64_t token) const {
     server::write_grant(out, token, writer_.previous_owner_died());
   }
-  std::vector<Reader>::iterator find(Owner who);
+  std::vector<Reader>::iterator find(Owner owner);
   void end(CallContext& context, const Reader& reader);
 
   Ownership writer_;
   std::vector<Reader> readers_;  // in the order of their first grants
-  WaitQueue line_;
+  WaitQueue wait_queue_;
 };
 
 }  // namespace tandem::server

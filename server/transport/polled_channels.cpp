@@ -25,10 +25,10 @@ bool PolledChannels::look() {
 }
 
 void PolledChannels::stop_idle(Clock::time_point now) {
-  const bool crowded = channels_.size() > os::processors_count();
-  const auto limit = crowded ? limit_ * static_cast<int>(std::min(channels_.size(), turns_max)) : limit_;
+  const bool contended = channels_.size() > os::processors_count();
+  const auto limit = contended ? limit_ * static_cast<int>(std::min(channels_.size(), turns_max)) : limit_;
   for (std::size_t i = channels_.size(); i-- > 0;) {
-    if (!channels_[i]->may_stop_polling(now, limit, crowded)) continue;
+    if (!channels_[i]->may_stop_polling(now, limit, contended)) continue;
     channels_[i]->polled = false;
     if (i + 1 != channels_.size()) std::swap(channels_[i], channels_.back());
     // Destroyed only after its removal: its destructor may end a session, and code run then may call size().

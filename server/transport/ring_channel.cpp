@@ -142,10 +142,10 @@ bool RingChannel::look() {
 }
 
 bool RingChannel::may_stop_polling(PolledChannels::Clock::time_point now, std::chrono::nanoseconds limit,
-                                   bool crowded) {
+                                   bool contended) {
   if (closed()) return true;
   if (std::exchange(used_, false)) last_use_ = now;
-  if (turn_due_ || ((crowded || advice_.worthwhile()) && now - last_use_ < limit)) return false;
+  if (turn_due_ || ((contended || advice_.worthwhile()) && now - last_use_ < limit)) return false;
   // The order matters: see wire/ring.hpp.
   std::atomic<std::uint32_t>& reader = ring_->in.shared().reader_sleeps;
   std::atomic<std::uint32_t>& writer = ring_->out.shared().writer_sleeps;

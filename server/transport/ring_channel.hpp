@@ -26,7 +26,8 @@ class RingChannel final : public SocketChannel {
   bool look();
   /// Whether polling should stop: idle for `limit`, or at once if polling did not pay lately and the channels
   /// are not `crowded` (more than processors). False if data arrived in between.
-  bool may_stop_polling(PolledChannels::Clock::time_point now, std::chrono::nanoseconds limit, bool crowded);
+  bool may_stop_polling(PolledChannels::Clock::time_point now, std::chrono::nanoseconds limit,
+                        bool contended);
   bool polled = false;
 
  private:

@@ -193,7 +193,7 @@ class CustomContract : public test::ContractTest {
   using Page = std::tuple<std::int64_t, bool, std::vector<json>>;
   Page contents(const Proxy& proxy, std::int64_t cursor = 0, std::int64_t limit = 1000) const {
     return client::invoke<ops::Manager::Contents, Page>(
-        {manager().connection(), {ops::Manager::number, ops::Manager::id}, false}, proxy.id(), cursor, limit);
+        {manager().session(), {ops::Manager::number, ops::Manager::id}, false}, proxy.id(), cursor, limit);
   }
 };
 TANDEM_CONTRACT_SUITE(CustomContract);

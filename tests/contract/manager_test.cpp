@@ -270,7 +270,7 @@ TEST_P(ManagerContract, ThreadsMayUseOneManagerAndItsProxies) {
 TEST_P(ManagerContract, HoldsWhatASessionIsToldOf) {
   using Remote = std::shared_ptr<client::RemoteObject>;
   auto hold = [](const Manager& by, const nlohmann::json& none, auto... proxies) {
-    const client::RemoteObject object(by.connection(), {ops::Manager::number, ops::Manager::id}, false);
+    const client::RemoteObject object(by.session(), {ops::Manager::number, ops::Manager::id}, false);
     client::Call call(object, ops::Manager::Hold::description, 1);
     if (sizeof...(proxies) == 0) write_json(call.arguments().writer, none);
     else call.arguments().writer.array(sizeof...(proxies));

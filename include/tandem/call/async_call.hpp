@@ -31,14 +31,14 @@ struct AsyncOutcome {
   AsyncOutcome(AsyncOutcome&&) noexcept = default;
   AsyncOutcome& operator=(AsyncOutcome&&) = delete;
   ~AsyncOutcome() {
-    if (connection) release_references(connection, result.view());
+    if (session) release_references(session, result.view());
   }
 
   std::exception_ptr error;
   bool cancelled = false;  // by the caller; if the wait expired, the operation was aborted
   bool unsent = false;     // cancelled before it was sent
   wire::Buffer result;
-  SessionPtr connection;
+  SessionPtr session;
 };
 
 class AsyncHandler {
@@ -51,7 +51,7 @@ class AsyncHandler {
 /// The channel that all copies of an Async share; closed with the last of them.
 class AsyncSession {
  public:
-  explicit AsyncSession(const SessionPtr& connection);
+  explicit AsyncSession(const SessionPtr& session);
   ~AsyncSession();
   AsyncSession(const AsyncSession&) = delete;
   AsyncSession& operator=(const AsyncSession&) = delete;

@@ -17,7 +17,7 @@ class RemoteObject : public std::enable_shared_from_this<RemoteObject> {
  public:
   /// `counted`: the manager counted this reference for this process (it arrived in a reply), so it must be
   /// released.
-  RemoteObject(SessionPtr connection, wire::Reference reference, bool counted);
+  RemoteObject(SessionPtr session, wire::Reference reference, bool counted);
   /// The same object and the same reference, but every call carries the fencing token.
   RemoteObject(std::shared_ptr<const RemoteObject> origin, std::uint64_t token);
   /// The same object and the same reference, but every call goes to the sink.
@@ -26,7 +26,7 @@ class RemoteObject : public std::enable_shared_from_this<RemoteObject> {
   RemoteObject(const RemoteObject&) = delete;
   RemoteObject& operator=(const RemoteObject&) = delete;
 
-  const SessionPtr& connection() const { return connection_; }
+  const SessionPtr& session() const { return session_; }
   wire::Reference reference() const { return reference_; }
   /// The fencing token; 0 if there is none.
   std::uint64_t token() const { return token_; }
@@ -36,7 +36,7 @@ class RemoteObject : public std::enable_shared_from_this<RemoteObject> {
   std::shared_ptr<const RemoteObject> holder() const { return origin_ ? origin_ : weak_from_this().lock(); }
 
  private:
-  SessionPtr connection_;
+  SessionPtr session_;
   wire::Reference reference_;
   bool counted_;
   std::uint64_t token_ = 0;

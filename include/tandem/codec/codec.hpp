@@ -48,10 +48,10 @@ std::string describe(const wire::Reader& reader);
 
 /// Releases the references in `values`, zero or more MessagePack values one after the other, which the
 /// manager counted for this process and which were not taken over. Never throws.
-void release_references(const SessionPtr& connection, wire::Bytes values) noexcept;
+void release_references(const SessionPtr& session, wire::Bytes values) noexcept;
 
 /// Whether `object` lives in the manager of `connection`, also if reached by another session.
-bool belongs_to(const RemoteObject& object, const Session* connection);
+bool belongs_to(const RemoteObject& object, const Session* session);
 void encode_reference(Encoder& to, const RemoteObject* object);
 /// Takes over the reference at the reader. TypeError: there is none.
 std::shared_ptr<RemoteObject> decode_reference(Decoder& from);
@@ -63,13 +63,13 @@ struct ElementTag {};
 class TakenValue {
  public:
   explicit TakenValue(Decoder& from);
-  ~TakenValue() { release_references(connection_, bytes_); }
+  ~TakenValue() { release_references(session_, bytes_); }
   TakenValue(const TakenValue&) = delete;
   TakenValue& operator=(const TakenValue&) = delete;
   wire::Bytes bytes() const { return bytes_; }
 
  private:
-  const SessionPtr& connection_;
+  const SessionPtr& session_;
   wire::Bytes bytes_;
 };
 

@@ -23,7 +23,7 @@ using SessionPtr = std::shared_ptr<Session>;
 /// The destination of values. Knows the session, since a proxy can only be stored in its own manager.
 struct Encoder {
   wire::Writer writer;
-  Session* connection = nullptr;  // null: no proxies can be encoded
+  Session* session = nullptr;  // null: no proxies can be encoded
   // Not null: arguments of a process, which may contain proxies of any manager.
   SpawnSender* spawn_sender = nullptr;
   // Receives the objects of the proxies, unless null.
@@ -34,7 +34,7 @@ struct Encoder {
 /// proxy takes it over.
 struct Decoder {
   wire::Reader reader;
-  SessionPtr connection;                       // null: no proxies can be decoded
+  SessionPtr session;                          // null: no proxies can be decoded
   SpawnReceiver* spawn_receiver = nullptr;     // not null: arguments of this process
   hosting::ReferenceHolder* holder = nullptr;  // in a manager's own handlers: for values that hold references
 };

@@ -94,7 +94,7 @@ R decode_result(Decoder& from) {
   struct Rest {
     Decoder& from;
     ~Rest() {
-      if (!from.reader.at_end()) release_references(from.connection, from.reader.rest());
+      if (!from.reader.at_end()) release_references(from.session, from.reader.rest());
     }
   } rest{from};
   if constexpr (std::is_void_v<R>) return;

@@ -74,7 +74,7 @@ std::uint64_t count_references(wire::Bytes values);
 template <class F>
 auto decode_held(wire::Bytes bytes, const std::shared_ptr<References>& references, F&& decode) {
   ReferenceHolder holder{references};
-  Decoder from{.reader = wire::Reader(bytes), .connection = nullptr, .holder = &holder};
+  Decoder from{.reader = wire::Reader(bytes), .session = nullptr, .holder = &holder};
   auto value = decode(from);
   if (const std::uint64_t present = count_references(bytes); present != holder.held)
     throw_not_kept(client::name_of_type<decltype(value)>());

@@ -46,7 +46,7 @@ class Proxy {
   /// Proxies are equal if they refer to the same object (Python's `is`). Use snapshot() to compare contents.
   friend bool operator==(const Proxy& a, const Proxy& b) noexcept {
     if (a.id() != b.id()) return false;
-    return !a.valid() || client::belongs_to(*a.object_, b.object_->connection().get());
+    return !a.valid() || client::belongs_to(*a.object_, b.object_->session().get());
   }
 
   /// For internal use.

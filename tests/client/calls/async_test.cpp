@@ -213,7 +213,7 @@ TEST_P(Asyncs, ThousandsOfWaitsOnOneChannel) {
   constexpr int count = 10'000;
   auto jobs = manager().queue<int>();
   auto async = make();
-  const std::size_t channels = jobs.remote()->connection()->channels_count();
+  const std::size_t channels = jobs.remote()->session()->channels_count();
   std::vector<asio::cancellation_signal> signals(count);
   std::vector<int> got(count, -1);
   int aborted = 0;
@@ -226,7 +226,7 @@ TEST_P(Asyncs, ThousandsOfWaitsOnOneChannel) {
                                              else ADD_FAILURE() << text_of(error);
                                            }));
   wait_for_waiters(count);
-  EXPECT_EQ(jobs.remote()->connection()->channels_count(), channels);
+  EXPECT_EQ(jobs.remote()->session()->channels_count(), channels);
   std::vector<int> items(count / 2);
   for (int i = 0; i < count / 2; ++i) items[static_cast<std::size_t>(i)] = i;
   jobs.put_many(items);
@@ -547,7 +547,7 @@ TEST_P(Asyncs, WaitsEndWithTheLastCopy) {
   auto jobs = manager().queue<int>();
   auto lock = manager().lock();
   std::optional async = make();
-  const std::size_t channels = jobs.remote()->connection()->channels_count();
+  const std::size_t channels = jobs.remote()->session()->channels_count();
   auto served = async->call<ops::Queue::Get, std::optional<int>>(jobs, use_future);
   auto not_served = async->call<ops::Queue::Get, std::optional<int>>(jobs, use_future);
   wait_for_waiters(2);
@@ -564,7 +564,7 @@ TEST_P(Asyncs, WaitsEndWithTheLastCopy) {
   EXPECT_NE(acquired.get().first, 0u) << "it was done before";
   error_of<std::system_error>([&] { not_served.get(); });
   for (int i = 0; i < 5; ++i) make();
-  EXPECT_EQ(jobs.remote()->connection()->channels_count(), channels) << "the channel is used again";
+  EXPECT_EQ(jobs.remote()->session()->channels_count(), channels) << "the channel is used again";
 }
 
 TEST_P(Asyncs, CloseEndsIt) {
@@ -602,13 +602,13 @@ TEST_P(Asyncs, TheContextMayGoFirst) {
 TEST(AsyncEnds, AManagerThatDoesNotAnswer) {
   std::promise<void> may_end;
   FakeManager manager([end = may_end.get_future().share()](FakeChannel&, const SeenRequest&) { end.wait(); });
-  auto connection = client::Session::open(manager.connector(), {});
+  auto session = client::Session::open(manager.connector(), {});
   const List<int> list(
-      std::make_shared<client::RemoteObject>(connection, wire::Reference{ops::List::number, 17}, false));
+      std::make_shared<client::RemoteObject>(session, wire::Reference{ops::List::number, 17}, false));
   asio::io_context io;
   std::exception_ptr told;
   {
-    const Async async(Manager(connection), io.get_executor());
+    const Async async(Manager(session), io.get_executor());
     async.call<ops::List::Size>(list, [&](std::exception_ptr error, std::int64_t) { told = error; });
   }
   io.run();
@@ -688,13 +688,13 @@ TEST(AsyncEnds, ALostSession) {
   FakeManager manager([](FakeChannel& channel, const SeenRequest&) {
     channel.fault(Code::session_lost, "it held the lock 'a'");
   });
-  auto connection = client::Session::open(manager.connector(), {});
+  auto session = client::Session::open(manager.connector(), {});
   std::string told;
-  connection->on_session_lost([&](const SessionLost& lost) { told = lost.what(); });
+  session->on_session_lost([&](const SessionLost& lost) { told = lost.what(); });
   const Queue<int> jobs(
-      std::make_shared<client::RemoteObject>(connection, wire::Reference{ops::Queue::number, 17}, false));
+      std::make_shared<client::RemoteObject>(session, wire::Reference{ops::Queue::number, 17}, false));
   asio::io_context io;
-  const Async async(Manager(connection), io.get_executor());
+  const Async async(Manager(session), io.get_executor());
   auto waiting = async.call<ops::Queue::Get>(jobs, use_future);
   io.run();
   EXPECT_THAT(error_of<SessionLost>([&] { waiting.get(); }), HasSubstr("it held the lock 'a'"));

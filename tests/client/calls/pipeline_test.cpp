@@ -22,9 +22,7 @@ using Scores = Dict<std::string, int>;
 
 class Pipelines : public ContractTest {
  protected:
-  static std::size_t channels_of(const Proxy& proxy) {
-    return proxy.remote()->connection()->channels_count();
-  }
+  static std::size_t channels_of(const Proxy& proxy) { return proxy.remote()->session()->channels_count(); }
 };
 TANDEM_CHANNEL_SUITE(Pipelines);
 
@@ -478,20 +476,20 @@ class SeenPipelines : public ::testing::Test {
   /// The manager answers as `behaviour` says.
   void connect(FakeManager::Behaviour behaviour) {
     manager_.emplace(std::move(behaviour));
-    connection_ = client::Session::open(manager_->connector(), options_);
+    session_ = client::Session::open(manager_->connector(), options_);
     list_ = List<int>(
-        std::make_shared<client::RemoteObject>(connection_, wire::Reference{ops::List::number, 17}, false));
+        std::make_shared<client::RemoteObject>(session_, wire::Reference{ops::List::number, 17}, false));
   }
 
   Options options_;
   std::optional<FakeManager> manager_;
-  client::SessionPtr connection_;
+  client::SessionPtr session_;
   List<int> list_;
 };
 
 TEST_F(SeenPipelines, SmallOperationsGoOutTogether) {
   connect([](FakeChannel& channel, const SeenRequest& request) { channel.reply_integer(request, 1); });
-  Pipeline pipeline(connection_);
+  Pipeline pipeline(session_);
   const std::size_t sends = manager_->sends();
   for (int i = 0; i < 200; ++i) pipeline.send<ops::List::Append>(list_, i);
   EXPECT_EQ(manager_->sends(), sends);
@@ -522,7 +520,7 @@ TEST_F(SeenPipelines, RepliesMayComeInAnyOrder) {
     channel.say_frame(wire::FrameKind::reply_part, Code::ok, 0, seen[0].header.request,
                       whole.view().subspan(3));
   });
-  Pipeline pipeline(connection_);
+  Pipeline pipeline(session_);
   auto first = pipeline.call<ops::List::At, std::string>(list_, 0);
   auto second = pipeline.call<ops::List::At, int>(list_, 1);
   auto third = pipeline.call<ops::List::At, std::string>(list_, 2);
@@ -539,7 +537,7 @@ TEST_F(SeenPipelines, ATimeLimitForAnswers) {
     answer.wait();
     channel.reply_integer(request, 5);
   });
-  Pipeline pipeline(connection_);
+  Pipeline pipeline(session_);
   auto size = pipeline.call<ops::List::Size>(list_);
   EXPECT_THAT(error_of<Timeout>([&] { size.get(); }),
               AllOf(HasSubstr("list.size on object 17"), HasSubstr("30 ms (call_timeout)")));
@@ -554,7 +552,7 @@ TEST_F(SeenPipelines, ATimeLimitForRoom) {
   options_.call_timeout = std::chrono::milliseconds{30};
   connect([answer = may_answer.get_future().share()](FakeChannel&, const SeenRequest&) { answer.wait(); });
   {
-    Pipeline pipeline(connection_);
+    Pipeline pipeline(session_);
     EXPECT_THAT(error_of<Timeout>([&] {
                   while (true) pipeline.send<ops::List::Append>(list_, 1);
                 }),
@@ -567,9 +565,9 @@ TEST_F(SeenPipelines, ALostSessionIsToldToAll) {
   connect([](FakeChannel& channel, const SeenRequest&) {
     channel.fault(Code::session_lost, "it held the lock 'a'");
   });
-  Pipeline pipeline(connection_);
+  Pipeline pipeline(session_);
   std::string told;
-  connection_->on_session_lost([&](const SessionLost& lost) { told = lost.what(); });
+  session_->on_session_lost([&](const SessionLost& lost) { told = lost.what(); });
   auto size = pipeline.call<ops::List::Size>(list_);
   pipeline.send<ops::List::Clear>(list_);
   EXPECT_THROW(pipeline.wait(), SessionLost);

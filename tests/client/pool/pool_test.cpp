@@ -158,7 +158,7 @@ TEST(Pool, ProxiesAreArgumentsAndResults) {
 
 List<int> make_list(const Value<int>& any, int n) {
   // A new object, which nobody holds but this function until the result has arrived.
-  List<int> made = Manager(any.remote()->connection()).list<int>({n, n});
+  List<int> made = Manager(any.remote()->session()).list<int>({n, n});
   return made;
 }
 

@@ -33,15 +33,15 @@ class ForkedConnectionTest : public ::testing::Test {
  protected:
   void connect(FakeManager::Behaviour behaviour) {
     manager_.emplace(std::move(behaviour));
-    connection_ = Session::open(manager_->connector(), {});
+    session_ = Session::open(manager_->connector(), {});
     manager_object_ = std::make_shared<RemoteObject>(
-        connection_, wire::Reference{ops::Manager::number, ops::Manager::id}, false);
+        session_, wire::Reference{ops::Manager::number, ops::Manager::id}, false);
   }
   void connect() {
     connect([](FakeChannel& channel, const SeenRequest& request) { channel.reply_integer(request, 42); });
   }
   std::shared_ptr<RemoteObject> hold(std::uint64_t id = 17) {
-    return std::make_shared<RemoteObject>(connection_, wire::Reference{ops::List::number, id}, true);
+    return std::make_shared<RemoteObject>(session_, wire::Reference{ops::List::number, id}, true);
   }
   std::int64_t ask() {
     Call call(*manager_object_, ops::Manager::Ping::description, 0);
@@ -51,7 +51,7 @@ class ForkedConnectionTest : public ::testing::Test {
   }
 
   std::optional<FakeManager> manager_;
-  client::SessionPtr connection_;
+  client::SessionPtr session_;
   std::shared_ptr<RemoteObject> manager_object_;
 };
 
@@ -61,12 +61,12 @@ TEST_F(ForkedConnectionTest, ChildInheritsTheSessionOnAChannelOfItsOwn) {
   ask();
   Child child([&] {
     EXPECT_EQ(ask(), 42);
-    EXPECT_EQ(connection_->session(), 2u);
+    EXPECT_EQ(session_->id(), 2u);
   });
   pid_t pid = child.pid();
   ASSERT_EQ(child.join(), 0);
   EXPECT_EQ(ask(), 42);
-  EXPECT_EQ(connection_->session(), 1u);
+  EXPECT_EQ(session_->id(), 1u);
 
   auto opened = manager_->opened();
   ASSERT_EQ(opened.size(), 2u);

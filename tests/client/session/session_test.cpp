@@ -33,9 +33,9 @@ class SessionTest : public ::testing::Test {
  protected:
   void start(FakeManager::Behaviour behaviour) { manager_.emplace(std::move(behaviour)); }
   void connect(std::chrono::milliseconds call_timeout = {}) {
-    connection_ = Session::open(manager_->connector(),
-                                {.connect_timeout = std::chrono::hours(1), .call_timeout = call_timeout});
-    list_ = std::make_shared<RemoteObject>(connection_, list_17, false);
+    session_ = Session::open(manager_->connector(),
+                             {.connect_timeout = std::chrono::hours(1), .call_timeout = call_timeout});
+    list_ = std::make_shared<RemoteObject>(session_, list_17, false);
   }
   /// list.size(): one request, an integer back.
   std::int64_t size() {
@@ -78,7 +78,7 @@ class SessionTest : public ::testing::Test {
   }
 
   std::optional<FakeManager> manager_;
-  SessionPtr connection_;
+  SessionPtr session_;
   std::shared_ptr<RemoteObject> list_;
 };
 
@@ -137,7 +137,7 @@ TEST_F(SessionTest, ArgumentsThatCannotBeWrittenLeaveNothingBehind) {
   }
   EXPECT_EQ(size(), 42);
   EXPECT_EQ(manager_->requests().size(), 1u);
-  EXPECT_EQ(connection_->channels_count(), 1u);
+  EXPECT_EQ(session_->channels_count(), 1u);
 }
 
 // ---- long messages --------------------------------------------------------------------------------------
@@ -393,7 +393,7 @@ TEST_F(SessionTest, SomeChannelsOfManyThreadsAreKept) {
       });
   }
   EXPECT_EQ(manager_->opened().size(), 20u);
-  EXPECT_EQ(connection_->channels_count(), 8u);
+  EXPECT_EQ(session_->channels_count(), 8u);
   EXPECT_EQ(manager_->wait_for_closed_channels(12).size(), 12u);
 }
 
@@ -436,7 +436,7 @@ TEST_F(SessionTest, TheSessionEndsWithTheLastProxy) {
   start(answer_42);
   connect();
   size();
-  connection_.reset();
+  session_.reset();
   size();
   EXPECT_TRUE(manager_->closed_channels().empty());
   list_.reset();
@@ -451,7 +451,7 @@ class ReferenceTest : public SessionTest {
     start(answer_42);
     connect();
   }
-  std::shared_ptr<RemoteObject> hold() { return std::make_shared<RemoteObject>(connection_, list_17, true); }
+  std::shared_ptr<RemoteObject> hold() { return std::make_shared<RemoteObject>(session_, list_17, true); }
   static void expect_release(const SeenRequest& seen) {
     EXPECT_EQ(seen.header.op, ops::Manager::Release::description.number);
     EXPECT_EQ(seen.header.object, ops::Manager::id);
@@ -472,7 +472,7 @@ TEST_F(ReferenceTest, TheLastCopyGivesItBackAndNobodyWaits) {
 }
 
 TEST_F(ReferenceTest, WhatTheManagerDidNotCountIsNotGivenBack) {
-  std::make_shared<RemoteObject>(connection_, list_17, false).reset();
+  std::make_shared<RemoteObject>(session_, list_17, false).reset();
   size();
   EXPECT_EQ(manager_->requests().size(), 1u);
 }

@@ -47,7 +47,8 @@ class LockSimulation {
     EXPECT_EQ(host_.engine().waits().size(), 0u);
     each_object([](const server::Object& object) {
       object.each_holding([&](const server::Holding& holding) {
-        ADD_FAILURE() << object.name() << " is owned by session " << holding.who.session << ", which is gone";
+        ADD_FAILURE() << object.name() << " is owned by session " << holding.owner.session
+                      << ", which is gone";
       });
     });
     expect_all_are_free();

@@ -249,7 +249,7 @@ TEST_F(QueueTest, TellsWhoHoldsLeases) {
   std::vector<std::pair<SessionId, std::uint64_t>> held;
   host.engine().registry().find(queue)->each_holding([&](const server::Holding& one) {
     EXPECT_EQ(one.mode, "leased");
-    held.emplace_back(one.who.session, one.count);
+    held.emplace_back(one.owner.session, one.count);
   });
   EXPECT_EQ(held, (std::vector<std::pair<SessionId, std::uint64_t>>{{2, 2}, {3, 1}}));
 }

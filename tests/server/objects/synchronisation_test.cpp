@@ -42,7 +42,7 @@ TEST_F(SynchronisationTest, PermitsOfASessionThatEndsServeWhoWaits) {
   EXPECT_EQ(host.engine().waits().size(), 2u);
   std::vector<std::string> held;
   host.engine().registry().find(semaphore)->each_holding([&](const server::Holding& one) {
-    held.push_back(std::string(one.mode) + ' ' + std::to_string(one.who.session) + ' ' +
+    held.push_back(std::string(one.mode) + ' ' + std::to_string(one.owner.session) + ' ' +
                    std::to_string(one.count));
   });
   EXPECT_THAT(held, ElementsAre("permits 2 2"));
