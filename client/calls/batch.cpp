@@ -121,7 +121,7 @@ void await_next(BatchSink& sink, std::shared_ptr<Awaited> result) {
 
 namespace tandem {
 
-Batch::Batch(client::SessionPtr session) : sink_(std::make_shared<client::BatchSink>(std::move(session))) {}
+Batch::Batch(client::SessionPtr session) : Binding(std::make_shared<client::BatchSink>(std::move(session))) {}
 
 std::size_t Batch::size() const {
   return sink_->size();

@@ -403,7 +403,7 @@ void cancel(Awaited& awaited) {
 namespace tandem {
 
 Pipeline::Pipeline(const client::SessionPtr& session)
-    : sink_(std::make_shared<client::PipelineSink>(session)) {}
+    : Binding(std::make_shared<client::PipelineSink>(session)) {}
 
 Pipeline::~Pipeline() {
   if (sink_) sink_->finish();

@@ -138,18 +138,29 @@ class AsyncOperation final : public AsyncHandler {
       std::exception_ptr error = error_of(outcome);
       if constexpr (std::is_void_v<R>) {
         if (!error) error = read(outcome);
-        own_work.reset();
+        release(own_work, work);
         std::move(handler)(std::move(error));
       } else {
         R result{};
         if (!error) error = read(outcome, result);
-        own_work.reset();
+        release(own_work, work);
         std::move(handler)(std::move(error), std::move(result));
       }
     });
   }
 
  private:
+  using OwnWork = asio::executor_work_guard<asio::any_io_executor>;
+  /// Ends the Async's own outstanding work. On another executor than the Async's this takes effect when its
+  /// context runs: an io_context whose work ends before anything runs it is stopped, and its next run()
+  /// would return with nothing done.
+  static void release(OwnWork& own_work, const asio::executor_work_guard<Executor>& work) {
+    if constexpr (std::same_as<Executor, asio::any_io_executor>) {
+      if (work.get_executor() == own_work.get_executor()) return own_work.reset();
+    }
+    const asio::any_io_executor own = own_work.get_executor();
+    asio::post(own, [ended = std::move(own_work)] {});
+  }
   static std::exception_ptr error_of(const AsyncOutcome& outcome) {
     const bool is_aborted = outcome.unsent || (outcome.cancelled && !outcome.error &&
                                                wait_expired<Tag>(wire::Reader(outcome.result.view())));
@@ -171,7 +182,7 @@ class AsyncOperation final : public AsyncHandler {
   }
 
   Handler handler_;
-  asio::executor_work_guard<asio::any_io_executor> own_work_;
+  OwnWork own_work_;
   asio::executor_work_guard<Executor> work_;
 };
 

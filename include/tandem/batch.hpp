@@ -18,6 +18,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "tandem/call/binding.hpp"
 #include "tandem/call/call.hpp"
 #include "tandem/call/result_as.hpp"
 #include "tandem/codec/parameter.hpp"
@@ -62,19 +63,13 @@ class BatchResult {
 
 /// Made by Manager::batch(). Used by one thread at a time. Operations not run before destruction are
 /// discarded.
-class Batch {
+///
+/// batch(proxy) adds operations that have no result; those that have one, or that would wait, throw TypeError.
+class Batch : public client::Binding<client::BatchSink> {
  public:
   explicit Batch(client::SessionPtr session);
   Batch(Batch&&) noexcept = default;
   Batch& operator=(Batch&&) noexcept = default;
-
-  /// Returns a proxy of the same object whose operations go into the batch if they have no result. Operations
-  /// that have one, or that would wait, throw TypeError. ValueError: an empty proxy, or an object of another
-  /// manager.
-  template <class P>
-  requires client::is_proxy<P> P operator()(const P& proxy) const {
-    return P(client::redirect(proxy.remote(), sink_));
-  }
 
   /// Adds an operation whose result is available after run(). The operations are those of include/tandem/ops;
   /// they take the same arguments as the proxies. `R`: the type to read the result as; if omitted, it is
@@ -109,9 +104,6 @@ class Batch {
   /// all_or_nothing: run() and every get() throw the first error, and nothing has been changed. TypeError for
   /// changes that cannot be undone, such as to a lock or a queue.
   void run(Together together = each_for_itself);
-
- private:
-  std::shared_ptr<client::BatchSink> sink_;
 };
 
 }  // namespace tandem

@@ -24,6 +24,7 @@
 #include <utility>
 #include <vector>
 
+#include "tandem/call/binding.hpp"
 #include "tandem/call/call.hpp"
 #include "tandem/call/result_as.hpp"
 #include "tandem/call/wait.hpp"
@@ -112,7 +113,10 @@ class Future {
 /// ConnectionError, SessionLost, or Timeout while sending (Options::call_timeout) end the pipeline: all
 /// outstanding and later operations fail with that error. In a forked child, the parent's pipelines have
 /// ended.
-class Pipeline {
+///
+/// pipeline(proxy) adds operations that have no result; those that have one, or that would wait, throw
+/// TypeError.
+class Pipeline : public client::Binding<client::PipelineSink> {
  public:
   explicit Pipeline(const client::SessionPtr& session);
   /// Sends what is left, ends operations that still wait, and waits for all replies; futures stay valid.
@@ -120,14 +124,6 @@ class Pipeline {
   ~Pipeline();
   Pipeline(Pipeline&&) noexcept = default;
   Pipeline& operator=(Pipeline&& other) noexcept;
-
-  /// Returns a proxy of the same object whose operations go into the pipeline if they have no result.
-  /// Operations that have one, or that would wait, throw TypeError. ValueError: an empty proxy, or an object
-  /// of another manager.
-  template <class P>
-  requires client::is_proxy<P> P operator()(const P& proxy) const {
-    return P(client::redirect(proxy.remote(), sink_));
-  }
 
   /// Adds an operation. The operations are those of include/tandem/ops; they take the same arguments as the
   /// proxies, time limits in microseconds. `R`: the type to read the result as; if omitted, it is bool,
@@ -162,8 +158,6 @@ class Pipeline {
     client::encode_arguments<Op>(call.arguments(), arguments...);
     call.send(std::move(result));
   }
-
-  std::shared_ptr<client::PipelineSink> sink_;
 };
 
 }  // namespace tandem

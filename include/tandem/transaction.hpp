@@ -28,6 +28,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "tandem/call/binding.hpp"
 #include "tandem/call/call.hpp"
 #include "tandem/codec/parameter.hpp"
 #include "tandem/codec/result.hpp"
@@ -52,23 +53,16 @@ std::shared_ptr<RemoteObject> redirect(const std::shared_ptr<RemoteObject>& obje
 
 /// One run of a transaction. Used on the thread that runs the function; it ends with the function: its
 /// proxies throw ValueError afterwards.
-class Transaction {
+///
+/// The operations of transaction(proxy) are part of the transaction. Dict, List, Set, Namespace, Value and
+/// Array can be changed this way; TypeError for operations that cannot be undone (on a lock, a queue) or would
+/// wait. An error of an operation with a result is thrown by the call, and is compared like any other result.
+/// An error of one without a result is thrown by atomically(), with nothing written, or by a later operation.
+class Transaction : public client::Binding<client::TransactionSink> {
  public:
-  explicit Transaction(std::shared_ptr<client::TransactionSink> sink) : sink_(std::move(sink)) {}
+  explicit Transaction(std::shared_ptr<client::TransactionSink> sink) : Binding(std::move(sink)) {}
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
-
-  /// Returns a proxy of the same object whose operations are part of the transaction; other proxies of the
-  /// object still act at once. Dict, List, Set, Namespace, Value and Array can be changed this way; TypeError
-  /// for operations that cannot be undone (on a lock, a queue) or would wait. ValueError: an empty proxy, or
-  /// an object of another manager.
-  ///
-  /// An error of an operation with a result is thrown by the call, and is compared like any other result. An
-  /// error of one without a result is thrown by atomically(), with nothing written, or by a later operation.
-  template <class P>
-  requires client::is_proxy<P> P operator()(const P& proxy) const {
-    return P(client::redirect(proxy.remote(), sink_));
-  }
 
   /// Carries out an operation and ignores its result, which thus cannot cause a conflict. `a["x"] += 1`
   /// returns the sum, which others may change; this does not:
@@ -82,9 +76,6 @@ class Transaction {
     client::encode_arguments<Op>(call.arguments(), arguments...);
     call.send(false);
   }
-
- private:
-  std::shared_ptr<client::TransactionSink> sink_;
 };
 
 namespace client {

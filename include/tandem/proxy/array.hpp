@@ -64,21 +64,20 @@ class Array : public Container {
   /// Throws IndexError.
   T at(Index index) const { return call<Operations::At, T>(index); }
   /// Returns an element handle (element.hpp), which throws IndexError if the index is out of range when used.
-  ArrayElement<T> operator[](Index index) { return {client::ElementTag(), *this, index}; }
-  T operator[](Index index) const { return at(index); }
+  ArrayElement<T> operator[](Index index) const { return {client::ElementTag(), *this, index}; }
   /// Returns the old element. Integers wrap, as in std::atomic.
-  T fetch_add(Index index, T operand) { return call<Operations::FetchAdd, T>(index, operand); }
+  T fetch_add(Index index, T operand) const { return call<Operations::FetchAdd, T>(index, operand); }
 
   /// Python's a[start:stop:step], for every combination of signs. Throws ValueError for a step of 0.
   std::vector<T> slice(Bound start = {}, Bound stop = {}, Bound step = {}) const {
     return call<Operations::Slice, std::vector<T>>(start, stop, step);
   }
   void assign_slice(const client::ElementsIn<T>& elements, Bound start = {}, Bound stop = {},
-                    Bound step = {}) {
+                    Bound step = {}) const {
     call<Operations::AssignSlice>(elements, start, stop, step);
   }
-  void assign(const client::ElementsIn<T>& elements) { assign_slice(elements); }
-  void fill(T value) { call<Operations::Fill>(value); }
+  void assign(const client::ElementsIn<T>& elements) const { assign_slice(elements); }
+  void fill(T value) const { call<Operations::Fill>(value); }
   std::size_t size() const { return call<Operations::Size, std::size_t>(); }
   bool empty() const { return size() == 0; }
 
@@ -114,19 +113,22 @@ class ArrayElement : public Element<ArrayElement<T>, T> {
       : array_(array), index_(index) {}
   ArrayElement(const ArrayElement&) = default;
 
-  ArrayElement& operator=(T value) {
+  const ArrayElement& operator=(T value) const {
     array_.template call<ops::Array::Set>(index_, value);
     return *this;
   }
   /// Copies the other element's value: two round trips.
-  ArrayElement& operator=(const ArrayElement& other) { return *this = other.get(); }
+  ArrayElement& operator=(const ArrayElement& other) {
+    array_.template call<ops::Array::Set>(index_, other.get());
+    return *this;
+  }
 
-  T operator+=(T operand) { return client::wrapping_sum(array_.fetch_add(index_, operand), operand); }
-  T operator-=(T operand) { return *this += client::wrapping_difference(T(0), operand); }
-  T operator++() { return *this += T(1); }
-  T operator--() { return *this -= T(1); }
-  T operator++(int) { return array_.fetch_add(index_, T(1)); }
-  T operator--(int) { return array_.fetch_add(index_, client::wrapping_difference(T(0), T(1))); }
+  T operator+=(T operand) const { return client::wrapping_sum(array_.fetch_add(index_, operand), operand); }
+  T operator-=(T operand) const { return *this += client::wrapping_difference(T(0), operand); }
+  T operator++() const { return *this += T(1); }
+  T operator--() const { return *this -= T(1); }
+  T operator++(int) const { return array_.fetch_add(index_, T(1)); }
+  T operator--(int) const { return array_.fetch_add(index_, client::wrapping_difference(T(0), T(1))); }
 
  private:
   friend Element<ArrayElement, T>;

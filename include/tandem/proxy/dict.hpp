@@ -51,14 +51,7 @@ class Dict : public Container {
   using key_type = K;
   using mapped_type = V;
   using value_type = std::pair<K, V>;
-  struct Pages {
-    using Item = std::pair<K, V>;
-    using Page = std::pair<std::int64_t, std::vector<Item>>;
-    Dict dict;
-    Page fetch(std::int64_t cursor) const {
-      return dict.template call<Operations::Page, Page>(cursor, page_items_max);
-    }
-  };
+  using Pages = client::PageOf<Operations::Page, value_type>;
   using iterator = PageIterator<Pages>;
 
   Dict() = default;
@@ -79,61 +72,65 @@ class Dict : public Container {
     return find<R>(key).value_or(otherwise);
   }
   /// Returns an element handle (element.hpp). Reading an absent key throws KeyError; assigning inserts it.
-  DictElement<K, V> operator[](client::In<K> key) { return {client::ElementTag(), *this, key}; }
-  V operator[](client::In<K> key) const { return at(key); }
+  DictElement<K, V> operator[](client::In<K> key) const { return {client::ElementTag(), *this, key}; }
 
   /// Stores only if the key is absent; returns whether it did.
-  bool insert(client::In<K> key, client::In<V> value) { return call<Operations::Insert, bool>(key, value); }
+  bool insert(client::In<K> key, client::In<V> value) const {
+    return call<Operations::Insert, bool>(key, value);
+  }
   /// Returns whether the key is new.
-  bool insert_or_assign(client::In<K> key, client::In<V> value) {
+  bool insert_or_assign(client::In<K> key, client::In<V> value) const {
     return call<Operations::Set, bool>(key, value);
   }
   /// Returns the stored value; stores `value` first if the key is absent.
-  V get_or_insert(client::In<K> key, client::In<V> value) {
+  V get_or_insert(client::In<K> key, client::In<V> value) const {
     return call<Operations::GetOrInsert, V>(key, value);
   }
   /// Adds to the stored value as Python's `+` does; returns the new value. An absent key counts as delta's
   /// zero ("" for text), or as `initial`. Throws TypeError for operands that Python cannot add, OverflowError
   /// beyond 64 bits.
-  V add(client::In<K> key, client::In<V> delta) { return call<Operations::Add, V>(key, delta, std::nullopt); }
-  V add(client::In<K> key, client::In<V> delta, client::In<V> initial) {
+  V add(client::In<K> key, client::In<V> delta) const {
+    return call<Operations::Add, V>(key, delta, std::nullopt);
+  }
+  V add(client::In<K> key, client::In<V> delta, client::In<V> initial) const {
     return call<Operations::Add, V>(key, delta, client::PresentArgument(initial));
   }
   /// Stores `desired` if the stored value equals `expected` (Python's ==); nullopt means absent, for both.
   /// Returns whether it did; if not, sets `expected` to the stored value, as std::atomic does.
-  bool compare_exchange(client::In<K> key, std::optional<V>& expected, const std::optional<V>& desired) {
+  bool compare_exchange(client::In<K> key, std::optional<V>& expected,
+                        const std::optional<V>& desired) const {
     auto [exchanged, found] = call<Operations::CompareExchange, Exchanged>(key, expected, desired);
     if (!exchanged) expected = std::move(found);
     return exchanged;
   }
   bool compare_exchange(client::In<K> key, const std::optional<V>& expected,
-                        const std::optional<V>& desired) {
+                        const std::optional<V>& desired) const {
     return call<Operations::CompareExchange, Exchanged>(key, expected, desired).first;
   }
   /// Returns whether the key was there.
-  bool erase(client::In<K> key) { return call<Operations::Erase, bool>(key); }
+  bool erase(client::In<K> key) const { return call<Operations::Erase, bool>(key); }
   /// Removes the entry and returns its value. Throws KeyError.
   template <class R = V>
-  R pop(client::In<K> key) {
+  R pop(client::In<K> key) const {
     return call<Operations::Pop, R>(key);
   }
   template <class R = V>
-  R pop(client::In<K> key, const std::type_identity_t<R>& otherwise) {
+  R pop(client::In<K> key, const std::type_identity_t<R>& otherwise) const {
     return call<Operations::PopIfThere, std::optional<R>>(key).value_or(otherwise);
   }
   /// Removes and returns the newest entry, or the oldest if `last` is false. Throws KeyError when empty.
-  std::pair<K, V> popitem(bool last = true) { return call<Operations::PopItem, std::pair<K, V>>(last); }
+  std::pair<K, V> popitem(bool last = true) const { return call<Operations::PopItem, std::pair<K, V>>(last); }
 
   bool contains(client::In<K> key) const { return call<Operations::Contains, bool>(key); }
   std::size_t size() const { return call<Operations::Size, std::size_t>(); }
   bool empty() const { return size() == 0; }
-  void clear() { call<Operations::Clear>(); }
+  void clear() const { call<Operations::Clear>(); }
 
   /// Stores every entry of a map, a range of pairs, a JSON object, or another dict or namespace of the same
   /// manager.
-  void update(client::EntriesIn<K, V> entries) { call<Operations::Update>(entries); }
+  void update(client::EntriesIn<K, V> entries) const { call<Operations::Update>(entries); }
   /// Replaces all entries.
-  void assign(client::EntriesIn<K, V> entries) { call<Operations::Assign>(entries); }
+  void assign(client::EntriesIn<K, V> entries) const { call<Operations::Assign>(entries); }
 
   std::vector<K> keys() const { return call<Operations::Keys, std::vector<K>>(); }
   std::vector<V> values() const { return call<Operations::Values, std::vector<V>>(); }
@@ -145,7 +142,7 @@ class Dict : public Container {
 
   /// Reads pages of page_items_max entries: each page is consistent, the whole need not be. An entry that
   /// stays in the dict throughout is seen exactly once, whatever else changes.
-  iterator begin() const { return iterator(Pages{*this}); }
+  iterator begin() const { return iterator(Pages(*this)); }
   iterator end() const { return {}; }
 
   /// Same entries in any order; compares one snapshot.
@@ -173,7 +170,7 @@ class DictElement : public Element<DictElement<K, V>, V> {
       : dict_(dict), key_(kept(dict, key)) {}
   DictElement(const DictElement&) = default;
 
-  DictElement& operator=(client::In<V> value) {
+  const DictElement& operator=(client::In<V> value) const {
     write(value);
     return *this;
   }
@@ -197,7 +194,7 @@ class DictElement : public Element<DictElement<K, V>, V> {
     return dict_.template call<Operations::At, R>(key_);
   }
   template <class A>
-  void write(const A& value) {
+  void write(const A& value) const {
     dict_.template call<Operations::Set>(key_, value);
   }
   template <class D>

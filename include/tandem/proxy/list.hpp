@@ -55,28 +55,21 @@ class List : public Container {
   using value_type = T;
   using Index = std::int64_t;
   using Bound = std::optional<std::int64_t>;
-  struct Pages {
-    using Item = T;
-    using Page = std::pair<std::int64_t, std::vector<T>>;
-    List list;
-    Page fetch(std::int64_t cursor) const {
-      return list.template call<Operations::Page, Page>(cursor, page_items_max);
-    }
-  };
+  using Pages = client::PageOf<Operations::Page, T>;
   using iterator = PageIterator<Pages>;
 
   List() = default;
   using Container::Container;
 
-  void push_back(client::In<T> item) { call<Operations::Append>(item); }
+  void push_back(client::In<T> item) const { call<Operations::Append>(item); }
   /// Appends every element of a range, a JSON array, or a list, set or dict (its keys) of the same manager.
-  void extend(client::ItemsIn<T> items) { call<Operations::Extend>(items); }
-  List& operator+=(client::ItemsIn<T> items) {
+  void extend(client::ItemsIn<T> items) const { call<Operations::Extend>(items); }
+  const List& operator+=(client::ItemsIn<T> items) const {
     extend(items);
     return *this;
   }
   /// Inserts before the item at `index`; at the front or the end if the index is out of range.
-  void insert(Index index, client::In<T> item) { call<Operations::Insert>(index, item); }
+  void insert(Index index, client::In<T> item) const { call<Operations::Insert>(index, item); }
 
   /// Throws IndexError. `R`: another type to read the item as.
   template <class R = T>
@@ -86,20 +79,19 @@ class List : public Container {
   T front() const { return at(0); }
   T back() const { return at(-1); }
   /// Returns an element handle (element.hpp), which throws IndexError if the index is out of range when used.
-  ListElement<T> operator[](Index index) { return {client::ElementTag(), *this, index}; }
-  T operator[](Index index) const { return at(index); }
+  ListElement<T> operator[](Index index) const { return {client::ElementTag(), *this, index}; }
 
   /// Throws IndexError.
-  void erase(Index index) { call<Operations::Erase>(index); }
+  void erase(Index index) const { call<Operations::Erase>(index); }
   /// Erases the first item that equals `item`. Throws ValueError if there is none.
-  void remove(client::In<T> item) { call<Operations::Remove>(item); }
+  void remove(client::In<T> item) const { call<Operations::Remove>(item); }
   /// Removes and returns an item, the last one by default. Throws IndexError.
   template <class R = T>
-  R pop(Index index = -1) {
+  R pop(Index index = -1) const {
     return call<Operations::Pop, R>(index);
   }
   template <class R = T>
-  R pop_front() {
+  R pop_front() const {
     return pop<R>(0);
   }
 
@@ -108,14 +100,14 @@ class List : public Container {
     return call<Operations::Slice, std::vector<T>>(start, stop, step);
   }
   /// With a step of 1 the slice may grow or shrink; with any other step the lengths must match (ValueError).
-  void assign_slice(client::ItemsIn<T> items, Bound start = {}, Bound stop = {}, Bound step = {}) {
+  void assign_slice(client::ItemsIn<T> items, Bound start = {}, Bound stop = {}, Bound step = {}) const {
     call<Operations::AssignSlice>(items, start, stop, step);
   }
-  void erase_slice(Bound start = {}, Bound stop = {}, Bound step = {}) {
+  void erase_slice(Bound start = {}, Bound stop = {}, Bound step = {}) const {
     call<Operations::EraseSlice>(start, stop, step);
   }
   /// Replaces all items.
-  void assign(client::ItemsIn<T> items) { assign_slice(items); }
+  void assign(client::ItemsIn<T> items) const { assign_slice(items); }
 
   /// Returns the position of the first item that equals `item`, within [start, stop) as in a slice. Throws
   /// ValueError if there is none.
@@ -125,16 +117,16 @@ class List : public Container {
   std::size_t count(client::In<T> item) const { return call<Operations::Count, std::size_t>(item); }
   bool contains(client::In<T> item) const { return call<Operations::Contains, bool>(item); }
 
-  void reverse() { call<Operations::Reverse>(); }
+  void reverse() const { call<Operations::Reverse>(); }
   /// Sorts by Python's `<`: numbers, texts, bytes, or lists and tuples item by item. Throws TypeError for
   /// mixtures.
-  void sort(Order order = ascending) { call<Operations::Sort>(order == descending); }
+  void sort(Order order = ascending) const { call<Operations::Sort>(order == descending); }
 
   std::size_t size() const { return call<Operations::Size, std::size_t>(); }
   bool empty() const { return size() == 0; }
-  void clear() { call<Operations::Clear>(); }
+  void clear() const { call<Operations::Clear>(); }
   /// Repeats the items `times` times; 0 or less clears the list.
-  List& operator*=(std::int64_t times) {
+  const List& operator*=(std::int64_t times) const {
     call<Operations::Repeat>(times);
     return *this;
   }
@@ -143,7 +135,7 @@ class List : public Container {
   std::vector<T> snapshot() const { return call<Operations::Snapshot, std::vector<T>>(); }
   /// Reads pages of page_items_max items: each page is consistent, the whole need not be. As in Python the
   /// loop advances by index: items moved while it runs may be seen twice or not at all.
-  iterator begin() const { return iterator(Pages{*this}); }
+  iterator begin() const { return iterator(Pages(*this)); }
   iterator end() const { return {}; }
 
   /// Same items in the same order; compares one snapshot.
@@ -172,7 +164,7 @@ class ListElement : public Element<ListElement<T>, T> {
   ListElement(client::ElementTag, const List<T>& list, std::int64_t index) : list_(list), index_(index) {}
   ListElement(const ListElement&) = default;
 
-  ListElement& operator=(client::In<T> item) {
+  const ListElement& operator=(client::In<T> item) const {
     write(item);
     return *this;
   }
@@ -190,7 +182,7 @@ class ListElement : public Element<ListElement<T>, T> {
     return list_.template call<Operations::At, R>(index_);
   }
   template <class A>
-  void write(const A& item) {
+  void write(const A& item) const {
     list_.template call<Operations::Set>(index_, item);
   }
   template <class D>

@@ -34,17 +34,16 @@ class Namespace : public Container {
   Namespace() = default;
   using Container::Container;
 
-  void set(std::string_view name, client::AnyValue value) { call<Operations::Set>(name, value); }
+  void set(std::string_view name, client::AnyValue value) const { call<Operations::Set>(name, value); }
   /// Throws KeyError.
   template <class T = nlohmann::json>
   T get(std::string_view name) const {
     return call<Operations::Get, T>(name);
   }
   /// Returns an element handle (element.hpp). Reading an absent name throws KeyError; assigning inserts it.
-  NamespaceElement operator[](std::string_view name);
-  nlohmann::json operator[](std::string_view name) const { return get(name); }
+  NamespaceElement operator[](std::string_view name) const;
   bool contains(std::string_view name) const { return call<Operations::Contains, bool>(name); }
-  bool erase(std::string_view name) { return call<Operations::Erase, bool>(name); }
+  bool erase(std::string_view name) const { return call<Operations::Erase, bool>(name); }
   std::size_t size() const { return call<Operations::Size, std::size_t>(); }
   bool empty() const { return size() == 0; }
 
@@ -70,7 +69,7 @@ class NamespaceElement : public Element<NamespaceElement, nlohmann::json> {
       : space_(space), name_(name) {}
   NamespaceElement(const NamespaceElement&) = default;
 
-  NamespaceElement& operator=(client::AnyValue value) {
+  const NamespaceElement& operator=(client::AnyValue value) const {
     space_.set(name_, value);
     return *this;
   }
@@ -95,7 +94,7 @@ class NamespaceElement : public Element<NamespaceElement, nlohmann::json> {
   std::string name_;
 };
 
-inline NamespaceElement Namespace::operator[](std::string_view name) {
+inline NamespaceElement Namespace::operator[](std::string_view name) const {
   return {client::ElementTag(), *this, name};
 }
 

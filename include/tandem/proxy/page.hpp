@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "tandem/proxy/proxy.hpp"
+
 namespace tandem {
 
 /// Maximum number of items per round trip of a range-for. The manager may return fewer.
@@ -67,4 +69,17 @@ class PageIterator {
   std::shared_ptr<State> state_;
 };
 
+namespace client {
+
+/// The pages that the operation `Op` of an object returns: (cursor, limit) → (next cursor, items).
+template <class Op, class T>
+class PageOf : Proxy {
+ public:
+  using Item = T;
+  using Page = std::pair<std::int64_t, std::vector<T>>;
+  explicit PageOf(const Proxy& of) : Proxy(of) {}
+  Page fetch(std::int64_t cursor) const { return call<Op, Page>(cursor, page_items_max); }
+};
+
+}  // namespace client
 }  // namespace tandem

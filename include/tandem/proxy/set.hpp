@@ -43,36 +43,31 @@ class Set : public Container {
   static constexpr std::uint8_t type_number = Operations::number;
   using key_type = T;
   using value_type = T;
-  struct Pages {
-    using Item = T;
-    using Page = std::pair<std::int64_t, std::vector<T>>;
-    Set set;
-    Page fetch(std::int64_t cursor) const {
-      return set.template call<Operations::Page, Page>(cursor, page_items_max);
-    }
-  };
+  using Pages = client::PageOf<Operations::Page, T>;
   using iterator = PageIterator<Pages>;
   using Operand = client::ItemsIn<T>;
 
   Set() = default;
   using Container::Container;
 
-  bool insert(client::In<T> item) { return call<Operations::Insert, bool>(item); }
-  bool erase(client::In<T> item) { return call<Operations::Erase, bool>(item); }
-  void discard(client::In<T> item) { erase(item); }
+  bool insert(client::In<T> item) const { return call<Operations::Insert, bool>(item); }
+  bool erase(client::In<T> item) const { return call<Operations::Erase, bool>(item); }
+  void discard(client::In<T> item) const { erase(item); }
   /// Throws KeyError if it is absent.
-  void remove(client::In<T> item) { call<Operations::Remove>(item); }
+  void remove(client::In<T> item) const { call<Operations::Remove>(item); }
   /// Removes and returns the oldest element. Throws KeyError when empty.
-  T pop() { return call<Operations::Pop, T>(); }
+  T pop() const { return call<Operations::Pop, T>(); }
   bool contains(client::In<T> item) const { return call<Operations::Contains, bool>(item); }
   std::size_t size() const { return call<Operations::Size, std::size_t>(); }
   bool empty() const { return size() == 0; }
-  void clear() { call<Operations::Clear>(); }
+  void clear() const { call<Operations::Clear>(); }
 
-  void update(Operand items) { call<Operations::Update>(items); }
-  void intersection_update(Operand items) { call<Operations::IntersectionUpdate>(items); }
-  void difference_update(Operand items) { call<Operations::DifferenceUpdate>(items); }
-  void symmetric_difference_update(Operand items) { call<Operations::SymmetricDifferenceUpdate>(items); }
+  void update(Operand items) const { call<Operations::Update>(items); }
+  void intersection_update(Operand items) const { call<Operations::IntersectionUpdate>(items); }
+  void difference_update(Operand items) const { call<Operations::DifferenceUpdate>(items); }
+  void symmetric_difference_update(Operand items) const {
+    call<Operations::SymmetricDifferenceUpdate>(items);
+  }
 
   std::set<T> set_union(Operand items) const { return call<Operations::Union, std::set<T>>(items); }
   std::set<T> set_intersection(Operand items) const {
@@ -89,10 +84,10 @@ class Set : public Container {
   bool is_superset(Operand items) const { return call<Operations::IsSuperset, bool>(items); }
   bool is_disjoint(Operand items) const { return call<Operations::IsDisjoint, bool>(items); }
 
-  Set& operator|=(Operand items) { return update(items), *this; }
-  Set& operator&=(Operand items) { return intersection_update(items), *this; }
-  Set& operator-=(Operand items) { return difference_update(items), *this; }
-  Set& operator^=(Operand items) { return symmetric_difference_update(items), *this; }
+  const Set& operator|=(Operand items) const { return update(items), *this; }
+  const Set& operator&=(Operand items) const { return intersection_update(items), *this; }
+  const Set& operator-=(Operand items) const { return difference_update(items), *this; }
+  const Set& operator^=(Operand items) const { return symmetric_difference_update(items), *this; }
   friend std::set<T> operator|(const Set& set, Operand items) { return set.set_union(items); }
   friend std::set<T> operator&(const Set& set, Operand items) { return set.set_intersection(items); }
   friend std::set<T> operator-(const Set& set, Operand items) { return set.set_difference(items); }
@@ -103,7 +98,7 @@ class Set : public Container {
   std::vector<T> items() const { return call<Operations::Snapshot, std::vector<T>>(); }
   /// Reads pages of page_items_max elements: each page is consistent, the whole need not be. An element that
   /// stays in the set throughout is seen exactly once, whatever else changes.
-  iterator begin() const { return iterator(Pages{*this}); }
+  iterator begin() const { return iterator(Pages(*this)); }
   iterator end() const { return {}; }
 
   /// Same elements in any order; compares one snapshot.

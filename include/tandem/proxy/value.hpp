@@ -37,63 +37,63 @@ class Value : public Container {
     return call<Operations::Load, R>();
   }
   operator T() const { return load(); }
-  void store(client::In<T> value) { call<Operations::Store>(value); }
+  void store(client::In<T> value) const { call<Operations::Store>(value); }
   /// Assigning a proxy (`v = other_value`) makes this one refer to the other's cell, as for all proxies.
-  Value& operator=(client::In<T> value) {
+  const Value& operator=(client::In<T> value) const {
     store(value);
     return *this;
   }
-  T exchange(client::In<T> value) { return call<Operations::Exchange, T>(value); }
+  T exchange(client::In<T> value) const { return call<Operations::Exchange, T>(value); }
   /// Stores `desired` if the cell equals `expected` (Python's ==); if not, sets `expected` to the cell's
   /// value. Returns whether it stored.
-  bool compare_exchange(T& expected, const T& desired) {
+  bool compare_exchange(T& expected, const T& desired) const {
     auto [exchanged, found] = call<Operations::CompareExchange, std::pair<bool, T>>(expected, desired);
     if (!exchanged) expected = std::move(found);
     return exchanged;
   }
 
   /// These return the old value, as in std::atomic.
-  T fetch_add(client::In<T> operand) requires(!std::same_as<T, bool>) {
+  T fetch_add(client::In<T> operand) const requires(!std::same_as<T, bool>) {
     if constexpr (client::Arithmetic<T>)
       return call<Operations::FetchAdd, T>(operand, client::typecode_of<T>());
     else return call<Operations::FetchAdd, T>(operand);
   }
-  T fetch_sub(client::In<T> operand) requires(!std::same_as<T, bool>) {
+  T fetch_sub(client::In<T> operand) const requires(!std::same_as<T, bool>) {
     if constexpr (client::Arithmetic<T>)
       return call<Operations::FetchSub, T>(operand, client::typecode_of<T>());
     else return call<Operations::FetchSub, T>(operand);
   }
-  T fetch_and(client::In<T> operand) requires std::integral<T> || client::Untyped<T> {
+  T fetch_and(client::In<T> operand) const requires std::integral<T> || client::Untyped<T> {
     return call<Operations::FetchAnd, T>(operand);
   }
-  T fetch_or(client::In<T> operand) requires std::integral<T> || client::Untyped<T> {
+  T fetch_or(client::In<T> operand) const requires std::integral<T> || client::Untyped<T> {
     return call<Operations::FetchOr, T>(operand);
   }
-  T fetch_xor(client::In<T> operand) requires std::integral<T> || client::Untyped<T> {
+  T fetch_xor(client::In<T> operand) const requires std::integral<T> || client::Untyped<T> {
     return call<Operations::FetchXor, T>(operand);
   }
 
   /// For arithmetic T these return the new value; one atomic round trip each.
-  T operator+=(client::In<T> operand) requires client::Arithmetic<T> {
+  T operator+=(client::In<T> operand) const requires client::Arithmetic<T> {
     return client::wrapping_sum(fetch_add(operand), operand);
   }
-  T operator-=(client::In<T> operand) requires client::Arithmetic<T> {
+  T operator-=(client::In<T> operand) const requires client::Arithmetic<T> {
     return client::wrapping_difference(fetch_sub(operand), operand);
   }
   /// For other T the new value is not known here.
-  void operator+=(client::In<T> operand) requires(!std::is_arithmetic_v<T>) { fetch_add(operand); }
-  void operator-=(client::In<T> operand) requires(!std::is_arithmetic_v<T>) { fetch_sub(operand); }
-  T operator++() requires client::Arithmetic<T> { return *this += T(1); }
-  T operator--() requires client::Arithmetic<T> { return *this -= T(1); }
-  T operator++(int) requires client::Arithmetic<T> { return fetch_add(T(1)); }
-  T operator--(int) requires client::Arithmetic<T> { return fetch_sub(T(1)); }
-  T operator&=(client::In<T> operand) requires std::integral<T> {
+  void operator+=(client::In<T> operand) const requires(!std::is_arithmetic_v<T>) { fetch_add(operand); }
+  void operator-=(client::In<T> operand) const requires(!std::is_arithmetic_v<T>) { fetch_sub(operand); }
+  T operator++() const requires client::Arithmetic<T> { return *this += T(1); }
+  T operator--() const requires client::Arithmetic<T> { return *this -= T(1); }
+  T operator++(int) const requires client::Arithmetic<T> { return fetch_add(T(1)); }
+  T operator--(int) const requires client::Arithmetic<T> { return fetch_sub(T(1)); }
+  T operator&=(client::In<T> operand) const requires std::integral<T> {
     return static_cast<T>(fetch_and(operand) & operand);
   }
-  T operator|=(client::In<T> operand) requires std::integral<T> {
+  T operator|=(client::In<T> operand) const requires std::integral<T> {
     return static_cast<T>(fetch_or(operand) | operand);
   }
-  T operator^=(client::In<T> operand) requires std::integral<T> {
+  T operator^=(client::In<T> operand) const requires std::integral<T> {
     return static_cast<T>(fetch_xor(operand) ^ operand);
   }
 
