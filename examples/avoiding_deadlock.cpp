@@ -10,7 +10,7 @@ int main() {
   tandem::Event both_hold_one = manager.event();
   auto holders = manager.value<int>(0);
 
-  auto worker = [=](std::string name, tandem::Lock first, tandem::Lock second) mutable {
+  auto worker = [=](std::string name, tandem::Lock first, tandem::Lock second) {
     while (true) {
       try {
         std::lock_guard one(first);

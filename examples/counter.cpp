@@ -9,7 +9,7 @@ int main() {
 
   std::vector<tandem::Process> workers;
   for (int n = 0; n < 8; ++n)
-    workers.emplace_back([=]() mutable {
+    workers.emplace_back([=] {
       for (int i = 0; i < 1000; ++i) hits["home"] += 1;
     });
   for (auto& worker : workers) worker.join();

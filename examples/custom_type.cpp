@@ -41,7 +41,7 @@ class Tally {  // lives in the manager
 
 struct TallyProxy : tandem::ProxyOf<TallyOps> {  // what clients hold
   using ProxyOf::ProxyOf;
-  int vote(const std::string& name, int votes = 1) { return call<TallyOps::Vote, int>(name, votes); }
+  int vote(const std::string& name, int votes = 1) const { return call<TallyOps::Vote, int>(name, votes); }
   std::string leader() const { return call<TallyOps::Leader>(); }
 };
 
@@ -52,8 +52,7 @@ int main() try {
   tandem::Manager manager(server.addresses().front());
   auto mayor = manager.create<TallyProxy>("mayor", std::vector<std::string>{"Ada", "Bob"});
   std::vector<tandem::Process> voters;
-  for (int n = 0; n < 5; ++n)
-    voters.emplace_back([=]() mutable { mayor.vote(n % 2 == 0 ? "Ada" : "Bob", 10); });
+  for (int n = 0; n < 5; ++n) voters.emplace_back([=] { mayor.vote(n % 2 == 0 ? "Ada" : "Bob", 10); });
   for (tandem::Process& voter : voters) voter.join();
   std::cout << mayor.leader() << " leads with " << mayor.vote(mayor.leader(), 0) << " votes\n";
   mayor.vote("Eve");

@@ -15,7 +15,7 @@ int main() {
 
   std::vector<tandem::Process> workers;
   for (int n = 0; n < 10; ++n)
-    workers.emplace_back([=]() mutable {
+    workers.emplace_back([=] {
       std::lock_guard held(lock);
       inside += 1;
       std::this_thread::sleep_for(20ms);

@@ -9,7 +9,7 @@ int main() {
   auto lock = manager.lock();
   auto log = manager.list<std::string>();
 
-  tandem::Process first([=]() mutable {
+  tandem::Process first([=] {
     try {
       std::lock_guard held(lock);  // released at the end of the scope, however it ends
       log.push_back("the first worker has the lock");
@@ -20,7 +20,7 @@ int main() {
   });
   first.join();
 
-  tandem::Process second([=]() mutable {
+  tandem::Process second([=] {
     auto held = lock.guard();
     log.push_back("the second worker has the lock");
     if (held.previous_owner_died()) log.push_back("which nobody released");

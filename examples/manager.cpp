@@ -10,7 +10,7 @@ int main() {
 
   std::vector<tandem::Process> workers;
   for (int n = 0; n < 10; ++n)
-    workers.emplace_back([=]() mutable {  // proxies are copied into workers like any handle
+    workers.emplace_back([=] {  // proxies are copied into workers like any handle
       results[n] = "1";
       results["2"] = 2;
       results[0.25] = nullptr;

@@ -14,7 +14,7 @@ int main() {
 
   std::vector<tandem::Process> workers;
   for (int n = 1; n <= 3; ++n)
-    workers.emplace_back([=]() mutable {
+    workers.emplace_back([=] {
       at_work += 1;
       while (at_work.load() < 3) std::this_thread::sleep_for(1ms);  // none begins before all have started
       std::this_thread::sleep_for(200ms);                           // the work

@@ -14,7 +14,7 @@ int main() {
   auto accounts = manager.dict<int, Account>();
   accounts[1] = Account{"Ada", 100.0, {"opened"}};
 
-  tandem::Process worker([=]() mutable {
+  tandem::Process worker([=] {
     Account account = accounts[1];
     account.balance += 50;
     account.notes.push_back("paid in by a worker");

@@ -36,6 +36,38 @@ TANDEM_CONTRACT_SUITE(DictContract);
 
 // ---- reading and writing --------------------------------------------------------------------------------
 
+// A lambda's copies are const, and a write through them must not be lost.
+TEST_P(DictContract, ProxiesThatAreConstWrite) {
+  const auto untyped = manager().dict();
+  const auto dict = manager().dict<std::string, std::string>();
+  const auto list = manager().list<std::string>({"old"});
+  const auto array = manager().array<int>({1});
+  const auto set = manager().set<int>();
+  const auto space = manager().ns();
+  const auto value = manager().value<int>(0);
+  const auto event = manager().event();
+  [=] {
+    untyped["a"] = 1;
+    untyped["a"] += 1;
+    dict["b"] = "two";
+    list[0] = "new";
+    array[0] += 2;
+    set |= {4};
+    space["c"] = 5;
+    value = 6;
+    ++value;
+    event.set();
+  }();
+  EXPECT_EQ(untyped["a"], 2);
+  EXPECT_EQ(dict["b"], "two");
+  EXPECT_EQ(list[0], "new");
+  EXPECT_EQ(array[0], 3);
+  EXPECT_EQ(set.items(), std::vector<int>{4});
+  EXPECT_EQ(space["c"], 5);
+  EXPECT_EQ(value.load(), 7);
+  EXPECT_TRUE(event.is_set());
+}
+
 TEST_P(DictContract, AWorkersProgram) {
   auto results = manager().dict();
   auto worker = [results](int n) mutable {

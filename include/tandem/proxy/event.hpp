@@ -24,8 +24,8 @@ class Event : public Proxy {
   Event() = default;
   using Proxy::Proxy;
 
-  void set() { call<Operations::Set>(); }
-  void clear() { call<Operations::Clear>(); }
+  void set() const { call<Operations::Set>(); }
+  void clear() const { call<Operations::Clear>(); }
   bool is_set() const { return call<Operations::IsSet, bool>(); }
 
   void wait() const { wait_within(client::no_limit); }
