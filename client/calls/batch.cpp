@@ -20,7 +20,7 @@ class BatchSink final : public CallSink {
     if (wanted)
       throw TypeError(
           name_of_call(object, op) +
-          ": it gives a result, which is not there before the batch is run; put it in by batch.call<…>()");
+          ": it has a result, which is not available before the batch is run; add it by batch.call<…>()");
     std::shared_ptr<Awaited> result = std::exchange(next_, nullptr);
     if (result) steps_.add_wanted(object, op, arguments);
     else steps_.add_unwanted(object, op, arguments);

@@ -31,8 +31,8 @@ void PipelineSink::call(const RemoteObject& object, const ops::OpDescription& op
   if (!kept_.empty()) kept.swap(kept_);
   if (wanted)
     throw TypeError(name_of_call(object, op) +
-                    ": it gives a result, which is not there yet; put it in by pipeline.call<…>(), or by "
-                    "pipeline.send<…>() if nobody wants it");
+                    ": it has a result, which is not available yet; add it by pipeline.call<…>(), or by "
+                    "pipeline.send<…>() to discard the result");
   wire::Buffer& out = begin(&object);
   out.append(arguments);
   end(std::move(holder), op, nullptr, std::move(kept));
@@ -120,8 +120,9 @@ bool PipelineSink::is_usable() noexcept {
 }
 
 void PipelineSink::check_not_busy() const {
-  if (composing_) throw ValueError("an operation is being put into this pipeline by whoever is calling here");
-  if (taking_) throw ValueError("a result is being read from this pipeline by whoever is calling here");
+  if (composing_)
+    throw ValueError("an operation is being put into this pipeline by the caller of this function");
+  if (taking_) throw ValueError("a result is being read from this pipeline by the caller of this function");
 }
 
 /// An error that closes the channel becomes the error of all operations under way, each naming itself.

@@ -87,7 +87,7 @@ int run(int argc, char** argv) {
   add_common(app, line);
   CLI::App* list = add_list(app, line);
   CLI::App* get_one = add_get(app, line);
-  CLI::App* waits = app.add_subcommand("waits", "print who waits for what, and who owns it");
+  CLI::App* waits = app.add_subcommand("waits", "print which requests wait for what, and its owners");
   CLI::App* information = app.add_subcommand("info", "print what the manager says of itself");
   CLI::App* reach = app.add_subcommand("ping", "see whether the manager answers, and how fast");
   try {

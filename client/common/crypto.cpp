@@ -28,7 +28,7 @@ void random_bytes(std::span<std::uint8_t> out) {
   while (!out.empty()) {
     ssize_t got = getrandom(out.data(), out.size(), 0);
     if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) throw Error(Code::protocol_error, "the system gives no random bytes");
+    if (got <= 0) throw Error(Code::protocol_error, "the system returns no random bytes");
     out = out.subspan(static_cast<std::size_t>(got));
   }
 }

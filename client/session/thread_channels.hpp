@@ -9,7 +9,7 @@ namespace tandem::client {
 
 class Channel;
 
-/// A thread's channel of one session. `connection` is the session's number, unique in this process for all
+/// A thread's channel of one session. `session` is the session's number, unique in this process for all
 /// time. A forked child assigns a new one, which invalidates all entries under the old one.
 struct ThreadChannel {
   std::uint64_t session = 0;  // 0: none

@@ -21,7 +21,7 @@ namespace {
 // Polls, a few tens of nanoseconds each, before a waiter first yields its processor.
 constexpr int looks_alone = 256;
 // The same if others compete for the processor: long enough for a reply that the manager is working on.
-constexpr int looks_crowded = 64;
+constexpr int looks_contended = 64;
 // Polls between two readings of the clock.
 constexpr int looks_per_reading = 16;
 // Consecutive requests without a noticeable wait, after which this thread yields.
@@ -120,7 +120,7 @@ bool RingStream::contended() const {
 /// Polls a few times without yielding: most replies arrive meanwhile.
 template <class Ready>
 bool RingStream::poll_briefly(const Ready& ready) const {
-  for (int looks = contended() ? looks_crowded : looks_alone; looks > 0; --looks) {
+  for (int looks = contended() ? looks_contended : looks_alone; looks > 0; --looks) {
     if (ready()) return true;
     os::relax();
   }

@@ -20,8 +20,8 @@ class EngineQuery {
   using Post = std::function<void(std::function<void()> work)>;
   using Question = std::function<void(const View&)>;
 
-  EngineQuery(Post post, const View& view, std::chrono::milliseconds patience)
-      : post_(std::move(post)), view_(view), timeout_(patience) {}
+  EngineQuery(Post post, const View& view, std::chrono::milliseconds timeout)
+      : post_(std::move(post)), view_(view), timeout_(timeout) {}
 
   /// Runs `question` on the engine's thread and returns when it has finished; rethrows what it throws.
   /// Returns false if the engine did not start it in time, or the manager is stopping; then it does not run

@@ -59,7 +59,7 @@ Target Target::parse(std::string_view target) {
     std::size_t equals = one.find('=');
     std::string name = decode(one.substr(0, equals), true);
     std::string value = equals == one.npos ? std::string() : decode(one.substr(equals + 1), true);
-    if (parsed.text(name)) throw Refused{400, "the parameter '" + name + "' stands twice"};
+    if (parsed.text(name)) throw Refused{400, "the parameter '" + name + "' is given twice"};
     parsed.parameters_.emplace_back(std::move(name), std::move(value));
   }
   return parsed;

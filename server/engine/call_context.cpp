@@ -61,14 +61,14 @@ Waiter& CallContext::park(WaitQueue& line, Object& object, std::optional<std::in
     const auto limit = static_cast<std::uint64_t>(*limit_us);
     if (limit < (never_ns - state_.now_ns) / 1000) deadline_ns = state_.now_ns + limit * 1000;
   }
-  parked_ = &state_.waits.park(line, object, who_, operation_, state_.now_ns, deadline_ns);
+  parked_ = &state_.waits.park(line, object, owner_, operation_, state_.now_ns, deadline_ns);
   state_.new_waits.push_back(parked_->ticket);
   return *parked_;
 }
 
-void CallContext::end_answer(Waiter& waiter, const CallContext& its, std::size_t begin) {
+void CallContext::end_answer(Waiter& waiter, const CallContext& reply, std::size_t begin) {
   Deliveries& deliveries = state_.deliveries;
-  if (its.references_written())
+  if (reply.references_written())
     state_.registry.hold(waiter.owner.session, deliveries.buffer().view_from(begin));
   deliveries.add(waiter, Code::ok, begin);
   state_.waits.remove(waiter);

@@ -89,10 +89,10 @@ class CallContext {
  public:
   /// For a call; `operation` is its index in Engine::operations().
   CallContext(EngineState& state, Owner owner, std::uint16_t operation, wire::Buffer& reply)
-      : state_(state), who_(owner), operation_(operation), out_(reply) {}
+      : state_(state), owner_(owner), operation_(operation), out_(reply) {}
   /// Nested in `outer`, with a reply of its own. Its request cannot be parked.
   CallContext(CallContext& outer, wire::Buffer& reply)
-      : CallContext(outer.state_, outer.who_, outer.operation_, reply) {
+      : CallContext(outer.state_, outer.owner_, outer.operation_, reply) {
     may_park_ = false;
   }
 
@@ -100,7 +100,7 @@ class CallContext {
   /// which has `reply_bytes` so far; the inverses of its changes are added to `undo` unless that is null. Its
   /// request cannot be parked.
   CallContext(CallContext& outer, Undo* undo, std::uint64_t reply_bytes)
-      : CallContext(outer.state_, outer.who_, outer.operation_, outer.out_.buffer()) {
+      : CallContext(outer.state_, outer.owner_, outer.operation_, outer.out_.buffer()) {
     may_park_ = false;
     is_step_ = true;
     undo_ = undo;
@@ -110,9 +110,9 @@ class CallContext {
   Registry& registry() { return state_.registry; }
   const Limits& limits() const { return state_.registry.limits(); }
   const ServerInfo& server_info() const { return state_.server_info; }
-  Owner owner() const { return who_; }
-  SessionId session() const { return who_.session; }
-  std::uint32_t actor() const { return who_.actor; }
+  Owner owner() const { return owner_; }
+  SessionId session() const { return owner_.session; }
+  std::uint32_t actor() const { return owner_.actor; }
   std::uint64_t now_ns() const { return state_.now_ns; }
 
   /// The reply. Values are written with write(), so that references in them are counted for the caller.
@@ -160,9 +160,9 @@ class CallContext {
   void answer(Waiter& waiter, F&& write) {
     wire::Buffer& buffer = state_.deliveries.buffer();
     const std::size_t begin = buffer.size();
-    CallContext its(state_, waiter.owner, waiter.operation, buffer);
-    write(its);
-    end_answer(waiter, its, begin);
+    CallContext reply(state_, waiter.owner, waiter.operation, buffer);
+    write(reply);
+    end_answer(waiter, reply, begin);
   }
   void refuse(Waiter& waiter, const Failure& failure);
   /// Moves a waiter to the end of another wait queue, where it continues to wait.
@@ -231,10 +231,10 @@ class CallContext {
   Result<std::uint32_t> hash_of(ValueView key) const;
   Result<const Object*> operand_object(ValueView operand) const;
 
-  void end_answer(Waiter& waiter, const CallContext& its, std::size_t begin);
+  void end_answer(Waiter& waiter, const CallContext& reply, std::size_t begin);
 
   EngineState& state_;
-  const Owner who_;
+  const Owner owner_;
   const std::uint16_t operation_;
   wire::Writer out_;
   bool references_written_ = false;

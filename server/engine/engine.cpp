@@ -121,7 +121,7 @@ void Engine::serve_ready() {
     // All watchers wait for a change from the same version: every change answers them all.
     while (!object->watchers_.empty() && object->watchers_.front()->amount != object->version_)
       context.answer(*object->watchers_.front(),
-                     [&](CallContext& its) { its.out().unsigned_integer(object->version_); });
+                     [&](CallContext& reply) { reply.out().unsigned_integer(object->version_); });
     state_.registry.account(*object);
   }
   state_.ready_objects.clear();
@@ -135,7 +135,7 @@ void Engine::on_wait_ended(Waiter& waiter, WaitEnd why) {
   if (WaitQueue::of(waiter) != &waiter.object->watchers_) waiter.object->on_wait_ended(context, waiter, why);
   else if (why == WaitEnd::timed_out || why == WaitEnd::cancelled)
     context.answer(waiter,
-                   [version = waiter.amount](CallContext& its) { its.out().unsigned_integer(version); });
+                   [version = waiter.amount](CallContext& reply) { reply.out().unsigned_integer(version); });
   if (Waiter* still = state_.waits.find(ticket)) {
     if (why == WaitEnd::session_ended || why == WaitEnd::deadlock) state_.waits.remove(*still);
     else state_.waits.set_deadline(*still, never_ns);

@@ -145,9 +145,9 @@ class Run {
                                              " cannot be undone, so it cannot be part of a transaction"};
       context_.remember(*object, *undo);
     }
-    CallContext its(context_, undo, result_at_ - begin_);
-    Result<void> done = carry_out(its, *object, **row, arguments, *count, result_at_);
-    if (done && step_.wanted && its.references_written()) context_.note_references();
+    CallContext step_context(context_, undo, result_at_ - begin_);
+    Result<void> done = carry_out(step_context, *object, **row, arguments, *count, result_at_);
+    if (done && step_.wanted && step_context.references_written()) context_.note_references();
     return done;
   }
 

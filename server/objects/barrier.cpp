@@ -15,7 +15,7 @@ Result<Written> Barrier::on(Ops::Wait, CallContext& context, Limit limit_us) {
   if (wait_queue_.size() + 1 == parties_) {
     context.out().unsigned_integer(wait_queue_.size());
     for (std::uint64_t index = 0; !wait_queue_.empty(); ++index)
-      context.answer(*wait_queue_.front(), [&](CallContext& to) { to.out().unsigned_integer(index); });
+      context.answer(*wait_queue_.front(), [&](CallContext& reply) { reply.out().unsigned_integer(index); });
     return Written{};
   }
   if (context.may_wait(limit)) {

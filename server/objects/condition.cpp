@@ -53,42 +53,42 @@ Result<void> Condition::on(Ops::Create, CallContext& context, std::optional<Valu
 // ---- the lock's operations --------------------------------------------------------------------------------
 
 Result<Written> Condition::on(Ops::Acquire, CallContext& context, std::optional<std::int64_t> limit_us) {
-  Result<OwnedLock*> to = lock(context);
-  if (!to) return std::move(to.failure());
-  return (*to)->acquire(context, limit_us);
+  Result<OwnedLock*> found = lock(context);
+  if (!found) return std::move(found.failure());
+  return (*found)->acquire(context, limit_us);
 }
 
 Result<void> Condition::on(Ops::Release, CallContext& context) {
-  Result<OwnedLock*> to = lock(context);
-  if (!to) return std::move(to.failure());
-  return (*to)->release(context);
+  Result<OwnedLock*> found = lock(context);
+  if (!found) return std::move(found.failure());
+  return (*found)->release(context);
 }
 
 Result<bool> Condition::on(Ops::Locked, CallContext& context) {
-  Result<OwnedLock*> to = lock(context);
-  if (!to) return std::move(to.failure());
-  return (*to)->locked();
+  Result<OwnedLock*> found = lock(context);
+  if (!found) return std::move(found.failure());
+  return (*found)->locked();
 }
 
 Result<Written> Condition::on(Ops::Grant, CallContext& context) {
-  Result<OwnedLock*> to = lock(context);
-  if (!to) return std::move(to.failure());
-  return (*to)->grant(context);
+  Result<OwnedLock*> found = lock(context);
+  if (!found) return std::move(found.failure());
+  return (*found)->grant(context);
 }
 
 Result<Written> Condition::on(Ops::Owners, CallContext& context) {
-  Result<OwnedLock*> to = lock(context);
-  if (!to) return std::move(to.failure());
-  write_owners(context, **to);
+  Result<OwnedLock*> found = lock(context);
+  if (!found) return std::move(found.failure());
+  write_owners(context, **found);
   return Written{};
 }
 
 // ---- the condition's operations ---------------------------------------------------------------------------
 
 Result<Written> Condition::on(Ops::Wait, CallContext& context, std::optional<std::int64_t> limit_us) {
-  Result<OwnedLock*> to = lock(context);
-  if (!to) return std::move(to.failure());
-  OwnedLock& lock = **to;
+  Result<OwnedLock*> found = lock(context);
+  if (!found) return std::move(found.failure());
+  OwnedLock& lock = **found;
   if (Result<void> owned = lock.check_owner(context, "waited with"); !owned)
     return std::move(owned.failure());
   if (context.may_wait(limit_us)) {
@@ -107,22 +107,22 @@ Result<Written> Condition::on(Ops::Wait, CallContext& context, std::optional<std
 }
 
 Result<std::int64_t> Condition::on(Ops::Notify, CallContext& context, std::optional<std::int64_t> n) {
-  Result<OwnedLock*> to = lock(context);
-  if (!to) return std::move(to.failure());
-  if (Result<void> owned = (*to)->check_owner(context, "notified with"); !owned)
+  Result<OwnedLock*> found = lock(context);
+  if (!found) return std::move(found.failure());
+  if (Result<void> owned = (*found)->check_owner(context, "notified with"); !owned)
     return std::move(owned.failure());
   const std::int64_t most = n.value_or(1);
   if (most < 0)
     return Failure{Code::value_error, "notify: n is " + std::to_string(most) + ", and at least 0"};
-  return notify(context, **to, static_cast<std::uint64_t>(most), OwnedLock::notified);
+  return notify(context, **found, static_cast<std::uint64_t>(most), OwnedLock::notified);
 }
 
 Result<std::int64_t> Condition::on(Ops::NotifyAll, CallContext& context) {
-  Result<OwnedLock*> to = lock(context);
-  if (!to) return std::move(to.failure());
-  if (Result<void> owned = (*to)->check_owner(context, "notified with"); !owned)
+  Result<OwnedLock*> found = lock(context);
+  if (!found) return std::move(found.failure());
+  if (Result<void> owned = (*found)->check_owner(context, "notified with"); !owned)
     return std::move(owned.failure());
-  return notify(context, **to, wait_queue_.size(), OwnedLock::notified_with_all);
+  return notify(context, **found, wait_queue_.size(), OwnedLock::notified_with_all);
 }
 
 std::int64_t Condition::notify(CallContext& context, OwnedLock& lock, std::uint64_t n,
@@ -134,13 +134,14 @@ std::int64_t Condition::notify(CallContext& context, OwnedLock& lock, std::uint6
 }
 
 void Condition::pass_on(CallContext& context) {
-  if (Result<OwnedLock*> to = lock(context)) notify(context, **to, 1, OwnedLock::notified);
+  if (Result<OwnedLock*> found = lock(context)) notify(context, **found, 1, OwnedLock::notified);
 }
 
 void Condition::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
   if (why != WaitEnd::timed_out && why != WaitEnd::cancelled) return;
-  if (Result<OwnedLock*> to = lock(context)) (*to)->move_to_reacquire(context, waiter, OwnedLock::wait_over);
-  else context.refuse(waiter, to.failure());
+  if (Result<OwnedLock*> found = lock(context))
+    (*found)->move_to_reacquire(context, waiter, OwnedLock::wait_over);
+  else context.refuse(waiter, found.failure());
 }
 
 void Condition::on_lock_destroyed(CallContext& context) {
@@ -148,7 +149,7 @@ void Condition::on_lock_destroyed(CallContext& context) {
 }
 
 void Condition::on_destroy(CallContext& context) {
-  if (Result<OwnedLock*> to = lock(context)) (*to)->forget(*this);
+  if (Result<OwnedLock*> found = lock(context)) (*found)->forget(*this);
 }
 
 std::optional<std::uint64_t> Condition::visit_elements(std::uint64_t cursor,

@@ -23,12 +23,12 @@ Result<Written> Event::on(Ops::Wait, CallContext& context, std::optional<std::in
 
 void Event::serve(CallContext& context) {
   while (set_ && !wait_queue_.empty())
-    context.answer(*wait_queue_.front(), [](CallContext& to) { to.out().boolean(true); });
+    context.answer(*wait_queue_.front(), [](CallContext& reply) { reply.out().boolean(true); });
 }
 
 void Event::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
   if (why == WaitEnd::timed_out || why == WaitEnd::cancelled)
-    context.answer(waiter, [](CallContext& to) { to.out().boolean(false); });
+    context.answer(waiter, [](CallContext& reply) { reply.out().boolean(false); });
 }
 
 std::optional<std::uint64_t> Event::visit_elements(std::uint64_t cursor, const ElementVisitor& visit) const {

@@ -32,12 +32,12 @@ Result<Written> Latch::on(Ops::ArriveAndWait, CallContext& context, Number count
 
 void Latch::serve(CallContext& context) {
   while (count_ == 0 && !wait_queue_.empty())
-    context.answer(*wait_queue_.front(), [](CallContext& to) { to.out().boolean(true); });
+    context.answer(*wait_queue_.front(), [](CallContext& reply) { reply.out().boolean(true); });
 }
 
 void Latch::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
   if (why == WaitEnd::timed_out || why == WaitEnd::cancelled)
-    context.answer(waiter, [](CallContext& to) { to.out().boolean(false); });
+    context.answer(waiter, [](CallContext& reply) { reply.out().boolean(false); });
 }
 
 std::optional<std::uint64_t> Latch::visit_elements(std::uint64_t cursor, const ElementVisitor& visit) const {

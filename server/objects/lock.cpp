@@ -46,16 +46,16 @@ void OwnedLock::serve(CallContext& context) {
   Waiter& first = *wait_queue_.front();
   const bool returns = first.origin != 0;
   ownership_.grant(context, *this, first.owner, returns ? first.amount : 1);
-  context.answer(first, [&](CallContext& to) {
-    if (returns) write_reacquired(to.out(), static_cast<Reacquire>(first.kind));
-    else ownership_.write_grant(to.out());
+  context.answer(first, [&](CallContext& reply) {
+    if (returns) write_reacquired(reply.out(), static_cast<Reacquire>(first.kind));
+    else ownership_.write_grant(reply.out());
   });
 }
 
 void OwnedLock::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
   const bool gives_up = why == WaitEnd::timed_out || why == WaitEnd::cancelled;
   if (waiter.origin == 0) {
-    if (gives_up) context.answer(waiter, [](CallContext& to) { write_no_grant(to.out()); });
+    if (gives_up) context.answer(waiter, [](CallContext& reply) { write_no_grant(reply.out()); });
   } else if (!gives_up && waiter.kind == notified) {
     // It can no longer act on the notification: another waiter gets it.
     if (Condition* condition = Condition::find(context, waiter.origin)) condition->pass_on(context);

@@ -161,14 +161,14 @@ void Locks::release(CallContext& context, KeyLock& lock) {
   freed(context, lock);
 }
 
-void Locks::write_grants(CallContext& to, std::span<KeyLock* const> locks) {
-  const std::uint64_t token = to.tokens().grant();
+void Locks::write_grants(CallContext& reply, std::span<KeyLock* const> locks) {
+  const std::uint64_t token = reply.tokens().grant();
   bool previous_owner_died = false;
   for (KeyLock* lock : locks) {
     lock->ownership.set_token(token);
     previous_owner_died |= lock->ownership.previous_owner_died();
   }
-  write_grant(to.out(), token, previous_owner_died);
+  write_grant(reply.out(), token, previous_owner_died);
 }
 
 void Locks::freed(CallContext& context, KeyLock& lock) {
@@ -226,7 +226,7 @@ void Locks::advance(CallContext& context, KeyLock& lock) {
   }
   std::vector<KeyLock*> locks;
   for (const Value& key : waiter.values) locks.push_back(table_.find(key, *context.hash(key)));
-  context.answer(waiter, [&](CallContext& to) { write_grants(to, locks); });
+  context.answer(waiter, [&](CallContext& reply) { write_grants(reply, locks); });
 }
 
 void Locks::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
@@ -234,7 +234,7 @@ void Locks::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
     give_back(context, *table_.find(waiter.values[i], *context.hash(waiter.values[i])));
   waiter.position = 0;
   if (why == WaitEnd::timed_out || why == WaitEnd::cancelled)
-    context.answer(waiter, [](CallContext& to) { write_no_grant(to.out()); });
+    context.answer(waiter, [](CallContext& reply) { write_no_grant(reply.out()); });
 }
 
 void Locks::session_ended(CallContext& context, SessionId session) {

@@ -59,7 +59,7 @@ class Locks final : public Object {
   void give_back(CallContext& context, KeyLock& lock);
   void release(CallContext& context, KeyLock& lock);
   /// Sets the common token of all keys that the caller or a waiter has taken, and writes the reply.
-  void write_grants(CallContext& to, std::span<KeyLock* const> locks);
+  void write_grants(CallContext& reply, std::span<KeyLock* const> locks);
   void advance(CallContext& context, KeyLock& lock);
   /// Called when `lock` became free: has its waiters served, or erases it unless its last owner died.
   void freed(CallContext& context, KeyLock& lock);

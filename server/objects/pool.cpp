@@ -130,10 +130,10 @@ void Pool::remove_submitter(CallContext& context, std::map<std::int64_t, Submitt
   drop_queued(at->first);
   for (const Outcome& outcome : at->second.outcomes) kept_bytes_ -= bytes_of(outcome);
   for (Waiter* waiter = collectors_.front(); waiter != nullptr;) {
-    Waiter& to = *waiter;
-    waiter = WaitQueue::next(to);
-    if (to.amount == static_cast<std::uint64_t>(at->first))
-      context.refuse(to, {Code::closed, "the submitter has left the pool"});
+    Waiter& each = *waiter;
+    waiter = WaitQueue::next(each);
+    if (each.amount == static_cast<std::uint64_t>(at->first))
+      context.refuse(each, {Code::closed, "the submitter has left the pool"});
   }
   submitters_.erase(at);
   context.schedule_serve(*this);  // this may have dropped the last task of a closed pool
@@ -240,7 +240,7 @@ Result<Written> Pool::on(Ops::Progress, CallContext& context) {
 void Pool::serve(CallContext& context) {
   while (!queued_.empty() && !idle_workers_.empty()) {
     Waiter& worker = *idle_workers_.front();
-    context.answer(worker, [&](CallContext& to) { give(to, worker.owner); });
+    context.answer(worker, [&](CallContext& reply) { give(reply, worker.owner); });
   }
   if (closed_ && idle())
     while (!idle_workers_.empty()) context.refuse(*idle_workers_.front(), is_closed());
@@ -249,13 +249,13 @@ void Pool::serve(CallContext& context) {
     waiter = WaitQueue::next(collector);
     Submitter& submitter = submitters_.at(static_cast<std::int64_t>(collector.amount));
     if (!submitter.outcomes.empty())
-      context.answer(collector, [&](CallContext& to) { write_outcomes(to, submitter); });
+      context.answer(collector, [&](CallContext& reply) { write_outcomes(reply, submitter); });
   }
 }
 
 void Pool::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
   if (why == WaitEnd::timed_out || why == WaitEnd::cancelled)
-    context.answer(waiter, [](CallContext& to) { to.out().array(0); });
+    context.answer(waiter, [](CallContext& reply) { reply.out().array(0); });
 }
 
 void Pool::each_holding(const std::function<void(const Holding&)>& visit) const {

@@ -68,9 +68,9 @@ Result<Written> QueueObject::on(Ops::Put, CallContext& context, ValueView item, 
   if (Waiter* getter = getters_.front(); getter != nullptr && getter->kind == get_one && count() == 0) {
     ++unfinished_;
     context.changed(*this);
-    context.answer(*getter, [&](CallContext& to) {
-      to.out().array(1);
-      to.write(item);
+    context.answer(*getter, [&](CallContext& reply) {
+      reply.out().array(1);
+      reply.write(item);
     });
     context.out().boolean(true);
     return Written{};
@@ -249,7 +249,7 @@ Result<std::vector<QueueObject::Leases::iterator>> QueueObject::leases_of(Sessio
   auto older = [](Leases::iterator a, Leases::iterator b) { return a->first < b->first; };
   std::sort(found.begin(), found.end(), older);
   if (std::adjacent_find(found.begin(), found.end()) != found.end())
-    return Failure{Code::value_error, "a lease stands twice among those to end"};
+    return Failure{Code::value_error, "a lease is named twice among those to end"};
   return found;
 }
 
@@ -340,7 +340,7 @@ void QueueObject::serve(CallContext& context) {
     if (moved) context.changed(*this);
   }
   while (unfinished_ == 0 && !joiners_.empty())
-    context.answer(*joiners_.front(), [](CallContext& to) { to.out().boolean(true); });
+    context.answer(*joiners_.front(), [](CallContext& reply) { reply.out().boolean(true); });
   if (!closed_ || getters_.empty() || more_may_come(getters_.front()->owner)) return;
   while (!getters_.empty()) context.refuse(*getters_.front(), is_closed());
 }
@@ -349,7 +349,8 @@ bool QueueObject::serve_getters(CallContext& context) {
   bool moved = false;
   for (; count() != 0 && !getters_.empty(); moved = true) {
     Waiter& getter = *getters_.front();
-    context.answer(getter, [&](CallContext& to) { give(to, getter.kind, getter.owner, getter.amount); });
+    context.answer(getter,
+                   [&](CallContext& reply) { give(reply, getter.kind, getter.owner, getter.amount); });
   }
   return moved;
 }
@@ -376,9 +377,9 @@ bool QueueObject::serve_putters(CallContext& context) {
 }
 
 void QueueObject::answer_putter(CallContext& context, Waiter& putter, bool all) {
-  context.answer(putter, [&](CallContext& to) {
-    if (putter.kind == put_one) to.out().boolean(all);
-    else to.out().unsigned_integer(putter.amount + putter.position);
+  context.answer(putter, [&](CallContext& reply) {
+    if (putter.kind == put_one) reply.out().boolean(all);
+    else reply.out().unsigned_integer(putter.amount + putter.position);
   });
 }
 
@@ -408,8 +409,8 @@ void QueueObject::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd wh
   if (line == &putters_) forget_values(waiter);
   if (why != WaitEnd::timed_out && why != WaitEnd::cancelled) return;
   if (line == &putters_) answer_putter(context, waiter, false);
-  else if (line == &getters_) context.answer(waiter, [](CallContext& to) { to.out().array(0); });
-  else context.answer(waiter, [](CallContext& to) { to.out().boolean(false); });
+  else if (line == &getters_) context.answer(waiter, [](CallContext& reply) { reply.out().array(0); });
+  else context.answer(waiter, [](CallContext& reply) { reply.out().boolean(false); });
 }
 
 // ---- inspection -------------------------------------------------------------------------------------------

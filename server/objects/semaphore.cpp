@@ -90,13 +90,13 @@ void Semaphore::serve(CallContext& context) {
     Waiter& first = *wait_queue_.front();
     if (first.amount > static_cast<std::uint64_t>(free_)) return;  // FIFO: large requests are not overtaken
     take(context, first.owner, static_cast<std::int64_t>(first.amount));
-    context.answer(first, [](CallContext& to) { to.out().boolean(true); });
+    context.answer(first, [](CallContext& reply) { reply.out().boolean(true); });
   }
 }
 
 void Semaphore::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
   if (why == WaitEnd::timed_out || why == WaitEnd::cancelled)
-    context.answer(waiter, [](CallContext& to) { to.out().boolean(false); });
+    context.answer(waiter, [](CallContext& reply) { reply.out().boolean(false); });
 }
 
 void Semaphore::session_ended(CallContext&, SessionId session) {

@@ -91,17 +91,17 @@ void SharedLock::serve(CallContext& context) {
     if (first.kind == writes) {
       if (!readers_.empty()) return;
       writer_.grant(context, *this, first.owner);
-      context.answer(first, [&](CallContext& to) { writer_.write_grant(to.out()); });
+      context.answer(first, [&](CallContext& reply) { writer_.write_grant(reply.out()); });
     } else {
       const std::uint64_t token = admit(context, first.owner);
-      context.answer(first, [&](CallContext& to) { write_grant(to.out(), token); });
+      context.answer(first, [&](CallContext& reply) { write_grant(reply.out(), token); });
     }
   }
 }
 
 void SharedLock::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
   if (why == WaitEnd::timed_out || why == WaitEnd::cancelled)
-    context.answer(waiter, [](CallContext& to) { write_no_grant(to.out()); });
+    context.answer(waiter, [](CallContext& reply) { write_no_grant(reply.out()); });
 }
 
 void SharedLock::session_ended(CallContext& context, SessionId session) {

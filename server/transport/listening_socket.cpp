@@ -142,8 +142,7 @@ ListeningSocket listen_tcp(const Address& address, const ListenPolicy& policy) {
            "TCP needs an authkey, since anybody who reaches the port could connect (--authkey-file)");
   Resolved found = resolve(address);
   if (!is_loopback(found->ai_addr) && !policy.insecure_tcp)
-    refuse(address,
-           "other machines can reach it and nothing is encrypted; --insecure-tcp allows it all the same");
+    refuse(address, "other machines can reach it and nothing is encrypted; --insecure-tcp permits it");
   ListeningSocket made{new_socket(found->ai_family, address), address};
   int descriptor = made.descriptor.get();
   int on = 1;

@@ -32,7 +32,7 @@ std::uint64_t RingChannel::offer_ring() {
   std::string error;
   auto memory = os::SharedMemory::make(wire::ring_file_bytes(bytes), error);
   if (!memory) {
-    service().log().warn("{}: a client stays on its socket, since there is no shared memory to be had: {}",
+    service().log().warn("{}: a client stays on its socket, since no shared memory is available: {}",
                          peer().address, error);
     return 0;
   }

@@ -50,7 +50,7 @@ std::string describe(const wire::Reader& reader);
 /// manager counted for this process and which were not taken over. Never throws.
 void release_references(const SessionPtr& session, wire::Bytes values) noexcept;
 
-/// Whether `object` lives in the manager of `connection`, also if reached by another session.
+/// Whether `object` lives in the manager of `session`, also if reached by another session.
 bool belongs_to(const RemoteObject& object, const Session* session);
 void encode_reference(Encoder& to, const RemoteObject* object);
 /// Takes over the reference at the reader. TypeError: there is none.

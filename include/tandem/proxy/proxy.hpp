@@ -56,12 +56,8 @@ class Proxy {
   /// Calls the operation; arguments with a default may be left out. Returns its result as R.
   template <class Op, class R = void, class... A>
   R call(const A&... arguments) const {
-    return invoke<Op, R>(object_.get(), arguments...);
-  }
-  template <class Op, class R, class... A>
-  static R invoke(const client::RemoteObject* object, const A&... arguments) {
-    if (object == nullptr) throw ValueError("an empty proxy has no object to call");
-    client::Call call(*object, Op::description, sizeof...(A));
+    if (object_ == nullptr) throw ValueError("an empty proxy has no object to call");
+    client::Call call(*object_, Op::description, sizeof...(A));
     client::encode_arguments<Op>(call.arguments(), arguments...);
     return client::decode_result<typename Op::Result, R>(call.send(!std::is_void_v<R>));
   }
