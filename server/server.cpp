@@ -17,6 +17,7 @@
 #include "client/common/crypto.hpp"
 #include "client/common/hex.hpp"
 #include "client/os/signals.hpp"
+#include "client/os/standard_descriptors.hpp"
 #include "server/debug/endpoint.hpp"
 #include "server/event_loop.hpp"
 #include "server/in_process_connector.hpp"
@@ -282,7 +283,10 @@ void Server::Parts::wait_until_finished() {
   if (thread.joinable()) thread.join();
 }
 
-Server::Server(ServerOptions options) : parts_(std::make_shared<Parts>(std::move(options))) {}
+Server::Server(ServerOptions options) {
+  const os::StandardDescriptorsTaken taken;  // else Asio's descriptors might get these numbers
+  parts_ = std::make_shared<Parts>(std::move(options));
+}
 
 Server::~Server() {
   if (parts_->pid != ::getpid()) {

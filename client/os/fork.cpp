@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "client/os/standard_descriptors.hpp"
 #include "client/os/unshared_descriptor.hpp"
 
 namespace tandem::os {
@@ -108,6 +109,7 @@ std::unique_lock<std::mutex> UnsharedDescriptor::forks_blocked() {
 }
 
 void UnsharedDescriptor::take(int number) {
+  number = above_standard(number);
   if (number < 0) return;
   try {
     list(number);

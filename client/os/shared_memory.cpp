@@ -13,6 +13,7 @@
 
 #include "client/os/descriptor.hpp"
 #include "client/os/signals.hpp"
+#include "client/os/standard_descriptors.hpp"
 
 namespace tandem::os {
 namespace {
@@ -105,8 +106,10 @@ bool receive_descriptor(int socket, std::uint8_t& byte, int& descriptor) {
   }
   const cmsghdr* header = CMSG_FIRSTHDR(&envelope.message);
   if (header != nullptr && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
-      header->cmsg_len == CMSG_LEN(sizeof descriptor))
+      header->cmsg_len == CMSG_LEN(sizeof descriptor)) {
     std::memcpy(&descriptor, CMSG_DATA(header), sizeof descriptor);
+    descriptor = above_standard(descriptor);
+  }
   return true;
 }
 
