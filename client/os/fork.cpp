@@ -17,6 +17,7 @@ namespace {
 struct Registry {
   std::mutex mutex;
   std::vector<ForkListener*> listeners;
+  std::chrono::steady_clock::time_point began;
 };
 
 // Global, since pthread_atfork() takes plain functions. Never destroyed: sessions in static variables
@@ -41,6 +42,7 @@ Unshared& unshared() {
 // Locked last: a listener may call a manager of this process, which then accepts a connection.
 void before() {
   registry().mutex.lock();
+  registry().began = std::chrono::steady_clock::now();
   for (ForkListener* listener : registry().listeners) listener->before_fork();
   unshared().mutex.lock();
 }
@@ -99,6 +101,10 @@ void listen_to_forks(ForkListener& listener) {
 void ignore_forks(ForkListener& listener) noexcept {
   std::lock_guard lock(registry().mutex);
   std::erase(registry().listeners, &listener);
+}
+
+std::chrono::steady_clock::time_point fork_began() {
+  return registry().began;
 }
 
 // ---- descriptors ------------------------------------------------------------------------------------------
