@@ -23,6 +23,7 @@
 #include "client/os/deadline.hpp"
 #include "client/os/signals.hpp"
 #include "client/os/spawn_plan.hpp"
+#include "client/os/standard_descriptors.hpp"
 #include "tandem/error.hpp"
 
 namespace tandem::client {
@@ -147,7 +148,7 @@ PrivateManager::~PrivateManager() {
 void PrivateManager::spawn(const std::string& tandemd) {
   std::lock_guard lock(mutex_);
   int ends[2];
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0 || !os::above_standard(ends))
     throw ConnectionError("cannot start a manager: no socket pair (" + os::errno_text(errno) + ")");
   lifeline_ = ends[0];
   os::SpawnPlan spawn;
@@ -164,7 +165,7 @@ void PrivateManager::spawn(const std::string& tandemd) {
     throw ConnectionError("cannot start a manager: " + tandemd + " cannot be run (" + os::errno_text(error) +
                           ")");
   pid_ = pid;
-  pidfd_ = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+  pidfd_ = os::above_standard(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
   if (pidfd_ < 0) throw ConnectionError("cannot start a manager: no pidfd (" + os::errno_text(errno) + ")");
 }
 

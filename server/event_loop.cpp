@@ -1,8 +1,19 @@
 #include "server/event_loop.hpp"
 
 #include <sched.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <system_error>
+
+#include "client/os/signals.hpp"
 #include "client/os/spin.hpp"
+#include "server/transport/watched_descriptor.hpp"
 
 namespace tandem::server {
 namespace {
@@ -43,7 +54,50 @@ void serve_polled(asio::io_context& io, PolledChannels& polled) {
   }
 }
 
+/// What /proc says of an epoll set: the numbers of the descriptors that it watches.
+struct EpollSet {
+  std::vector<int> watched;
+  bool has_probe = false;
+};
+
+/// Reads lines of the form "tfd: 5 events: 19 data: 5 pos:0 ino:1c2a sdev:8", in which the inode is hexadecimal.
+EpollSet read_epoll_set(const std::filesystem::path& path, int probe, ino_t probe_inode) {
+  EpollSet found;
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    int number = -1;
+    if (std::sscanf(line.c_str(), "tfd: %d", &number) != 1) continue;
+    unsigned long long inode = 0;
+    const std::size_t at = line.find("ino:");
+    if (at != line.npos) (void)std::sscanf(line.c_str() + at, "ino:%llx", &inode);
+    if (number == probe && inode == probe_inode) found.has_probe = true;
+    else found.watched.push_back(number);
+  }
+  return found;
+}
+
 }  // namespace
+
+std::vector<os::ClosedInChildren> close_in_children(asio::io_context& io) {
+  os::UnsharedDescriptor socket =
+      os::UnsharedDescriptor::open([] { return ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0); });
+  if (!socket) throw std::system_error(errno, std::system_category(), "socket");
+  const WatchedDescriptor probe(io, std::move(socket));
+  struct stat status {};
+  ::fstat(probe.get(), &status);
+
+  std::vector<os::ClosedInChildren> closed;
+  std::error_code none_left;
+  for (std::filesystem::directory_iterator each("/proc/self/fdinfo", none_left), end;
+       !none_left && each != end; each.increment(none_left)) {
+    const EpollSet set = read_epoll_set(each->path(), probe.get(), status.st_ino);
+    if (!set.has_probe) continue;
+    closed.emplace_back(std::stoi(each->path().filename()));
+    for (int number : set.watched) closed.emplace_back(number);
+    break;
+  }
+  return closed;
+}
 
 void run_event_loop(asio::io_context& io, PolledChannels& polled, std::chrono::microseconds busy_poll) {
   os::BusyPoll advice(busy_poll);

@@ -4,7 +4,9 @@
 #include <asio/io_context.hpp>
 
 #include <chrono>
+#include <vector>
 
+#include "client/os/unshared_descriptor.hpp"
 #include "server/transport/polled_channels.hpp"
 
 namespace tandem::server {
@@ -13,5 +15,10 @@ namespace tandem::server {
 /// paid lately (client/os/busy_poll.hpp), and serves polled channels without sleeping. An idle manager
 /// sleeps.
 void run_event_loop(asio::io_context& io, PolledChannels& polled, std::chrono::microseconds busy_poll);
+
+/// Lets forked children close their copies of the descriptors that `io` uses itself: its epoll set, timer and
+/// event. To be called before anything waits with `io`. Finds them in /proc; without it children keep them,
+/// which keeps nobody's connection open.
+std::vector<os::ClosedInChildren> close_in_children(asio::io_context& io);
 
 }  // namespace tandem::server

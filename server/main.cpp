@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include "client/os/standard_descriptors.hpp"
 #include "server/options.hpp"
 #include "server/private_mode.hpp"
 #include "tandem/error.hpp"
@@ -59,6 +60,7 @@ int run(ServerOptions options) {
 
 int main(int argc, char** argv) {
   free_without_pauses();
+  os::StandardDescriptorsTaken().keep();
   server::ProgramOptions options;
   if (std::optional<int> status = server::read_options(argc, argv, options)) return *status;
   try {

@@ -17,6 +17,7 @@
 #include "client/common/crypto.hpp"
 #include "client/common/hex.hpp"
 #include "client/os/signals.hpp"
+#include "client/os/standard_descriptors.hpp"
 #include "server/debug/endpoint.hpp"
 #include "server/event_loop.hpp"
 #include "server/in_process_connector.hpp"
@@ -102,7 +103,8 @@ struct Server::Parts {
         service(engine, limits, credentials, *log),
         polled(options.busy_poll),
         stop_timer(io),
-        timer(io) {
+        timer(io),
+        closed_in_children(close_in_children(io)) {
     ListenPolicy policy{credentials.has_authkey, options.insecure_tcp};
     for (const std::string& text : options.listen) {
       listeners.push_back(std::make_unique<Listener>(io, service, options.ring ? &polled : nullptr,
@@ -118,6 +120,7 @@ struct Server::Parts {
   void post(std::function<void()> work);
   std::shared_ptr<InProcessPath> connect();
 
+  void begin();
   void run();
   void set_timer(std::uint64_t at_ns);
   void begin_stop(std::chrono::milliseconds limit);
@@ -140,6 +143,7 @@ struct Server::Parts {
   PolledChannels polled;  // its channels use io
   asio::steady_timer stop_timer;
   asio::steady_timer timer;
+  std::vector<os::ClosedInChildren> closed_in_children;  // descriptors of io
   std::vector<std::unique_ptr<Listener>> listeners;
   std::vector<std::string> addresses;
   std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work;
@@ -174,6 +178,14 @@ void Server::Parts::open_debug(const ServerOptions& options) {
   debug = std::make_unique<DebugEndpoint>(
       std::move(wanted), [this](std::function<void()> work) { post(std::move(work)); }, view);
   debug_address = "http://" + debug->address();
+}
+
+void Server::Parts::begin() {
+  if (pid != ::getpid())
+    throw ValueError("a Server runs in the process that made it, which is " + std::to_string(pid));
+  std::lock_guard lock(mutex);
+  if (phase != Phase::built) throw ValueError("a Server runs only once");
+  phase = Phase::running;
 }
 
 void Server::Parts::run() {
@@ -271,12 +283,14 @@ void Server::Parts::wait_until_finished() {
   if (thread.joinable()) thread.join();
 }
 
-Server::Server(ServerOptions options) : parts_(std::make_shared<Parts>(std::move(options))) {}
+Server::Server(ServerOptions options) {
+  const os::StandardDescriptorsTaken taken;  // else Asio's descriptors might get these numbers
+  parts_ = std::make_shared<Parts>(std::move(options));
+}
 
 Server::~Server() {
   if (parts_->pid != ::getpid()) {
-    // A forked child: threads, sockets and files are the parent's, and closing them here would change its
-    // epoll set. So the parts are leaked.
+    // A forked child: the threads are the parent's, and the descriptors are closed. So the parts are leaked.
     parts_->leaked = parts_;
     return;
   }
@@ -284,20 +298,12 @@ Server::~Server() {
 }
 
 void Server::start() {
-  {
-    std::lock_guard lock(parts_->mutex);
-    if (parts_->phase != Parts::Phase::built) throw ValueError("a Server runs only once");
-    parts_->phase = Parts::Phase::running;
-  }
+  parts_->begin();
   parts_->thread = os::thread_without_signals([parts = parts_.get()] { parts->run(); });
 }
 
 void Server::run() {
-  {
-    std::lock_guard lock(parts_->mutex);
-    if (parts_->phase != Parts::Phase::built) throw ValueError("a Server runs only once");
-    parts_->phase = Parts::Phase::running;
-  }
+  parts_->begin();
   parts_->run();
 }
 
@@ -306,6 +312,7 @@ void Server::stop(std::chrono::milliseconds limit) {
 }
 
 void Server::stop_when_unused(std::chrono::milliseconds unused_limit, std::chrono::milliseconds limit) {
+  if (parts_->pid != ::getpid()) return;
   {
     std::lock_guard lock(parts_->mutex);
     if (parts_->phase == Parts::Phase::built) {

@@ -6,6 +6,8 @@
 // replaces that state in the child. vfork() and posix_spawn() do not notify, which is harmless: the child
 // only executes a program, and that closes this library's descriptors.
 
+#include <chrono>
+
 namespace tandem::os {
 
 /// Is notified of forks. All three functions are called with the registry locked, on the thread that forks.
@@ -27,5 +29,8 @@ class ForkListener {
 void listen_to_forks(ForkListener& listener);
 /// Unregisters `listener`, if registered. Waits for a fork under way.
 void ignore_forks(ForkListener& listener) noexcept;
+
+/// For before_fork(): when the fork under way began.
+std::chrono::steady_clock::time_point fork_began();
 
 }  // namespace tandem::os

@@ -11,7 +11,9 @@
 #include <system_error>
 #include <utility>
 
+#include "client/os/descriptor.hpp"
 #include "client/os/signals.hpp"
+#include "client/os/standard_descriptors.hpp"
 
 namespace tandem::os {
 namespace {
@@ -41,20 +43,22 @@ struct Envelope {
 }  // namespace
 
 std::optional<SharedMemory> SharedMemory::make(std::size_t bytes, std::string& error) {
-  SharedMemory made(nullptr, bytes, ::memfd_create("tandem", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (made.descriptor_ < 0) return error = text_of("memfd_create", errno), std::nullopt;
-  if (::ftruncate(made.descriptor_, static_cast<off_t>(bytes)) != 0)
+  UnsharedDescriptor file =
+      UnsharedDescriptor::open([] { return ::memfd_create("tandem", MFD_CLOEXEC | MFD_ALLOW_SEALING); });
+  if (!file) return error = text_of("memfd_create", errno), std::nullopt;
+  if (::ftruncate(file.get(), static_cast<off_t>(bytes)) != 0)
     return error = text_of("ftruncate", errno), std::nullopt;
-  if (::fcntl(made.descriptor_, F_ADD_SEALS, seals) != 0)
+  if (::fcntl(file.get(), F_ADD_SEALS, seals) != 0)
     return error = text_of("F_ADD_SEALS", errno), std::nullopt;
-  void* at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, made.descriptor_, 0);
+  void* at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
   if (at == MAP_FAILED) return error = text_of("mmap", errno), std::nullopt;
-  made.data_ = static_cast<std::uint8_t*>(at);
+  SharedMemory made(static_cast<std::uint8_t*>(at), bytes, std::move(file));
+  if (::madvise(at, bytes, MADV_DONTFORK) != 0) return error = text_of("madvise", errno), std::nullopt;
   return made;
 }
 
 std::optional<SharedMemory> SharedMemory::map(int descriptor, std::size_t bytes, std::string& error) {
-  SharedMemory mapped(nullptr, bytes, descriptor);
+  const Descriptor received(descriptor);
   struct stat file {};
   if (::fstat(descriptor, &file) != 0) return error = text_of("fstat", errno), std::nullopt;
   if (file.st_size < 0 || static_cast<std::size_t>(file.st_size) != bytes)
@@ -63,15 +67,13 @@ std::optional<SharedMemory> SharedMemory::map(int descriptor, std::size_t bytes,
     return error = "the shared memory is not sealed", std::nullopt;
   void* at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
   if (at == MAP_FAILED) return error = text_of("mmap", errno), std::nullopt;
-  mapped.data_ = static_cast<std::uint8_t*>(at);
-  mapped.close_descriptor();
-  return mapped;
+  return SharedMemory(static_cast<std::uint8_t*>(at), bytes, {});
 }
 
 SharedMemory::SharedMemory(SharedMemory&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)),
       size_(other.size_),
-      descriptor_(std::exchange(other.descriptor_, -1)) {}
+      descriptor_(std::move(other.descriptor_)) {}
 
 SharedMemory& SharedMemory::operator=(SharedMemory&& other) noexcept {
   std::swap(data_, other.data_);
@@ -82,11 +84,6 @@ SharedMemory& SharedMemory::operator=(SharedMemory&& other) noexcept {
 
 SharedMemory::~SharedMemory() {
   if (data_ != nullptr) ::munmap(data_, size_);
-  close_descriptor();
-}
-
-void SharedMemory::close_descriptor() noexcept {
-  if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
 }
 
 bool send_descriptor(int socket, std::uint8_t byte, int descriptor) {
@@ -109,8 +106,10 @@ bool receive_descriptor(int socket, std::uint8_t& byte, int& descriptor) {
   }
   const cmsghdr* header = CMSG_FIRSTHDR(&envelope.message);
   if (header != nullptr && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
-      header->cmsg_len == CMSG_LEN(sizeof descriptor))
+      header->cmsg_len == CMSG_LEN(sizeof descriptor)) {
     std::memcpy(&descriptor, CMSG_DATA(header), sizeof descriptor);
+    descriptor = above_standard(descriptor);
+  }
   return true;
 }
 

@@ -6,10 +6,14 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
+
+#include "client/os/unshared_descriptor.hpp"
 
 namespace tandem::os {
 
-/// A mapping of such a file, unmapped on destruction. A forked child inherits it.
+/// A mapping of such a file, unmapped on destruction. A forked child inherits the mapping of a received file,
+/// and neither mapping nor descriptor of one created here.
 class SharedMemory {
  public:
   /// Creates a zero-filled file of this size and maps it. On failure, returns nullopt and the reason in
@@ -25,16 +29,16 @@ class SharedMemory {
   std::uint8_t* data() const { return data_; }
   std::size_t size() const { return size_; }
   /// The descriptor of a file created here; -1 once it is closed.
-  int descriptor() const { return descriptor_; }
-  void close_descriptor() noexcept;
+  int descriptor() const { return descriptor_.get(); }
+  void close_descriptor() noexcept { descriptor_.close(); }
 
  private:
-  SharedMemory(std::uint8_t* data, std::size_t size, int descriptor)
-      : data_(data), size_(size), descriptor_(descriptor) {}
+  SharedMemory(std::uint8_t* data, std::size_t size, UnsharedDescriptor descriptor)
+      : data_(data), size_(size), descriptor_(std::move(descriptor)) {}
 
   std::uint8_t* data_;
   std::size_t size_;
-  int descriptor_;
+  UnsharedDescriptor descriptor_;
 };
 
 /// Sends one byte and a descriptor. Returns false if that would block or fails.

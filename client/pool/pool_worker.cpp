@@ -1,5 +1,6 @@
 #include "client/pool/pool_worker.hpp"
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <unordered_map>
@@ -244,6 +245,21 @@ void run_worker(const TaskPool& pool, std::int64_t supervisor, unsigned max_task
   }
 }
 
+/// Ignored by the program, or handled, the signal that a child has ended would cost the supervisor its workers'
+/// exit codes. Workers handle it again as the program does.
+class ChildSignal {
+ public:
+  ChildSignal() {
+    struct sigaction by_default {};
+    by_default.sa_handler = SIG_DFL;
+    ::sigaction(SIGCHLD, &by_default, &of_program_);
+  }
+  void restore() const { ::sigaction(SIGCHLD, &of_program_, nullptr); }
+
+ private:
+  struct sigaction of_program_ {};
+};
+
 class Supervisor {
  public:
   Supervisor(TaskPool pool, std::int64_t number, unsigned max_tasks, FunctionIds functions)
@@ -251,8 +267,10 @@ class Supervisor {
 
   void start_worker() {
     const std::string name = "PoolWorker-" + std::to_string(++started_);
-    workers_.emplace_back(Process::Options{.name = name, .daemon = true},
-                          [this] { run_worker(pool_, number_, max_tasks_, functions_); });
+    workers_.emplace_back(Process::Options{.name = name, .daemon = true}, [this] {
+      child_signal_.restore();
+      run_worker(pool_, number_, max_tasks_, functions_);
+    });
   }
   /// Replaces workers that end, until none is left or a message arrives.
   void look_after_them(const tandem::Connection& control) {
@@ -273,6 +291,7 @@ class Supervisor {
     if (pool_.reap(number_, pid, exit_code)) start_worker();
   }
 
+  const ChildSignal child_signal_;
   const TaskPool pool_;
   const std::int64_t number_;
   const unsigned max_tasks_;

@@ -15,6 +15,7 @@
 #include "client/os/fork.hpp"
 #include "client/os/poll.hpp"
 #include "client/os/signals.hpp"
+#include "client/os/standard_descriptors.hpp"
 #include "client/process/pipe_end.hpp"
 #include "client/session/handover.hpp"
 #include "tandem/wire/frame.hpp"
@@ -39,7 +40,7 @@ class OpenEnds final : public os::ForkListener {
                  std::unique_ptr<PipeEnd>& second) {
     std::lock_guard lock(mutex_);
     ends_.reserve(ends_.size() + 2);
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0)
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0 || !os::above_standard(sockets))
       throw std::system_error(errno, std::generic_category(), "no pipe");
     first = std::make_unique<PipeEnd>(sockets[0], true, duplex);
     second = std::make_unique<PipeEnd>(sockets[1], duplex, true);

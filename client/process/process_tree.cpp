@@ -13,6 +13,7 @@
 #include <system_error>
 #include <utility>
 
+#include "client/os/standard_descriptors.hpp"
 #include "tandem/error.hpp"
 
 namespace tandem::client {
@@ -25,7 +26,7 @@ constexpr std::chrono::milliseconds daemon_end_wait{1000};
 thread_local const ProcessState* starting_child = nullptr;
 
 int open_pidfd(pid_t pid) {
-  return static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+  return os::above_standard(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
 }
 
 [[noreturn]] void throw_cannot_start(const ProcessState& child) {
@@ -102,7 +103,7 @@ ProcessTree::Starting::Starting(ProcessTree& tree, ProcessStatePtr child)
   tree_.children_.push_back(child_);
   if (child_->daemon) {
     int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0) {
+    if (pipe2(ends, O_CLOEXEC) != 0 || !os::above_standard(ends)) {
       tree_.children_.pop_back();
       throw_cannot_start(*child_);
     }

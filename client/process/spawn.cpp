@@ -21,6 +21,7 @@
 
 #include "client/os/signals.hpp"
 #include "client/os/spawn_plan.hpp"
+#include "client/os/standard_descriptors.hpp"
 #include "client/process/child.hpp"
 #include "client/process/exception_text.hpp"
 #include "client/session/handover.hpp"
@@ -133,8 +134,10 @@ void spawn(const ProcessStatePtr& child, const Task& task) {
   ProcessTree::Starting starting(ProcessTree::of_this_process(), child);
   SpawnSender spawn_sender;
   int file = -1;
-  spawn_sender.add_descriptor([&] { return file = memfd_create("tandem", MFD_CLOEXEC); }, "file in memory");
-  spawn_sender.add_descriptor([] { return static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)); }, "pidfd");
+  spawn_sender.add_descriptor([&] { return file = os::above_standard(memfd_create("tandem", MFD_CLOEXEC)); },
+                              "file in memory");
+  spawn_sender.add_descriptor(
+      [] { return os::above_standard(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0))); }, "pidfd");
   if (child->daemon) spawn_sender.copy_descriptor(child->lifeline_in_child);
   write_all(file, message_of(*child, task, spawn_sender).view());
   starting.started(run_program_anew(spawn_sender));

@@ -142,7 +142,8 @@ std::size_t SpawnSender::add_descriptor(const std::function<int()>& make, const 
 }
 
 std::size_t SpawnSender::copy_descriptor(int descriptor) {
-  return add_descriptor([=] { return fcntl(descriptor, F_DUPFD_CLOEXEC, 0); }, "copy of a descriptor");
+  return add_descriptor([=] { return fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1); },
+                        "copy of a descriptor");
 }
 
 SpawnSender::Manager& SpawnSender::manager(const SessionPtr& session, Session*& manager_of_argument) {

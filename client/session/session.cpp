@@ -15,6 +15,8 @@ namespace {
 constexpr std::size_t idle_channels_max = 8;
 // The time limit for opening a channel only to release a reference.
 constexpr std::chrono::milliseconds give_back_wait{250};
+// How long a fork waits for a manager that is known to be slow to answer, or after waiting for another one.
+constexpr std::chrono::milliseconds fork_wait_least{250};
 
 std::uint64_t next_number() {
   static std::atomic<std::uint64_t> numbers{0};
@@ -385,6 +387,16 @@ Channel& Session::best_channel() {
 
 // ---- fork -----------------------------------------------------------------------------------------------
 
+/// Managers that do not answer delay a fork by one connect_timeout in all, and later forks only briefly.
+std::chrono::milliseconds Session::inherit_timeout() const {
+  const std::chrono::milliseconds limit = options_.connect_timeout;
+  if (limit.count() <= 0) return silent_ ? fork_wait_least : limit;
+  const std::chrono::milliseconds least = std::min(limit, fork_wait_least);
+  if (silent_) return least;
+  const auto waited = std::chrono::steady_clock::now() - os::fork_began();
+  return std::max(limit - std::chrono::floor<std::chrono::milliseconds>(waited), least);
+}
+
 void Session::inherit() noexcept {
   OpenRequest request{.purpose = wire::Purpose::inherit};
   {
@@ -394,9 +406,12 @@ void Session::inherit() noexcept {
     request.secret = welcome_.secret;
   }
   try {
-    Opened opened = connector_->open(request, options_.connect_timeout);
+    Opened opened = connector_->open(request, inherit_timeout());
     inherited_welcome_ = opened.welcome;
     inheritance_ = std::make_unique<Channel>(std::move(opened.stream), opened.welcome);
+    silent_ = false;
+  } catch (const Timeout&) {
+    silent_ = true;
   } catch (const std::exception&) {
     // The manager has ended, or a child cannot reach it: its first call reports that. fork() cannot fail for
     // it.

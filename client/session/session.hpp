@@ -116,6 +116,7 @@ class Session final : public std::enable_shared_from_this<Session>,
   void send_postponed(Channel& channel) noexcept;
 
   void inherit() noexcept;
+  std::chrono::milliseconds inherit_timeout() const;
   void before_fork() noexcept override;
   void after_fork_in_parent() noexcept override;
   void after_fork_in_child() noexcept override;
@@ -149,6 +150,7 @@ class Session final : public std::enable_shared_from_this<Session>,
   // Between before_fork() and the function called after the fork: the child's first channel.
   std::unique_ptr<Channel> inheritance_;
   wire::Welcome inherited_welcome_;
+  bool silent_ = false;  // used by before_fork() only: the manager did not answer at the last fork
 };
 
 /// Returns whether both are sessions with the same manager.

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "client/os/signals.hpp"
+#include "client/os/standard_descriptors.hpp"
 #include "tandem/error.hpp"
 
 namespace tandem::client {
@@ -175,7 +176,7 @@ void tune_tcp(int descriptor) {
 /// Returns the stream, or null with the errno in `error`.
 std::unique_ptr<SocketStream> try_connect(int family, const sockaddr* to, socklen_t size,
                                           const os::Deadline& deadline, int& error) {
-  int descriptor = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int descriptor = os::above_standard(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (descriptor < 0) {
     error = errno;
     return nullptr;

@@ -23,7 +23,8 @@ namespace client {
 class Connector;
 }
 
-/// Thread-safe. After a fork, only the parent has the manager; the child's copy does nothing.
+/// Thread-safe. After a fork, only the parent has the manager: of its sockets and other descriptors the child has
+/// none, stop() and the destructor of the child's copy do nothing, and start(), run() and connect() throw.
 class Server {
  public:
   /// Listens; clients that connect wait until start() or run(). Throws ValueError (invalid options; two

@@ -4,7 +4,6 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -59,15 +58,15 @@ bool is_loopback(const sockaddr& address) {
   throw ConnectionError("debug endpoint: cannot listen on " + where + ": " + os::errno_text(error));
 }
 
-int listen_on(const addrinfo& where, const std::string& text) {
-  int socket = ::socket(where.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (socket < 0) throw_listen_error(text, errno);
+os::UnsharedDescriptor listen_on(const addrinfo& where, const std::string& text) {
+  os::UnsharedDescriptor socket = os::UnsharedDescriptor::open(
+      [&where] { return ::socket(where.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); });
+  if (!socket) throw_listen_error(text, errno);
   int yes = 1;
-  ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-  if (::bind(socket, where.ai_addr, where.ai_addrlen) == 0 && ::listen(socket, backlog) == 0) return socket;
-  int error = errno;
-  ::close(socket);
-  throw_listen_error(text, error);
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  if (::bind(socket.get(), where.ai_addr, where.ai_addrlen) != 0 || ::listen(socket.get(), backlog) != 0)
+    throw_listen_error(text, errno);
+  return socket;
 }
 
 struct Bound {
@@ -103,19 +102,14 @@ DebugEndpoint::DebugEndpoint(DebugOptions options, EngineQuery::Post post, const
     throw ValueError(
         "debug address " + options.address +
         " can be reached from other machines: it needs a debug token, which requests must then carry");
-  int listening = listen_on(*found, options.address);
-  try {
-    Bound bound = bound_to(listening);
-    std::string given =
-        address.host().find(':') == std::string::npos ? address.host() : "[" + address.host() + "]";
-    address_ = bound.host + ":" + std::to_string(bound.port);
-    access_ = std::make_unique<Access>(std::move(options.token), std::vector{bound.host, given});
-    http_ =
-        std::make_unique<HttpServer>(listening, options.http, [this](const Request& r) { return answer(r); });
-  } catch (...) {
-    ::close(listening);
-    throw;
-  }
+  os::UnsharedDescriptor listening = listen_on(*found, options.address);
+  Bound bound = bound_to(listening.get());
+  std::string given =
+      address.host().find(':') == std::string::npos ? address.host() : "[" + address.host() + "]";
+  address_ = bound.host + ":" + std::to_string(bound.port);
+  access_ = std::make_unique<Access>(std::move(options.token), std::vector{bound.host, given});
+  http_ = std::make_unique<HttpServer>(std::move(listening), options.http,
+                                       [this](const Request& r) { return answer(r); });
 }
 
 DebugEndpoint::~DebugEndpoint() {

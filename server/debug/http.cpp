@@ -79,18 +79,20 @@ void linger(int socket) {
 }  // namespace
 
 struct HttpServer::Connection {
-  int socket;
+  os::UnsharedDescriptor socket;
   Clock::time_point accepted;
 };
 
-HttpServer::HttpServer(int listening, HttpLimits limits, HttpFormat::Handle handle)
-    : listening_(listening), limits_(limits), format_(std::move(handle)), wake_(::eventfd(0, EFD_CLOEXEC)) {
-  if (wake_ < 0) throw ResourceExhausted("the debug endpoint gets no event descriptor from the system");
+HttpServer::HttpServer(os::UnsharedDescriptor listening, HttpLimits limits, HttpFormat::Handle handle)
+    : listening_(std::move(listening)),
+      limits_(limits),
+      format_(std::move(handle)),
+      wake_(os::UnsharedDescriptor::open([] { return ::eventfd(0, EFD_CLOEXEC); })) {
+  if (!wake_) throw ResourceExhausted("the debug endpoint gets no event descriptor from the system");
 }
 
 HttpServer::~HttpServer() {
   stop();
-  ::close(wake_);
 }
 
 void HttpServer::start() {
@@ -104,21 +106,20 @@ void HttpServer::stop() {
     std::lock_guard lock(mutex_);
     if (stopping_) return;
     stopping_ = true;
-    for (const Connection& connection : waiting_) ::close(connection.socket);
     waiting_.clear();
     for (int socket : served_) ::shutdown(socket, SHUT_RDWR);
     arrived_.notify_all();
   }
   std::uint64_t one = 1;
-  (void)!::write(wake_, &one, sizeof one);
+  (void)!::write(wake_.get(), &one, sizeof one);
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
-  ::close(listening_);  // and with it connections not accepted yet
+  listening_.close();  // and with it connections not accepted yet
 }
 
 void HttpServer::accept_connections() {
   for (;;) {
-    pollfd watched[2] = {{wake_, POLLIN, 0}, {listening_, POLLIN, 0}};
+    pollfd watched[2] = {{wake_.get(), POLLIN, 0}, {listening_.get(), POLLIN, 0}};
     if (::poll(watched, 2, -1) < 0) continue;
     if (watched[0].revents != 0) return;
     accept_one();
@@ -126,28 +127,26 @@ void HttpServer::accept_connections() {
 }
 
 void HttpServer::accept_one() {
-  int socket = ::accept4(listening_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-  if (socket < 0) {
+  os::UnsharedDescriptor socket = os::UnsharedDescriptor::open(
+      [this] { return ::accept4(listening_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC); });
+  if (!socket) {
     // Descriptors may be used up: the connection stays in the backlog, to be tried again.
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-      (void)wait_for(wake_, POLLIN, Clock::now() + std::chrono::milliseconds(accept_retry_ms));
+      (void)wait_for(wake_.get(), POLLIN, Clock::now() + std::chrono::milliseconds(accept_retry_ms));
     return;
   }
   {
     std::lock_guard lock(mutex_);
-    if (stopping_) {
-      ::close(socket);
-      return;
-    }
+    if (stopping_) return;
     if (waiting_.size() < limits_.connections_waiting_max) {
-      waiting_.push_back({socket, Clock::now()});
+      waiting_.push_back({std::move(socket), Clock::now()});
       arrived_.notify_one();
       return;
     }
   }
-  send_all(socket, HttpFormat::respond_error(503, "too many connections wait for an answer"), Clock::now());
-  ::shutdown(socket, SHUT_WR);
-  ::close(socket);
+  send_all(socket.get(), HttpFormat::respond_error(503, "too many connections wait for an answer"),
+           Clock::now());
+  ::shutdown(socket.get(), SHUT_WR);
 }
 
 void HttpServer::serve_connections() {
@@ -155,14 +154,13 @@ void HttpServer::serve_connections() {
     std::unique_lock lock(mutex_);
     arrived_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
     if (stopping_) return;
-    Connection connection = waiting_.front();
+    const Connection connection = std::move(waiting_.front());
     waiting_.pop_front();
-    served_.insert(connection.socket);
+    served_.insert(connection.socket.get());
     lock.unlock();
     serve(connection);
     lock.lock();
-    served_.erase(connection.socket);
-    ::close(connection.socket);
+    served_.erase(connection.socket.get());
   }
 }
 
@@ -171,7 +169,7 @@ void HttpServer::serve(const Connection& connection) {
   std::string response;
   bool more_may_come = false;
   const auto deadline = connection.accepted + std::chrono::milliseconds(limits_.head_ms_max);
-  switch (read_head(connection.socket, limits_.head_bytes_max, deadline, head)) {
+  switch (read_head(connection.socket.get(), limits_.head_bytes_max, deadline, head)) {
     case Head::complete:
       response = format_.respond(head);
       more_may_come = !head.starts_with("GET ") && !head.starts_with("HEAD ");
@@ -183,8 +181,9 @@ void HttpServer::serve(const Connection& connection) {
       break;
     case Head::gone: return;
   }
-  send_all(connection.socket, response, Clock::now() + std::chrono::milliseconds(limits_.response_ms_max));
-  if (more_may_come) linger(connection.socket);
+  send_all(connection.socket.get(), response,
+           Clock::now() + std::chrono::milliseconds(limits_.response_ms_max));
+  if (more_may_come) linger(connection.socket.get());
 }
 
 }  // namespace tandem::server

@@ -19,6 +19,7 @@
 #include <thread>
 #include <vector>
 
+#include "client/os/unshared_descriptor.hpp"
 #include "server/debug/answer.hpp"
 
 namespace tandem::server {
@@ -52,8 +53,8 @@ class HttpFormat {
 
 class HttpServer {
  public:
-  /// Takes ownership of `listening`, a socket. Accepts nothing before start().
-  HttpServer(int listening, HttpLimits limits, HttpFormat::Handle handle);
+  /// Accepts nothing on `listening` before start().
+  HttpServer(os::UnsharedDescriptor listening, HttpLimits limits, HttpFormat::Handle handle);
   /// Calls stop().
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
@@ -71,10 +72,10 @@ class HttpServer {
   void serve_connections();
   void serve(const Connection& connection);
 
-  const int listening_;  // open until stop()
+  os::UnsharedDescriptor listening_;  // open until stop()
   const HttpLimits limits_;
   const HttpFormat format_;
-  int wake_ = -1;  // an eventfd that ends accept_connections()
+  os::UnsharedDescriptor wake_;  // an eventfd that ends accept_connections()
   std::vector<std::thread> threads_;
 
   std::mutex mutex_;

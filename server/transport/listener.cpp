@@ -63,7 +63,7 @@ Listener::Listener(asio::io_context& io, Service& service, PolledChannels* polle
       service_(service),
       polled_(polled),
       socket_(std::move(socket)),
-      acceptor_(io, socket_.descriptor.release()),
+      acceptor_(io, std::move(socket_.descriptor)),
       timer_(io) {}
 
 void Listener::stop() {
@@ -71,12 +71,11 @@ void Listener::stop() {
   // First the file, then the socket: a client that finds the file also finds a listener.
   remove_file(socket_);
   timer_.cancel();
-  asio::error_code ignored;
-  acceptor_.close(ignored);
+  acceptor_.close();
 }
 
 void Listener::wait_for_client() {
-  acceptor_.async_wait(asio::posix::stream_descriptor::wait_read, [this](asio::error_code error) {
+  acceptor_.wait_readable([this](asio::error_code error) {
     if (error || !acceptor_.is_open()) return;
     accept_some();
   });
@@ -107,8 +106,10 @@ void Listener::accept_some() {
 bool Listener::accept_one() {
   sockaddr_storage name{};
   socklen_t size = sizeof name;
-  os::Descriptor client(::accept4(acceptor_.native_handle(), reinterpret_cast<sockaddr*>(&name), &size,
-                                  SOCK_NONBLOCK | SOCK_CLOEXEC));
+  os::UnsharedDescriptor client = os::UnsharedDescriptor::open([&] {
+    return ::accept4(acceptor_.get(), reinterpret_cast<sockaddr*>(&name), &size,
+                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+  });
   // A client that disconnected while it was queued is no reason to stop accepting.
   if (!client) return errno == ECONNABORTED || errno == EINTR;
   if (!address().is_unix()) set_tcp_options(client.get());

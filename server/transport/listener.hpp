@@ -2,12 +2,12 @@
 // Accepts clients on one listening socket and creates a channel for each.
 
 #include <asio/io_context.hpp>
-#include <asio/posix/stream_descriptor.hpp>
 #include <asio/steady_timer.hpp>
 
 #include "server/session/service.hpp"
 #include "server/transport/listening_socket.hpp"
 #include "server/transport/polled_channels.hpp"
+#include "server/transport/watched_descriptor.hpp"
 
 namespace tandem::server {
 
@@ -36,7 +36,7 @@ class Listener {
   Service& service_;
   PolledChannels* polled_;
   ListeningSocket socket_;
-  asio::posix::stream_descriptor acceptor_;
+  WatchedDescriptor acceptor_;
   asio::steady_timer timer_;
   bool backing_off_ = false;  // this was logged
 };

@@ -29,8 +29,9 @@ constexpr std::chrono::milliseconds lock_interval{5};
   throw ConnectionError("cannot listen on " + address.to_string() + ": " + why);
 }
 
-os::Descriptor new_socket(int family, const Address& address) {
-  os::Descriptor made(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+os::UnsharedDescriptor new_socket(int family, const Address& address) {
+  os::UnsharedDescriptor made = os::UnsharedDescriptor::open(
+      [family] { return ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); });
   if (!made) refuse(address, os::errno_text());
   return made;
 }
@@ -58,7 +59,7 @@ UnixName unix_name(const Address& address) {
 
 /// Whether a process listens at the name. Only a refused connection counts as none.
 bool is_live(const UnixName& name, const Address& address) {
-  os::Descriptor probe = new_socket(AF_UNIX, address);
+  os::UnsharedDescriptor probe = new_socket(AF_UNIX, address);
   return ::connect(probe.get(), name.get(), name.size) == 0 || errno != ECONNREFUSED;
 }
 
@@ -72,11 +73,13 @@ void remove_stale(const UnixName& name, const Address& address) {
 }
 
 /// Held while a socket file is checked, removed and created again, so that of two managers that start at once
-/// and find the same stale socket only one replaces it. Locks the folder, which leaves no file behind.
-os::Descriptor lock_folder_of(const Address& address) {
+/// and find the same stale socket only one replaces it. Locks the folder, which leaves no file behind. A child that kept
+/// the descriptor would keep the lock.
+os::UnsharedDescriptor lock_folder_of(const Address& address) {
   std::size_t slash = address.host().rfind('/');
   std::string folder = slash == std::string::npos ? "." : slash == 0 ? "/" : address.host().substr(0, slash);
-  os::Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  os::UnsharedDescriptor opened = os::UnsharedDescriptor::open(
+      [&] { return ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
   if (!opened) refuse(address, "folder " + folder + ": " + os::errno_text());
   for (int tries = 0; ::flock(opened.get(), LOCK_EX | LOCK_NB) != 0; ++tries) {
     if (tries == lock_tries_max) refuse(address, "another process keeps folder " + folder + " locked");
@@ -88,7 +91,7 @@ os::Descriptor lock_folder_of(const Address& address) {
 ListeningSocket listen_unix(const Address& address) {
   UnixName name = unix_name(address);
   bool in_files = address.kind() == Address::Kind::unix_path;
-  os::Descriptor lock = in_files ? lock_folder_of(address) : os::Descriptor();
+  os::UnsharedDescriptor lock = in_files ? lock_folder_of(address) : os::UnsharedDescriptor();
   if (in_files) remove_stale(name, address);
 
   ListeningSocket made{new_socket(AF_UNIX, address), address};

@@ -3,14 +3,14 @@
 
 #include <string>
 
-#include "client/os/descriptor.hpp"
+#include "client/os/unshared_descriptor.hpp"
 #include "tandem/address.hpp"
 
 namespace tandem::server {
 
 struct ListeningSocket {
-  os::Descriptor descriptor;  // non-blocking
-  Address address;            // with the actual port
+  os::UnsharedDescriptor descriptor;  // non-blocking
+  Address address;                    // with the actual port
   // Identifies the file created for a unix socket in the file system, so that only that file is removed.
   std::uint64_t device = 0;
   std::uint64_t inode = 0;

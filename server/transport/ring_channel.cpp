@@ -20,7 +20,7 @@ RingChannel::Ring::Ring(os::SharedMemory shared, std::size_t bytes)
       out(directions.to_client, memory.data() + wire::ring_header_bytes + bytes, bytes) {}
 
 RingChannel::RingChannel(asio::io_context& io, Service& service, PolledChannels& polled,
-                         os::Descriptor socket, Peer peer)
+                         os::UnsharedDescriptor socket, Peer peer)
     : SocketChannel(io, service, std::move(socket), std::move(peer)),
       polled_(polled),
       advice_(polled.limit()) {}
@@ -59,8 +59,7 @@ std::ptrdiff_t RingChannel::send_now(wire::Bytes bytes) {
 
 /// Called when the Welcome is sent.
 std::ptrdiff_t RingChannel::pass_ring() {
-  if (!os::send_descriptor(socket().native_handle(), wire::ring_passed, ring_->memory.descriptor()))
-    return ended;
+  if (!os::send_descriptor(socket().get(), wire::ring_passed, ring_->memory.descriptor())) return ended;
   ring_->memory.close_descriptor();
   passed_ = true;
   listen_to_bell();
@@ -93,7 +92,7 @@ std::ptrdiff_t RingChannel::broken() {
 
 void RingChannel::ring_bell() {
   const std::uint8_t byte = 0;
-  ::send(socket().native_handle(), &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+  ::send(socket().get(), &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 // ---- waiting ----------------------------------------------------------------------------------------------
@@ -161,15 +160,14 @@ bool RingChannel::may_stop_polling(PolledChannels::Clock::time_point now, std::c
 
 /// Waits for the bell, which also shows the end of the client. Repeated until the channel is closed.
 void RingChannel::listen_to_bell() {
-  socket().async_wait(asio::posix::stream_descriptor::wait_read,
-                      [self = shared_from_this(), this](asio::error_code error) {
-                        if (!error && !closed()) heard_bell();
-                      });
+  socket().wait_readable([self = shared_from_this(), this](asio::error_code error) {
+    if (!error && !closed()) heard_bell();
+  });
 }
 
 void RingChannel::heard_bell() {
   std::uint8_t bells[64];
-  const ssize_t heard = ::recv(socket().native_handle(), bells, sizeof bells, MSG_DONTWAIT);
+  const ssize_t heard = ::recv(socket().get(), bells, sizeof bells, MSG_DONTWAIT);
   if (heard == 0 || (heard < 0 && errno != EAGAIN && errno != EINTR)) socket_ended_ = true;
   else listen_to_bell();
   advice_.waited(PolledChannels::Clock::now() - last_use_);

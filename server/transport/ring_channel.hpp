@@ -14,7 +14,7 @@ namespace tandem::server {
 
 class RingChannel final : public SocketChannel {
  public:
-  RingChannel(asio::io_context& io, Service& service, PolledChannels& polled, os::Descriptor socket,
+  RingChannel(asio::io_context& io, Service& service, PolledChannels& polled, os::UnsharedDescriptor socket,
               Peer peer);
 
   void wake() override;

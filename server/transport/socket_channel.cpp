@@ -14,14 +14,14 @@ bool is_transient(int error) {
 }  // namespace
 
 std::ptrdiff_t SocketChannel::receive_now(std::span<std::uint8_t> space) {
-  ssize_t count = ::recv(socket_.native_handle(), space.data(), space.size(), MSG_DONTWAIT);
+  ssize_t count = ::recv(socket_.get(), space.data(), space.size(), MSG_DONTWAIT);
   if (count > 0) [[likely]]
     return count;
   return count < 0 && is_transient(errno) ? 0 : ended;
 }
 
 std::ptrdiff_t SocketChannel::send_now(wire::Bytes bytes) {
-  ssize_t count = ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  ssize_t count = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   if (count >= 0) [[likely]]
     return count;
   return is_transient(errno) ? 0 : ended;
@@ -32,29 +32,26 @@ std::ptrdiff_t SocketChannel::send_now(wire::Bytes bytes) {
 // more; it would also need a buffer for every idle channel.
 void SocketChannel::wait_for_input() {
   if (std::exchange(awaiting_input_, true)) return;
-  socket_.async_wait(asio::posix::stream_descriptor::wait_read,
-                     [self = shared_from_this(), this](asio::error_code) {
-                       awaiting_input_ = false;
-                       on_readable();
-                     });
+  socket_.wait_readable([self = shared_from_this(), this](asio::error_code) {
+    awaiting_input_ = false;
+    on_readable();
+  });
 }
 
 void SocketChannel::wait_for_room() {
   if (std::exchange(awaiting_room_, true)) return;
-  socket_.async_wait(asio::posix::stream_descriptor::wait_write,
-                     [self = shared_from_this(), this](asio::error_code) {
-                       awaiting_room_ = false;
-                       on_writable();
-                     });
+  socket_.wait_writable([self = shared_from_this(), this](asio::error_code) {
+    awaiting_room_ = false;
+    on_writable();
+  });
 }
 
 void SocketChannel::end_sending() {
-  ::shutdown(socket_.native_handle(), SHUT_WR);
+  ::shutdown(socket_.get(), SHUT_WR);
 }
 
 void SocketChannel::close_path() {
-  asio::error_code ignored;
-  socket_.close(ignored);
+  socket_.close();
 }
 
 }  // namespace tandem::server

@@ -1,18 +1,16 @@
 #pragma once
 // A channel over a connected stream socket, unix or TCP.
 
-#include <asio/posix/stream_descriptor.hpp>
-
-#include "client/os/descriptor.hpp"
 #include "server/transport/transport_channel.hpp"
+#include "server/transport/watched_descriptor.hpp"
 
 namespace tandem::server {
 
 class SocketChannel : public TransportChannel {
  public:
   /// `socket` is connected and non-blocking.
-  SocketChannel(asio::io_context& io, Service& service, os::Descriptor socket, Peer peer)
-      : TransportChannel(io, service, std::move(peer)), socket_(io, socket.release()) {}
+  SocketChannel(asio::io_context& io, Service& service, os::UnsharedDescriptor socket, Peer peer)
+      : TransportChannel(io, service, std::move(peer)), socket_(io, std::move(socket)) {}
 
   std::string_view path() const override { return peer().uid ? "unix" : "tcp"; }
 
@@ -23,10 +21,10 @@ class SocketChannel : public TransportChannel {
   void wait_for_room() override;
   void end_sending() override;
   void close_path() override;
-  asio::posix::stream_descriptor& socket() { return socket_; }
+  WatchedDescriptor& socket() { return socket_; }
 
  private:
-  asio::posix::stream_descriptor socket_;
+  WatchedDescriptor socket_;
   bool awaiting_input_ = false;
   bool awaiting_room_ = false;
 };

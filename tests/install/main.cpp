@@ -2,6 +2,9 @@
 // a manager inside this process, which also hosts a type of the program's own and is asked asynchronously. Prints what
 // it shared; ends with 1 if that is not what it should be.
 
+#ifndef ASIO_HAS_STD_ALIGNED_ALLOC
+#error "the package does not say how Asio allocates"
+#endif
 #include <unistd.h>
 
 #include <asio/io_context.hpp>

@@ -1,12 +1,14 @@
 // tandem::Server: a manager inside this process, over every transport.
 #include "tandem/server.hpp"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <future>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "tandem/tandem.hpp"
@@ -454,6 +456,8 @@ TEST_F(ServerTest, OutlivedByAManagerItLeavesAnError) {
   EXPECT_THROW(manager->ping(), ConnectionError);
 }
 
+// ---- forks ------------------------------------------------------------------------------------------------
+
 TEST_F(ServerTest, IsTheParentsAloneAfterAFork) {
   Server server(options());
   server.start();
@@ -471,6 +475,110 @@ TEST_F(ServerTest, IsTheParentsAloneAfterAFork) {
   EXPECT_TRUE(std::filesystem::exists(path_));
   manager.ping();
   Manager("unix:" + path_).ping();
+}
+
+TEST_F(ServerTest, AForkedChildHasNoneOfItsDescriptors) {
+  test::Signal began, connected, asked;
+  std::string debug;
+  ServerOptions wanted = options();
+  wanted.listen.push_back("unix:" + folder_.path("second"));
+  wanted.listen.push_back("tcp://127.0.0.1:0");
+  wanted.authkey = "a key";
+  wanted.debug = "127.0.0.1:0";
+  wanted.log_level = LogLevel::off;
+  const std::set<int> earlier = test::descriptors();
+  const std::size_t before = test::open_descriptors();
+  std::optional<Server> server(std::move(wanted));
+  // A client of each kind, in a process without copies of the server's ends.
+  test::Child clients([&] {
+    const std::string address = server->addresses().back();
+    began.wait();
+    Manager ring("unix:" + path_, {.authkey = "a key"});
+    Manager socket("unix:" + path_, {.authkey = "a key", .ring = false});
+    Manager tcp(address, {.authkey = "a key"});
+    RawClient silent("unix:" + path_);
+    RawClient debug("tcp://" + server->debug_address().substr(std::string("http://").size()));
+    for (Manager* each : {&ring, &socket, &tcp}) each->ping();
+    connected.send();
+    asked.wait();
+  });
+  server->start();
+  began.send();
+  connected.wait();
+  EXPECT_GE(test::open_descriptors(), before + 12);
+  // Programs that are executed, by system() for instance, have none either.
+  for (const int descriptor : test::descriptors()) {
+    if (earlier.count(descriptor) != 0) continue;
+    EXPECT_NE(fcntl(descriptor, F_GETFD) & FD_CLOEXEC, 0) << "descriptor " << descriptor;
+  }
+  test::Child child([&] {
+    EXPECT_EQ(test::open_descriptors(), before);
+    server->stop();
+    EXPECT_THROW(server->start(), ValueError);
+    EXPECT_THROW(server->run(), ValueError);
+    // Numbers that the parent's copies of these objects had are others' now.
+    test::Signal own;
+    std::destroy_at(&*server);
+    own.send();
+    own.wait();
+    Server another({.listen = {"unix:" + folder_.path("third")}});
+    another.start();
+    Manager("unix:" + folder_.path("third")).ping();
+  });
+  EXPECT_EQ(child.join(), 0);
+  asked.send();
+}
+
+TEST_F(ServerTest, ItsAddressesAreFreeOnceItHasStoppedWhileChildrenLive) {
+  test::Signal may_end;
+  ServerOptions wanted = options();
+  wanted.listen.push_back("tcp://127.0.0.1:0");
+  wanted.authkey = "a key";
+  wanted.debug = "127.0.0.1:0";
+  std::optional<Server> server(wanted);
+  server->start();
+  Manager(server->addresses().back(), {.authkey = "a key"}).ping();
+  test::Child child([&] { may_end.wait(); });
+  wanted.listen = server->addresses();
+  wanted.debug = server->debug_address().substr(std::string("http://").size());
+  server->stop();
+  EXPECT_THROW(Manager(wanted.listen.back(), {.authkey = "a key"}), ConnectionError);
+  server.emplace(wanted);
+  server->start();
+  Manager(server->addresses().back(), {.authkey = "a key"}).ping();
+  may_end.send();
+}
+
+TEST_F(ServerTest, WhenItsProgramIsKilledCallsEndAtOnceThoughAnotherWorkerLives) {
+  for (const bool tcp : {false, true}) {
+    for (const bool ring : {false, true}) {
+      if (tcp && ring) continue;
+      SCOPED_TRACE((tcp ? "tcp" : "unix") + std::string(ring ? ", ring" : ""));
+      test::Signal caller_pid, both_began, may_end;
+      test::Child program([&] {
+        ServerOptions wanted = options();
+        if (tcp) wanted.listen = {"tcp://127.0.0.1:0"};
+        wanted.authkey = "a key";
+        wanted.log = nullptr;
+        wanted.log_level = LogLevel::off;
+        Server server(wanted);
+        server.start();
+        Manager inside = server.connect();
+        test::Child caller([&] {
+          Manager manager(server.addresses().front(), {.authkey = "a key", .ring = ring});
+          EXPECT_THROW(manager.queue<int>("queue").get(), ConnectionError);
+        });
+        test::eventually([&] { return inside.waits().size() == 1; }, "a worker in get()");
+        test::Child other([&] { may_end.wait(); });
+        caller_pid.send_number(caller.pid());
+        both_began.wait();
+      });
+      const test::Watched caller(caller_pid.wait_for_number());
+      program.kill();
+      caller.wait_until_gone();
+      may_end.send();
+    }
+  }
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <functional>
 #include <iterator>
+#include <set>
 #include <string>
 
 namespace tandem::test {
@@ -91,6 +92,15 @@ class Child {
 inline std::size_t open_descriptors() {
   const std::filesystem::directory_iterator all("/proc/self/fd");
   return static_cast<std::size_t>(std::distance(begin(all), end(all))) - 1;  // not the one that reads them
+}
+
+/// Their numbers.
+inline std::set<int> descriptors() {
+  std::set<int> all;
+  for (const auto& each : std::filesystem::directory_iterator("/proc/self/fd"))
+    all.insert(std::stoi(each.path().filename()));
+  std::erase_if(all, [](int each) { return fcntl(each, F_GETFD) < 0; });  // the one that read them
+  return all;
 }
 
 /// A process that need not be a child of ours. Made while it is known to live.

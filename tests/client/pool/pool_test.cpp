@@ -397,6 +397,26 @@ TEST(PoolWorkers, OneThatDiesFailsItsTaskAlone) {
   EXPECT_EQ(pool.map(square, numbers(50)).back(), 49 * 49);
 }
 
+TEST(PoolWorkers, HowOneDiedIsKnownThoughTheProgramIgnoresItsChildren) {
+  test::Child([] {
+    signal(SIGCHLD, SIG_IGN);
+    Pool pool(1);
+    try {
+      pool.apply([] { raise(SIGKILL); });
+      ADD_FAILURE();
+    } catch (const WorkerDied& died) {
+      EXPECT_EQ(died.signal(), SIGKILL);
+      EXPECT_EQ(died.exit_code(), std::nullopt);
+    }
+    // Workers themselves ignore theirs, as the program does.
+    EXPECT_TRUE(pool.apply([] {
+      struct sigaction action {};
+      sigaction(SIGCHLD, nullptr, &action);
+      return action.sa_handler == SIG_IGN;
+    }));
+  });
+}
+
 TEST(PoolWorkers, ATaskIsTriedAgainAsOftenAsAsked) {
   Manager manager;
   Pool pool(manager, {.workers = 2, .retries = 3});

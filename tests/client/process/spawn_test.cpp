@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <mutex>
@@ -481,6 +482,103 @@ TEST(SpawnFaults, WhatWasNotGivenIsToldOf) {
     EXPECT_EQ(program.wait(), 1) << count;
     EXPECT_EQ(program.out, "");
     EXPECT_THAT(program.errors, HasSubstr("tandem::ProtocolError")) << count;
+  }
+}
+
+// ---- without standard descriptors ------------------------------------------------------------------------------
+
+bool is_open(int descriptor) {
+  return fcntl(descriptor, F_GETFD) >= 0;
+}
+
+std::vector<int> open_standard_descriptors() {
+  return {is_open(0), is_open(1), is_open(2)};
+}
+
+void report_standard_descriptors(Connection to, List<int> list) {
+  list.push_back(2);
+  to.send(open_standard_descriptors());
+}
+
+/// Uses each kind of descriptor that the library opens, with some of 0 to 2 closed.
+void use_everything(const std::vector<int>& open) {
+  Manager manager;
+  auto list = manager.list<int>();
+  list.push_back(0);
+  EXPECT_EQ(open_standard_descriptors(), open);
+
+  auto [here, there] = Pipe();
+  Process forked({.daemon = true}, [&list, &open] {
+    list.push_back(1);
+    if (open_standard_descriptors() != open) _exit(1);
+  });
+  forked.join();
+  EXPECT_EQ(forked.exit_code(), 0);
+  Process spawned = Process::spawn({.daemon = true}, report_standard_descriptors, std::move(there), list);
+  EXPECT_EQ(here.recv<std::vector<int>>(), open);
+  spawned.join();
+  EXPECT_EQ(spawned.exit_code(), 0);
+
+  Pool pool(2);
+  EXPECT_EQ(pool.apply([](int x) { return x + 1; }, 1), 2);
+  EXPECT_EQ(pool.apply([] { return open_standard_descriptors(); }), open);
+
+  test::TemporaryFolder folder;
+  const std::string address = "unix:" + folder.path("socket");
+  Server server({.listen = {address, "tcp://127.0.0.1:0"}, .authkey = "a key", .debug = "127.0.0.1:0"});
+  server.start();
+  for (const bool ring : {false, true})
+    Manager(address, {.authkey = "a key", .ring = ring}).value<int>(3).store(4);
+  Manager(server.addresses().back(), {.authkey = "a key"}).value<int>(3).store(4);
+  EXPECT_EQ(open_standard_descriptors(), open);
+  EXPECT_THAT(list.snapshot(), ::testing::ElementsAre(0, 1, 2));
+}
+
+TEST(StandardDescriptors, MayBeClosedInEveryCombination) {
+  for (int closed = 0; closed < 8; ++closed) {
+    SCOPED_TRACE(closed);
+    Child([closed] {
+      std::vector<int> open;
+      for (int descriptor = 0; descriptor < 3; ++descriptor) {
+        const bool stays = (closed & (1 << descriptor)) == 0;
+        open.push_back(stays);
+        if (!stays) {
+          close(descriptor);
+        } else if (!is_open(descriptor)) {
+          EXPECT_EQ(::open("/dev/null", O_RDWR), descriptor);
+        }
+      }
+      use_everything(open);
+    });
+  }
+}
+
+TEST(StandardDescriptors, MayBeClosedWhereTandemdStarts) {
+  for (int closed = 0; closed < 8; ++closed) {
+    SCOPED_TRACE(closed);
+    test::TemporaryFolder folder;
+    const std::string address = "unix:" + folder.path("socket");
+    test::Program tandemd({test::beside_the_test("tandemd"), "--listen", address}, {}, "", [closed] {
+      for (int descriptor = 0; descriptor < 3; ++descriptor)
+        if ((closed & (1 << descriptor)) != 0) close(descriptor);
+    });
+    test::eventually(
+        [&] {
+          try {
+            Manager(address).ping();
+            return true;
+          } catch (const ConnectionError&) {
+            return false;
+          }
+        },
+        "tandemd to listen");
+    for (int descriptor = 0; descriptor < 3; ++descriptor) {
+      if ((closed & (1 << descriptor)) == 0) continue;
+      const std::string link = "/proc/" + std::to_string(tandemd.pid()) + "/fd/" + std::to_string(descriptor);
+      EXPECT_EQ(std::filesystem::read_symlink(link), "/dev/null");
+    }
+    tandemd.signal(SIGTERM);
+    EXPECT_EQ(tandemd.wait(), 0);
   }
 }
 

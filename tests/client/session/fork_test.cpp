@@ -111,6 +111,47 @@ TEST_F(ForkedConnectionTest, AChildThatUsesNothingLeavesNothing) {
   EXPECT_EQ(ask(), 42);
 }
 
+/// A way to a manager that opens one session, and then does not answer any more.
+class SilentConnector final : public client::Connector {
+ public:
+  using Limits = std::vector<std::chrono::milliseconds>;
+  SilentConnector(std::unique_ptr<Connector> first, Limits& asked)
+      : first_(std::move(first)), asked_(asked) {}
+  client::Opened open(const client::OpenRequest& request, std::chrono::milliseconds timeout) override {
+    if (request.purpose != wire::Purpose::inherit) return first_->open(request, timeout);
+    asked_.push_back(timeout);
+    std::this_thread::sleep_for(timeout);
+    throw Timeout("no answer");
+  }
+  std::string address() const override { return first_->address(); }
+
+ private:
+  std::unique_ptr<Connector> first_;
+  Limits& asked_;
+};
+
+TEST_F(ForkedConnectionTest, ManagersThatDoNotAnswerDelayItOnceAndNotOnceEach) {
+  connect();
+  const std::chrono::milliseconds limit(600);
+  const std::chrono::milliseconds brief(250);
+  SilentConnector::Limits first_asked, second_asked;
+  const auto make = [&](SilentConnector::Limits& asked) {
+    return Session::open(std::make_unique<SilentConnector>(manager_->connector(), asked),
+                         {.connect_timeout = limit});
+  };
+  const client::SessionPtr first = make(first_asked);
+  const client::SessionPtr second = make(second_asked);
+  const RemoteObject held(first, wire::Reference{ops::List::number, 17}, true);
+  const RemoteObject held_too(second, wire::Reference{ops::List::number, 18}, true);
+  for (int i = 0; i < 2; ++i) Child([] {});
+  // Whatever was before it takes time as well.
+  ASSERT_EQ(first_asked.size(), 2u);
+  EXPECT_LE(first_asked[0], limit);
+  EXPECT_GT(first_asked[0], brief);
+  EXPECT_EQ(first_asked[1], brief);
+  EXPECT_THAT(second_asked, ElementsAre(brief, brief));
+}
+
 TEST_F(ForkedConnectionTest, CallUnderWayInAnotherThreadGetsItsReply) {
   std::promise<void> asked;
   std::promise<void> may_answer;

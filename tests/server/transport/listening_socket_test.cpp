@@ -10,6 +10,7 @@
 
 #include <cstring>
 
+#include "client/os/descriptor.hpp"
 #include "client/transport/socket.hpp"
 #include "tandem/error.hpp"
 #include "tests/support/eventually.hpp"
@@ -143,7 +144,7 @@ TEST(TcpSocket, ItsPortCanBeTakenAgainAtOnce) {
         return static_cast<bool>(accepted);
       },
       "the client to be accepted");
-  first.descriptor = os::Descriptor();
+  first.descriptor.close();
   accepted = os::Descriptor();  // closes first: this side keeps the connection in TIME_WAIT
   client.reset();
   listen(address.to_string());
