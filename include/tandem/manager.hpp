@@ -371,6 +371,15 @@ class Manager {
     return P(obtain<P>(name, arguments...).first);
   }
 
+  /// Says at compile time that the name is missing.
+  template <client::ProxyType P, class First, class... A>
+  requires(!std::convertible_to<const First&, Name>) P create(const First&, const A&...)
+  const {
+    static_assert(client::never<P>,
+                  "create<P>(name, arguments...): the object's name comes first, std::nullopt for none");
+    return P();
+  }
+
   /// Returns an existing object: `m.get<Dict<std::string, int>>("scores")`. NotFound; TypeError.
   template <client::ProxyType P>
   P get(std::string_view name) const {
