@@ -16,6 +16,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <system_error>
 
@@ -25,6 +26,7 @@
 #include "client/os/spawn_plan.hpp"
 #include "client/os/standard_descriptors.hpp"
 #include "tandem/error.hpp"
+#include "tandem/manager.hpp"
 
 namespace tandem::client {
 namespace {
@@ -52,6 +54,9 @@ fs::path own_file() {
   return fs::weakly_canonical(info.dli_fname, ignored);
 }
 
+/// The include folder of the program's package, which lives until the process ends; null: none known.
+constinit std::atomic<const fs::path*> headers{nullptr};
+
 std::vector<fs::path> folders_to_look_in() {
   std::vector<fs::path> folders;
   std::error_code ignored;
@@ -59,11 +64,10 @@ std::vector<fs::path> folders_to_look_in() {
     folders.push_back(program.parent_path());
   if (fs::path library = own_file(); library.has_parent_path()) {
     folders.push_back(library.parent_path());
-    folders.push_back((library.parent_path() / ".." / "bin").lexically_normal());
+    folders.push_back((library.parent_path() / TANDEM_LIBDIR_TO_BINDIR).lexically_normal());
   }
-#ifdef TANDEM_INSTALL_BINDIR
+  if (const fs::path* found = headers.load()) folders.push_back(*found / TANDEM_INCLUDEDIR_TO_BINDIR);
   folders.emplace_back(TANDEM_INSTALL_BINDIR);
-#endif
 #ifdef TANDEM_BUILD_BINDIR
   folders.emplace_back(TANDEM_BUILD_BINDIR);
 #endif
@@ -102,6 +106,16 @@ std::string describe_status(int status) {
 }
 
 }  // namespace
+
+bool search_tandemd_from(const char* header) {
+  // A relative path depends on the folder in which the compiler ran.
+  fs::path path(header);
+  if (!path.is_absolute()) return false;
+  auto folder = std::make_unique<const fs::path>(path.parent_path().parent_path());
+  const fs::path* none = nullptr;
+  if (headers.compare_exchange_strong(none, folder.get())) folder.release();
+  return true;
+}
 
 std::vector<std::string> tandemd_search_path() {
   if (const char* named = std::getenv("TANDEM_TANDEMD"); named != nullptr && *named != '\0') return {named};

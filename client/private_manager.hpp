@@ -26,8 +26,9 @@
 namespace tandem::client {
 
 /// Returns the paths at which tandemd is searched, in this order: the value of the environment variable
-/// TANDEM_TANDEMD, and if that is set no other; beside the running program; beside this library, and in its
-/// ../bin; the install folder; the build folder; PATH.
+/// TANDEM_TANDEMD, and if that is set no other; beside the running program; beside this library; in the bin folder of
+/// the package that this library is in, and of the package whose headers the program was compiled with; the
+/// install folder; the build folder; PATH.
 std::vector<std::string> tandemd_search_path();
 /// Returns the first of `places` that is a program. Throws ConnectionError listing all of them.
 std::string find_tandemd(const std::vector<std::string>& places = tandemd_search_path());

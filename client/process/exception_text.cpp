@@ -10,27 +10,8 @@
 #include <string_view>
 #include <typeinfo>
 
-#include "tandem/error.hpp"
-
 namespace tandem::client {
 namespace {
-
-/// "key_error" → "KeyError": our classes are instances of one template, whose type name is of no use.
-std::string class_of(Code code) {
-  switch (code) {
-    case Code::overflow: return "tandem::OverflowError";
-    case Code::deadlock: return "tandem::DeadlockError";
-    case Code::broken_barrier: return "tandem::BrokenBarrierError";
-    default: break;
-  }
-  std::string name = "tandem::";
-  bool upper = true;
-  for (char c : name_of(code)) {
-    if (c != '_') name += upper ? static_cast<char>(c - 'a' + 'A') : c;
-    upper = c == '_';
-  }
-  return name;
-}
 
 std::string class_of_current_exception() {
   const std::type_info* type = abi::__cxa_current_exception_type();
@@ -38,7 +19,22 @@ std::string class_of_current_exception() {
   int status = 0;
   std::unique_ptr<char, void (*)(void*)> readable(
       abi::__cxa_demangle(type->name(), nullptr, nullptr, &status), std::free);
-  return status == 0 ? readable.get() : type->name();
+  const std::string name = status == 0 ? readable.get() : type->name();
+  // What std::throw_with_nested() throws is of a class of its own, which nobody has written.
+  constexpr std::string_view wrapper = "std::_Nested_exception<";
+  if (!name.starts_with(wrapper)) return name;
+  return name.substr(wrapper.size(), name.rfind('>') - wrapper.size());
+}
+
+/// Adds the exception that `error` was thrown because of, if there is one, and its own causes.
+void append_cause(const std::exception& error, std::string& what) {
+  try {
+    std::rethrow_if_nested(error);
+  } catch (...) {
+    const ExceptionText cause = current_exception_text();
+    what += (what.empty() ? "" : "; ") + ("caused by " + cause.type) +
+            (cause.what.empty() ? "" : ": " + cause.what);
+  }
 }
 
 }  // namespace
@@ -46,10 +42,11 @@ std::string class_of_current_exception() {
 ExceptionText current_exception_text() {
   try {
     throw;
-  } catch (const Error& error) {
-    return {class_of(error.code()), error.what()};
   } catch (const std::exception& error) {
-    return {class_of_current_exception(), error.what()};
+    const char* what = error.what();
+    ExceptionText text{class_of_current_exception(), what == nullptr ? "" : what};
+    append_cause(error, text.what);
+    return text;
   } catch (...) {
     return {class_of_current_exception(), ""};
   }

@@ -7,7 +7,8 @@ namespace tandem::client {
 
 struct ExceptionText {
   std::string type;  // as users write it: "tandem::KeyError", "std::out_of_range"
-  std::string what;  // empty if it is not a std::exception
+  std::string
+      what;  // empty if it is not a std::exception; "; caused by TYPE: WHAT" follows for each nested one
 };
 
 /// Returns the text of the exception being handled.

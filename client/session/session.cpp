@@ -171,7 +171,7 @@ void Session::check_same_manager(const Opened& opened) const {
   std::lock_guard lock(mutex_);
   if (incarnation_ != wire::Incarnation{} && incarnation_ != opened.incarnation)
     throw ConnectionError(address() +
-                          ": the manager was restarted, and what it held is gone; make a new Manager");
+                          ": the manager was started anew, and what it hosted is gone; make a new Manager");
 }
 
 Opened Session::join_session(std::chrono::milliseconds timeout) {
@@ -181,6 +181,7 @@ Opened Session::join_session(std::chrono::milliseconds timeout) {
     if (lost_) throw SessionLost(*lost_);
     request.session = welcome_.session;
     request.secret = welcome_.secret;
+    request.incarnation = incarnation_;
   }
   try {
     return connector_->open(request, timeout);

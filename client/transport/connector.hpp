@@ -21,7 +21,8 @@ struct OpenRequest {
   wire::Purpose purpose = wire::Purpose::open;
   std::uint64_t session = 0;
   wire::Secret secret{};
-  bool stays_on_socket = false;  // for another process, which receives only the socket
+  bool stays_on_socket = false;     // for another process, which receives only the socket
+  wire::Incarnation incarnation{};  // of the manager that has the session; zero: of any
 };
 
 /// A channel after its handshake, and what the manager sent in it.

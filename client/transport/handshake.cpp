@@ -74,6 +74,9 @@ Admission converse(Stream& stream, std::string_view authkey, const OpenRequest& 
   const std::string& address = greeting.address;
   std::array<std::uint8_t, wire::hello_bytes> hello{};
   receive_message(stream, hello, address, deadline);
+  const wire::Incarnation incarnation = wire::decode_hello(hello.data()).incarnation;
+  if (request.incarnation != wire::Incarnation{} && request.incarnation != incarnation)
+    throw SessionLost(address + ": the manager was started anew, and what it hosted is gone");
 
   wire::Answer answer;
   answer.purpose = request.purpose;
@@ -99,7 +102,7 @@ Admission converse(Stream& stream, std::string_view authkey, const OpenRequest& 
   if (welcome.frame_bytes_max < frame_bytes_least) no_manager(address, "its frames are too short");
   if (welcome.ring_bytes != 0 && !(greeting.wants_ring && is_ring_size(welcome.ring_bytes)))
     no_manager(address, "its shared memory has a size that cannot be");
-  return {wire::decode_hello(hello.data()).incarnation, welcome};
+  return {incarnation, welcome};
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 #pragma once
 // Addresses at which a manager listens.
 
+#include "tandem/cxx20.hpp"
+
 #include <cstdint>
 #include <string>
 #include <string_view>

@@ -42,6 +42,8 @@
 #define ASIO_HAS_STD_COROUTINE 1
 #endif
 
+#include "tandem/cxx20.hpp"
+
 #include <asio/any_io_executor.hpp>
 #include <asio/associated_cancellation_slot.hpp>
 #include <asio/associated_executor.hpp>

@@ -4,6 +4,8 @@
 // Codes travel on the wire (one byte, see wire/frame.hpp); both sides know them by number. Numbers are never
 // reused. In the server an outcome is a value; only the proxies throw exceptions.
 
+#include "tandem/cxx20.hpp"
+
 #include <cstdint>
 #include <exception>
 #include <optional>
@@ -83,21 +85,104 @@ class Error : public std::runtime_error {
   Code code_;
 };
 
-/// The class of exception for one code: `catch (const tandem::KeyError& e)`.
+/// Base of the class of one code.
 template <Code C>
 class ErrorOf : public Error {
  public:
   explicit ErrorOf(const std::string& text) : Error(C, text) {}
 };
 
-/// An exception of a user's task or hosted type that cannot be rethrown here as its own class: its type and
+// The class of each code: `catch (const tandem::KeyError& e)`. Classes of their own, so that the name is what a
+// debugger and the text of an uncaught exception show.
+/// Python's KeyError.
+class KeyError : public ErrorOf<Code::key_error> {
+  using ErrorOf::ErrorOf;
+};
+/// Python's IndexError.
+class IndexError : public ErrorOf<Code::index_error> {
+  using ErrorOf::ErrorOf;
+};
+/// Python's TypeError.
+class TypeError : public ErrorOf<Code::type_error> {
+  using ErrorOf::ErrorOf;
+};
+/// Python's ValueError.
+class ValueError : public ErrorOf<Code::value_error> {
+  using ErrorOf::ErrorOf;
+};
+/// Python's OverflowError.
+class OverflowError : public ErrorOf<Code::overflow> {
+  using ErrorOf::ErrorOf;
+};
+/// The proxy's object was removed.
+class ObjectGone : public ErrorOf<Code::object_gone> {
+  using ErrorOf::ErrorOf;
+};
+/// No object of that name.
+class NotFound : public ErrorOf<Code::not_found> {
+  using ErrorOf::ErrorOf;
+};
+/// The text names the limit and its value.
+class ResourceExhausted : public ErrorOf<Code::resource_exhausted> {
+  using ErrorOf::ErrorOf;
+};
+/// A bug, or a peer that is not tandem.
+class ProtocolError : public ErrorOf<Code::protocol_error> {
+  using ErrorOf::ErrorOf;
+};
+class AuthenticationError : public ErrorOf<Code::authentication_error> {
+  using ErrorOf::ErrorOf;
+};
+class VersionError : public ErrorOf<Code::version_error> {
+  using ErrorOf::ErrorOf;
+};
+/// Options::call_timeout or connect_timeout.
+class Timeout : public ErrorOf<Code::timeout> {
+  using ErrorOf::ErrorOf;
+};
+/// Names the address and the call.
+class ConnectionError : public ErrorOf<Code::connection_error> {
+  using ErrorOf::ErrorOf;
+};
+class ShuttingDown : public ErrorOf<Code::shutting_down> {
+  using ErrorOf::ErrorOf;
+};
+class NotOwner : public ErrorOf<Code::not_owner> {
+  using ErrorOf::ErrorOf;
+};
+/// The text names every link of the cycle.
+class DeadlockError : public ErrorOf<Code::deadlock> {
+  using ErrorOf::ErrorOf;
+};
+class SessionLost : public ErrorOf<Code::session_lost> {
+  using ErrorOf::ErrorOf;
+};
+class StaleToken : public ErrorOf<Code::stale_token> {
+  using ErrorOf::ErrorOf;
+};
+/// Python's threading.BrokenBarrierError.
+class BrokenBarrierError : public ErrorOf<Code::broken_barrier> {
+  using ErrorOf::ErrorOf;
+};
+/// Python's queue.ShutDown.
+class Closed : public ErrorOf<Code::closed> {
+  using ErrorOf::ErrorOf;
+};
+class Conflict : public ErrorOf<Code::conflict> {
+  using ErrorOf::ErrorOf;
+};
+/// Python's EOFError.
+class EndOfFile : public ErrorOf<Code::end_of_file> {
+  using ErrorOf::ErrorOf;
+};
+
+/// Python's multiprocessing.pool.RemoteTraceback: an exception of a user's task or hosted type that cannot be rethrown here as its own class: its type and
 /// text.
-template <>
-class ErrorOf<Code::remote_error> : public Error {
+class RemoteError : public ErrorOf<Code::remote_error> {
  public:
-  explicit ErrorOf(const std::string& text) : Error(Code::remote_error, text) {}
-  ErrorOf(const std::string& type, const std::string& text)
-      : Error(Code::remote_error, text.empty() ? type : type + ": " + text), type_(type) {}
+  using ErrorOf::ErrorOf;
+  RemoteError(const std::string& type, const std::string& text)
+      : ErrorOf(text.empty() ? type : type + ": " + text), type_(type) {}
   /// The exception's class as written in C++, e.g. "std::filesystem::filesystem_error"; empty if unknown.
   const std::string& type() const noexcept { return type_; }
 
@@ -106,14 +191,13 @@ class ErrorOf<Code::remote_error> : public Error {
 };
 
 /// How the worker process of a task ended. The text says the same.
-template <>
-class ErrorOf<Code::worker_died> : public Error {
+class WorkerDied : public ErrorOf<Code::worker_died> {
  public:
-  explicit ErrorOf(const std::string& text) : Error(Code::worker_died, text) {}
+  using ErrorOf::ErrorOf;
   /// `exit_code`: as ProcessHandle::exit_code() returns it; nullopt if unknown, for example because the
   /// process ran on another machine.
-  ErrorOf(const std::string& text, std::int64_t pid, std::optional<int> exit_code)
-      : Error(Code::worker_died, text), pid_(pid), exit_code_(exit_code) {}
+  WorkerDied(const std::string& text, std::int64_t pid, std::optional<int> exit_code)
+      : ErrorOf(text), pid_(pid), exit_code_(exit_code) {}
   /// 0: unknown.
   std::int64_t pid() const noexcept { return pid_; }
   /// nullopt: a signal killed the process, or its exit code is unknown.
@@ -129,31 +213,6 @@ class ErrorOf<Code::worker_died> : public Error {
   std::int64_t pid_ = 0;
   std::optional<int> exit_code_;
 };
-
-using KeyError = ErrorOf<Code::key_error>;                    // Python's KeyError
-using IndexError = ErrorOf<Code::index_error>;                // Python's IndexError
-using TypeError = ErrorOf<Code::type_error>;                  // Python's TypeError
-using ValueError = ErrorOf<Code::value_error>;                // Python's ValueError
-using OverflowError = ErrorOf<Code::overflow>;                // Python's OverflowError
-using ObjectGone = ErrorOf<Code::object_gone>;                // the proxy's object was removed
-using NotFound = ErrorOf<Code::not_found>;                    // no object of that name
-using ResourceExhausted = ErrorOf<Code::resource_exhausted>;  // the text names the limit and its value
-using ProtocolError = ErrorOf<Code::protocol_error>;          // a bug, or a peer that is not tandem
-using AuthenticationError = ErrorOf<Code::authentication_error>;
-using VersionError = ErrorOf<Code::version_error>;
-using Timeout = ErrorOf<Code::timeout>;                   // Options::call_timeout or connect_timeout
-using ConnectionError = ErrorOf<Code::connection_error>;  // names the address and the call
-using ShuttingDown = ErrorOf<Code::shutting_down>;
-using NotOwner = ErrorOf<Code::not_owner>;
-using DeadlockError = ErrorOf<Code::deadlock>;  // the text names every link of the cycle
-using SessionLost = ErrorOf<Code::session_lost>;
-using StaleToken = ErrorOf<Code::stale_token>;
-using BrokenBarrierError = ErrorOf<Code::broken_barrier>;  // Python's threading.BrokenBarrierError
-using Closed = ErrorOf<Code::closed>;                      // Python's queue.ShutDown
-using Conflict = ErrorOf<Code::conflict>;
-using RemoteError = ErrorOf<Code::remote_error>;  // multiprocessing.pool.RemoteTraceback
-using WorkerDied = ErrorOf<Code::worker_died>;
-using EndOfFile = ErrorOf<Code::end_of_file>;  // Python's EOFError
 
 /// Throws the exception class that belongs to `code`.
 [[noreturn]] void throw_error(Code code, const std::string& text);

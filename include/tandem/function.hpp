@@ -57,16 +57,16 @@ void decode_argument_count(Decoder& from, std::size_t expected);
 
 template <class P>
 void encode_argument(Encoder& to, const P& value) {
-  if (to.spawn_sender == nullptr) return Codec<P>::encode(to, value);
+  if (to.spawn_sender == nullptr) return encode_value<P>(to, value);
   wire::Buffer bytes;
   Encoder argument{wire::Writer(bytes), nullptr, to.spawn_sender};
-  Codec<P>::encode(argument, value);
+  encode_value<P>(argument, value);
   encode_with_manager(to, argument, bytes.view());
 }
 template <class P>
 P decode_argument(Decoder& from) {
   if (from.spawn_receiver != nullptr) decode_manager(from);
-  return Codec<P>::decode(from);
+  return decode_value<P>(from);
 }
 
 /// Whether F can be called with arguments of these types, each converted to the parameter's type.

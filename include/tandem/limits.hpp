@@ -2,6 +2,8 @@
 // The limits of a manager: each has a name (its unit last), a default, a flag of tandemd (`--NAME` with
 // dashes), an entry in the debug endpoint's /info, and an error, ResourceExhausted, whose text names it.
 
+#include "tandem/cxx20.hpp"
+
 #include <array>
 #include <cstdint>
 #include <string_view>

@@ -72,6 +72,11 @@ namespace client {
 
 class Connector;  // client/transport/connector.hpp, internal: opens a session's channels
 
+/// Adds the package that `header`, this file, belongs to to the places where tandemd is searched. The library
+/// alone cannot know it: the program that it is linked into may be anywhere, and the package may have been moved.
+bool search_tandemd_from(const char* header);
+inline const bool tandemd_is_searched_from_here = search_tandemd_from(__FILE__);
+
 template <class P>
 concept ProxyType = is_proxy<P>;
 /// The sources of a dict's contents: a range of pairs, a JSON object, a dict or namespace of the same
@@ -157,7 +162,8 @@ class Manager {
   using Operations = ops::Manager;
 
   /// Starts a private manager and returns when it is ready: a tandemd, searched for at $TANDEM_TANDEMD, or
-  /// else beside the running program, beside the library, where it was installed, and in PATH.
+  /// else beside the running program, beside the library, in the package of these headers, where it was
+  /// installed, and in PATH.
   /// ConnectionError names the places searched, or how tandemd ended. Keys in `options` are refused
   /// (ValueError): it gets a key of its own.
   Manager();
@@ -369,6 +375,15 @@ class Manager {
   template <client::ProxyType P, class... A>
   P create(Name name = {}, const A&... arguments) const {
     return P(obtain<P>(name, arguments...).first);
+  }
+
+  /// Says at compile time that the name is missing.
+  template <client::ProxyType P, class First, class... A>
+  requires(!std::convertible_to<const First&, Name>) P create(const First&, const A&...)
+  const {
+    static_assert(client::never<P>,
+                  "create<P>(name, arguments...): the object's name comes first, std::nullopt for none");
+    return P();
   }
 
   /// Returns an existing object: `m.get<Dict<std::string, int>>("scores")`. NotFound; TypeError.

@@ -1,6 +1,8 @@
 #pragma once
 // Options of a client.
 
+#include "tandem/cxx20.hpp"
+
 #include <chrono>
 #include <string>
 

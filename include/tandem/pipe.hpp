@@ -59,7 +59,7 @@ class Connection {
 
   /// Waits for a message. EndOfFile: the other end is closed, and no message is left. TypeError: the message
   /// has another type; it is consumed.
-  template <client::Decodable T = nlohmann::json>
+  template <class T = nlohmann::json>
   T recv() {
     return recv_as<T>(receive());
   }
@@ -86,7 +86,7 @@ class Connection {
   template <class T>
   static T recv_as(wire::Bytes message) {
     Decoder from{wire::Reader(message), nullptr};
-    T value = Codec<T>::decode(from);
+    T value = client::decode_value<T>(from);
     if (!from.reader.at_end())
       throw TypeError("asked for " + client::name_of_type<T>() + ", found more than one value");
     return value;

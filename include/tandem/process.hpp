@@ -97,6 +97,11 @@ class CallableTask : public Task {
 };
 
 template <class F, class... A>
+inline constexpr bool can_spawn = false;
+template <PlainFunction F, class... A>
+inline constexpr bool can_spawn<F, A...> = can_call<F, std::decay_t<A>...>;
+
+template <class F, class... A>
 class FunctionTask final : public CallableTask<F, A...> {
  public:
   using CallableTask<F, A...>::CallableTask;
@@ -184,6 +189,18 @@ class Process : public ProcessHandle {
       : Process(options, std::make_unique<client::CallableTask<std::decay_t<F>, std::decay_t<A>...>>(
                              std::in_place, std::forward<F>(function), std::forward<A>(arguments)...)) {}
 
+  /// Say at compile time why they cannot be called.
+  template <class F, class... A>
+  requires(!std::derived_from<std::decay_t<F>, ProcessHandle> && !std::same_as<std::decay_t<F>, Options> &&
+           !std::invocable<std::decay_t<F>, std::decay_t<A>...>) explicit Process(F&&, A&&...) {
+    say_what_is_called<F>();
+  }
+  template <class F, class... A>
+  requires(!std::invocable<std::decay_t<F>, std::decay_t<A>...> &&
+           !std::convertible_to<F, std::unique_ptr<client::Task>>) Process(const Options&, F&&, A&&...) {
+    say_what_is_called<F>();
+  }
+
   /// Starts a process that runs this program anew and calls `function(arguments...)`: a function or a
   /// captureless lambda whose parameter types have a Codec. Throws as start(); ValueError if main() does not
   /// begin with run_spawned().
@@ -197,6 +214,16 @@ class Process : public ProcessHandle {
   static Process spawn(const Options& options, F function, A&&... arguments) {
     return {options, std::make_unique<client::FunctionTask<F, std::decay_t<A>...>>(
                          std::in_place, function, std::forward<A>(arguments)...)};
+  }
+  /// Say at compile time why they cannot be called.
+  template <class F, class... A>
+  requires(!std::same_as<std::decay_t<F>, Options> && !client::can_spawn<F, A...>) static Process
+      spawn(const F&, A&&...) {
+    return say_what_is_spawned<F>();
+  }
+  template <class F, class... A>
+  requires(!client::can_spawn<F, A...>) static Process spawn(const Options&, const F&, A&&...) {
+    return say_what_is_spawned<F>();
   }
 
   Process(Process&&) noexcept = default;
@@ -223,6 +250,23 @@ class Process : public ProcessHandle {
 
  private:
   Process(const Options& options, std::unique_ptr<client::Task> task);
+  template <class F>
+  static void say_what_is_called() {
+    static_assert(
+        client::never<F>,
+        "a Process calls its function with copies of the arguments: as many as it takes, of types that "
+        "convert to its parameters', none of which is a reference to something that is not const");
+  }
+  template <class F>
+  static Process say_what_is_spawned() {
+    static_assert(!client::PlainFunction<F> || client::never<F>,
+                  "the arguments are as many as the function takes, and convert to its parameters' types");
+    static_assert(
+        client::PlainFunction<F>,
+        "spawn() calls a function or a captureless lambda, without template parameters: what a lambda "
+        "captures is not passed to the new process; pass it as an argument");
+    return {};
+  }
   void fork_child();
   [[noreturn]] void run_in_child() noexcept;
   void leave() noexcept;

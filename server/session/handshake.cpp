@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "client/common/crypto.hpp"
+
 namespace tandem::server {
 
 wire::Bytes Handshake::hello() {
@@ -34,12 +36,17 @@ Handshake::Status Handshake::check(wire::Bytes received, Refusal& refusal) {
 
   std::copy_n(received.begin(), wire::answer_bytes, answer_as_sent_.begin());
   answer_ = wire::decode_answer(received.data());
-  wire::Proof wanted = credentials_.sign({wire::as_bytes(wire::client_proof_label), hello_,
-                                          received.first(wire::answer_bytes - wire::proof_bytes)});
+  const wire::Bytes unproven = received.first(wire::answer_bytes - wire::proof_bytes);
+  wire::Proof wanted = credentials_.sign({wire::as_bytes(wire::client_proof_label), hello_, unproven});
   if (!credentials_.equal(wanted, answer_.proof)) {
+    const wire::Proof keyless =
+        client::hmac_sha256({}, {wire::as_bytes(wire::client_proof_label), hello_, unproven});
     refusal = {Code::authentication_error, HandshakeFailure::authkey,
-               credentials_.has_authkey ? "the client's authkey is not the manager's"
-                                        : "the client has an authkey, and this manager has none"};
+               !credentials_.has_authkey ? "the client has an authkey, and this manager has none"
+               : credentials_.equal(keyless, answer_.proof)
+                   ? "this manager wants an authkey and none was given: authkey_file or authkey of "
+                     "tandem::Options, TANDEM_AUTHKEY_FILE, or --authkey-file of the command line"
+                   : "the client's authkey is not the manager's"};
     return Status::refused;
   }
   if (answer_.purpose > wire::Purpose::inherit) {

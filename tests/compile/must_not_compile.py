@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Shows that mistakes in declaring operations do not compile, each for its own reason.
+"""Shows that mistakes do not compile, each for its own reason: in declaring operations, in using tandem, in the
+compiler's options.
 
     must_not_compile.py COMPILER ROOT
 
@@ -175,6 +176,65 @@ CALLS_CASES = [
 ]
 
 
+# Using tandem.
+USE_PROGRAM = """
+#include "tandem/tandem.hpp"
+struct Point { int x = 0; };
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Point, x)
+void work(int) {}
+void use(const tandem::Manager& manager, int number) {
+  (void)number;
+  auto points = manager.dict<std::string, Point>();
+  points["a"] = Point{1};
+  points.at("a");
+  auto anything = manager.dict();
+  anything["a"] = Point{1};
+  auto queue = manager.queue<std::vector<Point>>();
+  queue.put({Point{1}});
+  queue.get();
+  auto [here, there] = tandem::Pipe();
+  here.send(Point{1});
+  there.recv<Point>();
+  tandem::Process forked(work, 1);
+  tandem::Process daemon({.daemon = true}, work, 1);
+  tandem::Process spawned = tandem::Process::spawn(work, 1);
+  tandem::Process with_point = tandem::Process::spawn([](Point) {}, Point{1});
+  tandem::Process named = tandem::Process::spawn({.name = "a"}, work, 1);
+  manager.create<tandem::Queue<int>>("name", 10);
+}
+"""
+
+MACRO = "NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Point, x)\n"
+POINT_USES = ["points[\"a\"] = Point{1};", "points.at(\"a\");", "anything[\"a\"] = Point{1};", "queue.put({Point{1}});",
+              "queue.get();", "here.send(Point{1});", "there.recv<Point>();",
+              "tandem::Process with_point = tandem::Process::spawn([](Point) {}, Point{1});"]
+
+
+def only(use):
+    """The changes that leave one of the uses of Point."""
+    return [(other, "") for other in POINT_USES if other != use]
+
+
+USE_CASES = [
+    *((f"Point has no to_json: {use}", MACRO, "",
+       "this type cannot be read from a value" if "at(" in use or "get()" in use or "recv" in use else
+       "this type is not a value yet", *only(use)) for use in POINT_USES),
+    ("a Process passes too little", "forked(work, 1)", "forked(work)", "calls its function with copies of the arguments"),
+    ("a Process passes too much", "daemon({.daemon = true}, work, 1)", "daemon({.daemon = true}, work, 1, 2)",
+     "calls its function with copies of the arguments"),
+    ("a Process's function changes its argument", "void work(int) {}", "void work(int&) {}",
+     "calls its function with copies of the arguments"),
+    ("a capture in spawn", "spawn(work, 1)", "spawn([=](int) { (void)number; }, 1)", "what a lambda captures"),
+    ("a capture in spawn with options", "spawn({.name = \"a\"}, work, 1)", "spawn({.name = \"a\"}, [=] { (void)number; })",
+     "what a lambda captures"),
+    ("spawn passes too much", "spawn(work, 1)", "spawn(work, 1, 2)", "as many as the function takes"),
+    ("spawn with options passes too little", "spawn({.name = \"a\"}, work, 1)", "spawn({.name = \"a\"}, work)",
+     "as many as the function takes"),
+    ("create passes too much", "(\"name\", 10)", "(\"name\", 10, 10, 10)", "one argument for each parameter"),
+    ("create without a name", "(\"name\", 10)", "(10)", "the object's name comes first"),
+]
+
+
 class Compiler:
     """Compiles variants of one program, whose headers are compiled once."""
 
@@ -193,6 +253,20 @@ class Compiler:
             file.write("\n".join("" if line.startswith("#include") else line for line in program.splitlines()))
         return subprocess.run(self.command + ["-fsyntax-only", "-include", self.header, source],
                               capture_output=True, text=True)
+
+
+def headers_without_cxx20(command, root):
+    """What is wrong with the public headers under an older standard: each says so, and nothing else."""
+
+    def failure_of(header):
+        result = subprocess.run([command, "-std=c++17", f"-I{root}/include", "-fsyntax-only", "-x", "c++", "-"],
+                                input=f"#include <{header}>\n", capture_output=True, text=True)
+        errors = re.findall(r"error: (.*)", result.stderr)
+        if len(errors) == 2 and "tandem needs C++20" in errors[0] and "tandem_needs_cxx20" in errors[1]:
+            return None
+        return f"{header}, compiled as C++17: the compiler does not say just that C++20 is needed:\n{result.stderr[:2000]}"
+
+    return failure_of
 
 
 def visit_declaration(root):
@@ -223,7 +297,7 @@ def failure_of_case(compiler, good, number, name, changes, message):
 def main():
     command, root = sys.argv[1:]
     programs = [(PROGRAM % {"visit": visit_declaration(root)}, CASES), (HOSTED_PROGRAM, HOSTED_CASES),
-                (POOL_PROGRAM, POOL_CASES), (CALLS_PROGRAM, CALLS_CASES)]
+                (POOL_PROGRAM, POOL_CASES), (CALLS_PROGRAM, CALLS_CASES), (USE_PROGRAM, USE_CASES)]
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as threads:
 
         def make_compiler(number):
@@ -239,6 +313,13 @@ def main():
             for number, (name, old, new, message, *more) in enumerate(cases, 1):
                 found.append(threads.submit(failure_of_case, compiler.result(), good, number, name,
                                             [(old, new), *more], message))
+        check_header = headers_without_cxx20(command, root)
+        include = os.path.join(root, "include")
+        for folder_of_headers, _, files in os.walk(include):
+            for file in files:
+                if file.endswith(".hpp"):
+                    header = os.path.relpath(os.path.join(folder_of_headers, file), include)
+                    found.append(threads.submit(check_header, header))
         failures = [future.result() for future in found]
     failures = [failure for failure in failures if failure]
     if failures:

@@ -10,7 +10,6 @@
 #include <asio/io_context.hpp>
 #include <asio/use_future.hpp>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <string>
 #include <tandem/async.hpp>
@@ -18,16 +17,9 @@
 #include <tandem/server.hpp>
 #include <tandem/tandem.hpp>
 
-namespace {
+#include "child_program.hpp"
 
-/// The program that this process's one child runs.
-std::filesystem::path program_of_child() {
-  std::string self = std::to_string(getpid());
-  std::ifstream children("/proc/" + self + "/task/" + self + "/children");
-  std::string child;
-  children >> child;
-  return std::filesystem::read_symlink("/proc/" + child + "/exe");
-}
+namespace {
 
 struct GreeterOps {
   static constexpr std::string_view type = "greeter";

@@ -29,9 +29,20 @@ mv "$work/first" "$work/prefix"
 cmake -S "$here" -B "$work/outside" -G Ninja "${cxx[@]}" -DCMAKE_PREFIX_PATH="$work/prefix"
 cmake --build "$work/outside"
 
-# Neither the working directory nor an environment variable may lead to a manager of another build.
+# Neither the working directory nor an environment variable may lead to a manager: a user's program finds the installed
+# one by itself.
 cd "$work/outside"
-env -u TANDEM_ADDRESS -u TANDEM_AUTHKEY_FILE PATH="$work/prefix/bin:$PATH" \
-  ./outside "$work/prefix/bin/tandemd"
+env -i ./outside "$work/prefix/bin/tandemd"
+
+# The same for a program that is built without CMake.
+if command -v pkg-config >/dev/null; then
+  PKG_CONFIG_PATH=$(dirname "$(find "$work/prefix" -name tandem.pc)")
+  export PKG_CONFIG_PATH
+  # shellcheck disable=SC2046  # several words are wanted
+  ${CXX_LAUNCHER:-} "${CXX:-c++}" -std=c++20 -O0 "$here/client.cpp" -o client $(pkg-config --cflags --libs tandem) \
+    -Wl,-rpath,"$(pkg-config --variable=libdir tandem)"
+  env -i ./client "$work/prefix/bin/tandemd"
+fi
+
 "$work/prefix/bin/tandemd" --version
 "$work/prefix/bin/tandem" --version

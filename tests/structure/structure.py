@@ -24,7 +24,7 @@ def layers(*folders, below=()):
 # whatever it offers.
 BASE = "include/tandem, its base"
 BASE_FILES = {f"include/tandem/{name}.hpp" for name in
-              ["address", "error", "json", "limits", "options", "text"]}
+              ["address", "cxx20", "error", "json", "limits", "options", "text"]}
 PUBLIC = ["include/tandem/wire", BASE, "include/tandem/ops", "include/tandem/codec", "include/tandem/call",
           "include/tandem/proxy", "include/tandem/hosted", "include/tandem"]
 SHARED = ["client/os", "client/common"]

@@ -1,6 +1,8 @@
 #pragma once
 // Time limits of operations that wait.
 
+#include "tandem/cxx20.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <optional>

@@ -30,6 +30,12 @@ concept EntryRange = std::ranges::input_range<const R> && !is_proxy<R> && requir
 /// Base of types that write themselves, in the form that the parameter requires.
 struct Argument {};
 
+/// A class that is no value, which encode_value() says; taken only so that it can.
+template <class A>
+concept NoValue = std::is_class_v<A> && !Encodable<A> && !std::derived_from<A, Argument> &&
+                  !std::derived_from<A, ElementTag> && !std::same_as<A, std::nullopt_t> &&
+                  !std::convertible_to<const A&, nlohmann::json::initializer_list_t>;
+
 /// Any value that can be written, for the duration of a call. Untyped proxies take it, so that
 /// `d["k"] = account` and `l.push_back({1, "a"})` write each C++ value in its own form. Refers to the value
 /// it was made from.
@@ -37,8 +43,9 @@ class AnyValue : public Argument {
  public:
   AnyValue() = default;  // null, as nlohmann::json()
   template <class A>
-  requires Encodable<ValueOf<A>> &&(!std::derived_from<A, AnyValue>)AnyValue(const A& value)
-      : value_(&value), encode_(&encode_as<A>) {}
+  requires(Encodable<ValueOf<A>> || NoValue<ValueOf<A>>) &&
+      (!std::derived_from<A, AnyValue>)AnyValue(const A& value) : value_(&value),
+  encode_(&encode_as<A>) {}
   /// Braces have the same meaning as for nlohmann::json.
   AnyValue(nlohmann::json::initializer_list_t braced) : owned_(braced) {}
   /// The value of an element reference (element.hpp), which is read here.
@@ -53,7 +60,7 @@ class AnyValue : public Argument {
  private:
   template <class A>
   static void encode_as(Encoder& to, const void* value) {
-    Codec<ValueOf<A>>::encode(to, *static_cast<const A*>(value));
+    encode_value<ValueOf<A>>(to, *static_cast<const A*>(value));
   }
 
   const void* value_ = nullptr;
@@ -73,7 +80,7 @@ struct PresentArgument : Argument {
   void encode(Encoder& to) const {
     to.writer.array(1);
     if constexpr (std::derived_from<A, Argument>) value.encode(to);
-    else Codec<ValueOf<A>>::encode(to, value);
+    else encode_value<ValueOf<A>>(to, value);
   }
 };
 
@@ -88,7 +95,7 @@ struct EncodedValue : Argument {
 template <class V, class A>
 void encode_as(Encoder& to, const A& value) {
   if constexpr (Untyped<V> && Encodable<ValueOf<A>>) Codec<ValueOf<A>>::encode(to, value);
-  else Codec<V>::encode(to, value);
+  else encode_value<V>(to, value);
 }
 
 template <class R, class F>

@@ -20,6 +20,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -125,6 +126,30 @@ template <class T>
 concept Decodable = requires(Decoder& from) {
   { Codec<T>::decode(from) } -> std::same_as<T>;
 };
+
+template <class>
+inline constexpr bool never = false;
+
+/// Writes `value`; for a type that is no value the compiler says what is missing.
+template <class T>
+void encode_value(Encoder& to, const T& value) {
+  static_assert(
+      Encodable<T>,
+      "this type is not a value yet, or has a part that is not: give it to_json and from_json, for instance "
+      "by NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE beside it, or a tandem::Codec");
+  if constexpr (Encodable<T>) Codec<T>::encode(to, value);
+}
+/// The same for reading.
+template <class T>
+T decode_value(Decoder& from) {
+  static_assert(
+      Decodable<T>,
+      "this type cannot be read from a value, or has a part that cannot: give it to_json and from_json, for "
+      "instance by NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE beside it, and a default constructor, or a "
+      "tandem::Codec");
+  if constexpr (Decodable<T>) return Codec<T>::decode(from);
+  else std::terminate();
+}
 
 template <class T>
 std::string name_of_type() {

@@ -37,16 +37,19 @@ void encode_parameter(Encoder& to, const A& argument) {
 /// Writes the first sizeof...(A) arguments of an operation.
 template <class Op, class... A>
 void encode_arguments(Encoder& to, const A&... arguments) {
-  static_assert(
-      sizeof...(A) >= Op::description.parameters_min && sizeof...(A) <= Op::description.parameters_max,
-      "one argument for each parameter without a default, and no more than there are parameters");
-  Op::with_parameters([&]<class... P>() {
-    const std::tuple<const A&...> all(arguments...);
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-      (encode_parameter<std::tuple_element_t<I, std::tuple<P...>>>(to, std::get<I>(all)), ...);
-    }
-    (std::index_sequence_for<A...>());
-  });
+  constexpr bool fits =
+      sizeof...(A) >= Op::description.parameters_min && sizeof...(A) <= Op::description.parameters_max;
+  static_assert(fits,
+                "one argument for each parameter without a default, and no more than there are parameters");
+  if constexpr (fits) {
+    Op::with_parameters([&]<class... P>() {
+      const std::tuple<const A&...> all(arguments...);
+      [&]<std::size_t... I>(std::index_sequence<I...>) {
+        (encode_parameter<std::tuple_element_t<I, std::tuple<P...>>>(to, std::get<I>(all)), ...);
+      }
+      (std::index_sequence_for<A...>());
+    });
+  }
 }
 
 template <class Op, class... A>
@@ -69,7 +72,7 @@ template <>
 struct Parameter<ops::Any> {
   template <class A>
   static void encode(Encoder& to, const A& value) {
-    Codec<ValueOf<A>>::encode(to, value);
+    encode_value<ValueOf<A>>(to, value);
   }
 };
 template <>
@@ -124,7 +127,7 @@ struct Parameter<ops::Maybe> {
   template <class T>
   static void encode(Encoder& to, const std::optional<T>& value) {
     to.writer.array(value ? 1 : 0);
-    if (value) Codec<T>::encode(to, *value);
+    if (value) encode_value<T>(to, *value);
   }
 };
 template <class T>

@@ -32,7 +32,7 @@ struct Rendering {
 /// references.
 template <class Tag, class R>
 struct ResultOf {
-  static R decode(Decoder& from) { return Codec<R>::decode(from); }
+  static R decode(Decoder& from) { return decode_value<R>(from); }
 };
 template <class T>
 struct ResultOf<ops::Bytes, std::vector<T>> {
@@ -58,8 +58,8 @@ struct ResultOf<ops::Entries, std::vector<std::pair<K, V>>> {
     std::vector<std::pair<K, V>> entries;
     entries.reserve(std::min<std::size_t>(count, from.reader.rest().size()));
     for (; count != 0; --count) {
-      K key = Codec<K>::decode(from);
-      entries.emplace_back(std::move(key), Codec<V>::decode(from));
+      K key = decode_value<K>(from);
+      entries.emplace_back(std::move(key), decode_value<V>(from));
     }
     return entries;
   }
@@ -71,7 +71,7 @@ struct ResultOf<ops::Maybe, std::optional<T>> {
     std::uint32_t count = 0;
     if (!from.reader.array(count) || count > 1) throw_mismatch(before, "an array of at most one element");
     if (count == 0) return std::nullopt;
-    return Codec<T>::decode(from);
+    return decode_value<T>(from);
   }
 };
 template <class... Tag, class R>

@@ -11,6 +11,8 @@
 // default, and these last; numbers and names unique within a type (OpList). Numbers are never reused, since
 // other programs use them.
 
+#include "tandem/cxx20.hpp"
+
 #include <array>
 #include <cstddef>
 #include <cstdint>

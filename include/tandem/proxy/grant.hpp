@@ -1,6 +1,8 @@
 #pragma once
 // The grant of a lock, and the guard that holds a lock for a scope.
 
+#include "tandem/cxx20.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <exception>

@@ -1,6 +1,8 @@
 #pragma once
 // Range-for over a proxy: reads a large object page by page.
 
+#include "tandem/cxx20.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <iterator>

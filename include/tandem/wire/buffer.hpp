@@ -2,6 +2,8 @@
 // A growable byte buffer. Unlike std::vector it leaves new bytes uninitialised, which matters when a read is
 // about to overwrite megabytes. It keeps its memory when cleared.
 
+#include "tandem/cxx20.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

@@ -6,12 +6,15 @@
 #include <sched.h>
 #include <sys/resource.h>
 
+#include <cctype>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -697,6 +700,30 @@ TEST(Process, ExceptionsAreToldWithTheirType) {
   EXPECT_EQ(errors_of_worker([] {}, 0), "");
 }
 
+TEST(Process, ExceptionsAreToldWithTheirCause) {
+  EXPECT_EQ(
+      errors_of_worker([] {
+        try {
+          try {
+            throw KeyError("\"x\"");
+          } catch (...) {
+            std::throw_with_nested(std::runtime_error("no configuration"));
+          }
+        } catch (...) {
+          std::throw_with_nested(std::logic_error("not started"));
+        }
+      }),
+      "worker: std::logic_error: not started; caused by std::runtime_error: no configuration; caused by "
+      "tandem::KeyError: \"x\"\n");
+}
+
+TEST(Process, AnExceptionWithoutATextEndsTheWorkerAsAnyOther) {
+  struct Silent : std::exception {
+    const char* what() const noexcept override { return nullptr; }
+  };
+  EXPECT_THAT(errors_of_worker([] { throw Silent(); }), MatchesRegex("worker: .*Silent\n"));
+}
+
 TEST(Process, NothingIsPrintedTwiceOrLost) {
   ::testing::internal::CaptureStdout();
   std::printf("before ");  // stays in the buffer: stdout is a file here
@@ -734,6 +761,25 @@ TEST(Process, AWorkersProxiesGoBeforeIt) {
     Process worker([list]() mutable { list.push_back(1); });
   }
   test::eventually([&] { return manager.objects().empty(); }, "the worker's references to be given back");
+}
+
+TEST(Process, EveryErrorOfTandemIsPrintedByTheNameOfItsClass) {
+  for (int code = 1; name_of(Code(code)) != "unknown"; ++code) {
+    const std::string printed = errors_of_worker([=] { throw_error(Code(code), "no"); });
+    EXPECT_THAT(printed, MatchesRegex("worker: tandem::[A-Z][A-Za-z]+: no\n")) << name_of(Code(code));
+    std::string letters(name_of(Code(code)));
+    std::erase(letters, '_');
+    std::string lower = printed;
+    for (char& c : lower) c = static_cast<char>(std::tolower(c));
+    EXPECT_THAT(lower, HasSubstr("tandem::" + letters));
+  }
+}
+
+TEST(Process, AnErrorOfTheUsersOwnIsPrintedByItsOwnName) {
+  struct NoSuchCity : KeyError {
+    using KeyError::KeyError;
+  };
+  EXPECT_THAT(errors_of_worker([] { throw NoSuchCity("Atlantis"); }), HasSubstr("NoSuchCity: Atlantis"));
 }
 
 TEST(Process, AnErrorOfTheManagerIsToldAsAnyOther) {

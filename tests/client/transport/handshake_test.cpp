@@ -11,6 +11,7 @@
 
 #include "client/common/crypto.hpp"
 #include "client/transport/socket.hpp"
+#include "tests/support/error_of.hpp"
 
 namespace tandem::client {
 namespace {
@@ -163,6 +164,16 @@ TEST(Handshake, RefusalsKeepTheirCodeAndText) {
   EXPECT_THAT(refusal_of<ResourceExhausted>(refuse_with(Code::resource_exhausted)),
               HasSubstr("for a reason"));
   EXPECT_THAT(refusal_of<ShuttingDown>(refuse_with(Code::shutting_down)), HasSubstr("for a reason"));
+}
+
+TEST(Handshake, TheSessionOfAManagerThatWasStartedAnew) {
+  auto hello_only = [](Peer& peer) {
+    peer.say_hello();  // of an incarnation of its own
+    peer.wait();
+  };
+  OpenRequest request{.purpose = wire::Purpose::join, .session = 5, .incarnation = {1}};
+  EXPECT_EQ(test::error_of<SessionLost>([&] { shake_hands_with(hello_only, request); }),
+            "unix:/there: the manager was started anew, and what it hosted is gone");
 }
 
 TEST(Handshake, RefusalInPlaceOfHello) {

@@ -90,6 +90,14 @@ TEST(Handshake, AnotherKeyIsRefused) {
   EXPECT_THAT(heard.text, HasSubstr("authkey"));
 }
 
+TEST(Handshake, NoKeyWhereTheManagerWantsOneIsRefusedInOtherWords) {
+  TestManager manager({.authkey = "a key"});
+  TestClient client(manager);
+  client.say(TestClient::answer(client.hear_bytes(), ""));
+  EXPECT_THAT(refused(manager, client, HandshakeFailure::authkey).text,
+              HasSubstr("this manager wants an authkey and none was given: "));
+}
+
 TEST(Handshake, AKeyWhereTheManagerHasNoneIsRefusedInOtherWords) {
   TestManager manager;
   TestClient client(manager);
