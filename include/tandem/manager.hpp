@@ -163,8 +163,8 @@ class Manager {
   Manager();
   explicit Manager(const Options& options);
   /// Attaches to the manager at an address (forms: address.hpp). ValueError: malformed address, or no
-  /// readable key file. ConnectionError, Timeout: no answer. AuthenticationError: another authkey, or a user
-  /// that may not connect. VersionError, ProtocolError: the peer has another version, or is no manager.
+  /// readable key file. ConnectionError, Timeout: no answer. AuthenticationError: another authkey, a user
+  /// that may not connect, or no authkey for another user's manager. VersionError, ProtocolError: the peer has another version, or is no manager.
   explicit Manager(std::string_view address, const Options& options = {});
   /// Attaches to $TANDEM_ADDRESS, with the key in the file $TANDEM_AUTHKEY_FILE if that is set; `options`
   /// supplies the rest. ValueError: TANDEM_ADDRESS is not set, or TANDEM_AUTHKEY_FILE and options.authkey are
