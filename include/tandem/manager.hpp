@@ -388,7 +388,7 @@ class Manager {
   /// pages, as objects().
   std::vector<WaitInfo> waits() const;
   std::vector<HoldingInfo> holdings() const;
-  /// Lock owners that wait for each other in a cycle now: one text per cycle, naming every link. Only waits
+  /// Lock owners that wait for each other in a cycle now: one text per cycle, naming its links. Only waits
   /// with a time limit can be in one, unless the manager tolerates deadlocks (OnDeadlock::report).
   std::vector<std::string> deadlocks() const {
     return call<ops::Manager::Deadlocks, std::vector<std::string>>();
