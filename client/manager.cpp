@@ -89,15 +89,15 @@ std::string text_or_empty(const nlohmann::json& text) {
 
 /// Calls `page(after)`, which returns the next cursor and descriptions, until the end; `read` decodes one
 /// description.
-template <class Info, class Page, class Read>
+template <class Info, class Cursor = std::int64_t, class Page, class Read>
 std::vector<Info> read_pages(Page page, Read read) {
   std::vector<Info> all;
-  std::int64_t after = 0;
+  Cursor after{};
   do {
     auto [next, descriptions] = page(after);
     for (const nlohmann::json& each : descriptions) all.push_back(read(each));
     after = next;
-  } while (after != 0);
+  } while (after != Cursor{});
   return all;
 }
 using DescriptionsPage = std::pair<std::int64_t, std::vector<nlohmann::json>>;
@@ -126,8 +126,9 @@ std::vector<WaitInfo> Manager::waits() const {
 }
 
 std::vector<HoldingInfo> Manager::holdings() const {
-  return read_pages<HoldingInfo>(
-      [this](std::int64_t after) { return call<ops::Manager::Holdings, DescriptionsPage>(after); },
+  using Page = std::pair<std::string, std::vector<nlohmann::json>>;
+  return read_pages<HoldingInfo, std::string>(
+      [this](const std::string& after) { return call<ops::Manager::Holdings, Page>(after); },
       [](const nlohmann::json& each) {
         const nlohmann::json& token = each.at("token");
         return HoldingInfo{each.at("object"),

@@ -1,10 +1,16 @@
 // tandemd: reads the flags, creates the manager and runs it.
 
 #include <malloc.h>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <csignal>
-#include <cstdio>
 
+#include "client/common/printable.hpp"
+#include "client/os/descriptor.hpp"
 #include "client/os/standard_descriptors.hpp"
 #include "server/options.hpp"
 #include "server/private_mode.hpp"
@@ -33,12 +39,28 @@ sigset_t block_ending_signals() {
   return ending;
 }
 
-void print_ready(const Server& server) {
+/// Writes a line to a pipe, terminal or file, unless that takes nothing until a signal of `signals` arrives or
+/// the limit is over: a reader that is stuck must not keep this program from ending.
+void print_line(int descriptor, std::string line, const sigset_t& signals, int limit_ms) {
+  line += '\n';
+  const os::Descriptor signal(::signalfd(-1, &signals, SFD_CLOEXEC));
+  std::array<pollfd, 2> watched{{{descriptor, POLLOUT, 0}, {signal.get(), POLLIN, 0}}};
+  while (::poll(watched.data(), watched.size(), limit_ms) < 0 && errno == EINTR) continue;
+  if (watched[0].revents != 0) (void)!::write(descriptor, line.data(), line.size());
+}
+
+void print_error(const char* text) {
+  constexpr int limit_ms = 100;
+  sigset_t none;
+  ::sigemptyset(&none);
+  print_line(STDERR_FILENO, "tandemd: " + client::printable_lines(text), none, limit_ms);
+}
+
+void print_ready(const Server& server, const sigset_t& ending) {
   std::string line = "tandemd " TANDEM_VERSION " ready:";
   for (const std::string& address : server.addresses()) line += " " + address;
   if (!server.debug_address().empty()) line += " debug " + server.debug_address();
-  std::printf("%s\n", line.c_str());
-  std::fflush(stdout);
+  print_line(STDOUT_FILENO, std::move(line), ending, -1);
 }
 
 int run(ServerOptions options) {
@@ -47,7 +69,7 @@ int run(ServerOptions options) {
   if (options.listen.empty()) options.listen.push_back(server::default_address());
   Server server(std::move(options));
   server.start();
-  print_ready(server);
+  print_ready(server, ending);
   int signal = 0;
   ::sigwait(&ending, &signal);
   // A second signal ends the program at once.
@@ -68,7 +90,7 @@ int main(int argc, char** argv) {
       return server::run_private(std::move(options.server), *options.private_descriptor);
     return run(options.server);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "tandemd: %s\n", error.what());
+    print_error(error.what());
     return 1;
   }
 }

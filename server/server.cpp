@@ -228,7 +228,7 @@ void Server::Parts::set_timer(std::uint64_t at_ns) {
 }
 
 /// Returns a new path to this manager, or null if it has stopped. Throws on the engine's thread, that is, in
-/// a handler of a hosted type or the log function.
+/// a handler of a hosted type.
 std::shared_ptr<InProcessPath> Server::Parts::connect() {
   if (std::this_thread::get_id() == engine_thread)
     throw ConnectionError("in-process: this is the manager's own thread, which would wait for itself");

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "client/common/printable.hpp"
 #include "tandem/ops/all.hpp"
 
 namespace tandem::client {
@@ -15,8 +16,11 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+/// What others chose must not reach a terminal as it is: names and values may have any control characters.
+/// Within JSON only strings have any that are escaped here.
 void print(std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
+  const std::string safe = printable_lines(text);
+  std::fwrite(safe.data(), 1, safe.size(), stdout);
 }
 
 /// Names, paths and addresses may be invalid UTF-8, which is shown as U+FFFD.
@@ -35,7 +39,7 @@ std::string shown_name(const nlohmann::json& name) {
   bool plain = text != "-" && std::none_of(text.begin(), text.end(), [](char c) {
                  return static_cast<unsigned char>(c) <= ' ' || c == '"' || c == 0x7f;
                });
-  if (plain) return text;
+  if (plain) return printable(text);
   wire::Buffer buffer;
   wire::Writer(buffer).text(text);
   return to_text(buffer.view());
@@ -72,7 +76,7 @@ void print_json_contents(const FoundObject& object) {
 }
 
 std::string shown_scalar(const nlohmann::json& json) {
-  return json.is_string() ? json.get<std::string>() : dump(json);
+  return printable(json.is_string() ? json.get<std::string>() : dump(json));
 }
 
 }  // namespace
@@ -92,7 +96,7 @@ void list_objects(const Manager& manager, const ListRequest& request, bool json)
       return print(dump(ordered));
     }
     auto number = [&](const char* field) { return object.at(field).get<std::uint64_t>(); };
-    print(fmt::format(line, number("id"), object.at("type").get<std::string>(), number("size"),
+    print(fmt::format(line, number("id"), printable(object.at("type").get<std::string>()), number("size"),
                       number("references"), number("memory_bytes"), shown_name(object.at("name"))));
   });
   if (none) print(before);
@@ -109,7 +113,7 @@ void get(const Manager& manager, const GetRequest& request, bool json) {
 namespace {
 
 std::string shown_object(const std::string& type, const std::string& name, std::uint64_t id) {
-  return type + ' ' + (name.empty() ? std::to_string(id) : shown_name(name));
+  return printable(type) + ' ' + (name.empty() ? std::to_string(id) : shown_name(name));
 }
 double seconds(std::chrono::microseconds time) {
   return std::chrono::duration<double>(time).count();
@@ -172,7 +176,7 @@ void show_waits(const Manager& manager, bool json) {
   }
   for (const WaitInfo& wait : waits) print_line(wait);
   for (const HoldingInfo& holding : holdings) print_line(holding);
-  for (const std::string& cycle : manager.deadlocks()) print("cycle: " + cycle + "\n");
+  for (const std::string& cycle : manager.deadlocks()) print("cycle: " + printable(cycle) + "\n");
 }
 
 void show_information(const Manager& manager, bool json) {

@@ -8,6 +8,7 @@
 
 #include "client/cli/commands.hpp"
 #include "client/cli/default_address.hpp"
+#include "client/common/printable.hpp"
 
 namespace {
 
@@ -96,7 +97,7 @@ int run(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : status_usage;
   }
   if (line.json_key && !nlohmann::json::accept(*line.key)) {
-    std::fprintf(stderr, "tandem: '%s' is no JSON\n", line.key->c_str());
+    std::fprintf(stderr, "tandem: '%s' is no JSON\n", printable(*line.key).c_str());
     return status_usage;
   }
   if (line.key) line.get.key = ElementKey{*line.key, line.json_key};
@@ -117,7 +118,7 @@ int main(int argc, char** argv) {
     return run(argc, argv);
   } catch (const std::exception& error) {
     std::fflush(stdout);
-    std::fprintf(stderr, "tandem: %s\n", error.what());
+    std::fprintf(stderr, "tandem: %s\n", printable_lines(error.what()).c_str());
     return status_failed;
   }
 }

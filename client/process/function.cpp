@@ -1,8 +1,10 @@
 #include "tandem/function.hpp"
 
 #include <link.h>
+#include <unwind.h>
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <charconv>
 #include <cstdint>
@@ -108,6 +110,28 @@ Module module_of(std::uintptr_t address) {
   return *std::move(module);
 }
 
+// ---- known functions --------------------------------------------------------------------------------------
+
+// Entries are added while libraries are loaded, and never freed: a search needs no lock, which a fork could
+// find held.
+struct InvokerEntry {
+  std::uintptr_t address;
+  const InvokerEntry* next;
+};
+constinit std::atomic<const InvokerEntry*> known_invokers{nullptr};
+
+bool is_known_invoker(std::uintptr_t address) {
+  for (const InvokerEntry* at = known_invokers.load(std::memory_order_acquire); at != nullptr; at = at->next)
+    if (at->address == address) return true;
+  return false;
+}
+
+/// Whether the tables for exceptions have a function that begins here.
+bool begins_function(std::uintptr_t address) {
+  void* inside = std::bit_cast<void*>(address + 1);  // its first byte may be found as the one before it
+  return std::bit_cast<std::uintptr_t>(_Unwind_FindEnclosingFunction(inside)) == address;
+}
+
 // ---- parsing ids -----------------------------------------------------------------------------------------
 
 [[noreturn]] void throw_no_id(std::string_view id) {
@@ -164,6 +188,9 @@ Function Function::find(std::string_view id) {
   if (rest.starts_with('@')) module = take_module(rest, id);
   const std::uintptr_t invoker = take_address(module, rest, id);
   if (!rest.empty()) throw_no_id(id);
+  if (!is_known_invoker(invoker) || !begins_function(function))
+    throw ValueError("\"" + std::string(id) +
+                     "\" names no function of this program that may be called by its id");
   return {std::bit_cast<Code>(function), std::bit_cast<Invoker>(invoker)};
 }
 
@@ -201,6 +228,11 @@ Function Functions::find(std::string_view id) const {
 // ---- arguments --------------------------------------------------------------------------------------------
 
 namespace client {
+
+KnownInvoker::KnownInvoker(std::uintptr_t address) noexcept {
+  auto* entry = new InvokerEntry{address, known_invokers.load(std::memory_order_relaxed)};
+  while (!known_invokers.compare_exchange_weak(entry->next, entry, std::memory_order_release)) continue;
+}
 
 void decode_argument_count(Decoder& from, std::size_t expected) {
   std::uint32_t count = 0;

@@ -61,7 +61,7 @@ class Connector {
 
 /// Connects to an address and does the handshake there. A unix socket's channel continues over shared memory
 /// (wire/ring.hpp) if that is enabled and the manager offers it; if this process cannot map it, over another
-/// socket.
+/// socket. Without an authkey, throws AuthenticationError unless a unix socket's listener is this user or root.
 class SocketConnector final : public Connector {
  public:
   SocketConnector(Address address, std::string authkey, const Options& options = {})

@@ -10,10 +10,12 @@
 //   known.id_of(area), known.find("area")
 //
 // An id selects code to run, so ids are accepted only from peers that could run code here anyway: a parent
-// process, or holders of a manager's authkey.
+// process, or holders of a manager's authkey. Even then, an id must name the beginning of a function, and a
+// parameter list for which this program has made a Function: find() refuses every other address.
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <initializer_list>
 #include <map>
 #include <string>
@@ -51,6 +53,11 @@ template <PlainFunction F>
 using ResultOfFunction = typename FunctionTraits<decltype(+std::declval<F>())>::Result;
 template <PlainFunction F>
 using ArgumentsOfFunction = typename FunctionTraits<decltype(+std::declval<F>())>::Arguments;
+
+/// Makes an address of Function's own known to Function::find().
+struct KnownInvoker {
+  explicit KnownInvoker(std::uintptr_t address) noexcept;
+};
 
 /// Reads the argument array's header. Throws TypeError if its count is not `expected`.
 void decode_argument_count(Decoder& from, std::size_t expected);
@@ -106,7 +113,7 @@ class Function {
   /// Valid in processes of the same build on any machine (builds are compared by build id, or else by their
   /// code).
   std::string id() const;
-  /// Throws NotFound if the id is of another build, ValueError if it is malformed.
+  /// Throws NotFound if the id is of another build, ValueError if it is malformed or names no function.
   static Function find(std::string_view id);
 
   /// Calls the function with the array at `arguments`, one value per parameter (else TypeError), and moves
@@ -122,10 +129,6 @@ class Function {
   Function(Code function, Invoker invoker) : function_(function), invoker_(invoker) {}
 
   template <class R, class... A>
-  static Invoker invoker_of(R (*)(A...)) {
-    return &invoke<R, A...>;
-  }
-  template <class R, class... A>
   static void invoke(Code code, Decoder& from, Encoder* result) {
     auto* function = reinterpret_cast<R (*)(A...)>(code);
     client::decode_argument_count(from, sizeof...(A));
@@ -137,6 +140,17 @@ class Function {
       std::apply(function, std::move(arguments));
       if (result != nullptr) result->writer.nil();
     }
+  }
+
+  /// Initialized when the program or library is loaded, before find() is asked for the invoker.
+  template <class R, class... A>
+  inline static const client::KnownInvoker known_invoker{
+      reinterpret_cast<std::uintptr_t>(static_cast<Invoker>(&invoke<R, A...>))};
+
+  template <class R, class... A>
+  static Invoker invoker_of(R (*)(A...)) {
+    (void)&known_invoker<R, A...>;
+    return &invoke<R, A...>;
   }
 
   Code function_;

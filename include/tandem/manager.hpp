@@ -169,8 +169,8 @@ class Manager {
   Manager();
   explicit Manager(const Options& options);
   /// Attaches to the manager at an address (forms: address.hpp). ValueError: malformed address, or no
-  /// readable key file. ConnectionError, Timeout: no answer. AuthenticationError: another authkey, or a user
-  /// that may not connect. VersionError, ProtocolError: the peer has another version, or is no manager.
+  /// readable key file. ConnectionError, Timeout: no answer. AuthenticationError: another authkey, a user
+  /// that may not connect, or no authkey for another user's manager. VersionError, ProtocolError: the peer has another version, or is no manager.
   explicit Manager(std::string_view address, const Options& options = {});
   /// Attaches to $TANDEM_ADDRESS, with the key in the file $TANDEM_AUTHKEY_FILE if that is set; `options`
   /// supplies the rest. ValueError: TANDEM_ADDRESS is not set, or TANDEM_AUTHKEY_FILE and options.authkey are
@@ -403,7 +403,7 @@ class Manager {
   /// pages, as objects().
   std::vector<WaitInfo> waits() const;
   std::vector<HoldingInfo> holdings() const;
-  /// Lock owners that wait for each other in a cycle now: one text per cycle, naming every link. Only waits
+  /// Lock owners that wait for each other in a cycle now: one text per cycle, naming its links. Only waits
   /// with a time limit can be in one, unless the manager tolerates deadlocks (OnDeadlock::report).
   std::vector<std::string> deadlocks() const {
     return call<ops::Manager::Deadlocks, std::vector<std::string>>();

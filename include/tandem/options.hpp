@@ -10,7 +10,8 @@ namespace tandem {
 
 /// How to reach a manager. A time limit of zero means no limit.
 struct Options {
-  // Secret shared with the manager; any bytes. It is never sent.
+  // Secret shared with the manager; any bytes. It is never sent. Without one, only a manager of this user or of
+  // root is trusted, on a unix socket.
   std::string authkey{};
   // Or the file that contains it, as given to tandemd; trailing line ends are ignored.
   std::string authkey_file{};

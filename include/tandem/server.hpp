@@ -41,7 +41,7 @@ class Server {
   void run();
   /// Accepts no more clients, answers the requests received, notifies clients that the manager is stopping,
   /// and waits until they have received all that, at most for `limit`. Afterwards nothing is hosted any more.
-  /// May be called again, but not from the log function or a handler of a hosted type.
+  /// May be called again, but not from a handler of a hosted type.
   void stop(std::chrono::milliseconds limit = std::chrono::seconds(2));
   /// Calls stop(limit) once no client is connected or `unused_limit` is over.
   void stop_when_unused(std::chrono::milliseconds unused_limit,

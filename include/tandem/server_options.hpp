@@ -48,7 +48,10 @@ struct ServerOptions {
   bool ring = true;
   OnDeadlock on_deadlock = OnDeadlock::raise;
   LogLevel log_level = LogLevel::warning;
-  /// Receives log lines, on the manager's threads; if empty, they go to standard error.
+  /// Receives log lines, one at a time, on a thread for this purpose; if empty, they go to standard error. The
+  /// manager does not wait for it: of lines that are not taken in time, some are dropped, and a line says how
+  /// many. What clients caused over and over is logged a few times a minute and then counted. What others chose
+  /// (names of objects) is escaped. ~Server returns after the last call has returned.
   std::function<void(LogLevel, std::string_view line)> log{};
 };
 

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -33,10 +34,10 @@ bool wait_for(int socket, short events, Clock::time_point deadline) {
   }
 }
 
-enum class Head : std::uint8_t { complete, late, too_long, gone };
+enum class Head : std::uint8_t { complete, incomplete, too_long, gone };
 
-/// Reads until the empty line after the headers. After the deadline it still takes what has already arrived.
-Head read_head(int socket, std::size_t bytes_max, Clock::time_point deadline, std::string& head) {
+/// Takes what has arrived, up to the empty line after the headers.
+Head read_head(int socket, std::size_t bytes_max, std::string& head) {
   char part[4096];
   while (head.size() <= bytes_max) {
     ssize_t count = ::recv(socket, part, sizeof part, MSG_DONTWAIT);
@@ -47,11 +48,17 @@ Head read_head(int socket, std::size_t bytes_max, Clock::time_point deadline, st
       if (end != head.npos) return head.resize(end + 4), Head::complete;
     } else if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
       return Head::gone;
-    } else if (errno == EAGAIN && !wait_for(socket, POLLIN, deadline)) {
-      return Head::late;
+    } else if (errno == EAGAIN) {
+      return Head::incomplete;
     }
   }
   return Head::too_long;
+}
+
+bool is_for_health(std::string_view head) {
+  for (std::string_view method : {"GET ", "HEAD "})
+    if (head.starts_with(method)) head.remove_prefix(method.size());
+  return head.starts_with("/healthz ") || head.starts_with("/healthz?");
 }
 
 void send_all(int socket, std::string_view bytes, Clock::time_point deadline) {
@@ -80,8 +87,20 @@ void linger(int socket) {
 
 struct HttpServer::Connection {
   os::UnsharedDescriptor socket;
-  Clock::time_point accepted;
+  Clock::time_point deadline;  // for its head
+  std::string head{};
+  bool too_long = false;
 };
+
+namespace {
+
+/// Sends a short response to a connection that is not to be served, as far as there is room.
+void dismiss(int socket, int status, std::string_view message) {
+  send_all(socket, HttpFormat::respond_error(status, message), Clock::now());
+  ::shutdown(socket, SHUT_WR);
+}
+
+}  // namespace
 
 HttpServer::HttpServer(os::UnsharedDescriptor listening, HttpLimits limits, HttpFormat::Handle handle)
     : listening_(std::move(listening)),
@@ -98,7 +117,10 @@ HttpServer::~HttpServer() {
 void HttpServer::start() {
   const os::SignalsBlocked blocked;  // they are handled by the program's own threads
   threads_.emplace_back([this] { accept_connections(); });
-  for (std::size_t i = 0; i < limits_.threads; ++i) threads_.emplace_back([this] { serve_connections(); });
+  for (std::size_t i = 0; i < limits_.threads; ++i)
+    threads_.emplace_back([this] { answer_requests(requests_, limits_.response_ms_max); });
+  for (std::size_t i = 0; i < limits_.health_threads; ++i)
+    threads_.emplace_back([this] { answer_requests(health_requests_, 0); });
 }
 
 void HttpServer::stop() {
@@ -106,83 +128,120 @@ void HttpServer::stop() {
     std::lock_guard lock(mutex_);
     if (stopping_) return;
     stopping_ = true;
-    waiting_.clear();
+    for (Queue* queue : {&requests_, &health_requests_}) {
+      queue->waiting.clear();
+      queue->arrived.notify_all();
+    }
     for (int socket : served_) ::shutdown(socket, SHUT_RDWR);
-    arrived_.notify_all();
   }
   std::uint64_t one = 1;
   (void)!::write(wake_.get(), &one, sizeof one);
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
+  reading_.clear();
   listening_.close();  // and with it connections not accepted yet
 }
 
+// ---- accepting, and reading heads -------------------------------------------------------------------------
+
 void HttpServer::accept_connections() {
+  Clock::time_point accept_again{};  // after descriptors were used up
+  std::vector<pollfd> watched;
+  std::vector<bool> readable;
   for (;;) {
-    pollfd watched[2] = {{wake_.get(), POLLIN, 0}, {listening_.get(), POLLIN, 0}};
-    if (::poll(watched, 2, -1) < 0) continue;
+    const bool accepts = Clock::now() >= accept_again;
+    watched.assign({{wake_.get(), POLLIN, 0}, {accepts ? listening_.get() : -1, POLLIN, 0}});
+    Clock::time_point next = accepts ? Clock::time_point::max() : accept_again;
+    for (const Connection& connection : reading_) {
+      watched.push_back({connection.socket.get(), POLLIN, 0});
+      next = std::min(next, connection.deadline);
+    }
+    int timeout_ms = -1;
+    if (next != Clock::time_point::max())
+      timeout_ms = static_cast<int>(std::max<std::int64_t>(
+          0, std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now()).count()));
+    if (::poll(watched.data(), watched.size(), timeout_ms) < 0) continue;
     if (watched[0].revents != 0) return;
-    accept_one();
+    readable.clear();
+    for (std::size_t i = 2; i < watched.size(); ++i) readable.push_back(watched[i].revents != 0);
+    read_heads(readable);
+    if (watched[1].revents != 0 && !accept_one())
+      accept_again = Clock::now() + std::chrono::milliseconds(accept_retry_ms);
   }
 }
 
-void HttpServer::accept_one() {
+/// Returns false if descriptors are used up: the connection stays in the backlog, to be tried again.
+bool HttpServer::accept_one() {
   os::UnsharedDescriptor socket = os::UnsharedDescriptor::open(
       [this] { return ::accept4(listening_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC); });
-  if (!socket) {
-    // Descriptors may be used up: the connection stays in the backlog, to be tried again.
-    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-      (void)wait_for(wake_.get(), POLLIN, Clock::now() + std::chrono::milliseconds(accept_retry_ms));
-    return;
+  if (!socket) return errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM;
+  if (reading_.size() == limits_.connections_reading_max) {
+    dismiss(reading_.front().socket.get(), 503,
+            "too many connections, of which this was the slowest to send its request");
+    reading_.pop_front();
   }
+  reading_.push_back({std::move(socket), Clock::now() + std::chrono::milliseconds(limits_.head_ms_max)});
+  return true;
+}
+
+void HttpServer::read_heads(const std::vector<bool>& readable) {
+  const Clock::time_point now = Clock::now();
+  std::deque<Connection> left;
+  for (std::size_t i = 0; i < reading_.size(); ++i) {
+    Connection& connection = reading_[i];
+    const Head head = readable[i] ? read_head(connection.socket.get(), limits_.head_bytes_max, connection.head)
+                                  : Head::incomplete;
+    if (head == Head::gone) continue;
+    if (head != Head::incomplete) {
+      connection.too_long = head == Head::too_long;
+      pass_on(std::move(connection));
+    } else if (now >= connection.deadline) {
+      dismiss(connection.socket.get(), 408, "the request did not arrive in time");
+    } else {
+      left.push_back(std::move(connection));
+    }
+  }
+  reading_.swap(left);
+}
+
+void HttpServer::pass_on(Connection connection) {
   {
     std::lock_guard lock(mutex_);
     if (stopping_) return;
-    if (waiting_.size() < limits_.connections_waiting_max) {
-      waiting_.push_back({std::move(socket), Clock::now()});
-      arrived_.notify_one();
+    Queue& queue = is_for_health(connection.head) ? health_requests_ : requests_;
+    if (queue.waiting.size() < limits_.connections_waiting_max) {
+      queue.waiting.push_back(std::move(connection));
+      queue.arrived.notify_one();
       return;
     }
   }
-  send_all(socket.get(), HttpFormat::respond_error(503, "too many connections wait for an answer"),
-           Clock::now());
-  ::shutdown(socket.get(), SHUT_WR);
+  dismiss(connection.socket.get(), 503, "too many requests wait for an answer");
 }
 
-void HttpServer::serve_connections() {
+// ---- answering --------------------------------------------------------------------------------------------
+
+void HttpServer::answer_requests(Queue& queue, std::uint64_t response_ms_max) {
   for (;;) {
     std::unique_lock lock(mutex_);
-    arrived_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+    queue.arrived.wait(lock, [&] { return stopping_ || !queue.waiting.empty(); });
     if (stopping_) return;
-    const Connection connection = std::move(waiting_.front());
-    waiting_.pop_front();
+    const Connection connection = std::move(queue.waiting.front());
+    queue.waiting.pop_front();
     served_.insert(connection.socket.get());
     lock.unlock();
-    serve(connection);
+    answer(connection, response_ms_max);
     lock.lock();
     served_.erase(connection.socket.get());
   }
 }
 
-void HttpServer::serve(const Connection& connection) {
-  std::string head;
-  std::string response;
-  bool more_may_come = false;
-  const auto deadline = connection.accepted + std::chrono::milliseconds(limits_.head_ms_max);
-  switch (read_head(connection.socket.get(), limits_.head_bytes_max, deadline, head)) {
-    case Head::complete:
-      response = format_.respond(head);
-      more_may_come = !head.starts_with("GET ") && !head.starts_with("HEAD ");
-      break;
-    case Head::late: response = HttpFormat::respond_error(408, "the request did not arrive in time"); break;
-    case Head::too_long:
-      response = HttpFormat::respond_error(431, "the request's headers are too long");
-      more_may_come = true;
-      break;
-    case Head::gone: return;
-  }
-  send_all(connection.socket.get(), response,
-           Clock::now() + std::chrono::milliseconds(limits_.response_ms_max));
+void HttpServer::answer(const Connection& connection, std::uint64_t response_ms_max) {
+  const std::string& head = connection.head;
+  const bool more_may_come = connection.too_long || (!head.starts_with("GET ") && !head.starts_with("HEAD "));
+  const std::string response = connection.too_long
+                                   ? HttpFormat::respond_error(431, "the request's headers are too long")
+                                   : format_.respond(head);
+  send_all(connection.socket.get(), response, Clock::now() + std::chrono::milliseconds(response_ms_max));
   if (more_may_come) linger(connection.socket.get());
 }
 

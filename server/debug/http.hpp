@@ -1,12 +1,17 @@
 #pragma once
-// HTTP for the debug endpoint: one thread accepts connections, a fixed number of threads serve them; none of
-// these is the engine's. cpp-httplib parses requests and formats responses; sockets and time limits are
-// handled here, so that a client that sends or reads slowly occupies a thread for a limited time only:
+// HTTP for the debug endpoint: one thread accepts connections and collects the heads of their requests, a fixed
+// number of threads answers them; none of these is the engine's. cpp-httplib parses requests and formats
+// responses; sockets and time limits are handled here, so that a client that sends slowly occupies no thread,
+// and one that reads slowly occupies it for a limited time only:
 //
 //   one request per connection, without a body; its head has at most head_bytes_max bytes and arrives within
 //     head_ms_max of being accepted
+//   connections_reading_max connections may be sending their heads; for one more the oldest gets 503
 //   the response is sent within response_ms_max
-//   connections_waiting_max connections wait for a thread; any more get 503 at once
+//   connections_waiting_max requests wait for a thread; any more get 503 at once
+//
+// Requests for /healthz have a queue and threads of their own, and their responses, which fit every socket's
+// buffer, are not waited for. So no number of slow clients keeps others from it.
 
 #include <condition_variable>
 #include <cstdint>
@@ -26,6 +31,8 @@ namespace tandem::server {
 
 struct HttpLimits {
   std::size_t threads = 8;
+  std::size_t health_threads = 2;
+  std::size_t connections_reading_max = 64;
   std::size_t connections_waiting_max = 64;
   std::size_t head_bytes_max = 32 * 1024;
   std::uint64_t head_ms_max = 5'000;
@@ -66,22 +73,30 @@ class HttpServer {
 
  private:
   struct Connection;
+  /// Requests that wait for a thread, guarded by mutex_.
+  struct Queue {
+    std::deque<Connection> waiting;
+    std::condition_variable arrived;
+  };
 
   void accept_connections();
-  void accept_one();
-  void serve_connections();
-  void serve(const Connection& connection);
+  bool accept_one();
+  void read_heads(const std::vector<bool>& readable);
+  void pass_on(Connection connection);
+  void answer_requests(Queue& queue, std::uint64_t response_ms_max);
+  void answer(const Connection& connection, std::uint64_t response_ms_max);
 
   os::UnsharedDescriptor listening_;  // open until stop()
   const HttpLimits limits_;
   const HttpFormat format_;
   os::UnsharedDescriptor wake_;  // an eventfd that ends accept_connections()
   std::vector<std::thread> threads_;
+  std::deque<Connection> reading_;  // oldest first; of the thread that accepts
 
   std::mutex mutex_;
   // Guarded by mutex_:
-  std::condition_variable arrived_;
-  std::deque<Connection> waiting_;
+  Queue requests_;
+  Queue health_requests_;
   std::set<int> served_;  // sockets of connections being served
   bool stopping_ = false;
 };

@@ -1,6 +1,7 @@
 #include "server/debug/pages.hpp"
 
 #include "server/debug/exposition.hpp"
+#include "server/engine/deadlocks.hpp"
 #include "server/engine/overview.hpp"
 
 namespace tandem::server {
@@ -100,28 +101,114 @@ Json json_of(const HoldingInfo& holding) {
   return json;
 }
 
+// ---- deadlocks: the graph is copied by many short questions, and searched on this thread ----
+
+constexpr std::size_t edges_per_question_max = 4'096;
+constexpr std::size_t edges_max = 1'000'000;  // in all; a larger graph is searched in part
+constexpr std::size_t links_per_question_max = 200;
+
+/// Returns whether `edges` are all of those that there were at the beginning.
+bool copy_wait_graph(EngineQuery& ask, std::vector<WaitEdge>& edges) {
+  Ticket after = 0;
+  Ticket end = 0;
+  do {
+    query_or_refuse(ask, [&](const View& view) {
+      const Waits& waits = view.engine().waits();
+      if (end == 0) end = waits.next_ticket();
+      after = copy_edges(waits, after, edges_per_question_max, edges);
+    });
+    if (edges.size() >= edges_max) return after == 0;
+  } while (after != 0 && after + 1 < end);
+  return true;
+}
+
+/// Returns the text of a cycle that was found in a copy, empty if it is over. All its links were there when
+/// they were copied, and are there when they are looked at again here; no request waits twice under one ticket.
+/// So there is a moment between at which all of them were there.
+std::string describe_cycle(EngineQuery& ask, std::span<const WaitEdge> cycle) {
+  std::string text;
+  bool is_over = false;
+  for (std::size_t begin = 0; begin < cycle.size() && !is_over; begin += links_per_question_max) {
+    const auto part = cycle.subspan(begin, std::min(links_per_question_max, cycle.size() - begin));
+    query_or_refuse(ask, [&](const View& view) {
+      const EngineState& state = view.engine().state();
+      WaitCycle links;
+      for (const WaitEdge& edge : part) {
+        const std::optional<WaitCycle::Link> link = find_link(state.waits, edge);
+        if (!link) return void(is_over = true);
+        links.links.push_back(*link);
+      }
+      if (begin == 0)
+        text = describe(
+            links, [&](SessionId session) { return state.pid_of(session); }, cycle.size() - part.size());
+    });
+  }
+  return is_over ? std::string() : text;
+}
+
+struct DeadlocksPage {
+  std::vector<std::string> texts;
+  Json next = nullptr;
+  bool complete = true;
+};
+
+/// Cycles whose first tickets are above `after`, at most `limit`.
+DeadlocksPage find_deadlocks(EngineQuery& ask, Ticket after, std::size_t limit) {
+  DeadlocksPage page;
+  std::vector<WaitEdge> edges;
+  page.complete = copy_wait_graph(ask, edges);
+  std::size_t bytes = 0;
+  for (const std::vector<WaitEdge>& cycle : find_cycles(edges)) {
+    const Ticket first = cycle.front().ticket;
+    if (first <= after) continue;
+    if (page.texts.size() == limit || bytes > page_bytes_max) {
+      page.next = after;
+      break;
+    }
+    after = first;
+    std::string text = describe_cycle(ask, cycle);
+    if (text.empty()) continue;
+    bytes += text.size();
+    page.texts.push_back(std::move(text));
+  }
+  return page;
+}
+
+/// Puts small pages together. Returns the cursor to continue from.
+Json collect_holdings(EngineQuery& ask, HoldingsCursor after, std::size_t limit, Json& owned) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(search_ms_max);
+  for (;;) {
+    HoldingsPage page;
+    query_or_refuse(
+        ask, [&](const View& view) { page = holdings(view.engine().state(), after, limit - owned.size()); });
+    for (const HoldingInfo& holding : page.holdings) owned.push_back(json_of(holding));
+    if (!page.next) return nullptr;
+    after = *page.next;
+    if (owned.size() == limit || std::chrono::steady_clock::now() > deadline) return to_text(after);
+  }
+}
+
 Answer answer_waits(const Target& target, const StartupInfo&, EngineQuery& ask) {
-  target.allow_only({"limit", "cursor", "holdings_cursor"});
+  target.allow_only({"limit", "cursor", "holdings_cursor", "deadlocks_cursor"});
   auto limit = static_cast<std::size_t>(target.number("limit", page_limit_default, 1, page_limit_max));
   std::uint64_t after = target.number("cursor", 0, 0, ~std::uint64_t{0});
-  std::uint64_t held_after = target.number("holdings_cursor", 0, 0, ~std::uint64_t{0});
+  std::uint64_t deadlocks_after = target.number("deadlocks_cursor", 0, 0, ~std::uint64_t{0});
+  const auto held_after = parse_holdings_cursor(target.text("holdings_cursor").value_or(""));
+  if (!held_after) throw Refused{400, "holdings_cursor is no value of next_holdings_cursor"};
   std::vector<WaitInfo> waiting;
-  std::vector<HoldingInfo> held;
-  std::uint64_t next = 0, held_next = 0;
-  std::vector<std::string> round;
-  query_or_refuse(ask, [&](const View& view) {
-    waiting = waits(view.engine().state(), after, limit, next);
-    held = holdings(view.engine().state(), held_after, limit, held_next);
-    round = deadlocks(view.engine().state());
-  });
+  std::uint64_t next = 0;
+  query_or_refuse(ask, [&](const View& view) { waiting = waits(view.engine().state(), after, limit, next); });
   Json waiters = Json::array(), owned = Json::array();
   for (const WaitInfo& wait : waiting) waiters.push_back(json_of(wait));
-  for (const HoldingInfo& holding : held) owned.push_back(json_of(holding));
+  Json held_next = collect_holdings(ask, *held_after, limit, owned);
+  DeadlocksPage deadlocks = find_deadlocks(ask, deadlocks_after, limit);
   return {.body = dump({{"waiters", std::move(waiters)},
                         {"next_cursor", next == 0 ? Json(nullptr) : Json(next)},
-                        {"deadlocks", round},
+                        {"deadlocks", std::move(deadlocks.texts)},
+                        {"deadlocks_complete", deadlocks.complete},
+                        {"next_deadlocks_cursor", std::move(deadlocks.next)},
                         {"holdings", std::move(owned)},
-                        {"next_holdings_cursor", held_next == 0 ? Json(nullptr) : Json(held_next)}})};
+                        {"next_holdings_cursor", std::move(held_next)}})};
 }
 
 /// Returns a bound below which at least `share` of the durations lie; null if none were counted.
@@ -214,7 +301,7 @@ constexpr Route routes[] = {
      "page is {\"$truncated\": its bytes, \"$kind\": …}",
      [](const Target& target, const StartupInfo&, EngineQuery& ask) { return answer_object(target, ask); }},
     {"/sessions", "limit, cursor", "client processes in the order of their ids", answer_sessions},
-    {"/waits", "limit, cursor, holdings_cursor",
+    {"/waits", "limit, cursor, holdings_cursor, deadlocks_cursor",
      "requests that wait, oldest first; cycles of owners who wait for each other; and what sessions own: "
      "locks with their "
      "fencing tokens, permits, leased items",

@@ -49,6 +49,22 @@ struct Holding {
   std::uint64_t since_ns = 0;
 };
 
+/// A place among the holdings of one object; {} is before the first. What the numbers mean is up to the type.
+struct HoldingCursor {
+  std::uint64_t first = 0;
+  std::uint64_t second = 0;
+  friend bool operator==(const HoldingCursor&, const HoldingCursor&) = default;
+};
+/// For types that keep their holdings by owner.
+inline HoldingCursor cursor_of(Owner owner) {
+  return {owner.session, owner.actor};
+}
+inline Owner owner_at(HoldingCursor cursor) {
+  return {cursor.first, static_cast<std::uint32_t>(cursor.second)};
+}
+/// Visits one holding. Returns whether to continue.
+using HoldingVisitor = std::function<bool(const Holding&)>;
+
 /// A thread that blocks a waiter.
 struct Blocker {
   Owner owner;
@@ -110,8 +126,21 @@ class Object {
   /// What it waits for, as text for display.
   virtual std::string describe_wait(const Waiter&) const;
 
-  /// Visits what sessions own of it.
-  virtual void each_holding(const std::function<void(const Holding&)>&) const {}
+  /// Visits what sessions own of it, after `cursor`, until the visitor returns false or a few thousand elements
+  /// were examined. Returns the cursor to continue from, none at the end.
+  virtual std::optional<HoldingCursor> visit_holdings(HoldingCursor /*cursor*/, const HoldingVisitor&) const {
+    return std::nullopt;
+  }
+  /// Visits all of them.
+  template <class F>
+  void each_holding(F&& f) const {
+    std::optional<HoldingCursor> cursor = HoldingCursor{};
+    while (cursor)
+      cursor = visit_holdings(*cursor, [&](const Holding& holding) {
+        f(holding);
+        return true;
+      });
+  }
 
   ObjectId id() const { return id_; }
   const std::string& name() const { return name_; }

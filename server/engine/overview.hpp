@@ -40,14 +40,30 @@ struct WaitInfo {
   std::uint64_t left_ns = never_ns;  // never_ns: waits without limit
 };
 
-/// What `session` owns, at most `limit` holdings; `more` is set if there are further ones.
+/// What `session` owns, at most `limit` holdings; `more` is set if there may be further ones, which a bounded
+/// search has not seen.
 std::vector<HoldingInfo> holdings_of(const EngineState& state, SessionId session, std::size_t limit,
                                      bool& more);
-/// Holdings on the objects with ids above `after`, in id order: whole objects, until there are at least
-/// `limit`. `next` is the `after` of the next page, 0 at the end.
-std::vector<HoldingInfo> holdings(const EngineState& state, ObjectId after, std::size_t limit,
-                                  ObjectId& next);
-/// Waiters with tickets above `after`, oldest first, at most `limit`. `next` likewise.
+/// A place among all holdings: after those of the objects with ids up to `object`, or, if `within`, after some
+/// of those of `object`.
+struct HoldingsCursor {
+  ObjectId object = 0;
+  std::optional<HoldingCursor> within{};
+};
+/// As text: "17", "17:3:1".
+std::string to_text(const HoldingsCursor& cursor);
+/// "" is the beginning. Returns nullopt if it is no cursor.
+std::optional<HoldingsCursor> parse_holdings_cursor(std::string_view text);
+
+struct HoldingsPage {
+  std::vector<HoldingInfo> holdings;
+  std::optional<HoldingsCursor> next;  // none at the end
+};
+/// Holdings after `after`, in the order of objects' ids: at most `limit`. Examines a bounded number of objects,
+/// holdings and bytes, so the page may be short, or empty, before the end.
+HoldingsPage holdings(const EngineState& state, const HoldingsCursor& after, std::size_t limit);
+/// Waiters with tickets above `after`, oldest first, at most `limit`. `next` is the `after` of the next page, 0
+/// at the end.
 std::vector<WaitInfo> waits(const EngineState& state, Ticket after, std::size_t limit, Ticket& next);
 
 /// The current deadlocks as text, each naming every link: those that a time limit ends, and all if

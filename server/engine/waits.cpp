@@ -94,14 +94,6 @@ void Holdings::remove(SessionId session, ObjectId object, std::uint64_t count) {
   if (*held_of_it == 0) held->erase(object);
 }
 
-std::set<ObjectId> Holdings::objects() const {
-  std::set<ObjectId> objects;
-  by_session_.each([&](SessionId, const IdTable<std::uint64_t>& held) {
-    held.each([&](ObjectId object, std::uint64_t) { objects.insert(object); });
-  });
-  return objects;
-}
-
 std::vector<ObjectId> Holdings::of(SessionId session) const {
   std::vector<ObjectId> objects;
   if (const IdTable<std::uint64_t>* held = by_session_.find(session))

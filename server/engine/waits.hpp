@@ -108,6 +108,7 @@ class Waits {
 
   std::size_t size() const { return by_ticket_.size(); }
   Waiter* find(Ticket ticket);
+  const Waiter* find(Ticket ticket) const { return const_cast<Waits*>(this)->find(ticket); }
   /// The waiter with the earliest deadline, if that is not after `now_ns`; else null.
   Waiter* first_due(std::uint64_t now_ns);
   std::uint64_t next_deadline_ns() const { return deadlines_.empty() ? never_ns : deadlines_.begin()->first; }
@@ -181,8 +182,6 @@ class Holdings {
   void remove(SessionId session, ObjectId object, std::uint64_t count = 1);
   /// In id order; some may have been destroyed meanwhile.
   std::vector<ObjectId> of(SessionId session) const;
-  /// The objects of all sessions; some may have been destroyed meanwhile.
-  std::set<ObjectId> objects() const;
   void forget(SessionId session) { by_session_.erase(session); }
 
  private:

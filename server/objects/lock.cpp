@@ -116,8 +116,10 @@ void OwnedLock::each_blocker(const Waiter&, const std::function<void(const Block
 
 // ---- inspection -------------------------------------------------------------------------------------------
 
-void OwnedLock::each_holding(const std::function<void(const Holding&)>& visit) const {
-  if (ownership_.held()) visit(ownership_.holding());
+std::optional<HoldingCursor> OwnedLock::visit_holdings(HoldingCursor cursor,
+                                                       const HoldingVisitor& visit) const {
+  if (cursor == HoldingCursor{} && ownership_.held()) (void)visit(ownership_.holding());
+  return std::nullopt;
 }
 
 std::optional<std::uint64_t> OwnedLock::visit_elements(std::uint64_t cursor,

@@ -41,7 +41,8 @@ class OwnedLock : public Object {
   void on_destroy(CallContext&) override;
   void each_blocker(const Waiter&, const std::function<void(const Blocker&)>&) const override;
   bool must_be_served(const Waiter& waiter) const override { return waiter.origin != 0; }
-  void each_holding(const std::function<void(const Holding&)>&) const override;
+  std::optional<HoldingCursor> visit_holdings(HoldingCursor cursor,
+                                              const HoldingVisitor& visit) const override;
 
   std::uint64_t size() const override { return 1; }
   std::uint64_t memory_bytes() const override { return 0; }

@@ -264,13 +264,18 @@ std::string Locks::describe_wait(const Waiter& waiter) const {
 
 // ---- inspection -------------------------------------------------------------------------------------------
 
-void Locks::each_holding(const std::function<void(const Holding&)>& visit) const {
-  table_.each([&](const KeyLock& lock) {
-    if (!lock.ownership.held()) return;
+std::optional<HoldingCursor> Locks::visit_holdings(HoldingCursor cursor, const HoldingVisitor& visit) const {
+  constexpr int examined_max = 4'096;  // keys that nothing owns may be many
+  int examined = 0;
+  const std::optional<std::uint64_t> next = table_.page(cursor.first, [&](const KeyLock& lock) {
+    const bool enough = ++examined == examined_max;
+    if (!lock.ownership.held()) return !enough;
     Holding holding = lock.ownership.holding();
     holding.key = lock.key;
-    visit(holding);
+    return visit(holding) && !enough;
   });
+  if (!next) return std::nullopt;
+  return HoldingCursor{*next};
 }
 
 void Locks::save(wire::Writer& out) const {

@@ -28,7 +28,8 @@ class Locks final : public Object {
   void on_destroy(CallContext&) override;
   void each_blocker(const Waiter&, const std::function<void(const Blocker&)>&) const override;
   std::string describe_wait(const Waiter&) const override;
-  void each_holding(const std::function<void(const Holding&)>&) const override;
+  std::optional<HoldingCursor> visit_holdings(HoldingCursor cursor,
+                                              const HoldingVisitor& visit) const override;
 
   const Type& type() const override { return type_of<Locks>(); }
   std::uint64_t size() const override { return table_.size(); }

@@ -248,17 +248,20 @@ Result<Written> Manager::on(Ops::Deadlocks, CallContext& context) {
   return Written{};
 }
 
-Result<Written> Manager::on(Ops::Holdings, CallContext& context, std::optional<std::int64_t> after,
+Result<Written> Manager::on(Ops::Holdings, CallContext& context, std::optional<std::string_view> after,
                             std::optional<std::int64_t> limit) {
-  Result<PageAsked> page = page_asked("holdings", after, limit);
+  Result<PageAsked> page = page_asked("holdings", 0, limit);
   if (!page) return std::move(page.failure());
-  ObjectId next = 0;
-  const std::vector<HoldingInfo> found = holdings(context.state(), page->after, page->limit, next);
+  const std::optional<HoldingsCursor> cursor = parse_holdings_cursor(after.value_or(""));
+  if (!cursor)
+    return Failure{Code::value_error,
+                   "holdings: after is what an earlier page returned, not " + quote(*after)};
+  const HoldingsPage found = holdings(context.state(), *cursor, page->limit);
   wire::Writer& out = context.out();
   out.array(2);
-  out.unsigned_integer(next);
-  out.array(found.size());
-  for (const HoldingInfo& holding : found) {
+  out.text(found.next ? to_text(*found.next) : "");
+  out.array(found.holdings.size());
+  for (const HoldingInfo& holding : found.holdings) {
     out.map(described + 5);
     describe(out, holding.object, holding.owner, holding.pid);
     out.text("mode");

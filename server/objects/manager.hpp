@@ -22,7 +22,7 @@ class Manager final : public Object {
   Result<Written> on(Ops::Waits, CallContext&, std::optional<std::int64_t> after,
                      std::optional<std::int64_t> limit);
   Result<Written> on(Ops::Deadlocks, CallContext&);
-  Result<Written> on(Ops::Holdings, CallContext&, std::optional<std::int64_t> after,
+  Result<Written> on(Ops::Holdings, CallContext&, std::optional<std::string_view> after,
                      std::optional<std::int64_t> limit);
   Result<void> on(Ops::Release, CallContext&, std::int64_t id, std::int64_t count);
   Result<std::int64_t> on(Ops::Version, CallContext&, Object& object);

@@ -258,8 +258,10 @@ void Pool::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
     context.answer(waiter, [](CallContext& reply) { reply.out().array(0); });
 }
 
-void Pool::each_holding(const std::function<void(const Holding&)>& visit) const {
-  for (const auto& [id, running] : running_) visit({running.owner, "running", {}, 1, 0, running.since_ns});
+std::optional<HoldingCursor> Pool::visit_holdings(HoldingCursor cursor, const HoldingVisitor& visit) const {
+  for (auto at = running_.upper_bound(cursor.first); at != running_.end(); ++at)
+    if (!visit({at->second.owner, "running", {}, 1, 0, at->second.since_ns})) return HoldingCursor{at->first};
+  return std::nullopt;
 }
 
 // ---- inspection -------------------------------------------------------------------------------------------

@@ -38,7 +38,8 @@ class Pool final : public Object {
   void serve(CallContext&) override;
   void on_wait_ended(CallContext&, Waiter&, WaitEnd) override;
   void session_ended(CallContext&, SessionId) override;
-  void each_holding(const std::function<void(const Holding&)>&) const override;
+  std::optional<HoldingCursor> visit_holdings(HoldingCursor cursor,
+                                              const HoldingVisitor& visit) const override;
 
   const Type& type() const override { return type_of<Pool>(); }
   /// Returns the number of queued tasks.

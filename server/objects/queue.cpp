@@ -221,13 +221,15 @@ void QueueObject::lease(CallContext& context, Owner owner, QueueItem item) {
   context.write(item.value);
   context.own(*this, owner.session);
   lease_bytes_ += item.value.heap_bytes();
-  leases_.emplace_hint(leases_.end(), id, Lease{std::move(item), owner, context.now_ns()});
+  leases_.emplace_hint(leases_.end(), id, Lease{std::move(item), owner});
+  ++lessees_.try_emplace(owner, Lessee{0, context.now_ns()}).first->second.leases;
 }
 
 QueueItem QueueObject::end_lease(CallContext& context, Leases::iterator at) {
   QueueItem item = std::move(at->second.item);
   lease_bytes_ -= item.value.heap_bytes();
   context.disown(*this, at->second.owner.session);
+  if (auto lessee = lessees_.find(at->second.owner); --lessee->second.leases == 0) lessees_.erase(lessee);
   leases_.erase(at);
   return item;
 }
@@ -286,14 +288,13 @@ void QueueObject::on_destroy(CallContext& context) {
   for (const auto& [id, lease] : leases_) context.disown(*this, lease.owner.session);
 }
 
-void QueueObject::each_holding(const std::function<void(const Holding&)>& visit) const {
-  std::map<Owner, Holding> by_owner;
-  for (const auto& [id, lease] : leases_) {
-    auto [at, fresh] =
-        by_owner.try_emplace(lease.owner, Holding{lease.owner, "leased", {}, 0, 0, lease.since_ns});
-    ++at->second.count;
+std::optional<HoldingCursor> QueueObject::visit_holdings(HoldingCursor cursor,
+                                                         const HoldingVisitor& visit) const {
+  for (auto at = lessees_.upper_bound(owner_at(cursor)); at != lessees_.end(); ++at) {
+    const auto& [owner, lessee] = *at;
+    if (!visit({owner, "leased", {}, lessee.leases, 0, lessee.since_ns})) return cursor_of(owner);
   }
-  for (const auto& [owner, holding] : by_owner) visit(holding);
+  return std::nullopt;
 }
 
 // ---- completion -------------------------------------------------------------------------------------------
@@ -417,8 +418,9 @@ void QueueObject::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd wh
 
 std::uint64_t QueueObject::memory_bytes() const {
   constexpr std::uint64_t lease_place_bytes = sizeof(Leases::value_type) + 48;  // of a tree node
-  return count() * place_bytes() + heap_bytes_ + leases_.size() * lease_place_bytes + lease_bytes_ +
-         parked_bytes_;
+  constexpr std::uint64_t lessee_bytes = sizeof(std::pair<const Owner, Lessee>) + 48;
+  return count() * place_bytes() + heap_bytes_ + leases_.size() * lease_place_bytes +
+         lessees_.size() * lessee_bytes + lease_bytes_ + parked_bytes_;
 }
 
 void QueueObject::save(wire::Writer& out) const {

@@ -50,7 +50,8 @@ class QueueObject : public Object {
   void on_wait_ended(CallContext&, Waiter&, WaitEnd) override;
   void session_ended(CallContext&, SessionId) override;
   void on_destroy(CallContext&) override;
-  void each_holding(const std::function<void(const Holding&)>&) const override;
+  std::optional<HoldingCursor> visit_holdings(HoldingCursor cursor,
+                                              const HoldingVisitor& visit) const override;
 
   std::uint64_t size() const final { return count(); }
   std::uint64_t memory_bytes() const override;
@@ -104,9 +105,13 @@ class QueueObject : public Object {
   struct Lease {
     QueueItem item;
     Owner owner;
-    std::uint64_t since_ns = 0;
   };
   using Leases = std::map<std::uint64_t, Lease>;
+  /// A thread that has leases, and since when it has had any.
+  struct Lessee {
+    std::uint64_t leases = 0;
+    std::uint64_t since_ns = 0;
+  };
 
   bool has_room() const { return maxsize_ == 0 || count() < maxsize_; }
   Result<void> add(Value value);
@@ -138,6 +143,7 @@ class QueueObject : public Object {
   std::uint64_t lease_bytes_ = 0;   // of leased items
   std::uint64_t parked_bytes_ = 0;  // of items of waiting putters
   Leases leases_;
+  std::map<Owner, Lessee> lessees_;  // what leases_ has, by owner
   ReclaimQueue* reclaim_queue_ = nullptr;
   WaitQueue getters_;
   WaitQueue putters_;

@@ -110,9 +110,14 @@ void Semaphore::on_destroy(CallContext& context) {
     context.disown(*this, owner.session, static_cast<std::uint64_t>(permits.count));
 }
 
-void Semaphore::each_holding(const std::function<void(const Holding&)>& visit) const {
-  for (const auto& [owner, permits] : held_)
-    visit({owner, "permits", {}, static_cast<std::uint64_t>(permits.count), 0, permits.since_ns});
+std::optional<HoldingCursor> Semaphore::visit_holdings(HoldingCursor cursor,
+                                                       const HoldingVisitor& visit) const {
+  for (auto at = held_.upper_bound(owner_at(cursor)); at != held_.end(); ++at) {
+    const auto& [owner, permits] = *at;
+    if (!visit({owner, "permits", {}, static_cast<std::uint64_t>(permits.count), 0, permits.since_ns}))
+      return cursor_of(owner);
+  }
+  return std::nullopt;
 }
 
 void Semaphore::save(wire::Writer& out) const {

@@ -24,7 +24,8 @@ class Semaphore final : public Object {
   void on_wait_ended(CallContext&, Waiter&, WaitEnd) override;
   void session_ended(CallContext&, SessionId) override;
   void on_destroy(CallContext&) override;
-  void each_holding(const std::function<void(const Holding&)>&) const override;
+  std::optional<HoldingCursor> visit_holdings(HoldingCursor cursor,
+                                              const HoldingVisitor& visit) const override;
 
   const Type& type() const override { return type_of<Semaphore>(); }
   std::uint64_t size() const override { return 1; }

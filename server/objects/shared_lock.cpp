@@ -142,10 +142,19 @@ std::string SharedLock::describe_wait(const Waiter& waiter) const {
 
 // ---- inspection -------------------------------------------------------------------------------------------
 
-void SharedLock::each_holding(const std::function<void(const Holding&)>& visit) const {
-  if (writer_.held()) visit(writer_.holding());
-  for (const Reader& reader : readers_)
-    visit({reader.owner, holding_shared, {}, reader.depth, reader.token, reader.since_ns});
+std::optional<HoldingCursor> SharedLock::visit_holdings(HoldingCursor cursor,
+                                                        const HoldingVisitor& visit) const {
+  if (writer_.held()) {  // then there are no readers
+    if (cursor == HoldingCursor{}) (void)visit(writer_.holding());
+    return std::nullopt;
+  }
+  // Tokens grow in the order of grants.
+  auto at = std::upper_bound(readers_.begin(), readers_.end(), cursor.first,
+                             [](std::uint64_t token, const Reader& reader) { return token < reader.token; });
+  for (; at != readers_.end(); ++at)
+    if (!visit({at->owner, holding_shared, {}, at->depth, at->token, at->since_ns}))
+      return HoldingCursor{at->token};
+  return std::nullopt;
 }
 
 void SharedLock::save(wire::Writer& out) const {

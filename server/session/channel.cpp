@@ -1,12 +1,13 @@
 #include "server/session/channel.hpp"
 
+#include <fmt/format.h>
 #include <spdlog/logger.h>
 
 #include <algorithm>
-#include <chrono>
 #include <new>
 #include <vector>
 
+#include "server/session/clock.hpp"
 #include "tandem/ops/manager.hpp"
 #include "tandem/wire/msgpack.hpp"
 
@@ -18,11 +19,6 @@ constexpr std::size_t reply_always_bytes = 4096;
 constexpr std::size_t reference_bytes = 12;  // of an encoded reference
 constexpr std::size_t input_bytes_min = 4096;
 constexpr std::size_t inbox_bytes_kept = 64 * 1024;
-
-std::uint64_t clock_ns() {
-  auto now = std::chrono::steady_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
-}
 
 }  // namespace
 
@@ -214,8 +210,9 @@ void Channel::refuse(const Refusal& refusal) {
 void Channel::fault(Code code, std::string_view text) {
   outbox_.append_fault(code, text);
   ++service_.statistics_.protocol_errors;
-  service_.log_.warn("session {} (process {}) on {}: channel closed, {}: {}", session_->id, session_->pid,
-                     peer_.address, name_of(code), text);
+  service_.log_event(LogLevel::warning, "channel closed, " + std::string(name_of(code)), peer_,
+                     fmt::format("session {} (process {}) on {}: channel closed, {}: {}", session_->id,
+                                 session_->pid, peer_.address, name_of(code), text));
   state_ = State::ending;
 }
 
@@ -356,8 +353,9 @@ void Channel::run(const wire::RequestHeader& header, wire::Bytes arguments) {
         outbox_.buffer());
   } catch (const std::bad_alloc&) {
     outbox_.abandon_reply(at);
-    service_.log_.error("session {}: out of memory in operation {} of object {}", session_->id, header.op,
-                        header.object);
+    service_.log_event(LogLevel::error, "out of memory", peer_,
+                       fmt::format("session {}: out of memory in operation {} of object {}", session_->id,
+                                   header.op, header.object));
     return refuse_request(header, "the manager is out of memory");
   }
   std::uint64_t began_ns = std::exchange(now_ns_, clock_ns());

@@ -1,9 +1,11 @@
 #include "server/session/service.hpp"
 
+#include <fmt/format.h>
 #include <spdlog/logger.h>
 
 #include "server/engine/overview.hpp"
 #include "server/session/channel.hpp"
+#include "server/session/clock.hpp"
 
 namespace tandem::server {
 namespace {
@@ -110,7 +112,9 @@ void Service::end_silent(Session& session) {
   std::string lost =
       what_is_lost(session, "nothing was heard of this process for " +
                                 std::to_string(limits_.session_lease_ms) + " ms (session_lease_ms)");
-  log_.warn("session {} of process {} on {} ended: {}", session.id, session.pid, session.peer.address, lost);
+  log_event(LogLevel::warning, "a session ended in silence", session.peer,
+            fmt::format("session {} of process {} on {} ended: {}", session.id, session.pid,
+                        session.peer.address, lost));
   engine_.step(SessionClosed{session.id});
   ++statistics_.sessions_lost;
   for (Channel* channel : session.channels) {
@@ -167,9 +171,35 @@ void Service::log_deadlocks() {
   for (const std::string& cycle : engine_.take_deadlocks_found()) {
     ++statistics_.deadlocks_found;
     // A refused one is also reported to its client.
-    log_.log(cycle.starts_with("refused") ? spdlog::level::info : spdlog::level::warn, "a cycle of waits, {}",
-             cycle);
+    if (cycle.starts_with("refused")) log_.info("a cycle of waits, {}", cycle);
+    else log_event(LogLevel::warning, "a cycle of waits", Peer{}, "a cycle of waits, " + cycle);
   }
+}
+
+// ---- what clients can cause to be logged ------------------------------------------------------------------
+
+namespace {
+
+/// Returns what a client cannot change from one connection to the next.
+std::string host_of(const Peer& peer) {
+  if (peer.address.starts_with("tcp://")) return peer.address.substr(0, peer.address.rfind(':'));
+  return peer.uid ? peer.address + " of uid " + std::to_string(*peer.uid) : peer.address;
+}
+
+}  // namespace
+
+void Service::log_event(LogLevel level, std::string_view reason, const Peer& peer, std::string_view line) {
+  const auto to = level == LogLevel::error ? spdlog::level::err : spdlog::level::warn;
+  if (!log_.should_log(to)) return;
+  const bool admitted = repeats_.admit(reason, host_of(peer), clock_ns());
+  if (next_timer_ns() < timer_ns_) set_timer();
+  if (admitted) log_.log(to, "{}", line);
+}
+
+void Service::log_repeated(std::uint64_t now_ns, bool all) {
+  for (const RepeatLimit::Repeated& event : repeats_.report(now_ns, all))
+    log_.warn("{}{}{}: {} more times within a minute", event.reason, event.source.empty() ? "" : ", ",
+              event.source, event.count);
 }
 
 void Service::set_timer() {
@@ -180,17 +210,20 @@ void Service::set_timer() {
 void Service::tick(std::uint64_t now_ns) {
   timer_ns_ = never_ns;
   if (now_ns >= lease_check_ns_) check_leases(now_ns);
+  if (now_ns >= repeats_.next_ns()) log_repeated(now_ns);
   engine_.step(Tick{now_ns});
   after_step();
 }
 
 void Service::handshake_failed(const Peer& peer, HandshakeFailure reason, std::string_view text) {
   ++statistics_.handshakes_failed[static_cast<std::size_t>(reason)];
-  log_.warn("handshake with {} failed ({}): {}", peer.address, name_of(reason), text);
+  log_event(LogLevel::warning, "failed handshake (" + std::string(name_of(reason)) + ")", peer,
+            fmt::format("handshake with {} failed ({}): {}", peer.address, name_of(reason), text));
 }
 
 void Service::shut_down() {
   shutting_down_ = true;
+  log_repeated(clock_ns(), true);
   for (Channel* channel : channels_) channel->transport().wake();
 }
 

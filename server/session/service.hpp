@@ -9,9 +9,11 @@
 #include <unordered_set>
 
 #include "server/engine/engine.hpp"
+#include "server/session/repeat_limit.hpp"
 #include "server/session/sessions.hpp"
 #include "server/session/statistics.hpp"
 #include "tandem/limits.hpp"
+#include "tandem/server_options.hpp"
 
 namespace spdlog {
 class logger;
@@ -35,7 +37,11 @@ class Service {
   const Statistics& statistics() const { return statistics_; }
   /// Counts a protocol error found by a transport.
   void count_protocol_error() { ++statistics_.protocol_errors; }
+  /// For what happens rarely, or below the level of warnings. See also log_event().
   spdlog::logger& log() { return log_; }
+  /// Logs what clients can cause as often as they like: limited for each `reason` and host of `peer`. Lines
+  /// left out are counted, and their number is logged within a minute.
+  void log_event(LogLevel level, std::string_view reason, const Peer& peer, std::string_view line);
   const std::unordered_set<Channel*>& channels() const { return channels_; }
 
   /// Returns the session for the channel of a proven client, or null and fills in `refusal`.
@@ -95,13 +101,16 @@ class Service {
     std::uint32_t request = 0;
   };
 
-  std::uint64_t next_timer_ns() const { return std::min(engine_.next_deadline_ns(), lease_check_ns_); }
+  std::uint64_t next_timer_ns() const {
+    return std::min({engine_.next_deadline_ns(), lease_check_ns_, repeats_.next_ns()});
+  }
   std::uint64_t lease_ns() const { return limits_.session_lease_ms * 1'000'000; }
   void check_leases(std::uint64_t now_ns);
   void end_silent(Session& session);
   std::string what_is_lost(const Session& session, std::string why) const;
   void deliver();
   void log_deadlocks();
+  void log_repeated(std::uint64_t now_ns, bool all = false);
   void set_timer();
   Session* open_session(const wire::Answer& answer, const Peer& peer, Refusal& refusal);
 
@@ -116,6 +125,7 @@ class Service {
   Deliveries spare_;                         // kept for its memory
   std::uint64_t timer_ns_ = never_ns;        // the time last passed to on_deadline_changed
   std::uint64_t lease_check_ns_ = never_ns;  // when the leases of remote sessions are checked next
+  RepeatLimit repeats_;
   std::uint64_t channels_admitted_ = 0;
   std::uint64_t messages_bytes_ = 0;
   std::unique_ptr<std::uint8_t[]> scratch_{new std::uint8_t[scratch_bytes]};

@@ -1,7 +1,5 @@
 #include "server/transport/listener.hpp"
 
-#include <spdlog/logger.h>
-
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -85,15 +83,17 @@ void Listener::accept_some() {
   for (int accepted = 0; accepted < accepts_per_turn; ++accepted) {
     if (service_.channels().size() >= service_.limits().channels_max + channels_over) {
       if (!std::exchange(backing_off_, true))
-        service_.log().warn("{}: {} channels are open; further clients wait until one ends",
-                            address().to_string(), service_.channels().size());
+        service_.log_event(LogLevel::warning, "channels_max", Peer{address().to_string(), std::nullopt},
+                           address().to_string() + ": " + std::to_string(service_.channels().size()) +
+                               " channels are open; further clients wait until one ends");
       return back_off();
     }
     if (accept_one()) continue;
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       if (!std::exchange(backing_off_, true))
-        service_.log().error("{}: no more clients can be taken for now: {}", address().to_string(),
-                             os::errno_text());
+        service_.log_event(
+            LogLevel::error, "no more clients", Peer{address().to_string(), std::nullopt},
+            address().to_string() + ": no more clients can be taken for now: " + os::errno_text());
       return back_off();
     }
     break;

@@ -1,7 +1,5 @@
 #include "server/transport/ring_channel.hpp"
 
-#include <spdlog/logger.h>
-
 #include <linux/futex.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -32,8 +30,9 @@ std::uint64_t RingChannel::offer_ring() {
   std::string error;
   auto memory = os::SharedMemory::make(wire::ring_file_bytes(bytes), error);
   if (!memory) {
-    service().log().warn("{}: a client stays on its socket, since no shared memory is available: {}",
-                         peer().address, error);
+    service().log_event(
+        LogLevel::warning, "no shared memory", peer(),
+        peer().address + ": a client stays on its socket, since no shared memory is available: " + error);
     return 0;
   }
   ring_.emplace(*std::move(memory), bytes);
@@ -83,8 +82,9 @@ std::ptrdiff_t RingChannel::receive_now(std::span<std::uint8_t> space) {
 
 /// The counts in shared memory are invalid. Only this client is affected.
 std::ptrdiff_t RingChannel::broken() {
-  service().log().warn("{}: a channel is closed, since the counts in its shared memory cannot be",
-                       peer().address);
+  service().log_event(
+      LogLevel::warning, "impossible counts in shared memory", peer(),
+      peer().address + ": a channel is closed, since the counts in its shared memory cannot be");
   service().count_protocol_error();
   socket_ended_ = true;
   return ended;

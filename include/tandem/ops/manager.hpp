@@ -60,13 +60,13 @@ struct Manager {
   // no limit)}.
   using Waits =
       Op<21, "waits(after=0, limit=1000)", Effect::reads, Tuple<Int, Items>(Optional<Int>, Optional<Int>)>;
-  // Returns the cycles of lock owners that wait for each other, each as one text that names every link.
+  // Returns the cycles of lock owners that wait for each other, each as one text that names its first 100 links.
   using Deadlocks = Op<23, "deadlocks()", Effect::reads, Items()>;
-  // Returns the id to continue after, 0 at the end, and what sessions own (locks, permits, leased items,
-  // running tasks) in objects after the id `after`, ordered by object id, each {object, type, name, how, key
-  // (text or nil), session, pid, actor, count, token (nil: none), held_us}.
-  using Holdings =
-      Op<22, "holdings(after=0, limit=1000)", Effect::reads, Tuple<Int, Items>(Optional<Int>, Optional<Int>)>;
+  // Returns the text to continue after, empty at the end, and what sessions own (locks, permits, leased items,
+  // running tasks) after the place `after`, ordered by object id, each {object, type, name, mode, key (text or
+  // nil), session, pid, actor, count, token (nil: none), held_us}. A page may be short, or empty, before the end.
+  using Holdings = Op<22, "holdings(after='', limit=1000)", Effect::reads,
+                      Tuple<Text, Items>(Optional<Text>, Optional<Int>)>;
 
   // Returns one page of the contents of an object of any type: the next cursor, -1 at the end; whether
   // elements have keys; and the elements, each [key, element] if they have. For people, who may not know the

@@ -117,6 +117,27 @@ TEST_F(CommandLineTest, ListsObjects) {
   EXPECT_THAT(line, testing::ContainsRegex(R"( "a \\"name\\"\\n"$)"));
 }
 
+TEST_F(CommandLineTest, WhatOthersNamedDoesNotReachATerminalAsItIs) {
+  const std::string evil = "x\x1b]0;title\x07\u009b2J\u202e";
+  manager().dict<std::string, std::string>(evil)[evil] = evil;
+  Lock lock = manager().lock("\u009b" + evil);
+  lock.lock();
+  const std::string safe = R"(x\u001b]0;title\u0007\u009b2J\u202e)";
+  for (const std::vector<std::string>& command :
+       std::vector<std::vector<std::string>>{{"ls"},
+                                             {"ls", "--json"},
+                                             {"get", evil},
+                                             {"get", evil, evil},
+                                             {"get", evil, "--json"},
+                                             {"waits"}}) {
+    const std::string printed = output(command);
+    EXPECT_THAT(printed, HasSubstr(safe));
+    EXPECT_EQ(printed.find_first_of("\x1b\x07\x9b\xae"), printed.npos) << printed;
+  }
+  EXPECT_EQ(json_output({"ls", "--type", "dict"}).at(0).at("name"), evil) << "JSON means the same";
+  EXPECT_THAT(failure({"get", "\x1b[2J"}), HasSubstr(R"(\u001b[2J)"));
+}
+
 TEST_F(CommandLineTest, GetsEveryType) {
   auto scores = manager().dict("scores", {{"a", 1}, {0.25, nullptr}, {17, {1, "x"}}});
   manager().list<json>("numbers", {0, 1.0, "two"});

@@ -5,6 +5,7 @@
 
 #include <list>
 #include <map>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -115,6 +116,29 @@ TEST(Function, IdsOfOthersAreNotFound) {
                                  id + " ", "@" + build + "+ffffffffffffffff+ffffffffffffffff",
                                  "@" + build + "+1ffffffffffffffff+1", "@" + build + "+0+0"})
     EXPECT_THROW(Function::find(bad), ValueError) << bad;
+}
+
+TEST(Function, OnlyAFunctionAndItsOwnInvokerAreCalled) {
+  const std::string id = Function(area).id();
+  const std::size_t first = id.find('+'), second = id.rfind('+');
+  const std::string module = id.substr(0, first);
+  const auto function = std::stoull(id.substr(first + 1, second - first - 1), nullptr, 16);
+  const auto invoker = std::stoull(id.substr(second + 1), nullptr, 16);
+  auto made = [&](unsigned long long of, unsigned long long by) {
+    std::ostringstream text;
+    text << module << std::hex << "+" << of << "+" << by;
+    return text.str();
+  };
+  EXPECT_EQ(Function::find(made(function, invoker)), Function(area));
+  for (const std::string& bad :
+       {made(function + 1, invoker), made(function + 4, invoker), made(function, invoker + 1),
+        made(function, function), made(invoker, function), made(function, invoker + 4)})
+    try {
+      Function::find(bad);
+      ADD_FAILURE() << bad << " is taken for a function";
+    } catch (const ValueError& error) {
+      EXPECT_THAT(error.what(), HasSubstr("names no function of this program")) << bad;
+    }
 }
 
 TEST(Functions, HaveNames) {

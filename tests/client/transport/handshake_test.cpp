@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -11,6 +12,9 @@
 
 #include "client/common/crypto.hpp"
 #include "client/transport/socket.hpp"
+#include "tandem/server.hpp"
+#include "tandem/tandem.hpp"
+#include "tests/support/child.hpp"
 #include "tests/support/error_of.hpp"
 
 namespace tandem::client {
@@ -249,6 +253,61 @@ TEST(Handshake, PeerThatHangsUp) {
                 peer.say("TNDM");
               }),
               HasSubstr("during the handshake"));
+}
+
+// Without a key, the handshake proves nothing: whatever listens can go through with it.
+
+TEST(Handshake, WithoutAKeyNothingOnTcpIsTrusted) {
+  const int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in name{};
+  name.sin_family = AF_INET;
+  name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof name;
+  ASSERT_EQ(bind(listening, reinterpret_cast<sockaddr*>(&name), size), 0);
+  ASSERT_EQ(listen(listening, 1), 0);
+  getsockname(listening, reinterpret_cast<sockaddr*>(&name), &size);
+  std::jthread stranger([&] {
+    Peer peer(accept(listening, nullptr, nullptr));
+    peer.say_hello();
+    peer.hear_answer();
+    peer.say_welcome(good_welcome, "");
+    peer.wait();
+  });
+  const auto address = Address::parse("tcp://127.0.0.1:" + std::to_string(ntohs(name.sin_port)));
+  try {
+    SocketConnector(address, "").open({}, std::chrono::hours(1));
+    ADD_FAILURE() << "a stranger was taken for a manager";
+  } catch (const AuthenticationError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("no authkey was given"));
+  }
+  stranger.join();
+  close(listening);
+}
+
+TEST(Handshake, WithoutAKeyAnotherUsersSocketIsNotTrusted) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can become another user";
+  const std::string address = "unix:@tandem-test-" + std::to_string(getpid());
+  test::Signal ready, done;
+  test::Child stranger([&] {
+    constexpr uid_t nobody = 65534;
+    ASSERT_EQ(setresuid(nobody, nobody, nobody), 0);
+    Server keyless({.listen = {address}, .log_level = LogLevel::off});
+    Server with_key({.listen = {address + "-key"}, .authkey = "shared", .log_level = LogLevel::off});
+    keyless.start();
+    with_key.start();
+    ready.send();
+    done.wait();
+  });
+  ready.wait();
+  try {
+    Manager manager(address);
+    ADD_FAILURE() << "a stranger was taken for a manager";
+  } catch (const AuthenticationError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("the user with uid 65534 listens there"));
+  }
+  Manager(address + "-key", {.authkey = "shared"}).ping();
+  done.send();
+  EXPECT_EQ(stranger.join(), 0);
 }
 
 }  // namespace

@@ -224,24 +224,68 @@ TEST_F(HttpTest, AClientThatDoesNotReadDoesNotKeepOthersWaiting) {
   EXPECT_EQ(get_json_in_time("/healthz")["status"], "ok");
 }
 
-TEST_F(HttpTest, ConnectionsBeyondThoseThatWaitAreRefused) {
+/// The JSON of a 503 that the client was sent.
+json refusal_of(RawClient& client) {
+  const std::string response = client.read_all();
+  EXPECT_TRUE(response.starts_with("HTTP/1.1 503 Service Unavailable\r\n")) << response;
+  return json::parse(response.substr(response.find("\r\n\r\n") + 4))["error"];
+}
+
+TEST_F(HttpTest, TheSlowestToSendGivesWayToTheNext) {
   DebugOptions options;
-  options.http.threads = 1;
-  options.http.connections_waiting_max = 1;
+  options.http.connections_reading_max = 2;
   options.http.head_ms_max = 600'000;
   start(std::move(options));
   std::vector<RawClient> stalled;
-  for (int i = 0; i < 3; ++i) stalled.emplace_back(endpoint_->address());
+  for (int i = 0; i < 5; ++i) stalled.emplace_back(endpoint_->address());
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(refusal_of(stalled[static_cast<std::size_t>(i)])["status"], 503);
+  EXPECT_EQ(get_json("/")["service"], "tandem");
+}
+
+TEST_F(HttpTest, RequestsBeyondThoseThatWaitAreRefused) {
+  DebugOptions options;
+  options.http.threads = 1;
+  options.http.connections_waiting_max = 1;
+  options.query_ms_max = std::chrono::hours(1);
+  start(std::move(options));
+  std::mutex busy;
+  busy.lock();
+  thread_.post([&] { std::lock_guard wait(busy); });
+  std::vector<RawClient> asking;
+  for (int i = 0; i < 3; ++i) {
+    asking.emplace_back(endpoint_->address());
+    asking.back().send("GET /info HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  }
   // One is served, one waits; which of them is refused is up to the threads.
   std::vector<pollfd> watched;
-  for (const RawClient& one : stalled) watched.push_back({one.socket(), POLLIN, 0});
+  for (const RawClient& one : asking) watched.push_back({one.socket(), POLLIN, 0});
   ASSERT_GT(::poll(watched.data(), watched.size(), -1), 0);
-  for (std::size_t i = 0; i < watched.size(); ++i) {
-    if (watched[i].revents == 0) continue;
-    std::string response = stalled[i].read_all();
-    EXPECT_TRUE(response.starts_with("HTTP/1.1 503 Service Unavailable\r\n")) << response;
-    EXPECT_EQ(json::parse(response.substr(response.find("\r\n\r\n") + 4))["error"]["status"], 503);
+  for (std::size_t i = 0; i < watched.size(); ++i)
+    if (watched[i].revents != 0) {
+      EXPECT_EQ(refusal_of(asking[i])["status"], 503);
+    }
+  busy.unlock();
+  thread_.run_now([] {});
+}
+
+TEST_F(HttpTest, HealthIsAnsweredHoweverManyAreSlow) {
+  create("list", "big", {{json::array_t(100'000, json("x"))}});
+  DebugOptions options;
+  options.http.threads = 2;
+  options.http.connections_waiting_max = 4;
+  options.http.head_ms_max = options.http.response_ms_max = 600'000;
+  start(std::move(options));
+  std::vector<RawClient> slow;
+  for (int i = 0; i < 100; ++i) {
+    slow.emplace_back(endpoint_->address(), 4096);
+    slow.back().send(i % 2 == 0 ? "GET /heal"
+                                : "GET /objects/big?limit=1000 HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    if (i % 10 == 0) {
+      EXPECT_EQ(get_json("/healthz")["status"], "ok");
+    }
   }
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(get_json("/healthz?")["status"], "ok");
+  endpoint_->stop();
 }
 
 TEST_F(HttpTest, StoppingClosesEveryConnection) {

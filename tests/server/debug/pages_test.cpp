@@ -1,5 +1,10 @@
 #include "server/debug/pages.hpp"
 
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <set>
+
 #include "tests/server/debug/fixture.hpp"
 
 namespace tandem::server {
@@ -87,6 +92,110 @@ TEST_F(DebugTest, WaitsAreShownWithWhoOwns) {
   ASSERT_EQ(second["waiters"].size(), 1u);
   EXPECT_EQ(second["waiters"][0]["object"], event);
   EXPECT_EQ(second["next_cursor"], nullptr);
+}
+
+TEST_F(DebugTest, HoldingsComeByPagesThatEnd) {
+  const ObjectId lock = create("lock", "first");
+  call<ops::Lock::Acquire>(lock);
+  const ObjectId locks = create("locks", "keys");
+  for (int key = 0; key < 5'000; ++key) call<ops::Locks::Acquire>(locks, std::vector<json>{json(key)});
+  const ObjectId last = create("lock", "last");
+  call<ops::Lock::Acquire>(last);
+  EXPECT_LT(answer("/waits?limit=1").body.size(), 1'000u);
+
+  for (const int limit : {1, 999, 1000}) {
+    std::vector<ObjectId> objects;
+    std::set<std::string> keys;
+    std::string cursor;
+    for (int pages = 0; pages < (limit == 1 ? 3 : 20); ++pages) {
+      const json page = get("/waits?limit=" + std::to_string(limit) + "&holdings_cursor=" + cursor);
+      EXPECT_LE(page["holdings"].size(), static_cast<std::size_t>(limit));
+      for (const json& holding : page["holdings"]) {
+        objects.push_back(holding["object"]);
+        if (holding["object"] == locks) {
+          EXPECT_TRUE(keys.insert(holding["key"]).second);
+        }
+      }
+      if (page["next_holdings_cursor"].is_null()) break;
+      cursor = page["next_holdings_cursor"];
+    }
+    EXPECT_EQ(objects.front(), lock);
+    EXPECT_TRUE(std::is_sorted(objects.begin(), objects.end()));
+    if (limit == 1) continue;
+    EXPECT_EQ(keys.size(), 5'000u);
+    EXPECT_EQ(objects.size(), 5'002u);
+    EXPECT_EQ(objects.back(), last);
+  }
+  EXPECT_THAT(error("/waits?holdings_cursor=1:2", 400), testing::HasSubstr("holdings_cursor"));
+}
+
+TEST_F(DebugTest, AKeyThatIsLongIsShownCut) {
+  const ObjectId locks = create("locks", "keys");
+  call<ops::Locks::Acquire>(locks, std::vector<json>{json(std::string(1'000'000, 'k'))});
+  EXPECT_LT(answer("/waits").body.size(), 5'000u);
+}
+
+TEST_F(DebugTest, ALongChainOfWaitsIsManyShortQuestions) {
+  // Each thread has a lock and waits for that of the one before it.
+  constexpr std::uint32_t count = 20'000;
+  std::vector<ObjectId> locks;
+  auto step_as = [&](std::uint32_t actor, ObjectId lock, std::optional<int> limit_us) {
+    wire::Buffer arguments, reply;
+    wire::Writer writer(arguments);
+    writer.array(limit_us ? 1 : 0);
+    if (limit_us) writer.integer(*limit_us);
+    engine_.step(Call{session, actor, lock, ops::Lock::Acquire::description.number, arguments.view()}, reply);
+  };
+  for (std::uint32_t i = 0; i < count; ++i) locks.push_back(create("lock", std::nullopt));
+  thread_.run_now([&] {
+    for (std::uint32_t i = 0; i < count; ++i) step_as(i + 1, locks[i], std::nullopt);
+    for (std::uint32_t i = count; i-- > 1;) step_as(i + 1, locks[i - 1], std::nullopt);
+  });
+  int questions = 0;
+  EngineQuery counted([&](std::function<void()> work) { ++questions, thread_.post(std::move(work)); }, view_,
+                      std::chrono::hours(1));
+  json page =
+      json::parse(answer_request({"GET", "/waits?limit=1", {"localhost"}, ""}, startup_info_, counted).body);
+  EXPECT_EQ(page["deadlocks"], json::array());
+  EXPECT_EQ(page["deadlocks_complete"], true);
+  EXPECT_GE(questions, 5) << "each about some thousands of waits";
+
+  thread_.run_now([&] { step_as(1, locks[count - 1], 1'000'000); });  // closes the circle
+  page = get("/waits?limit=1");
+  ASSERT_EQ(page["deadlocks"].size(), 1u);
+  const std::string text = page["deadlocks"][0];
+  EXPECT_LT(text.size(), 20'000u);
+  EXPECT_THAT(text, testing::HasSubstr("and so on through " + std::to_string(count - 100) + " more"));
+  EXPECT_EQ(page["next_deadlocks_cursor"], nullptr);
+}
+
+TEST_F(DebugTest, DeadlocksComeByPages) {
+  for (std::uint32_t pair = 0; pair < 3; ++pair) {
+    const ObjectId a = create("lock", std::nullopt), b = create("lock", std::nullopt);
+    auto acquire = [&](std::uint32_t actor, ObjectId lock) {
+      wire::Buffer arguments, reply;
+      wire::Writer writer(arguments);
+      writer.array(1);
+      writer.integer(std::int64_t{1'000'000});
+      thread_.run_now([&] {
+        engine_.step(Call{session, actor, lock, ops::Lock::Acquire::description.number, arguments.view()},
+                     reply);
+      });
+    };
+    acquire(10 * pair + 1, a);
+    acquire(10 * pair + 2, b);
+    acquire(10 * pair + 1, b);
+    acquire(10 * pair + 2, a);
+  }
+  std::set<std::string> seen;
+  std::string cursor = "0";
+  for (int pages = 0; pages < 3; ++pages) {
+    const json page = get("/waits?limit=1&deadlocks_cursor=" + cursor);
+    ASSERT_EQ(page["deadlocks"].size(), 1u);
+    EXPECT_TRUE(seen.insert(page["deadlocks"][0]).second);
+    EXPECT_EQ(page["next_deadlocks_cursor"].is_null(), pages == 2);
+    cursor = page["next_deadlocks_cursor"].dump();
+  }
 }
 
 TEST_F(DebugTest, SessionsAreShownByPages) {

@@ -3,11 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <random>
+#include <set>
+
 #include "tests/server/engine/host.hpp"
 
 namespace tandem::test {
 namespace {
 
+using server::Ticket;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -147,6 +151,56 @@ TEST_F(CirclesTest, ThoseApartAreListedApart) {
   }
   acquire(7, host_.as(7).make<ops::Lock>());
   EXPECT_THAT(host_.engine().deadlocks(), SizeIs(3));
+}
+
+// ---- the search for all of them, without an engine --------------------------------------------------------
+
+server::WaitEdge edge(Ticket ticket, SessionId from, SessionId to) {
+  return {ticket, {from, 1}, {to, 1}};
+}
+
+TEST(AllCircles, AreFoundInTimeThatGrowsWithTheEdgesOnly) {
+  constexpr SessionId count = 300'000;
+  std::vector<server::WaitEdge> edges;
+  for (SessionId i = 1; i < count; ++i) edges.push_back(edge(i, i, i + 1));
+  EXPECT_THAT(server::find_cycles(edges), IsEmpty());
+  edges.push_back(edge(count, count, 1));
+  auto found = server::find_cycles(edges);
+  ASSERT_THAT(found, SizeIs(1));
+  EXPECT_THAT(found[0], SizeIs(count));
+  for (SessionId i = 1; i < count; ++i) edges.push_back(edge(count + i, i + 1, i));  // many more, of two each
+  found = server::find_cycles(edges);
+  EXPECT_GE(found.size(), 1u);
+}
+
+TEST(AllCircles, HaveEveryWaiterThatIsInOne) {
+  std::mt19937_64 random(7);
+  for (int round = 0; round < 2'000; ++round) {
+    const SessionId threads = 2 + random() % 7;
+    std::vector<server::WaitEdge> edges;
+    const std::size_t waiters = 1 + random() % 10;
+    for (Ticket ticket = 1; ticket <= waiters; ++ticket) {
+      const SessionId from = 1 + random() % threads;
+      for (std::size_t blockers = 1 + random() % 2; blockers-- > 0;)
+        edges.push_back(edge(ticket, from, 1 + random() % threads));
+    }
+    // Whether one thread can be reached from another.
+    std::vector<std::vector<bool>> reaches(threads + 1, std::vector<bool>(threads + 1, false));
+    for (SessionId i = 1; i <= threads; ++i) reaches[i][i] = true;
+    for (SessionId i = 0; i < threads; ++i)
+      for (const server::WaitEdge& one : edges)
+        for (SessionId to = 1; to <= threads; ++to)
+          if (reaches[one.blocker.session][to]) reaches[one.owner.session][to] = true;
+    std::set<Ticket> wanted, listed;
+    for (const server::WaitEdge& one : edges)
+      if (reaches[one.blocker.session][one.owner.session]) wanted.insert(one.ticket);
+    for (const auto& cycle : server::find_cycles(edges))
+      for (std::size_t i = 0; i < cycle.size(); ++i) {
+        EXPECT_EQ(cycle[i].blocker, cycle[(i + 1) % cycle.size()].owner);
+        listed.insert(cycle[i].ticket);
+      }
+    EXPECT_EQ(listed, wanted);
+  }
 }
 
 TEST(CirclesReported, AreLetBeWhereTheyAreNotRefused) {
