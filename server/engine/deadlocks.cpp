@@ -49,7 +49,10 @@ std::optional<WaitCycle> find_cycle(const Waits& waits, const Waiter& waiter, bo
   };
   look_at(waiter, 0);
   for (std::size_t i = 1; i < found.size() && !cycle; ++i)
-    waits.each_of(found[i].blocker.owner, [&](const Waiter& request) { look_at(request, i); });
+    waits.each_blockable_of(found[i].blocker.owner, [&](const Waiter& request) {
+      look_at(request, i);
+      return !cycle;
+    });
   return cycle;
 }
 

@@ -121,6 +121,7 @@ class Engine {
   void on_wait_ended(Waiter& waiter, WaitEnd why);
   void serve_ready();
   void look_for_cycles();
+  bool blocks_nobody(const Waiter& waiter) const;
   bool refuse_cycle_through(const Waiter& waiter);
   void refuse_wait(Waiter& waiter, const std::string& cycle);
   void before_destroy(Object& object);

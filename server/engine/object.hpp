@@ -117,6 +117,9 @@ class Object {
 
   // For objects that threads own: deadlock detection (deadlocks.hpp).
 
+  /// Whether each_blocker() may visit anything. A thread visited with Blocker::holds owns a part of the object
+  /// (CallContext::own).
+  virtual bool has_blockers() const { return false; }
   /// Visits the threads that block `waiter`, which is in a queue of the type's own: every owner that must
   /// release first, and of the waiters ahead of it only as many as are needed to reach those owners in the
   /// wait-for graph.
@@ -166,6 +169,7 @@ class Object {
   std::uint64_t waiters_ = 0;
   std::uint64_t version_ = 0;
   WaitQueue watchers_;                 // requests that wait for a new version
+  Waiter* first_waiter_ = nullptr;     // of all requests that wait for it, in no order
   std::uint64_t accounted_bytes_ = 0;  // its share of the registry's total
 };
 

@@ -35,23 +35,40 @@ Waiter& Waits::park(WaitQueue& line, Object& object, Owner owner, std::uint16_t 
   Waiter& waiter = *made;
   waiter.ticket = next_ticket_++;
   waiter.owner = owner;
-  waiter.object = &object;
   waiter.operation = operation;
   waiter.since_ns = now_ns;
   by_ticket_.emplace_hint(by_ticket_.end(), waiter.ticket, std::move(made));
-  by_owner_.emplace(owner, waiter.ticket);
   set_deadline(waiter, deadline_ns);
-  line.push_back(waiter);
-  ++object.waiters_;
+  enter(waiter, line, object);
   return waiter;
 }
 
-void Waits::move(Waiter& waiter, WaitQueue& line, Object& object) {
-  WaitQueue::remove(waiter);
-  --waiter.object->waiters_;
+void Waits::enter(Waiter& waiter, WaitQueue& line, Object& object) {
   waiter.object = &object;
-  ++object.waiters_;
+  waiter.may_be_blocked_ = &line != &object.watchers_ && object.has_blockers();
+  by_owner_.insert(key_of(waiter));
   line.push_back(waiter);
+  waiter.previous_of_object_ = nullptr;
+  waiter.next_of_object_ = object.first_waiter_;
+  if (object.first_waiter_ != nullptr) object.first_waiter_->previous_of_object_ = &waiter;
+  object.first_waiter_ = &waiter;
+  ++object.waiters_;
+}
+
+void Waits::leave(Waiter& waiter) {
+  Object& object = *waiter.object;
+  WaitQueue::remove(waiter);
+  by_owner_.erase(key_of(waiter));
+  Waiter* const previous = waiter.previous_of_object_;
+  Waiter* const next = waiter.next_of_object_;
+  (previous == nullptr ? object.first_waiter_ : previous->next_of_object_) = next;
+  if (next != nullptr) next->previous_of_object_ = previous;
+  --object.waiters_;
+}
+
+void Waits::move(Waiter& waiter, WaitQueue& line, Object& object) {
+  leave(waiter);
+  enter(waiter, line, object);
 }
 
 void Waits::set_deadline(Waiter& waiter, std::uint64_t deadline_ns) {
@@ -62,9 +79,7 @@ void Waits::set_deadline(Waiter& waiter, std::uint64_t deadline_ns) {
 
 void Waits::remove(Waiter& waiter) {
   set_deadline(waiter, never_ns);
-  WaitQueue::remove(waiter);
-  --waiter.object->waiters_;
-  by_owner_.erase({waiter.owner, waiter.ticket});
+  leave(waiter);
   // Extracted from the table first: its values release references in the registry when they are destroyed.
   auto node = by_ticket_.extract(waiter.ticket);
 }
@@ -79,8 +94,17 @@ Waiter* Waits::first_due(std::uint64_t now_ns) {
 }
 
 Waiter* Waits::first_of(SessionId session) {
-  auto at = by_owner_.lower_bound({Owner{session, 0}, 0});
-  return at != by_owner_.end() && at->first.session == session ? find(at->second) : nullptr;
+  auto at = by_owner_.lower_bound({Owner{session, 0}, false, 0});
+  return at != by_owner_.end() && at->owner.session == session ? find(at->ticket) : nullptr;
+}
+
+std::vector<Ticket> Waits::tickets_of(const Object& object) const {
+  std::vector<Ticket> tickets;
+  tickets.reserve(object.waiters_);
+  for (const Waiter* at = object.first_waiter_; at != nullptr; at = at->next_of_object_)
+    tickets.push_back(at->ticket);
+  std::sort(tickets.begin(), tickets.end());
+  return tickets;
 }
 
 // ---- holdings ---------------------------------------------------------------------------------------------

@@ -61,9 +61,14 @@ struct Waiter {
 
  private:
   friend class WaitQueue;
+  friend class Waits;
   WaitQueue* wait_queue_ = nullptr;
   Waiter* before_ = nullptr;
   Waiter* behind_ = nullptr;
+  // Links to the object's other waiters, whatever their queue.
+  Waiter* previous_of_object_ = nullptr;
+  Waiter* next_of_object_ = nullptr;
+  bool may_be_blocked_ = false;  // by a thread, as Object::each_blocker has it
 };
 
 /// A queue of waiters, oldest first. It owns none of them.
@@ -114,12 +119,16 @@ class Waits {
   std::uint64_t next_deadline_ns() const { return deadlines_.empty() ? never_ns : deadlines_.begin()->first; }
   /// The first waiter of the session; null if it has none.
   Waiter* first_of(SessionId session);
-  /// Calls f(Waiter&) for each waiter of one thread, oldest first.
+  /// Calls f(const Waiter&) for the waiters of one thread that other threads may block, oldest first, until it
+  /// returns false.
   template <class F>
-  void each_of(Owner owner, F&& f) const {
-    for (auto at = by_owner_.lower_bound({owner, 0}); at != by_owner_.end() && at->first == owner; ++at)
-      f(*by_ticket_.at(at->second));
+  void each_blockable_of(Owner owner, F&& f) const {
+    for (auto at = by_owner_.lower_bound({owner, false, 0});
+         at != by_owner_.end() && at->owner == owner && !at->unblocked; ++at)
+      if (!f(std::as_const(*by_ticket_.at(at->ticket)))) return;
   }
+  /// The waiters for one object, oldest first.
+  std::vector<Ticket> tickets_of(const Object& object) const;
   /// Calls f(const Waiter&) for all, oldest first.
   template <class F>
   void each(F&& f) const {
@@ -134,9 +143,21 @@ class Waits {
   Ticket next_ticket() const { return next_ticket_; }
 
  private:
+  struct OfOwner {
+    Owner owner;
+    bool unblocked = false;  // not Waiter::may_be_blocked_
+    Ticket ticket = 0;
+    friend auto operator<=>(const OfOwner&, const OfOwner&) = default;
+  };
+  static OfOwner key_of(const Waiter& waiter) {
+    return {waiter.owner, !waiter.may_be_blocked_, waiter.ticket};
+  }
+  void enter(Waiter& waiter, WaitQueue& line, Object& object);
+  void leave(Waiter& waiter);
+
   std::map<Ticket, std::unique_ptr<Waiter>> by_ticket_;
   std::set<std::pair<std::uint64_t, Ticket>> deadlines_;  // those that have one
-  std::set<std::pair<Owner, Ticket>> by_owner_;
+  std::set<OfOwner> by_owner_;
   Ticket next_ticket_ = 1;
 };
 
@@ -182,6 +203,17 @@ class Holdings {
   void remove(SessionId session, ObjectId object, std::uint64_t count = 1);
   /// In id order; some may have been destroyed meanwhile.
   std::vector<ObjectId> of(SessionId session) const;
+  /// Calls f(ObjectId) for each, in no order.
+  template <class F>
+  void each_of(SessionId session, F&& f) const {
+    if (const IdTable<std::uint64_t>* held = by_session_.find(session))
+      held->each([&](ObjectId object, std::uint64_t) { f(object); });
+  }
+  /// The number of objects of which the session owns a part.
+  std::size_t count_of(SessionId session) const {
+    const IdTable<std::uint64_t>* held = by_session_.find(session);
+    return held == nullptr ? 0 : held->size();
+  }
   void forget(SessionId session) { by_session_.erase(session); }
 
  private:

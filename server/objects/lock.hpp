@@ -39,6 +39,7 @@ class OwnedLock : public Object {
   void on_wait_ended(CallContext&, Waiter&, WaitEnd) override;
   void session_ended(CallContext&, SessionId) override;
   void on_destroy(CallContext&) override;
+  bool has_blockers() const override { return true; }
   void each_blocker(const Waiter&, const std::function<void(const Blocker&)>&) const override;
   bool must_be_served(const Waiter& waiter) const override { return waiter.origin != 0; }
   std::optional<HoldingCursor> visit_holdings(HoldingCursor cursor,

@@ -26,6 +26,7 @@ class Locks final : public Object {
   void on_wait_ended(CallContext&, Waiter&, WaitEnd) override;
   void session_ended(CallContext&, SessionId) override;
   void on_destroy(CallContext&) override;
+  bool has_blockers() const override { return true; }
   void each_blocker(const Waiter&, const std::function<void(const Blocker&)>&) const override;
   std::string describe_wait(const Waiter&) const override;
   std::optional<HoldingCursor> visit_holdings(HoldingCursor cursor,

@@ -12,9 +12,9 @@
 // when this one has taken long, so that a client with many or slow requests does not delay the others.
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string_view>
-#include <unordered_map>
 
 #include "server/session/outbox.hpp"
 #include "server/session/partial_requests.hpp"
@@ -130,7 +130,8 @@ class Channel {
   bool waiting_ = false;        // inbox_ may begin with a complete frame
   Outbox outbox_;
   PartialRequests partial_requests_;
-  std::unordered_map<std::uint32_t, Ticket> parked_;  // requests that wait in the engine, by request id
+  // Requests that wait in the engine, by request id. Not a hash table: clients choose the ids.
+  std::map<std::uint32_t, Ticket> parked_;
 
   // This channel's share of the session's and the service's totals, as of the last settle_accounts().
   std::uint64_t counted_outbox_bytes_ = 0;

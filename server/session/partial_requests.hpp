@@ -2,7 +2,7 @@
 // Requests that arrive in several frames, until they are complete.
 
 #include <cstdint>
-#include <unordered_map>
+#include <map>
 
 #include "tandem/wire/frame.hpp"
 
@@ -52,7 +52,8 @@ class PartialRequests {
   std::uint64_t bytes() const { return bytes_; }
 
  private:
-  std::unordered_map<std::uint32_t, PartialRequest> by_request_;  // pointers to its elements stay valid
+  // Pointers to its elements stay valid. Not a hash table: clients choose the ids.
+  std::map<std::uint32_t, PartialRequest> by_request_;
   std::uint64_t bytes_ = 0;
 };
 

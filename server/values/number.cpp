@@ -145,10 +145,10 @@ std::size_t Number::canonical(std::uint8_t* out) const {
     return 1 + sizeof floating;
   }
   Exact e = exact_of(*this);
-  std::size_t kept = std::min(e.magnitude.size(), canonical_bytes_max - 1);
+  TANDEM_ASSERT(e.magnitude.size() < canonical_bytes_max);
   out[0] = e.negative ? '-' : '+';
-  std::memcpy(out + 1, e.magnitude.data() + (e.magnitude.size() - kept), kept);
-  return 1 + kept;
+  std::memcpy(out + 1, e.magnitude.data(), e.magnitude.size());
+  return 1 + e.magnitude.size();
 }
 
 std::string Number::to_string() const {

@@ -27,8 +27,8 @@ struct Number {
 
   /// Enough for the canonical form, sign and magnitude, of every double; only big integers may be longer.
   static constexpr std::size_t canonical_bytes_max = 160;
-  /// Writes bytes that are the same for equal numbers and returns how many. Big integers are cut to their low
-  /// bytes, which is still correct for a hash.
+  /// Writes bytes that are the same for equal numbers, and for no others, and returns how many. `big` must be
+  /// shorter than canonical_bytes_max.
   std::size_t canonical(std::uint8_t* out) const;
   std::string to_string() const;
 };

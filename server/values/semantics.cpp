@@ -2,10 +2,7 @@
 
 #include <xxhash.h>
 
-#include <algorithm>
-#include <cmath>
-#include <functional>
-#include <vector>
+#include "server/values/parsed.hpp"
 
 namespace tandem::server {
 namespace {
@@ -15,295 +12,8 @@ using wire::Extension;
 using wire::Kind;
 using wire::Reader;
 
-// The types that Python distinguishes; several MessagePack kinds may form one class.
-enum class TypeClass : std::uint8_t {
-  none,
-  number,
-  text,
-  bytes,
-  list,
-  tuple,
-  set,
-  dict,
-  reference,
-  timestamp,
-  foreign
-};
-
-struct Parsed {
-  TypeClass type_class = TypeClass::none;
-  Number number;
-  Bytes body;               // text, bytes, extensions
-  std::uint32_t count = 0;  // list, dict
-  Reader inside;            // positioned at the first element
-};
-
-Parsed parse(Reader& reader) {
-  Parsed p;
-  std::int8_t type = 0;
-  switch (reader.peek()) {
-    case Kind::nil: (void)reader.nil(); break;
-    case Kind::boolean:
-    case Kind::integer:
-    case Kind::floating:
-      p.type_class = TypeClass::number;
-      p.number = Number::read(reader);
-      break;
-    case Kind::text: {
-      std::string_view text;
-      (void)reader.text(text);
-      p.type_class = TypeClass::text;
-      p.body = wire::as_bytes(text);
-      break;
-    }
-    case Kind::bytes:
-      (void)reader.bytes(p.body);
-      p.type_class = TypeClass::bytes;
-      break;
-    case Kind::array: {
-      Reader at = reader;
-      (void)at.array(p.count);
-      p.type_class = TypeClass::list;
-      p.inside = at;
-      (void)reader.skip();
-      break;
-    }
-    case Kind::map: {
-      Reader at = reader;
-      (void)at.map(p.count);
-      p.type_class = TypeClass::dict;
-      p.inside = at;
-      (void)reader.skip();
-      break;
-    }
-    case Kind::extension: {
-      Reader before = reader;
-      (void)reader.extension(type, p.body);
-      p.inside = Reader(p.body);
-      switch (static_cast<Extension>(type)) {
-        case Extension::reference: p.type_class = TypeClass::reference; break;
-        case Extension::tuple: p.type_class = TypeClass::tuple; break;
-        case Extension::set: p.type_class = TypeClass::set; break;
-        case Extension::foreign: p.type_class = TypeClass::foreign; break;
-        case Extension::timestamp: p.type_class = TypeClass::timestamp; break;
-        case Extension::integer:
-          p.type_class = TypeClass::number;
-          p.number = Number::read(before);
-          break;
-      }
-      break;
-    }
-    case Kind::invalid: TANDEM_ASSERT(false);
-  }
-  return p;
-}
-
-Parsed parse(ValueView view) {
-  Reader reader = view.reader();
-  return parse(reader);
-}
-
-/// Iterates over the elements of a list, tuple or set, or over a dict's keys and values alternately.
-class Elements {
- public:
-  explicit Elements(const Parsed& p)
-      : at_(p.inside),
-        counted_(p.type_class == TypeClass::list || p.type_class == TypeClass::dict),
-        left_(std::uint64_t{p.count} * (p.type_class == TypeClass::dict ? 2 : 1)) {}
-
-  const std::uint8_t* position() const { return at_.position(); }
-  bool next(ValueView& element) {
-    if (counted_ ? left_ == 0 : at_.at_end()) return false;
-    --left_;
-    element.references = true;
-    return at_.value(element.bytes);
-  }
-
- private:
-  Reader at_;
-  bool counted_;
-  std::uint64_t left_;
-};
-
-/// MessagePack timestamps have three lengths; the same instant may be encoded in any.
-std::pair<std::int64_t, std::uint32_t> instant(Bytes body) {
-  if (body.size() == 4) return {wire::load_big<std::uint32_t>(body.data()), 0};
-  if (body.size() == 8) {
-    auto both = wire::load_big<std::uint64_t>(body.data());
-    return {static_cast<std::int64_t>(both & 0x3ffffffff), static_cast<std::uint32_t>(both >> 34)};
-  }
-  return {static_cast<std::int64_t>(wire::load_big<std::uint64_t>(body.data() + 4)),
-          wire::load_big<std::uint32_t>(body.data())};
-}
-
-bool same_bytes(Bytes a, Bytes b) {
-  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size()) == 0);
-}
-
-Result<std::uint64_t> hash_parsed(const Parsed& p, ValueView whole, std::uint64_t seed);
-
-/// The elements of a set or the entries of a dict, sorted by hash. Of equal ones the last counts, as in
-/// Python's displays.
-class Index {
- public:
-  explicit Index(const Parsed& p) : end_(p.inside.rest().data() + p.inside.rest().size()) {
-    const bool dict = p.type_class == TypeClass::dict;
-    Elements elements(p);
-    ValueView key, mapped;
-    for (auto at = elements.position(); elements.next(key); at = elements.position()) {
-      if (dict) (void)elements.next(mapped);
-      entries_.push_back({hash_of(key), at});
-    }
-    std::stable_sort(entries_.begin(), entries_.end(),
-                     [](const Entry& a, const Entry& b) { return a.hash < b.hash; });
-    remove_repeated();
-  }
-
-  std::size_t size() const { return entries_.size(); }
-  /// Whether `other` has all keys of this one and, if `mapped`, equal values for them.
-  bool is_within(const Index& other, bool mapped) const {
-    return std::all_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
-      Reader here = reader(entry);
-      ValueView key = take(here);
-      auto at = std::lower_bound(other.entries_.begin(), other.entries_.end(), entry.hash,
-                                 [](const Entry& e, std::uint64_t hash) { return e.hash < hash; });
-      for (; at != other.entries_.end() && at->hash == entry.hash; ++at) {
-        Reader there = other.reader(*at);
-        if (are_equal(key, take(there))) return !mapped || are_equal(take(here), take(there));
-      }
-      return false;
-    });
-  }
-
- private:
-  struct Entry {
-    std::uint64_t hash;
-    const std::uint8_t* at;  // the key, followed by a dict's value
-  };
-
-  static std::uint64_t hash_of(ValueView key) {
-    Result<std::uint64_t> hash = hash_parsed(parse(key), key, 0);
-    TANDEM_ASSERT(hash);  // validate() admits hashable keys only
-    return *hash;
-  }
-  Reader reader(const Entry& entry) const {
-    return Reader(Bytes(entry.at, static_cast<std::size_t>(end_ - entry.at)));
-  }
-  static ValueView take(Reader& reader) {
-    ValueView value{{}, true};
-    (void)reader.value(value.bytes);
-    return value;
-  }
-  void remove_repeated() {
-    std::size_t kept = 0;
-    std::size_t same_hash = 0;  // index of the first kept entry with the current hash
-    for (const Entry& entry : entries_) {
-      if (kept == 0 || entries_[kept - 1].hash != entry.hash) same_hash = kept;
-      Reader here = reader(entry);
-      ValueView key = take(here);
-      std::size_t i = same_hash;
-      for (; i < kept; ++i)
-        if (Reader there = reader(entries_[i]); are_equal(key, take(there))) break;
-      entries_[i] = entry;
-      kept = std::max(kept, i + 1);
-    }
-    entries_.resize(kept);
-  }
-
-  std::vector<Entry> entries_;
-  const std::uint8_t* end_;
-};
-
-bool equal_sequences(const Parsed& a, const Parsed& b) {
-  Elements left(a);
-  Elements right(b);
-  for (ValueView x, y;;) {
-    const bool more = left.next(x);
-    if (right.next(y) != more) return false;
-    if (!more) return true;
-    if (!are_equal(x, y)) return false;
-  }
-}
-
-bool equal_parsed(const Parsed& a, const Parsed& b) {
-  if (a.type_class != b.type_class) return false;
-  switch (a.type_class) {
-    case TypeClass::none: return true;
-    case TypeClass::number: return compare(a.number, b.number) == std::partial_ordering::equivalent;
-    case TypeClass::text:
-    case TypeClass::bytes:
-    case TypeClass::foreign:
-    case TypeClass::reference: return same_bytes(a.body, b.body);
-    case TypeClass::timestamp: return instant(a.body) == instant(b.body);
-    case TypeClass::list: return a.count == b.count && equal_sequences(a, b);
-    case TypeClass::tuple: return equal_sequences(a, b);
-    case TypeClass::set:
-    case TypeClass::dict: {
-      Index left(a);
-      Index right(b);
-      return left.size() == right.size() && left.is_within(right, a.type_class == TypeClass::dict);
-    }
-  }
-  return false;
-}
-
 std::uint64_t hash_bytes(Bytes bytes, std::uint64_t seed) {
   return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
-}
-
-Result<std::uint64_t> hash_parsed(const Parsed& p, ValueView whole, std::uint64_t seed) {
-  switch (p.type_class) {
-    case TypeClass::none: return std::uint64_t{0x9e3779b97f4a7c15} ^ seed;
-    case TypeClass::number: {
-      std::uint8_t space[Number::canonical_bytes_max];
-      return hash_bytes({space, p.number.canonical(space)}, seed);
-    }
-    case TypeClass::text: return hash_bytes(p.body, seed + 1);
-    case TypeClass::bytes: return hash_bytes(p.body, seed + 2);
-    case TypeClass::reference: return hash_bytes(p.body, seed + 3);
-    case TypeClass::foreign: return hash_bytes(p.body, seed + 4);
-    case TypeClass::timestamp: {
-      auto [seconds, nanoseconds] = instant(p.body);
-      std::uint64_t both[2] = {static_cast<std::uint64_t>(seconds), nanoseconds};
-      return hash_bytes({reinterpret_cast<const std::uint8_t*>(both), sizeof both}, seed + 5);
-    }
-    case TypeClass::tuple: {
-      std::uint64_t sum = seed + 6;
-      Elements elements(p);
-      for (ValueView v; elements.next(v);) {
-        auto one = hash_key(v, seed);
-        if (!one) return std::move(one.failure());
-        std::uint64_t pair[2] = {sum, *one};
-        sum = hash_bytes({reinterpret_cast<const std::uint8_t*>(pair), sizeof pair}, seed);
-      }
-      return sum;
-    }
-    case TypeClass::list:
-    case TypeClass::set:
-    case TypeClass::dict: break;
-  }
-  return unhashable(type_name(whole));
-}
-
-Failure not_ordered(ValueView a, ValueView b) {
-  return {Code::type_error,
-          "'<' not supported between instances of '" + type_name(a) + "' and '" + type_name(b) + "'"};
-}
-
-bool less_bytes(Bytes a, Bytes b) {
-  int order = std::memcmp(a.data(), b.data(), std::min(a.size(), b.size()));
-  return order != 0 ? order < 0 : a.size() < b.size();
-}
-
-Result<bool> less_sequences(const Parsed& a, const Parsed& b) {
-  Elements left(a);
-  Elements right(b);
-  for (ValueView x, y;;) {
-    const bool more = left.next(x);
-    if (!right.next(y)) return false;
-    if (!more) return true;
-    if (!are_equal(x, y)) return is_less(x, y);
-  }
 }
 
 Failure bad_operands(const char* sign, ValueView a, ValueView b) {
@@ -342,6 +52,107 @@ Result<void> concatenate(const Parsed& a, const Parsed& b, wire::Buffer& out) {
 
 }  // namespace
 
+Parsed parse_head(Reader& reader) {
+  Parsed p;
+  std::int8_t type = 0;
+  switch (reader.peek()) {
+    case Kind::nil: (void)reader.nil(); break;
+    case Kind::boolean:
+    case Kind::integer:
+    case Kind::floating:
+      p.type_class = TypeClass::number;
+      p.number = Number::read(reader);
+      break;
+    case Kind::text: {
+      std::string_view text;
+      (void)reader.text(text);
+      p.type_class = TypeClass::text;
+      p.body = wire::as_bytes(text);
+      break;
+    }
+    case Kind::bytes:
+      (void)reader.bytes(p.body);
+      p.type_class = TypeClass::bytes;
+      break;
+    case Kind::array:
+      (void)reader.array(p.count);
+      p.type_class = TypeClass::list;
+      p.inside = reader;
+      break;
+    case Kind::map:
+      (void)reader.map(p.count);
+      p.type_class = TypeClass::dict;
+      p.inside = reader;
+      break;
+    case Kind::extension: {
+      Reader before = reader;
+      (void)reader.extension(type, p.body);
+      p.inside = Reader(p.body);
+      switch (static_cast<Extension>(type)) {
+        case Extension::reference: p.type_class = TypeClass::reference; break;
+        case Extension::tuple: p.type_class = TypeClass::tuple; break;
+        case Extension::set: p.type_class = TypeClass::set; break;
+        case Extension::foreign: p.type_class = TypeClass::foreign; break;
+        case Extension::timestamp: p.type_class = TypeClass::timestamp; break;
+        case Extension::integer:
+          p.type_class = TypeClass::number;
+          p.number = Number::read(before);
+          break;
+      }
+      break;
+    }
+    case Kind::invalid: TANDEM_ASSERT(false);
+  }
+  return p;
+}
+
+std::pair<std::int64_t, std::uint32_t> instant(Bytes body) {
+  if (body.size() == 4) return {wire::load_big<std::uint32_t>(body.data()), 0};
+  if (body.size() == 8) {
+    auto both = wire::load_big<std::uint64_t>(body.data());
+    return {static_cast<std::int64_t>(both & 0x3ffffffff), static_cast<std::uint32_t>(both >> 34)};
+  }
+  return {static_cast<std::int64_t>(wire::load_big<std::uint64_t>(body.data() + 4)),
+          wire::load_big<std::uint32_t>(body.data())};
+}
+
+Result<std::uint64_t> hash_parsed(const Parsed& p, ValueView whole, std::uint64_t seed) {
+  switch (p.type_class) {
+    case TypeClass::none: return std::uint64_t{0x9e3779b97f4a7c15} ^ seed;
+    case TypeClass::number: {
+      // Longer than every double's canonical form: it equals no number of another form.
+      if (p.number.form == Number::Form::big && p.number.big.size() >= Number::canonical_bytes_max)
+        return hash_bytes(p.number.big, seed + 7);
+      std::uint8_t space[Number::canonical_bytes_max];
+      return hash_bytes({space, p.number.canonical(space)}, seed);
+    }
+    case TypeClass::text: return hash_bytes(p.body, seed + 1);
+    case TypeClass::bytes: return hash_bytes(p.body, seed + 2);
+    case TypeClass::reference: return hash_bytes(p.body, seed + 3);
+    case TypeClass::foreign: return hash_bytes(p.body, seed + 4);
+    case TypeClass::timestamp: {
+      auto [seconds, nanoseconds] = instant(p.body);
+      std::uint64_t both[2] = {static_cast<std::uint64_t>(seconds), nanoseconds};
+      return hash_bytes({reinterpret_cast<const std::uint8_t*>(both), sizeof both}, seed + 5);
+    }
+    case TypeClass::tuple: {
+      std::uint64_t sum = seed + 6;
+      Reader elements = p.inside;
+      for (ValueView v; elements.value(v.bytes);) {
+        auto one = hash_key(v, seed);
+        if (!one) return std::move(one.failure());
+        std::uint64_t pair[2] = {sum, *one};
+        sum = hash_bytes({reinterpret_cast<const std::uint8_t*>(pair), sizeof pair}, seed);
+      }
+      return sum;
+    }
+    case TypeClass::list:
+    case TypeClass::set:
+    case TypeClass::dict: break;
+  }
+  return unhashable(type_name(whole));
+}
+
 Result<std::uint32_t> hash_key(ValueView key, std::uint64_t seed) {
   // Short texts are the most common keys: they need no general parsing.
   if (!key.bytes.empty() && (key.bytes[0] & 0xe0) == 0xa0)
@@ -349,31 +160,6 @@ Result<std::uint32_t> hash_key(ValueView key, std::uint64_t seed) {
   Result<std::uint64_t> wide = hash_parsed(parse(key), key, seed);
   if (!wide) return std::move(wide.failure());
   return static_cast<std::uint32_t>(*wide);
-}
-
-bool are_equal(ValueView a, ValueView b) {
-  if (same_bytes(a.bytes, b.bytes)) return true;
-  return equal_parsed(parse(a), parse(b));
-}
-
-Result<bool> is_less(ValueView a, ValueView b) {
-  Parsed left = parse(a);
-  Parsed right = parse(b);
-  if (left.type_class != right.type_class) return not_ordered(a, b);
-  switch (left.type_class) {
-    case TypeClass::number: return compare(left.number, right.number) == std::partial_ordering::less;
-    case TypeClass::text:
-    case TypeClass::bytes: return less_bytes(left.body, right.body);
-    case TypeClass::timestamp: return instant(left.body) < instant(right.body);
-    case TypeClass::list:
-    case TypeClass::tuple: return less_sequences(left, right);
-    case TypeClass::set: {
-      Index some(left);
-      Index all(right);
-      return some.size() < all.size() && some.is_within(all, false);
-    }
-    default: return not_ordered(a, b);
-  }
 }
 
 Result<void> add(ValueView a, ValueView b, wire::Buffer& out) {

@@ -153,6 +153,39 @@ TEST_F(CirclesTest, ThoseApartAreListedApart) {
   EXPECT_THAT(host_.engine().deadlocks(), SizeIs(3));
 }
 
+TEST_F(CirclesTest, TheOtherWaitsOfAnOwnerCostNothing) {
+  // Going through the 30,000 waits for a lock in each of the 5,000 searches would take a minute.
+  const ObjectId queue = host_.make<ops::Queue>();
+  const ObjectId lock = host_.as(2).make<ops::Lock>();
+  const ObjectId other = host_.as(4).make<ops::Lock>();
+  acquire(2, lock);
+  acquire(4, other);
+  for (int i = 0; i < 30'000; ++i) {
+    host_.as(2).call<ops::Queue::Get>(queue);
+    acquire(2, other);
+  }
+  const std::size_t before = waiters();
+  for (SessionId session = 10; session < 5'010; ++session) {
+    host_.open(session);
+    acquire(session, lock);
+  }
+  EXPECT_EQ(waiters(), before + 5'000);
+  EXPECT_THAT(told(), IsEmpty());
+}
+
+TEST_F(CirclesTest, OneThroughAReaderBehindAWriterIsFound) {
+  // Session 3's writer waits for 2's reading, and 2 asks to read a lock that is blocked by 3's writer only.
+  const ObjectId shared = host_.as(1).make<ops::SharedLock>();
+  const ObjectId lock = host_.make<ops::Lock>();
+  acquire<ops::SharedLock::AcquireShared>(1, shared);
+  acquire(2, lock);
+  acquire<ops::SharedLock::Acquire>(3, shared);
+  acquire<ops::SharedLock::AcquireShared>(2, shared);
+  EXPECT_THAT(told(), IsEmpty());
+  acquire(3, lock);
+  EXPECT_THAT(told(), ElementsAre(HasSubstr("refused: session 3 thread 1 waits for lock")));
+}
+
 // ---- the search for all of them, without an engine --------------------------------------------------------
 
 server::WaitEdge edge(Ticket ticket, SessionId from, SessionId to) {

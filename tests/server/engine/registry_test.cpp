@@ -373,5 +373,41 @@ TEST_F(RegistryTest, PagesOfObjectsFollowTheirIds) {
   EXPECT_EQ((host_.call<Manager::Objects>(Manager::id, 0, 0)), fails(Code::value_error));
 }
 
+TEST_F(RegistryTest, RemovingAnObjectConcernsItsOwnWaitsOnly) {
+  // Going through the 100,000 waits for another object in each of the 20,000 removals would take minutes.
+  const ObjectId other = host_.make<ops::Queue>();
+  for (int i = 0; i < 100'000; ++i) host_.call<ops::Queue::Get>(other);
+  const std::size_t before = host_.engine().waits().size();
+  server::Deliveries refused;
+  for (int i = 0; i < 20'000; ++i) {
+    const ObjectId event = host_.make_named<ops::Event>("event");
+    const server::Ticket first = host_.engine().waits().next_ticket();
+    for (int wait = 0; wait < 3; ++wait) host_.call<ops::Event::Wait>(event);
+    ASSERT_EQ(host_.engine().registry().find(event)->waiters(), 3u);
+    ASSERT_EQ((host_.call<Manager::Remove>(Manager::id, "event")), gives(true));
+    host_.engine().take_deliveries(refused);
+    ASSERT_EQ(refused.all().size(), 3u);
+    for (std::size_t wait = 0; wait < 3; ++wait) {
+      ASSERT_EQ(refused.all()[wait].ticket, first + wait);
+      ASSERT_EQ(refused.all()[wait].code, Code::object_gone);
+    }
+  }
+  EXPECT_EQ(host_.engine().waits().size(), before);
+}
+
+TEST_F(RegistryTest, WaitsAreThoseOfTheObjectTheyMovedTo) {
+  const ObjectId lock = host_.make_named<ops::Lock>("lock");
+  const ObjectId condition = host_.make<ops::Condition>(reference(ops::Lock::number, lock));
+  host_.call<ops::Lock::Acquire>(lock);
+  host_.call<ops::Condition::Wait>(condition);
+  host_.open(2);
+  host_.as(2).call<ops::Lock::Acquire>(lock);
+  EXPECT_EQ(host_.call<ops::Condition::NotifyAll>(condition), gives(1));
+  EXPECT_EQ(host_.engine().registry().find(condition)->waiters(), 0u);
+  EXPECT_EQ(host_.engine().registry().find(lock)->waiters(), 1u);
+  EXPECT_EQ((host_.call<Manager::Remove>(Manager::id, "lock")), gives(true));
+  EXPECT_EQ(host_.engine().waits().size(), 0u);
+}
+
 }  // namespace
 }  // namespace tandem::test

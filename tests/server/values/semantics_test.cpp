@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <map>
+
 #include "server/values/validate.hpp"
 #include "tests/server/engine/pack.hpp"
 
@@ -135,6 +139,103 @@ TEST(Equality, RepeatedKeysDoNotMultiplyTheWork) {
   EXPECT_TRUE(equal(raw(header + many), dict(1, 59'999)));
 }
 
+/// Values whose 32-bit hashes are the same without a seed: as elements of tuples, they make any number of tuples
+/// whose 64-bit hashes are.
+std::pair<int, int> crafted() {
+  std::map<std::uint32_t, int> seen;
+  for (int i = 0;; ++i)
+    if (auto [at, is_new] = seen.emplace(*hash_key(view(pack(i)), 0), i); !is_new) return {at->second, i};
+}
+/// 2^`digits` different tuples with the same hash, as a set's elements or, each with a value, as a dict's entries.
+std::vector<std::string> crafted_keys(int digits) {
+  const auto [zero, one] = crafted();
+  std::vector<std::string> keys;
+  for (int number = 0; number < 1 << digits; ++number) {
+    std::string body;
+    for (int digit = 0; digit < digits; ++digit) body += pack(number >> digit & 1 ? one : zero).encoded;
+    keys.push_back(extension(wire::Extension::tuple, body).encoded);
+  }
+  return keys;
+}
+Packed set_of(const std::vector<std::string>& elements) {
+  std::string body;
+  for (const std::string& element : elements) body += element;
+  return extension(wire::Extension::set, body);
+}
+
+TEST(Equality, KeysCraftedForOneHashDoNotMultiplyTheWork) {
+  // Comparing each of the 8,192 with each other one would take very long.
+  std::vector<std::string> keys = crafted_keys(13);
+  const Packed all = set_of(keys);
+  std::reverse(keys.begin(), keys.end());
+  keys.push_back(keys.front());
+  EXPECT_TRUE(equal(all, set_of(keys)));
+  keys.front() = tuple("other").encoded;
+  keys.pop_back();
+  EXPECT_FALSE(equal(all, set_of(keys)));
+  keys.front() = keys.back();
+  EXPECT_FALSE(equal(all, set_of(keys)));
+  EXPECT_TRUE(*is_less(view(set_of(keys)), view(all)));
+  EXPECT_FALSE(*is_less(view(all), view(set_of(keys))));
+}
+
+TEST(Equality, KeysOfOneHashAreToldApart) {
+  const std::vector<std::string> keys = crafted_keys(6);
+  std::string entries;
+  std::string reversed;
+  std::string others;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    entries += keys[i] + pack(i).encoded;
+    reversed += keys[keys.size() - 1 - i] + pack(keys.size() - 1 - i).encoded;
+    others += keys[i] + pack(i == 17 ? 0 : i).encoded;
+  }
+  const std::string header = "\xde\0\x40"s;
+  EXPECT_TRUE(equal(raw(header + entries), raw(header + reversed)));
+  EXPECT_FALSE(equal(raw(header + entries), raw(header + others)));
+}
+
+TEST(Equality, ASetHasEveryKindOfElement) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  std::vector<std::string> elements;
+  for (const Packed& value : kinds())
+    if (hash_key(view(value), 0)) elements.push_back(value.encoded);
+  for (const Packed& value :
+       {pack(nan), pack(static_cast<float>(nan)), pack(-1), pack(std::uint64_t{1} << 63), tuple(nan, 1),
+        tuple(nan, 2), tuple(), tuple(tuple()), big(std::string(200, 7))})
+    elements.push_back(value.encoded);
+  const Packed all = set_of(elements);
+  std::reverse(elements.begin(), elements.end());
+  EXPECT_TRUE(equal(all, set_of(elements)));
+  for (std::string& element : elements) {
+    const std::string kept = std::exchange(element, pack("other").encoded);
+    EXPECT_FALSE(equal(all, set_of(elements)));
+    element = kept;
+  }
+}
+
+/// `inner` in as many containers, of every kind in turn, and `inner` once more as the last value of dicts.
+Packed nested(Packed inner, int depth) {
+  for (int level = 0; level < depth; ++level) {
+    const std::string body = std::move(inner.encoded);
+    inner = level % 3 == 0 ? raw("\x82" + pack("a").encoded + pack(level).encoded + pack("b").encoded + body)
+            : level % 3 == 1 ? raw("\x92" + pack(level).encoded + body)
+                             : extension(wire::Extension::tuple, pack(level).encoded + body);
+  }
+  return inner;
+}
+
+TEST(Equality, DepthDoesNotMultiplyTheWork) {
+  // A megabyte below 300 containers: all of it must not be read again for each of these.
+  std::vector<int> numbers(400'000, 1'000);
+  const Packed a = nested(list_of(numbers), 300);
+  numbers.back() = 1'001;
+  const Packed b = nested(list_of(numbers), 300);
+  EXPECT_TRUE(equal(a, Packed(a)));
+  EXPECT_FALSE(equal(a, b));
+  const Packed c = nested(list_of(std::vector<double>(400'000, 1'000)), 300);
+  EXPECT_TRUE(equal(a, c));
+}
+
 TEST(Equality, ReachesEveryDepth) {
   Packed a = list(1);
   Packed b = list(1.0);
@@ -176,6 +277,36 @@ TEST(Hash, DependsOnKindAndSeed) {
   EXPECT_EQ(hashes.size(), 24u);
   std::sort(hashes.begin(), hashes.end());
   EXPECT_EQ(std::unique(hashes.begin(), hashes.end()), hashes.end());
+}
+
+TEST(Hash, IsOfAllBytesOfLongIntegers) {
+  std::vector<std::uint32_t> hashes;
+  for (int size = 120; size < 2'000; size += 20)
+    for (int first = 1; first < 100; ++first) {
+      const std::string low(static_cast<std::size_t>(size), 'x');
+      hashes.push_back(hash(big(std::string(1, static_cast<char>(first)) + low)));
+      hashes.push_back(hash(big(std::string(1, static_cast<char>(-1 - first)) + low)));
+    }
+  const std::size_t count = hashes.size();
+  std::sort(hashes.begin(), hashes.end());
+  hashes.erase(std::unique(hashes.begin(), hashes.end()), hashes.end());
+  EXPECT_GT(hashes.size(), count - 10) << "of 32 bits";
+}
+
+TEST(Hash, OfIntegersIsThatOfTheNumber) {
+  for (std::size_t size = 1; size < 400; ++size)
+    for (const char first : {'\x01', '\x80'}) {
+      const std::string body = first + std::string(size, 'x');
+      const std::string sign(5, first == '\x01' ? '\0' : '\xff');
+      ASSERT_TRUE(equal(big(body), big(sign + body)));
+      ASSERT_EQ(hash(big(body), 5), hash(big(sign + body), 5)) << size;
+    }
+  for (int exponent = 0; exponent < 1'024; ++exponent) {
+    std::string body(static_cast<std::size_t>(exponent / 8 + 2), '\0');
+    body[1] = static_cast<char>(1 << exponent % 8);
+    ASSERT_TRUE(equal(big(body), pack(std::ldexp(1.0, exponent))));
+    ASSERT_EQ(hash(big(body)), hash(pack(std::ldexp(1.0, exponent)))) << exponent;
+  }
 }
 
 TEST(Hash, RefusesWhatPythonRefuses) {
@@ -224,6 +355,31 @@ TEST(Order, IsPythons) {
        ">"},  // before 1970
   };
   for (const auto& [a, b, expected] : table) EXPECT_EQ(order(a, b), expected) << both(a, b);
+}
+
+TEST(Order, DepthDoesNotMultiplyTheWork) {  // as for equality
+  std::vector<int> numbers(400'000, 1'000);
+  Packed a = list_of(numbers);
+  numbers.back() = 1'001;
+  Packed b = list_of(numbers);
+  for (int level = 0; level < 300; ++level)
+    for (Packed* value : {&a, &b}) {
+      const std::string body = pack("x").encoded + value->encoded;
+      *value = level % 2 == 0 ? raw("\x92" + body) : extension(wire::Extension::tuple, body);
+    }
+  EXPECT_EQ(order(a, b), "<");
+}
+
+TEST(Order, GoesOnAfterEqualContainers) {
+  const Packed same[] = {dict(1, list(2, dict(3, 4))), set(1, 2), tuple(list(), set()),
+                         list(dict(), tuple(1))};
+  for (const Packed& one : same) {
+    EXPECT_EQ(order(list(one, 1), list(one, 2)), "<");
+    EXPECT_EQ(order(tuple(list(one), 2), tuple(list(one), 1)), ">");
+    EXPECT_TRUE(equal(dict(1, one, 2, one), dict(2.0, one, 1.0, one)));
+    EXPECT_FALSE(equal(dict(1, list(one, 1), 2, one), dict(2, one, 1, list(one, 2))));
+  }
+  EXPECT_EQ(order(list(dict(1, 2), 1), list(dict(1, 3), 1)), "no");
 }
 
 TEST(Order, SaysWhichTypesHaveNone) {
