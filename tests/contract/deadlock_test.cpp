@@ -61,7 +61,7 @@ TEST_P(DeadlockContract, ALockAgainByItsOwnerIsRefused) {
   wait_for_waiters(0);
 }
 
-TEST_P(DeadlockContract, ACircleOfTwoIsRefusedToWhoClosesIt) {
+TEST_P(DeadlockContract, ACycleOfTwoIsRefusedToTheRequestThatClosesIt) {
   Lock a = manager().lock("a");
   Lock b = manager().lock();
   a.lock();
@@ -76,7 +76,7 @@ TEST_P(DeadlockContract, ACircleOfTwoIsRefusedToWhoClosesIt) {
   b.unlock();
 }
 
-TEST_P(DeadlockContract, ACircleOfThreeThroughTwoSessionsIsFound) {
+TEST_P(DeadlockContract, ACycleOfThreeThroughTwoSessionsIsFound) {
   Lock a = manager().lock("a");
   Lock b = manager().lock("b");
   const Manager elsewhere = connect();
@@ -91,7 +91,7 @@ TEST_P(DeadlockContract, ACircleOfThreeThroughTwoSessionsIsFound) {
   a.unlock();
 }
 
-TEST_P(DeadlockContract, AnRLockIsPartOfACircleToo) {
+TEST_P(DeadlockContract, AnRLockIsPartOfACycleToo) {
   RLock a = manager().rlock("a");
   Lock b = manager().lock("b");
   a.lock();
@@ -123,7 +123,7 @@ TEST_P(DeadlockContract, AReaderBehindAWriterThatWaitsForItIsRefused) {
   lock.unlock_shared();
 }
 
-TEST_P(DeadlockContract, TwoReadersThatBothWantToWriteAreACircle) {
+TEST_P(DeadlockContract, TwoReadersThatBothWantToWriteAreADeadlock) {
   SharedLock lock = manager().shared_lock();
   lock.lock_shared();
   // The other one cannot even begin to wait: itself is in its way.
@@ -148,7 +148,7 @@ TEST_P(DeadlockContract, KeysAreNamed) {
   held.unlock();
 }
 
-TEST_P(DeadlockContract, WhoAsksForSeveralIsRefusedWhenTheNextOneClosesTheCircle) {
+TEST_P(DeadlockContract, WhoAsksForSeveralIsRefusedWhenTheNextOneClosesTheCycle) {
   auto locks = manager().locks<int>();
   // Nobody knows the order of taking: one of the two keys is taken first.
   const bool zero_first = [&] {
@@ -179,7 +179,7 @@ TEST_P(DeadlockContract, WhoAsksForSeveralIsRefusedWhenTheNextOneClosesTheCircle
   EXPECT_EQ(locks.size(), 0u);
 }
 
-TEST_P(DeadlockContract, ACircleWithATimeLimitGoesOnUntilItRunsOut) {
+TEST_P(DeadlockContract, ADeadlockWithATimeLimitGoesOnUntilItRunsOut) {
   Lock a = manager().lock();
   Lock b = manager().lock();
   a.lock();
@@ -190,7 +190,7 @@ TEST_P(DeadlockContract, ACircleWithATimeLimitGoesOnUntilItRunsOut) {
   a.unlock();
 }
 
-TEST_P(DeadlockContract, WhoWasNotifiedAndWantsTheLockBackIsPartOfACircle) {
+TEST_P(DeadlockContract, WhoWasNotifiedAndWantsTheLockBackIsPartOfACycle) {
   Lock kept = manager().lock("kept");
   Lock lock = manager().lock("lock");
   Condition condition = manager().condition(lock);

@@ -174,7 +174,7 @@ TEST_P(LocksContract, WhoGivesUpWaitingForSeveralKeepsNone) {
   EXPECT_EQ(locks.size(), 0u);
 }
 
-TEST_P(LocksContract, ThoseWhoAskForAllAtOnceNeverCloseACircle) {
+TEST_P(LocksContract, ThoseWhoAskForAllAtOnceNeverCloseACycle) {
   auto locks = manager().locks<int>();
   int total = 0;  // guarded by key 0
   std::vector<std::jthread> workers;

@@ -354,7 +354,7 @@ TEST_P(ManagerContract, TellsWhoWaitsAndWhoOwns) {
   lock.unlock();
 }
 
-TEST_P(ManagerContract, TellsOfCirclesThatHaveATimeLimit) {
+TEST_P(ManagerContract, TellsOfDeadlocksThatHaveATimeLimit) {
   Lock lock = manager().lock("jobs");
   lock.lock();
   std::stop_source enough;

@@ -320,7 +320,7 @@ TEST_F(CommandLineTest, WaitsShowsWhoWaitsAndWhoOwns) {
 // ---- cycles of waits -------------------------------------------------------------------------------------
 
 /// Two clients of a tandemd, each of which holds a lock and waits, without limit, for the other's.
-class CirclesTest : public CommandLineTest {
+class DeadlocksTest : public CommandLineTest {
  protected:
   struct Party {
     Party(const std::string& address, const std::string& has, const std::string& wants)
@@ -394,7 +394,7 @@ class CirclesTest : public CommandLineTest {
   std::optional<Party> second_;
 };
 
-TEST_F(CirclesTest, AreReportedAndGoOnWhereTheManagerIsToldSo) {
+TEST_F(DeadlocksTest, AreReportedAndGoOnWhereTheManagerIsToldSo) {
   const std::string endpoint = start_tandemd({"--on-deadlock", "report"});
   half_a_cycle();
   EXPECT_EQ(waits_page(endpoint).at("deadlocks"), json::array());
@@ -421,7 +421,7 @@ TEST_F(CirclesTest, AreReportedAndGoOnWhereTheManagerIsToldSo) {
   EXPECT_THAT(log(), testing::AllOf(HasSubstr("a cycle of waits, not refused: "), names_both));
 }
 
-TEST_F(CirclesTest, AreRefusedOtherwise) {
+TEST_F(DeadlocksTest, AreRefusedOtherwise) {
   const std::string endpoint = start_tandemd({});
   half_a_cycle();
   second_->wait();

@@ -160,7 +160,7 @@ TEST_F(DebugTest, ALongChainOfWaitsIsManyShortQuestions) {
   EXPECT_EQ(page["deadlocks_complete"], true);
   EXPECT_GE(questions, 5) << "each about some thousands of waits";
 
-  thread_.run_now([&] { step_as(1, locks[count - 1], 1'000'000); });  // closes the circle
+  thread_.run_now([&] { step_as(1, locks[count - 1], 1'000'000); });  // closes the cycle
   page = get("/waits?limit=1");
   ASSERT_EQ(page["deadlocks"].size(), 1u);
   const std::string text = page["deadlocks"][0];

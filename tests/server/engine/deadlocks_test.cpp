@@ -17,9 +17,9 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-class CirclesTest : public ::testing::Test {
+class DeadlocksTest : public ::testing::Test {
  protected:
-  CirclesTest() {
+  DeadlocksTest() {
     for (SessionId session = 2; session < 10; ++session) host_.open(session);
   }
 
@@ -43,7 +43,7 @@ class CirclesTest : public ::testing::Test {
   Host host_;
 };
 
-TEST_F(CirclesTest, WhoClosesOneIsRefused) {
+TEST_F(DeadlocksTest, WhoClosesOneIsRefused) {
   const ObjectId a = host_.make<ops::Lock>();
   const ObjectId b = host_.make<ops::Lock>();
   acquire(1, a);
@@ -57,7 +57,7 @@ TEST_F(CirclesTest, WhoClosesOneIsRefused) {
   EXPECT_THAT(host_.engine().deadlocks(), IsEmpty());
 }
 
-TEST_F(CirclesTest, ALongOneIsFoundByTheLast) {
+TEST_F(DeadlocksTest, ALongOneIsFoundByTheLast) {
   std::vector<ObjectId> locks;
   for (SessionId session = 1; session < 10; ++session) {
     locks.push_back(host_.as(session).make<ops::Lock>());
@@ -69,7 +69,7 @@ TEST_F(CirclesTest, ALongOneIsFoundByTheLast) {
   EXPECT_THAT(delivered(), ElementsAre(Code::deadlock));
 }
 
-TEST_F(CirclesTest, OneWithATimeLimitIsToldAndListed) {
+TEST_F(DeadlocksTest, OneWithATimeLimitIsToldAndListed) {
   const ObjectId a = host_.make<ops::Lock>();
   const ObjectId b = host_.make<ops::Lock>();
   acquire(1, a);
@@ -85,7 +85,7 @@ TEST_F(CirclesTest, OneWithATimeLimitIsToldAndListed) {
   EXPECT_THAT(host_.engine().deadlocks(), IsEmpty());
 }
 
-TEST_F(CirclesTest, AnEndlessOneIsFoundBesideOneWithATimeLimit) {
+TEST_F(DeadlocksTest, AnEndlessOneIsFoundBesideOneWithATimeLimit) {
   const ObjectId a = host_.make<ops::SharedLock>();
   const ObjectId b = host_.make<ops::Lock>();
   acquire<ops::SharedLock::AcquireShared>(2, a);
@@ -98,7 +98,7 @@ TEST_F(CirclesTest, AnEndlessOneIsFoundBesideOneWithATimeLimit) {
   EXPECT_THAT(delivered(), ElementsAre(Code::deadlock));
 }
 
-TEST_F(CirclesTest, AWriterThatWillGiveUpIsNoReasonToRefuseAReader) {
+TEST_F(DeadlocksTest, AWriterThatWillGiveUpIsNoReasonToRefuseAReader) {
   const ObjectId lock = host_.make<ops::SharedLock>();
   acquire<ops::SharedLock::AcquireShared>(1, lock);
   acquire<ops::SharedLock::Acquire>(2, lock, 1'000);
@@ -109,7 +109,7 @@ TEST_F(CirclesTest, AWriterThatWillGiveUpIsNoReasonToRefuseAReader) {
   EXPECT_EQ(waiters(), 0u);
 }
 
-TEST_F(CirclesTest, WhoComesBackFromAConditionIsServedAndAnotherRefused) {
+TEST_F(DeadlocksTest, WhoComesBackFromAConditionIsServedAndAnotherRefused) {
   const ObjectId kept = host_.make<ops::Lock>();
   const ObjectId lock = host_.make<ops::Lock>();
   const ObjectId condition = host_.make<ops::Condition>(reference(ops::Lock::number, lock));
@@ -127,7 +127,7 @@ TEST_F(CirclesTest, WhoComesBackFromAConditionIsServedAndAnotherRefused) {
   EXPECT_THAT(delivered(), ElementsAre(Code::ok));
 }
 
-TEST_F(CirclesTest, TheEndOfASessionEndsItsCircle) {
+TEST_F(DeadlocksTest, TheEndOfASessionEndsItsDeadlock) {
   const ObjectId a = host_.make<ops::Lock>();
   const ObjectId b = host_.make<ops::Lock>();
   acquire(1, a);
@@ -140,7 +140,7 @@ TEST_F(CirclesTest, TheEndOfASessionEndsItsCircle) {
   EXPECT_THAT(host_.engine().deadlocks(), IsEmpty());
 }
 
-TEST_F(CirclesTest, ThoseApartAreListedApart) {
+TEST_F(DeadlocksTest, ThoseApartAreListedApart) {
   for (SessionId session : {1, 3, 5}) {
     const ObjectId a = host_.as(session).make<ops::Lock>();
     const ObjectId b = host_.make<ops::Lock>();
@@ -153,7 +153,7 @@ TEST_F(CirclesTest, ThoseApartAreListedApart) {
   EXPECT_THAT(host_.engine().deadlocks(), SizeIs(3));
 }
 
-TEST_F(CirclesTest, TheOtherWaitsOfAnOwnerCostNothing) {
+TEST_F(DeadlocksTest, TheOtherWaitsOfAnOwnerCostNothing) {
   // Going through the 30,000 waits for a lock in each of the 5,000 searches would take a minute.
   const ObjectId queue = host_.make<ops::Queue>();
   const ObjectId lock = host_.as(2).make<ops::Lock>();
@@ -173,7 +173,7 @@ TEST_F(CirclesTest, TheOtherWaitsOfAnOwnerCostNothing) {
   EXPECT_THAT(told(), IsEmpty());
 }
 
-TEST_F(CirclesTest, OneThroughAReaderBehindAWriterIsFound) {
+TEST_F(DeadlocksTest, OneThroughAReaderBehindAWriterIsFound) {
   // Session 3's writer waits for 2's reading, and 2 asks to read a lock that is blocked by 3's writer only.
   const ObjectId shared = host_.as(1).make<ops::SharedLock>();
   const ObjectId lock = host_.make<ops::Lock>();
@@ -192,7 +192,7 @@ server::WaitEdge edge(Ticket ticket, SessionId from, SessionId to) {
   return {ticket, {from, 1}, {to, 1}};
 }
 
-TEST(AllCircles, AreFoundInTimeThatGrowsWithTheEdgesOnly) {
+TEST(AllDeadlocks, AreFoundInTimeThatGrowsWithTheEdgesOnly) {
   constexpr SessionId count = 300'000;
   std::vector<server::WaitEdge> edges;
   for (SessionId i = 1; i < count; ++i) edges.push_back(edge(i, i, i + 1));
@@ -206,7 +206,7 @@ TEST(AllCircles, AreFoundInTimeThatGrowsWithTheEdgesOnly) {
   EXPECT_GE(found.size(), 1u);
 }
 
-TEST(AllCircles, HaveEveryWaiterThatIsInOne) {
+TEST(AllDeadlocks, HaveEveryWaiterThatIsInOne) {
   std::mt19937_64 random(7);
   for (int round = 0; round < 2'000; ++round) {
     const SessionId threads = 2 + random() % 7;
@@ -236,7 +236,7 @@ TEST(AllCircles, HaveEveryWaiterThatIsInOne) {
   }
 }
 
-TEST(CirclesReported, AreLetBeWhereTheyAreNotRefused) {
+TEST(DeadlocksReported, AreToleratedWhereTheyAreNotRefused) {
   server::ServerInfo server_info = Host::server_info();
   server_info.refuse_deadlocks = false;
   Host host({}, server_info);
