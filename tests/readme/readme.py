@@ -70,6 +70,9 @@ class User:
         self.tree = tree
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("TANDEM_")}
         self.environment["HOME"] = home
+        if shutil.which("ccache"):  # what this user's tests have compiled need not be compiled again
+            cache = subprocess.run(["ccache", "--get-config", "cache_dir"], capture_output=True, text=True, check=True)
+            self.environment["CCACHE_DIR"] = cache.stdout.strip()
         self.printed = ""
         self.servers = []
 
