@@ -113,7 +113,7 @@ bool search_tandemd_from(const char* header) {
   if (!path.is_absolute()) return false;
   auto folder = std::make_unique<const fs::path>(path.parent_path().parent_path());
   const fs::path* none = nullptr;
-  if (headers.compare_exchange_strong(none, folder.get())) folder.release();
+  if (headers.compare_exchange_strong(none, folder.get())) (void)folder.release();  // never freed
   return true;
 }
 

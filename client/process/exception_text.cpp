@@ -19,7 +19,7 @@ std::string class_of_current_exception() {
   int status = 0;
   std::unique_ptr<char, void (*)(void*)> readable(
       abi::__cxa_demangle(type->name(), nullptr, nullptr, &status), std::free);
-  const std::string name = status == 0 ? readable.get() : type->name();
+  std::string name = status == 0 ? readable.get() : type->name();
   // What std::throw_with_nested() throws is of a class of its own, which nobody has written.
   constexpr std::string_view wrapper = "std::_Nested_exception<";
   if (!name.starts_with(wrapper)) return name;
