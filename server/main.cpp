@@ -2,6 +2,7 @@
 
 #include <malloc.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -63,6 +64,14 @@ void print_ready(const Server& server, const sigset_t& ending) {
   print_line(STDOUT_FILENO, std::move(line), ending, -1);
 }
 
+/// The number of clients is limited by channels_max, not by what a shell allows its programs by default.
+void raise_descriptor_limit() {
+  rlimit descriptors{};
+  if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return;
+  descriptors.rlim_cur = descriptors.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &descriptors);
+}
+
 int run(ServerOptions options) {
   sigset_t ending = block_ending_signals();
   std::signal(SIGPIPE, SIG_IGN);
@@ -82,6 +91,7 @@ int run(ServerOptions options) {
 
 int main(int argc, char** argv) {
   free_without_pauses();
+  raise_descriptor_limit();
   os::StandardDescriptorsTaken().keep();
   server::ProgramOptions options;
   if (std::optional<int> status = server::read_options(argc, argv, options)) return *status;

@@ -25,6 +25,8 @@ constexpr std::size_t key_bytes = 32;
 // Together less than a second: how long a private manager may outlive its creator.
 constexpr std::chrono::milliseconds unused_ms_max{700};
 constexpr std::chrono::milliseconds stop_ms_max{200};
+// Longer than stopping can take on a busy machine.
+constexpr unsigned end_s_max = 10;
 
 /// External events for a private manager.
 enum class Event : std::uint8_t { bytes, end_of_client, signal };
@@ -122,14 +124,27 @@ bool receive_key(Lifeline& lifeline, std::string& key) {
   return true;
 }
 
+/// From now on this process ends within end_s_max, whatever its threads do: its creator waits for that.
+void end_anyway() {
+  std::signal(SIGALRM, SIG_DFL);
+  sigset_t alarm;
+  ::sigemptyset(&alarm);
+  ::sigaddset(&alarm, SIGALRM);
+  ::pthread_sigmask(SIG_UNBLOCK, &alarm, nullptr);
+  ::alarm(end_s_max);
+}
+
 void serve(Lifeline& lifeline, Server& server) {
   server.start();
   lifeline.send_line("ready " + server.addresses().front());
   for (;;) {
-    if (lifeline.received().find("stop\n") != std::string::npos) return server.stop(stop_ms_max);
+    if (lifeline.received().find("stop\n") != std::string::npos) {
+      end_anyway();
+      return server.stop(stop_ms_max);
+    }
     switch (lifeline.wait()) {
       case Event::bytes: break;
-      case Event::end_of_client: return server.stop_when_unused(unused_ms_max, stop_ms_max);
+      case Event::end_of_client: end_anyway(); return server.stop_when_unused(unused_ms_max, stop_ms_max);
       case Event::signal: return server.stop();
     }
     if (lifeline.received().size() > 4096) lifeline.received().clear();  // not a known message

@@ -220,7 +220,9 @@ void Server::Parts::post(std::function<void()> work) {
 
 void Server::Parts::set_timer(std::uint64_t at_ns) {
   using Clock = std::chrono::steady_clock;
-  timer.expires_at(Clock::time_point(std::chrono::nanoseconds(at_ns)));
+  // A time beyond the clock's range would be one in the past.
+  constexpr auto farthest_ns = static_cast<std::uint64_t>(Clock::duration::max().count()) / 2;
+  timer.expires_at(Clock::time_point(std::chrono::nanoseconds(std::min(at_ns, farthest_ns))));
   timer.async_wait([this](asio::error_code error) {
     auto now = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch());
     if (!error) service.tick(static_cast<std::uint64_t>(now.count()));

@@ -32,6 +32,12 @@
 // end of a wait is itself a result, it completes with that: Condition::Wait returns with its lock reacquired;
 // Barrier::Wait breaks the barrier (BrokenBarrierError); PutMany and WaitForChange return their number. A
 // signal does not stop an operation that does not wait, unless it has not been sent yet.
+//
+// g++ 12 destroys a temporary aggregate within a co_await expression twice, with any awaitable. So
+//   co_await async.call<Queue::Put>(jobs, Job{.id = 1}, asio::use_awaitable);   // frees job's strings twice
+// has to be written with an object that has a name:
+//   Job job{.id = 1};
+//   co_await async.call<Queue::Put>(jobs, job, asio::use_awaitable);
 
 #if !defined(ASIO_STANDALONE)
 #define ASIO_STANDALONE 1

@@ -24,6 +24,7 @@ struct Limits {
   std::uint64_t handshake_ms_max = 5'000;
   std::uint64_t session_lease_ms = 10'000;
   std::uint64_t ring_bytes = std::uint64_t{64} << 10;
+  std::uint64_t step_elements_max = std::uint64_t{1} << 20;
 };
 
 struct LimitDescription {
@@ -34,7 +35,7 @@ struct LimitDescription {
   std::string_view help;
 };
 
-inline constexpr std::array<LimitDescription, 13> limit_descriptions{{
+inline constexpr std::array<LimitDescription, 14> limit_descriptions{{
     {"frame_bytes_max", &Limits::frame_bytes_max, 4096, std::uint64_t{1} << 30,
      "longest frame on a channel; longer messages travel in several frames"},
     {"message_bytes_max", &Limits::message_bytes_max, 4096, std::uint64_t{1} << 31,
@@ -59,6 +60,10 @@ inline constexpr std::array<LimitDescription, 13> limit_descriptions{{
      "itself); 0: never"},
     {"ring_bytes", &Limits::ring_bytes, 4096, std::uint64_t{1} << 30,
      "shared memory of a channel, each way; rounded up to a power of two"},
+    {"step_elements_max", &Limits::step_elements_max, 1'000, std::uint64_t{1} << 40,
+     "elements that one operation or batch may insert, copy or sort, during which no other is served; 16 "
+     "times "
+     "as many may be looked at"},
 }};
 
 }  // namespace tandem

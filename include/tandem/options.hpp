@@ -16,8 +16,10 @@ struct Options {
   // Or the file that contains it, as given to tandemd; trailing line ends are ignored.
   std::string authkey_file{};
   std::chrono::milliseconds connect_timeout{5000};  // for each channel, its handshake included
-  std::chrono::milliseconds call_timeout{0};        // for each operation
-  std::chrono::milliseconds start_timeout{10000};   // for a private manager to become ready
+  // For each operation; zero: none. The time that an operation may wait in the manager is not part of it: a wait
+  // with a limit may take as much longer, one without a limit is not ended by call_timeout.
+  std::chrono::milliseconds call_timeout{0};
+  std::chrono::milliseconds start_timeout{10000};  // for a private manager to become ready
   // How long a call may busy-wait for its reply. Much faster if replies arrive soon; a call stops
   // busy-waiting if they do not. Zero saves processor time at the cost of speed.
   std::chrono::microseconds busy_poll{50};

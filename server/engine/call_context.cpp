@@ -27,6 +27,14 @@ Result<void> CallContext::room_for(std::uint64_t bytes) const {
                                                " more were asked for"};
 }
 
+Result<void> CallContext::room_to_wait(std::optional<std::int64_t> limit_us) const {
+  constexpr std::uint64_t part_for_waits = 16;
+  if (!would_wait(limit_us)) return {};
+  const std::uint64_t waits_bytes = state_.registry.waits_bytes() + Waits::waiter_bytes;
+  if (waits_bytes <= limits().memory_bytes_max / part_for_waits) return {};
+  return room_for(Waits::waiter_bytes);
+}
+
 Result<void> CallContext::reply_fits(std::uint64_t bytes) const {
   const std::uint64_t most = limits().outbox_bytes_max;
   bytes += reply_bytes_before_;
@@ -34,6 +42,19 @@ Result<void> CallContext::reply_fits(std::uint64_t bytes) const {
   return Failure{Code::resource_exhausted, "a reply of " + std::to_string(bytes) +
                                                " bytes is over outbox_bytes_max (" + std::to_string(most) +
                                                "); ask for parts of it, by slices or pages"};
+}
+
+Result<void> CallContext::account(std::uint64_t elements, std::uint64_t looks_each) {
+  const std::uint64_t most = limits().step_elements_max * looks_per_work;
+  if (elements <= most && elements * looks_each <= most - state_.looked_at) [[likely]] {
+    state_.looked_at += elements * looks_each;
+    return {};
+  }
+  return Failure{Code::resource_exhausted,
+                 "step_elements_max (" + std::to_string(limits().step_elements_max) +
+                     ") would be exceeded: " + std::to_string(elements) +
+                     " elements at once, during which no other client is served; do it in parts (several "
+                     "requests, slices, pages), or give the manager a higher limit"};
 }
 
 Result<void> CallContext::add(ValueView a, ValueView b, wire::Buffer& out) const {
@@ -55,7 +76,7 @@ Result<const Object*> CallContext::operand_object(ValueView operand) const {
 }
 
 Waiter& CallContext::park(WaitQueue& line, Object& object, std::optional<std::int64_t> limit_us) {
-  TANDEM_ASSERT(parked_ == nullptr && may_wait(limit_us));
+  TANDEM_ASSERT(parked_ == nullptr && would_wait(limit_us));
   std::uint64_t deadline_ns = never_ns;
   if (limit_us) {
     const auto limit = static_cast<std::uint64_t>(*limit_us);
@@ -85,15 +106,20 @@ void CallContext::refuse(Waiter& waiter, const Failure& failure) {
 Result<ItemsView> CallContext::items_of(ValueView operand) {
   wire::Reader reader = operand.reader();
   std::uint32_t count = 0;
-  if (reader.array(count)) return ItemsView(reader, count, operand.references);
+  if (reader.array(count)) {
+    if (Result<void> work = work_on(count); !work) return std::move(work.failure());
+    return ItemsView(reader, count, operand.references);
+  }
   wire::Bytes body;
   if (reader.extension(wire::Extension::tuple, body) || reader.extension(wire::Extension::set, body)) {
     std::uint64_t elements = 0;
     for (wire::Reader at(body); !at.at_end(); ++elements) (void)at.skip();
+    if (Result<void> work = work_on(elements); !work) return std::move(work.failure());
     return ItemsView(wire::Reader(body), elements, operand.references);
   }
   Result<const Object*> object = operand_object(operand);
   if (!object) return std::move(object.failure());
+  if (Result<void> work = work_on((*object)->size()); !work) return std::move(work.failure());
   std::uint64_t elements = 0;
   wire::Buffer& copy = copies_.emplace_back();
   wire::Writer writer(copy);
@@ -105,11 +131,15 @@ Result<ItemsView> CallContext::items_of(ValueView operand) {
 Result<EntriesView> CallContext::entries_of(ValueView operand) {
   wire::Reader reader = operand.reader();
   std::uint32_t count = 0;
-  if (reader.map(count)) return EntriesView(reader, count, operand.references);
+  if (reader.map(count)) {
+    if (Result<void> work = work_on(count); !work) return std::move(work.failure());
+    return EntriesView(reader, count, operand.references);
+  }
   Result<const Object*> object = operand_object(operand);
   if (!object)
     return Failure{Code::type_error,
                    "a dict's entries are a map or a dict, not '" + type_name(operand) + "'"};
+  if (Result<void> work = work_on((*object)->size()); !work) return std::move(work.failure());
   std::uint64_t entries = 0;
   wire::Buffer& copy = copies_.emplace_back();
   wire::Writer writer(copy);

@@ -83,6 +83,7 @@ struct EngineState {
   std::vector<Ticket> new_waits;             // waits begun or moved in this step, to be checked for cycles
   std::vector<std::string> deadlocks_found;  // since they were last taken, for display
   std::uint64_t now_ns = 0;                  // as of the last input that carried the time
+  std::uint64_t looked_at = 0;  // elements in this step, those worked on multiplied by their cost
 };
 
 class CallContext {
@@ -139,6 +140,13 @@ class CallContext {
   /// Checks the length of a reply. The engine checks every reply; a handler that checks first never builds a
   /// reply too large, and an operation that would lose what it cannot send leaves everything unchanged.
   Result<void> reply_fits(std::uint64_t bytes) const;
+  /// Accounts for elements that this step is about to insert, copy or sort. resource_exhausted if these would be
+  /// more than step_elements_max, together with those of the step before: then nothing may be changed.
+  Result<void> work_on(std::uint64_t elements) { return account(elements, looks_per_work); }
+  /// The same for elements that are only compared, read or moved, which takes about a 16th of the time.
+  Result<void> look_at(std::uint64_t elements) { return account(elements, 1); }
+  /// The same for values whose bytes are read: one look for every 64 of them, but at least one.
+  static std::uint64_t looks_for(std::uint64_t bytes) { return 1 + bytes / 64; }
   /// semantics' add(), but resource_exhausted if the result would be longer than a value can be.
   Result<void> add(ValueView a, ValueView b, wire::Buffer& out) const;
 
@@ -146,9 +154,19 @@ class CallContext {
   // reply follows from answer() or refuse(). Time limits are in microseconds; none: no limit.
 
   /// Whether a request with this time limit may wait: not with limit 0, nor within a batch or a transaction.
-  bool may_wait(std::optional<std::int64_t> limit_us) const {
-    return may_park_ && (!limit_us || *limit_us > 0);
+  /// Nor if there is no room: then the handler's result is replaced by the error. A handler that changes
+  /// something before it asks must call room_to_wait() first.
+  bool may_wait(std::optional<std::int64_t> limit_us) {
+    if (!would_wait(limit_us)) return false;
+    no_room_to_wait_ = !room_to_wait(limit_us);
+    return !no_room_to_wait_;
   }
+  /// Checks that there is memory for one more wait, if a request with this time limit may wait at all; else
+  /// resource_exhausted. A part of memory_bytes_max is kept for waits: stored values do not keep others from
+  /// waiting.
+  Result<void> room_to_wait(std::optional<std::int64_t> limit_us) const;
+  /// Whether may_wait() has refused a request that would have waited.
+  bool no_room_to_wait() const { return no_room_to_wait_; }
   /// Parks this request at the end of `line`, a wait queue of `object`. The handler's own result is
   /// discarded.
   Waiter& park(WaitQueue& line, Object& object, std::optional<std::int64_t> limit_us);
@@ -228,6 +246,11 @@ class CallContext {
   Result<EntriesView> entries_of(ValueView operand);
 
  private:
+  bool would_wait(std::optional<std::int64_t> limit_us) const {
+    return may_park_ && (!limit_us || *limit_us > 0);
+  }
+  static constexpr std::uint64_t looks_per_work = 16;
+  Result<void> account(std::uint64_t elements, std::uint64_t looks_each);
   Result<std::uint32_t> hash_of(ValueView key) const;
   Result<const Object*> operand_object(ValueView operand) const;
 
@@ -241,6 +264,7 @@ class CallContext {
   bool may_park_ = true;
   bool unchanged_ = false;
   bool is_step_ = false;
+  bool no_room_to_wait_ = false;
   Undo* undo_ = nullptr;
   std::uint64_t reply_bytes_before_ = 0;
   Waiter* parked_ = nullptr;

@@ -30,6 +30,7 @@ Outcome Engine::step(const Call& call, wire::Buffer& reply) {
   Registry& registry = state_.registry;
   TANDEM_ASSERT(registry.has(call.session));
   advance_time(call.now_ns);
+  state_.looked_at = 0;
   Object* object = registry.find(call.object);
   Result<const OpRow*> row = find_operation(object, call.object, call.op);
   if (!row) return refuse(row.failure(), operation_none, mark, reply);
@@ -62,6 +63,7 @@ void Engine::end_step() {
     if (!state_.new_waits.empty()) look_for_cycles();
     if (!state_.registry.is_clean()) state_.registry.clean_up(cleaning_left);
   } while (!state_.ready_objects.empty() || !state_.new_waits.empty());
+  state_.registry.account_waits(state_.waits.size());
 }
 
 void Engine::look_for_cycles() {
@@ -227,7 +229,7 @@ void Engine::step(const SessionClosed& input) {
 }
 
 void Engine::save(wire::Writer& out) const {
-  out.array(6);
+  out.array(7);
   out.unsigned_integer(state_.waits.next_ticket());
   out.unsigned_integer(state_.tokens.next());
   out.array(state_.waits.size());
@@ -261,6 +263,11 @@ void Engine::save(wire::Writer& out) const {
       out.unsigned_integer(object);
       out.unsigned_integer(references);
     }
+  });
+  out.array(2 * state_.registry.unreleased());
+  state_.registry.each_unreleased([&](ObjectId object, std::uint64_t references) {
+    out.unsigned_integer(object);
+    out.unsigned_integer(references);
   });
 }
 

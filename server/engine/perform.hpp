@@ -46,6 +46,8 @@ inline Result<void> carry_out(CallContext& context, Object& object, const OpRow&
   Result<void> result = row.invoke(object, context, arguments, count);
   if (result && !context.is_unchanged() && (effect == ops::Effect::writes || effect == ops::Effect::frees))
     context.changed(object);
+  if (effect == ops::Effect::waits && context.no_room_to_wait()) [[unlikely]]
+    result = context.room_for(Waits::waiter_bytes);
   if (result && context.parked() == nullptr)
     result = context.reply_fits(context.out().buffer().size() - mark);
   if (effect != ops::Effect::reads) context.registry().account(object);

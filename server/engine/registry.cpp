@@ -42,6 +42,7 @@ void Registry::give_name(Object& object, std::string_view name) {
   object.name_ = name;
   object.named_ = true;
   by_name_.emplace(object.name_, &object);
+  memory_bytes_ += name_bytes(object);
 }
 
 bool Registry::remove(std::string_view name) {
@@ -53,7 +54,7 @@ bool Registry::remove(std::string_view name) {
 
 void Registry::destroy(Object& object) {
   if (before_destroyed) before_destroyed(object);
-  memory_bytes_ -= object.accounted_bytes_ + object_overhead_bytes;
+  memory_bytes_ -= object.accounted_bytes_ + object_overhead_bytes + name_bytes(object);
   if (object.named_) by_name_.erase(object.name_);
   by_id_.erase(object.id_);
   // Extracted from the table first: its values release their references here when they are destroyed.
@@ -61,6 +62,12 @@ void Registry::destroy(Object& object) {
 }
 
 void Registry::clean_up(std::int64_t& elements_left) {
+  for (; !unreleased_.empty() && elements_left > 0; --elements_left) {
+    const auto [id, count] = unreleased_.front();
+    unreleased_.pop_front();
+    memory_bytes_ -= reference_bytes;
+    drop(id, count);
+  }
   do {
     while (!unheld_.empty() && elements_left > 0) {
       ObjectId id = unheld_.back();
@@ -82,6 +89,7 @@ void Registry::open(SessionId session, SessionId inherits_from) {
   auto parent = sessions_.find(inherits_from);
   if (parent == sessions_.end()) return;
   at->second = parent->second;
+  memory_bytes_ += at->second.counts.size() * reference_bytes;
   parent->second.counts.each([&](ObjectId id, std::uint64_t count) {
     if (Object* object = find(id)) object->references_ += count;
   });
@@ -94,7 +102,7 @@ void Registry::close(SessionId session) {
   found->second.counts.each([&](ObjectId id, std::uint64_t count) { held.emplace_back(id, count); });
   sessions_.erase(found);
   std::sort(held.begin(), held.end());
-  for (auto [id, count] : held) drop(id, count);
+  unreleased_.insert(unreleased_.end(), held.begin(), held.end());
 }
 
 void Registry::hold(SessionId session, wire::Bytes reply) {
@@ -106,7 +114,7 @@ void Registry::hold(SessionId session, ObjectId id) {
   auto holder = sessions_.find(session);
   if (object == nullptr || holder == sessions_.end()) return;
   ++object->references_;
-  ++holder->second.counts[id];
+  if (holder->second.counts[id]++ == 0) memory_bytes_ += reference_bytes;
   ++holder->second.sum;
 }
 
@@ -118,7 +126,10 @@ void Registry::give_back(SessionId session, ObjectId id, std::uint64_t count) {
   count = std::min(count, *held);
   *held -= count;
   holder->second.sum -= count;
-  if (*held == 0) holder->second.counts.erase(id);
+  if (*held == 0) {
+    holder->second.counts.erase(id);
+    memory_bytes_ -= reference_bytes;
+  }
   drop(id, count);
 }
 

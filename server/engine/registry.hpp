@@ -3,6 +3,7 @@
 // destroyed when it has no holder left, a named one when it is removed. Ids come from a counter and are never
 // reused.
 
+#include <deque>
 #include <map>
 #include <unordered_map>
 #include <vector>
@@ -54,6 +55,7 @@ class Registry final : public ReferenceCounter, public ReferenceCheck {
 
   // Holders.
   void open(SessionId session, SessionId inherits_from);
+  /// The session's references are released by clean_up().
   void close(SessionId session);
   bool has(SessionId session) const { return sessions_.find(session) != sessions_.end(); }
   /// Counts every reference in `reply`, which is about to be sent, for `session`.
@@ -67,6 +69,12 @@ class Registry final : public ReferenceCounter, public ReferenceCheck {
   void each_session(F&& f) const {  // f(SessionId, const IdTable<std::uint64_t>&), in id order
     for (const auto& [id, held] : sessions_) f(id, held.counts);
   }
+  std::size_t unreleased() const { return unreleased_.size(); }
+  /// Calls `f(ObjectId, count)` for the references of closed sessions that are not released yet.
+  template <class F>
+  void each_unreleased(F&& f) const {
+    for (const auto& [id, count] : unreleased_) f(id, count);
+  }
 
   void retain(ObjectId id) override;
   void release(ObjectId id) override;
@@ -75,11 +83,11 @@ class Registry final : public ReferenceCounter, public ReferenceCheck {
   Result<void> check(wire::Reference reference) const override;
   /// Upper bound of what clean_up() frees in one step, in elements. An object counts as several.
   static constexpr std::int64_t cleaning_per_step_max = 4'096;
-  /// Destroys the objects without a holder, and those that only these held, and frees deferred contents, as
+  /// Releases the references of closed sessions, destroys the objects without a holder, and those that only these held, and frees deferred contents, as
   /// long as `elements_left` is positive, which it reduces.
   void clean_up(std::int64_t& elements_left);
   /// Whether clean_up() has nothing to do.
-  bool is_clean() const { return unheld_.empty() && reclaim_queue_.empty(); }
+  bool is_clean() const { return unreleased_.empty() && unheld_.empty() && reclaim_queue_.empty(); }
   /// Objects defer the reclamation of large contents to it.
   ReclaimQueue& reclaim_queue() { return reclaim_queue_; }
 
@@ -89,14 +97,22 @@ class Registry final : public ReferenceCounter, public ReferenceCheck {
     memory_bytes_ += now - object.accounted_bytes_;
     object.accounted_bytes_ = now;
   }
-  /// Memory of all objects and of deferred contents not freed yet.
-  std::uint64_t memory_bytes() const { return memory_bytes_ + reclaim_queue_.memory_bytes(); }
+  /// Updates the memory total after requests were parked or answered.
+  void account_waits(std::size_t count) { waits_bytes_ = count * Waits::waiter_bytes; }
+  std::uint64_t waits_bytes() const { return waits_bytes_; }
+  /// Memory of all objects, of deferred contents not freed yet, of waits, and of what sessions hold.
+  std::uint64_t memory_bytes() const { return memory_bytes_ + waits_bytes_ + reclaim_queue_.memory_bytes(); }
   /// Called with each object just before it is destroyed.
   std::function<void(Object&)> before_destroyed;
   const Limits& limits() const { return limits_; }
 
+  /// Memory of a session's references to one object.
+  static constexpr std::uint64_t reference_bytes = 32;
+  /// Memory of the name, which two tables have.
+  static std::uint64_t name_bytes(const Object& object) { return 2 * object.name_.size(); }
+
  private:
-  // An object without contents: the object itself, its table entries, its name.
+  // An object without contents: the object itself and its table entries.
   static constexpr std::uint64_t object_overhead_bytes = 256;
   static constexpr std::int64_t elements_per_object = 8;  // the cost of destroying one
 
@@ -124,9 +140,11 @@ class Registry final : public ReferenceCounter, public ReferenceCheck {
     IdTable<std::uint64_t> counts;  // by object
     std::uint64_t sum = 0;
   };
-  std::map<SessionId, Held> sessions_;  // references held
+  std::map<SessionId, Held> sessions_;                         // references held
+  std::deque<std::pair<ObjectId, std::uint64_t>> unreleased_;  // references that closed sessions held
 
   std::uint64_t memory_bytes_ = 0;
+  std::uint64_t waits_bytes_ = 0;
   ReclaimQueue reclaim_queue_;
 };
 

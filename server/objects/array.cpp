@@ -55,6 +55,11 @@ void Array::assign(const Slice& slice, wire::Bytes elements) {
       std::memcpy(element(slice.position(i)), elements.data() + i * width, width);
 }
 
+/// Contiguous elements are copied as bytes.
+std::uint64_t Array::looks_for(const Slice& slice) const {
+  return slice.step == 1 ? CallContext::looks_for(slice.count * element_.bytes()) : slice.count;
+}
+
 Result<std::uint8_t*> Array::element_at(std::int64_t index) {
   if (auto position = position_of(index, size())) return element(*position);
   return Failure{Code::index_error, "array index " + std::to_string(index) +
@@ -112,6 +117,7 @@ Result<Written> Array::on(Ops::Slice, CallContext& context, Index start, Index s
   if (!slice) return std::move(slice.failure());
   const std::size_t width = element_.bytes();
   if (Result<void> fits = context.reply_fits(slice->count * width); !fits) return std::move(fits.failure());
+  if (Result<void> look = context.look_at(looks_for(*slice)); !look) return std::move(look.failure());
   if (slice->step == 1) {
     context.out().bytes({element(static_cast<std::uint64_t>(slice->start)), slice->count * width});
     return Written{};
@@ -132,6 +138,7 @@ Result<void> Array::on(Ops::AssignSlice, CallContext& context, wire::Bytes eleme
     return Failure{Code::value_error, "attempt to assign " + std::to_string(elements.size()) +
                                           " bytes to a slice of " + std::to_string(slice->count) +
                                           " elements of " + std::to_string(width) + " bytes each"};
+  if (Result<void> look = context.look_at(looks_for(*slice)); !look) return look;
   if (slice->count == 0) context.unchanged();
   remember(context, *slice);
   assign(*slice, elements);
@@ -141,9 +148,17 @@ Result<void> Array::on(Ops::AssignSlice, CallContext& context, wire::Bytes eleme
 Result<void> Array::on(Ops::Fill, CallContext& context, ValueView value) {
   ElementType::Space space{};
   if (Result<void> made = element_.write(value, space.data()); !made) return made;
-  if (size() == 0) context.unchanged();
+  if (Result<void> look = context.look_at(CallContext::looks_for(bytes_)); !look) return look;
+  if (size() == 0) return context.unchanged(), Result<void>();
   remember(context, Slice{0, 1, size()});
-  for (std::uint64_t i = 0; i < size(); ++i) std::memcpy(element(i), space.data(), element_.bytes());
+  // What is filled is copied to what follows, as far as it stays in a near cache.
+  constexpr std::uint64_t copied_max = 16 * 1024;
+  std::memcpy(memory_.get(), space.data(), element_.bytes());
+  for (std::uint64_t filled = element_.bytes(); filled < bytes_;) {
+    const std::uint64_t count = std::min({filled, copied_max, bytes_ - filled});
+    std::memcpy(memory_.get() + filled, memory_.get(), count);
+    filled += count;
+  }
   return {};
 }
 

@@ -42,6 +42,7 @@ class Array final : public Object {
 
   Result<void> allocate(const CallContext& context, ElementType type, std::uint64_t length);
   /// Records the current elements of `slice` for undo.
+  std::uint64_t looks_for(const Slice& slice) const;
   void remember(const CallContext& context, const Slice& slice);
   void remember(const CallContext& context, std::uint8_t* element);
   void assign(const Slice& slice, wire::Bytes elements);

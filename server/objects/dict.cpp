@@ -195,18 +195,21 @@ Result<void> Dict::on(Ops::Assign, CallContext& context, EntriesView entries) {
 }
 
 Result<Written> Dict::on(Ops::Keys, CallContext& context) {
+  if (Result<void> look = context.look_at(table_.size()); !look) return std::move(look.failure());
   context.out().array(table_.size());
   table_.each([&](const Table::Entry& entry) { context.write(entry.key); });
   return Written{};
 }
 
 Result<Written> Dict::on(Ops::Values, CallContext& context) {
+  if (Result<void> look = context.look_at(table_.size()); !look) return std::move(look.failure());
   context.out().array(table_.size());
   table_.each([&](const Table::Entry& entry) { context.write(entry.mapped); });
   return Written{};
 }
 
 Result<Written> Dict::on(Ops::Snapshot, CallContext& context) {
+  if (Result<void> look = context.look_at(table_.size()); !look) return std::move(look.failure());
   context.out().map(table_.size());
   table_.each([&](const Table::Entry& entry) {
     context.write(entry.key);

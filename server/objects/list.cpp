@@ -38,10 +38,17 @@ Result<std::uint64_t> List::position(std::int64_t index) const {
                                         " items"};
 }
 
-std::optional<std::uint64_t> List::find(ValueView item, std::uint64_t from, std::uint64_t to) const {
-  for (std::uint64_t i = from; i < to; ++i)
-    if (are_equal(items_[i], item)) return i;
-  return std::nullopt;
+Result<std::optional<std::uint64_t>> List::find(CallContext& context, ValueView item, std::uint64_t from,
+                                                std::uint64_t to) const {
+  constexpr std::uint64_t part = 1024;
+  for (std::uint64_t i = from; i < to; ++i) {
+    if ((i - from) % part == 0) {
+      const std::uint64_t looks = std::min(part, to - i) * CallContext::looks_for(item.bytes.size());
+      if (Result<void> look = context.look_at(looks); !look) return std::move(look.failure());
+    }
+    if (are_equal(items_[i], item)) return std::optional(i);
+  }
+  return std::optional<std::uint64_t>();
 }
 
 Result<void> List::on(Ops::Create, CallContext& context, std::optional<ItemsView> items) {
@@ -103,9 +110,10 @@ Result<void> List::on(Ops::Erase, CallContext& context, std::int64_t index) {
 }
 
 Result<void> List::on(Ops::Remove, CallContext& context, ValueView item) {
-  std::optional<std::uint64_t> at = find(item, 0, items_.size());
-  if (!at) return not_there(item);
-  items_.erase(*at, context.undo());
+  Result<std::optional<std::uint64_t>> at = find(context, item, 0, items_.size());
+  if (!at) return std::move(at.failure());
+  if (!*at) return not_there(item);
+  items_.erase(**at, context.undo());
   return {};
 }
 
@@ -124,6 +132,7 @@ Result<Value> List::on(Ops::Pop, CallContext& context, Index index) {
 Result<Written> List::on(Ops::Slice, CallContext& context, Index start, Index stop, Index step) {
   Result<Slice> slice = slice_of(start, stop, step, items_.size());
   if (!slice) return std::move(slice.failure());
+  if (Result<void> look = context.look_at(slice->count); !look) return std::move(look.failure());
   std::uint64_t bytes = 0;
   for (std::uint64_t i = 0; i < slice->count; ++i) bytes += items_[slice->position(i)].bytes.size();
   if (Result<void> fits = context.reply_fits(bytes); !fits) return std::move(fits.failure());
@@ -155,37 +164,45 @@ Result<void> List::on(Ops::AssignSlice, CallContext& context, ItemsView items, I
 Result<void> List::on(Ops::EraseSlice, CallContext& context, Index start, Index stop, Index step) {
   Result<Slice> slice = slice_of(start, stop, step, items_.size());
   if (!slice) return std::move(slice.failure());
+  if (slice->step != 1 && slice->step != -1)
+    if (Result<void> work = context.work_on(slice->count); !work) return work;
   if (slice->count == 0) context.unchanged();
   items_.erase(*slice, context.undo());
   return {};
 }
 
-Result<std::int64_t> List::on(Ops::Index, CallContext&, ValueView item, Index start, Index stop) {
+Result<std::int64_t> List::on(Ops::Index, CallContext& context, ValueView item, Index start, Index stop) {
   const std::uint64_t from = clamped_position_of(start.value_or(0), items_.size());
   const std::uint64_t to = stop ? clamped_position_of(*stop, items_.size()) : items_.size();
-  std::optional<std::uint64_t> at = find(item, from, to);
-  if (!at) return not_there(item);
-  return static_cast<std::int64_t>(*at);
+  Result<std::optional<std::uint64_t>> at = find(context, item, from, to);
+  if (!at) return std::move(at.failure());
+  if (!*at) return not_there(item);
+  return static_cast<std::int64_t>(**at);
 }
 
-Result<std::int64_t> List::on(Ops::Count, CallContext&, ValueView item) {
+Result<std::int64_t> List::on(Ops::Count, CallContext& context, ValueView item) {
+  const std::uint64_t looks = items_.size() * CallContext::looks_for(item.bytes.size());
+  if (Result<void> look = context.look_at(looks); !look) return std::move(look.failure());
   std::int64_t count = 0;
   for (std::uint64_t i = 0; i < items_.size(); ++i) count += are_equal(items_[i], item) ? 1 : 0;
   return count;
 }
 
-Result<bool> List::on(Ops::Contains, CallContext&, ValueView item) {
-  return find(item, 0, items_.size()).has_value();
+Result<bool> List::on(Ops::Contains, CallContext& context, ValueView item) {
+  Result<std::optional<std::uint64_t>> at = find(context, item, 0, items_.size());
+  if (!at) return std::move(at.failure());
+  return at->has_value();
 }
 
 Result<void> List::on(Ops::Reverse, CallContext& context) {
+  if (Result<void> look = context.look_at(2 * items_.size()); !look) return look;
   if (items_.size() < 2) context.unchanged();
   items_.reverse(context.undo());
   return {};
 }
 
 Result<void> List::on(Ops::Sort, CallContext& context, std::optional<bool> descending) {
-  Result<std::vector<std::uint32_t>> order = sorted_order(items_, descending.value_or(false));
+  Result<std::vector<std::uint32_t>> order = sorted_order(context, items_, descending.value_or(false));
   if (!order) return std::move(order.failure());
   if (std::is_sorted(order->begin(), order->end())) context.unchanged();
   items_.arrange(*order, context.undo());
@@ -213,12 +230,14 @@ Result<void> List::on(Ops::Repeat, CallContext& context, std::int64_t times) {
   const bool fits = more <= ~std::uint64_t{0} / 2 / memory_bytes;
   const std::uint64_t bytes = fits ? more * memory_bytes : ~std::uint64_t{0} / 2;
   if (Result<void> room = room_for_items(context, length, count, bytes); !room) return room;
+  if (Result<void> work = context.work_on(count); !work) return work;
   items_.remember_size(context.undo());
   for (std::uint64_t i = 0; i < count; ++i) items_.push_back(context.keep(items_[i]));
   return {};
 }
 
 Result<Written> List::on(Ops::Snapshot, CallContext& context) {
+  if (Result<void> look = context.look_at(items_.size()); !look) return std::move(look.failure());
   if (Result<void> fits = context.reply_fits(items_.encoded_bytes()); !fits) return std::move(fits.failure());
   context.out().array(items_.size());
   for (std::uint64_t i = 0; i < items_.size(); ++i) context.write(items_[i]);

@@ -48,7 +48,8 @@ class List final : public Object {
 
  private:
   Result<std::uint64_t> position(std::int64_t index) const;
-  std::optional<std::uint64_t> find(ValueView item, std::uint64_t from, std::uint64_t to) const;
+  Result<std::optional<std::uint64_t>> find(CallContext& context, ValueView item, std::uint64_t from,
+                                            std::uint64_t to) const;
 
   Sequence items_;
 };

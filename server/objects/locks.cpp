@@ -31,7 +31,10 @@ Result<Written> Locks::acquire(CallContext& context, std::span<const Wanted> key
     return Written{};
   }
   std::uint64_t bytes = 0;
-  for (const Wanted& wanted : keys) bytes += LockTable::bytes_for(wanted.key.bytes.size());
+  for (const Wanted& wanted : keys) {
+    bytes += LockTable::bytes_for(wanted.key.bytes.size());
+    if (taken_end != keys.end()) bytes += sizeof(Value) + Value::heap_bytes_for(wanted.key.bytes.size());
+  }
   if (Result<void> room = context.room_for(bytes); !room) return std::move(room.failure());
   std::vector<KeyLock*> locks;
   for (const Wanted& wanted : keys.first(static_cast<std::size_t>(taken_end - keys.begin())))
@@ -45,7 +48,14 @@ Result<Written> Locks::acquire(CallContext& context, std::span<const Wanted> key
   waiter.amount = taken_end->hash;
   waiter.values.reserve(keys.size());
   for (const Wanted& wanted : keys) waiter.values.push_back(context.keep(wanted.key));
+  waiting_keys_bytes_ += keys_bytes(waiter);
   return Written{};
+}
+
+std::uint64_t Locks::keys_bytes(const Waiter& waiter) {
+  std::uint64_t bytes = 0;
+  for (const Value& key : waiter.values) bytes += sizeof(Value) + key.heap_bytes();
+  return bytes;
 }
 
 Result<void> Locks::on(Ops::Release, CallContext& context, ValueView key) {
@@ -226,6 +236,7 @@ void Locks::advance(CallContext& context, KeyLock& lock) {
   }
   std::vector<KeyLock*> locks;
   for (const Value& key : waiter.values) locks.push_back(table_.find(key, *context.hash(key)));
+  waiting_keys_bytes_ -= keys_bytes(waiter);
   context.answer(waiter, [&](CallContext& reply) { write_grants(reply, locks); });
 }
 
@@ -233,6 +244,7 @@ void Locks::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
   for (std::size_t i = 0; i < waiter.position; ++i)
     give_back(context, *table_.find(waiter.values[i], *context.hash(waiter.values[i])));
   waiter.position = 0;
+  waiting_keys_bytes_ -= keys_bytes(waiter);
   if (why == WaitEnd::timed_out || why == WaitEnd::cancelled)
     context.answer(waiter, [](CallContext& reply) { write_no_grant(reply.out()); });
 }

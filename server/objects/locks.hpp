@@ -34,7 +34,7 @@ class Locks final : public Object {
 
   const Type& type() const override { return type_of<Locks>(); }
   std::uint64_t size() const override { return table_.size(); }
-  std::uint64_t memory_bytes() const override { return table_.memory_bytes(); }
+  std::uint64_t memory_bytes() const override { return table_.memory_bytes() + waiting_keys_bytes_; }
   void save(wire::Writer& out) const override;
   std::optional<std::uint64_t> visit_elements(std::uint64_t cursor,
                                               const ElementVisitor& visit) const override;
@@ -68,10 +68,13 @@ class Locks final : public Object {
   void touch(CallContext& context, KeyLock& lock);
   void link(KeyLock& lock, SessionId session);
   void unlink(KeyLock& lock, SessionId session);
+  /// Memory of the keys that a waiter has.
+  static std::uint64_t keys_bytes(const Waiter& waiter);
 
   LockTable table_;
   IdTable<KeyLock*> by_session_;   // heads of lists
   std::vector<KeyLock*> touched_;  // serve() has to check them
+  std::uint64_t waiting_keys_bytes_ = 0;
 };
 
 }  // namespace tandem::server

@@ -144,6 +144,8 @@ void Pool::hand_in(CallContext& context, const std::vector<Done>& all) {
 Result<Written> Pool::on(Ops::Work, CallContext& context, ItemsView done, Limit limit_us) {
   auto all = read_done(context, done);
   if (!all) return std::move(all.failure());
+  if (queued_.empty())
+    if (Result<void> room = context.room_to_wait(limit_us); !room) return std::move(room.failure());
   make_ready(workers_.at(context.owner()));
   hand_in(context, *all);
   if (!queued_.empty()) {

@@ -100,6 +100,8 @@ Result<Written> QueueObject::on(Ops::PutMany, CallContext& context, ItemsView it
     if (Result<void> good = check_item(context, item); !good) return std::move(good.failure());
   if (Result<void> room = context.room_for(items.bytes() + items.count() * place_bytes()); !room)
     return std::move(room.failure());
+  if (maxsize_ != 0 && count() + items.count() > maxsize_)
+    if (Result<void> room = context.room_to_wait(limit_us); !room) return std::move(room.failure());
   const std::uint64_t before = next_sequence_;
   const std::uint64_t heap_bytes_before = heap_bytes_;
   while (has_room() && items.next(item)) {

@@ -140,6 +140,7 @@ Result<void> Set::on(Ops::Update, CallContext& context, ItemsView items) {
 }
 
 Result<void> Set::on(Ops::IntersectionUpdate, CallContext& context, ItemsView items) {
+  if (Result<void> work = context.work_on(table_.size()); !work) return work;
   Result<OtherSet> other = OtherSet::of(context, items);
   if (!other) return std::move(other.failure());
   const std::uint64_t before = table_.size();
@@ -174,6 +175,7 @@ Result<void> Set::on(Ops::SymmetricDifferenceUpdate, CallContext& context, Items
 }
 
 Result<Written> Set::on(Ops::Union, CallContext& context, ItemsView items) {
+  if (Result<void> work = context.work_on(table_.size()); !work) return std::move(work.failure());
   Result<OtherSet> other = OtherSet::of(context, items);
   if (!other) return std::move(other.failure());
   std::vector<ValueView> found;
@@ -185,6 +187,7 @@ Result<Written> Set::on(Ops::Union, CallContext& context, ItemsView items) {
 }
 
 Result<Written> Set::on(Ops::Intersection, CallContext& context, ItemsView items) {
+  if (Result<void> work = context.work_on(table_.size()); !work) return std::move(work.failure());
   Result<OtherSet> other = OtherSet::of(context, items);
   if (!other) return std::move(other.failure());
   std::vector<ValueView> found;
@@ -195,6 +198,7 @@ Result<Written> Set::on(Ops::Intersection, CallContext& context, ItemsView items
 }
 
 Result<Written> Set::on(Ops::Difference, CallContext& context, ItemsView items) {
+  if (Result<void> work = context.work_on(table_.size()); !work) return std::move(work.failure());
   Result<OtherSet> other = OtherSet::of(context, items);
   if (!other) return std::move(other.failure());
   std::vector<ValueView> found;
@@ -205,6 +209,7 @@ Result<Written> Set::on(Ops::Difference, CallContext& context, ItemsView items) 
 }
 
 Result<Written> Set::on(Ops::SymmetricDifference, CallContext& context, ItemsView items) {
+  if (Result<void> work = context.work_on(table_.size()); !work) return std::move(work.failure());
   Result<OtherSet> other = OtherSet::of(context, items);
   if (!other) return std::move(other.failure());
   std::vector<ValueView> found;
@@ -218,6 +223,7 @@ Result<Written> Set::on(Ops::SymmetricDifference, CallContext& context, ItemsVie
 }
 
 Result<bool> Set::on(Ops::IsSubset, CallContext& context, ItemsView items) {
+  if (Result<void> work = context.work_on(table_.size()); !work) return std::move(work.failure());
   Result<OtherSet> other = OtherSet::of(context, items);
   if (!other) return std::move(other.failure());
   bool all = true;
@@ -242,6 +248,7 @@ Result<bool> Set::on(Ops::IsDisjoint, CallContext& context, ItemsView items) {
 }
 
 Result<Written> Set::on(Ops::Snapshot, CallContext& context) {
+  if (Result<void> look = context.look_at(table_.size()); !look) return std::move(look.failure());
   context.out().array(table_.size());
   table_.each([&](const Table::Entry& entry) { context.write(entry.key); });
   return Written{};

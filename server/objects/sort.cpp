@@ -63,12 +63,18 @@ std::optional<std::vector<std::uint32_t>> order_by(const Sequence& items, bool d
   return order_of(std::move(keyed), descending);
 }
 
-Result<std::vector<std::uint32_t>> order_by_value(const Sequence& items, bool descending) {
+Result<std::vector<std::uint32_t>> order_by_value(CallContext& context, const Sequence& items,
+                                                  bool descending) {
   std::vector<std::uint32_t> order(items.size());
   for (std::uint32_t i = 0; i < order.size(); ++i) order[i] = i;
   std::optional<Failure> failure;
   merge_sort(order, [&](std::uint32_t a, std::uint32_t b) {
     if (failure) return false;
+    const std::uint64_t bytes = std::min(items[a].bytes.size(), items[b].bytes.size());
+    if (Result<void> look = context.look_at(2 * CallContext::looks_for(bytes)); !look) {
+      failure = std::move(look.failure());
+      return false;
+    }
     Result<bool> less = descending ? is_less(items[b], items[a]) : is_less(items[a], items[b]);
     if (!less) failure = std::move(less.failure());
     return less && *less;
@@ -79,8 +85,10 @@ Result<std::vector<std::uint32_t>> order_by_value(const Sequence& items, bool de
 
 }  // namespace
 
-Result<std::vector<std::uint32_t>> sorted_order(const Sequence& items, bool descending) {
+Result<std::vector<std::uint32_t>> sorted_order(CallContext& context, const Sequence& items,
+                                                bool descending) {
   using wire::Reader;
+  if (Result<void> work = context.work_on(items.size()); !work) return std::move(work.failure());
   if (auto order =
           order_by<std::int64_t>(items, descending, [](Reader r, std::int64_t& key) { return r.int64(key); }))
     return std::move(*order);
@@ -91,7 +99,7 @@ Result<std::vector<std::uint32_t>> sorted_order(const Sequence& items, bool desc
   if (auto order = order_by<double>(
           items, descending, [](Reader r, double& key) { return r.floating(key) && !std::isnan(key); }))
     return std::move(*order);
-  return order_by_value(items, descending);
+  return order_by_value(context, items, descending);
 }
 
 }  // namespace tandem::server

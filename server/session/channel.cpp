@@ -26,14 +26,16 @@ Channel::Channel(Service& service, TransportHandle& link, Peer peer)
     : service_(service),
       transport_(link),
       peer_(std::move(peer)),
+      number_(++service.statistics_.connections_accepted),
       unsent_bytes_high_(std::min<std::uint64_t>(unsent_bytes_high, service.limits().outbox_bytes_max / 4)),
       handshake_(service.credentials()) {
   service_.channels_.insert(this);
-  ++service_.statistics_.connections_accepted;
+  service_.unproven_.emplace(number_, this);
 }
 
 Channel::~Channel() {
   service_.channels_.erase(this);
+  service_.unproven_.erase(number_);
   leave_session();
   service_.messages_bytes_changed(counted_messages_bytes_, 0);
   if (service_.on_channel_gone) service_.on_channel_gone();
@@ -173,7 +175,10 @@ std::size_t Channel::greet(wire::Bytes bytes) {
   Refusal refusal;
   switch (handshake_.check(bytes, refusal)) {
     case Handshake::Status::incomplete: return 0;
-    case Handshake::Status::proven: session_ = service_.admit(*this, handshake_.answer(), refusal); break;
+    case Handshake::Status::proven:
+      service_.unproven_.erase(number_);
+      session_ = service_.admit(*this, handshake_.answer(), refusal);
+      break;
     case Handshake::Status::refused: break;
   }
   if (session_ == nullptr) {

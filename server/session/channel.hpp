@@ -115,6 +115,7 @@ class Channel {
   Service& service_;
   TransportHandle& transport_;
   Peer peer_;
+  const std::uint64_t number_;       // in the order of acceptance
   std::uint64_t unsent_bytes_high_;  // unsent_bytes_high, or less under a small outbox_bytes_max
 
   // State of the protocol.

@@ -77,6 +77,15 @@ Session* Service::open_session(const wire::Answer& answer, const Peer& peer, Ref
   return &session;
 }
 
+bool Service::close_unproven(std::string_view why) {
+  if (unproven_.empty()) return false;
+  Channel& oldest = *unproven_.begin()->second;
+  unproven_.erase(unproven_.begin());
+  handshake_failed(oldest.peer(), HandshakeFailure::limit, why);
+  oldest.transport().close();
+  return true;
+}
+
 void Service::leave(Channel& channel, Session& session) {
   --channels_admitted_;
   session.channels.erase(&channel);

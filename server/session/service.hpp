@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <memory>
 #include <unordered_map>
 #include <unordered_set>
@@ -46,6 +47,9 @@ class Service {
 
   /// Returns the session for the channel of a proven client, or null and fills in `refusal`.
   Session* admit(Channel& channel, const wire::Answer& answer, Refusal& refusal);
+  /// Closes the oldest of the channels that have not proven themselves, so that its descriptor can serve another.
+  /// Returns false if there is none.
+  bool close_unproven(std::string_view why);
   /// The channel has ended. The session ends with its last channel.
   void leave(Channel& channel, Session& session);
 
@@ -77,9 +81,12 @@ class Service {
   /// Bytes held by unfinished requests and unsent replies.
   std::uint64_t messages_bytes() const { return messages_bytes_; }
   void messages_bytes_changed(std::uint64_t before, std::uint64_t now) { messages_bytes_ += now - before; }
-  /// Whether `more` bytes would take objects and messages over memory_bytes_max.
+  /// Shared memory of channels was taken or freed.
+  void shared_bytes_changed(std::uint64_t before, std::uint64_t now) { shared_bytes_ += now - before; }
+  /// Whether `more` bytes would take objects, messages and the channels' shared memory over memory_bytes_max.
   bool memory_exceeded_by(std::uint64_t more) const {
-    return engine_.registry().memory_bytes() + messages_bytes_ + more > limits_.memory_bytes_max;
+    return engine_.registry().memory_bytes() + messages_bytes_ + shared_bytes_ + more >
+           limits_.memory_bytes_max;
   }
   /// Shared buffer for a read whose bytes no channel has to keep (see Channel::input_space).
   std::span<std::uint8_t> scratch() { return {scratch_.get(), scratch_bytes}; }
@@ -121,6 +128,7 @@ class Service {
   Sessions sessions_;
   Statistics statistics_;
   std::unordered_set<Channel*> channels_;
+  std::map<std::uint64_t, Channel*> unproven_;  // channels without a session yet, oldest first
   std::unordered_map<Ticket, Parked> parked_;
   Deliveries spare_;                         // kept for its memory
   std::uint64_t timer_ns_ = never_ns;        // the time last passed to on_deadline_changed
@@ -128,6 +136,7 @@ class Service {
   RepeatLimit repeats_;
   std::uint64_t channels_admitted_ = 0;
   std::uint64_t messages_bytes_ = 0;
+  std::uint64_t shared_bytes_ = 0;
   std::unique_ptr<std::uint8_t[]> scratch_{new std::uint8_t[scratch_bytes]};
   bool shutting_down_ = false;
 };

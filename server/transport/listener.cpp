@@ -1,8 +1,10 @@
 #include "server/transport/listener.hpp"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -10,6 +12,7 @@
 
 #include "client/os/signals.hpp"
 #include "server/transport/ring_channel.hpp"
+#include "tandem/wire/handshake.hpp"
 
 namespace tandem::server {
 namespace {
@@ -45,6 +48,10 @@ std::string text_of(const sockaddr_storage& name) {
   return "tcp://[" + std::string(host) + "]:" + std::to_string(ntohs(v6.sin6_port));
 }
 
+os::UnsharedDescriptor open_spare() {
+  return os::UnsharedDescriptor::open([] { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); });
+}
+
 Peer peer_of(int descriptor, const Address& listener, const sockaddr_storage& name) {
   if (!listener.is_unix()) return {text_of(name), std::nullopt};
   ucred credentials{};
@@ -62,6 +69,7 @@ Listener::Listener(asio::io_context& io, Service& service, PolledChannels* polle
       polled_(polled),
       socket_(std::move(socket)),
       acceptor_(io, std::move(socket_.descriptor)),
+      spare_(open_spare()),
       timer_(io) {}
 
 void Listener::stop() {
@@ -82,6 +90,7 @@ void Listener::wait_for_client() {
 void Listener::accept_some() {
   for (int accepted = 0; accepted < accepts_per_turn; ++accepted) {
     if (service_.channels().size() >= service_.limits().channels_max + channels_over) {
+      if (service_.close_unproven("channels_max is reached, and others want to connect")) continue;
       if (!std::exchange(backing_off_, true))
         service_.log_event(LogLevel::warning, "channels_max", Peer{address().to_string(), std::nullopt},
                            address().to_string() + ": " + std::to_string(service_.channels().size()) +
@@ -90,16 +99,38 @@ void Listener::accept_some() {
     }
     if (accept_one()) continue;
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      const std::string why = os::errno_text();
+      pollfd watched{acceptor_.get(), POLLIN, 0};  // the error comes even if no client waits
+      if (::poll(&watched, 1, 0) == 0) break;
+      if (service_.close_unproven("descriptors are used up (" + why + "), and others want to connect"))
+        continue;
       if (!std::exchange(backing_off_, true))
-        service_.log_event(
-            LogLevel::error, "no more clients", Peer{address().to_string(), std::nullopt},
-            address().to_string() + ": no more clients can be taken for now: " + os::errno_text());
+        service_.log_event(LogLevel::error, "no more clients", Peer{address().to_string(), std::nullopt},
+                           address().to_string() + ": no more clients can be taken for now: " + why);
+      if (refuse_one(why)) continue;
       return back_off();
     }
     break;
   }
   backing_off_ = false;
   wait_for_client();
+}
+
+/// Accepts a client and tells it that the manager has no descriptors left. Returns false if not even that is
+/// possible.
+bool Listener::refuse_one(const std::string& why) {
+  spare_.close();
+  os::UnsharedDescriptor client = os::UnsharedDescriptor::open(
+      [&] { return ::accept4(acceptor_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC); });
+  const bool accepted = static_cast<bool>(client);
+  if (accepted) {
+    const std::string refusal = wire::encode_refusal(
+        Code::resource_exhausted, "it has no descriptors left for one more connection (" + why + ")");
+    (void)!::send(client.get(), refusal.data(), refusal.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  }
+  client.close();
+  spare_ = open_spare();
+  return accepted;
 }
 
 /// Returns false with errno set if no client waits or accepting failed.

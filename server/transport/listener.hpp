@@ -30,6 +30,7 @@ class Listener {
   void wait_for_client();
   void accept_some();
   bool accept_one();
+  bool refuse_one(const std::string& why);
   void back_off();
 
   asio::io_context& io_;
@@ -37,6 +38,7 @@ class Listener {
   PolledChannels* polled_;
   ListeningSocket socket_;
   WatchedDescriptor acceptor_;
+  os::UnsharedDescriptor spare_;  // closed for a moment to accept a client that can only be refused
   asio::steady_timer timer_;
   bool backing_off_ = false;  // this was logged
 };

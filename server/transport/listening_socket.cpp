@@ -72,9 +72,10 @@ void remove_stale(const UnixName& name, const Address& address) {
     refuse(address, "the socket left there cannot be removed: " + os::errno_text());
 }
 
-/// Held while a socket file is checked, removed and created again, so that of two managers that start at once
-/// and find the same stale socket only one replaces it. Locks the folder, which leaves no file behind. A child that kept
-/// the descriptor would keep the lock.
+/// Held while a stale socket file is removed and created again, so that of two managers that start at once and
+/// find the same one only one replaces it. Locks the folder, which leaves no file behind. Whoever may read the
+/// folder can lock it, too: another process that keeps the lock delays the start, but does not prevent it. A
+/// child that kept the descriptor would keep the lock.
 os::UnsharedDescriptor lock_folder_of(const Address& address) {
   std::size_t slash = address.host().rfind('/');
   std::string folder = slash == std::string::npos ? "." : slash == 0 ? "/" : address.host().substr(0, slash);
@@ -82,7 +83,7 @@ os::UnsharedDescriptor lock_folder_of(const Address& address) {
       [&] { return ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
   if (!opened) refuse(address, "folder " + folder + ": " + os::errno_text());
   for (int tries = 0; ::flock(opened.get(), LOCK_EX | LOCK_NB) != 0; ++tries) {
-    if (tries == lock_tries_max) refuse(address, "another process keeps folder " + folder + " locked");
+    if (tries == lock_tries_max) break;
     std::this_thread::sleep_for(lock_interval);
   }
   return opened;
@@ -91,14 +92,16 @@ os::UnsharedDescriptor lock_folder_of(const Address& address) {
 ListeningSocket listen_unix(const Address& address) {
   UnixName name = unix_name(address);
   bool in_files = address.kind() == Address::Kind::unix_path;
-  os::UnsharedDescriptor lock = in_files ? lock_folder_of(address) : os::UnsharedDescriptor();
-  if (in_files) remove_stale(name, address);
-
   ListeningSocket made{new_socket(AF_UNIX, address), address};
   // The file is created with the mode of the socket; a chmod afterwards would come too late.
   if (in_files) ::fchmod(made.descriptor.get(), S_IRUSR | S_IWUSR);
-  if (::bind(made.descriptor.get(), name.get(), name.size) != 0)
-    refuse(address, errno == EADDRINUSE ? "another process listens there" : os::errno_text());
+  bool bound = ::bind(made.descriptor.get(), name.get(), name.size) == 0;
+  if (!bound && errno == EADDRINUSE && in_files) {
+    const os::UnsharedDescriptor lock = lock_folder_of(address);
+    remove_stale(name, address);
+    bound = ::bind(made.descriptor.get(), name.get(), name.size) == 0;
+  }
+  if (!bound) refuse(address, errno == EADDRINUSE ? "another process listens there" : os::errno_text());
   start_listening(made.descriptor.get(), address);
   if (in_files) {
     struct stat file {};

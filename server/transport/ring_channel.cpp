@@ -11,11 +11,18 @@
 
 namespace tandem::server {
 
-RingChannel::Ring::Ring(os::SharedMemory shared, std::size_t bytes)
-    : memory(std::move(shared)),
+RingChannel::Ring::Ring(Service& channel_service, os::SharedMemory shared, std::size_t bytes)
+    : service(channel_service),
+      memory(std::move(shared)),
       directions(*new (memory.data()) wire::RingDirections),
       in(directions.to_server, memory.data() + wire::ring_header_bytes, bytes),
-      out(directions.to_client, memory.data() + wire::ring_header_bytes + bytes, bytes) {}
+      out(directions.to_client, memory.data() + wire::ring_header_bytes + bytes, bytes) {
+  service.shared_bytes_changed(0, memory.size());
+}
+
+RingChannel::Ring::~Ring() {
+  service.shared_bytes_changed(memory.size(), 0);
+}
 
 RingChannel::RingChannel(asio::io_context& io, Service& service, PolledChannels& polled,
                          os::UnsharedDescriptor socket, Peer peer)
@@ -27,6 +34,13 @@ RingChannel::RingChannel(asio::io_context& io, Service& service, PolledChannels&
 
 std::uint64_t RingChannel::offer_ring() {
   const std::size_t bytes = std::bit_ceil(static_cast<std::size_t>(service().limits().ring_bytes));
+  if (service().memory_exceeded_by(wire::ring_file_bytes(bytes))) {
+    service().log_event(LogLevel::warning, "no room for shared memory", peer(),
+                        peer().address +
+                            ": a client stays on its socket: its rings would be over memory_bytes_max (" +
+                            std::to_string(service().limits().memory_bytes_max) + ")");
+    return 0;
+  }
   std::string error;
   auto memory = os::SharedMemory::make(wire::ring_file_bytes(bytes), error);
   if (!memory) {
@@ -35,7 +49,7 @@ std::uint64_t RingChannel::offer_ring() {
         peer().address + ": a client stays on its socket, since no shared memory is available: " + error);
     return 0;
   }
-  ring_.emplace(*std::move(memory), bytes);
+  ring_.emplace(service(), *std::move(memory), bytes);
   return bytes;
 }
 

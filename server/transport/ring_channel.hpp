@@ -32,7 +32,11 @@ class RingChannel final : public SocketChannel {
 
  private:
   struct Ring {
-    Ring(os::SharedMemory memory, std::size_t bytes);
+    Ring(Service& service, os::SharedMemory memory, std::size_t bytes);
+    ~Ring();
+    Ring(const Ring&) = delete;
+    Ring& operator=(const Ring&) = delete;
+    Service& service;
     os::SharedMemory memory;
     wire::RingDirections& directions;
     wire::RingReader in;

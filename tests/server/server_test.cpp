@@ -256,7 +256,7 @@ TEST_F(ServerTest, ChannelsBeyondTheLimitAreToldSoAndRoomIsReused) {
   }
 }
 
-TEST_F(ServerTest, FarBeyondTheLimitClientsWaitUntilAnotherEnds) {
+TEST_F(ServerTest, FarBeyondTheLimitTheOldestThatHasProvenNothingIsClosed) {
   ServerOptions wanted = options();
   wanted.limits.channels_max = 1;
   wanted.limits.handshake_ms_max = 600'000;
@@ -267,10 +267,10 @@ TEST_F(ServerTest, FarBeyondTheLimitClientsWaitUntilAnotherEnds) {
     silent.push_back(std::make_unique<RawClient>("unix:" + path_));
     silent.back()->hear_bytes(wire::hello_bytes);
   }
-  RawClient waiting("unix:" + path_);
-  wait_for_log("further clients wait");
-  silent.pop_back();
-  waiting.shake_hands();
+  RawClient proven("unix:" + path_);
+  proven.shake_hands();
+  wait_for_log("channels_max is reached, and others want to connect");
+  silent.front()->hear_to_the_end();
 }
 
 // ---- clients that do not read ---------------------------------------------------------------------------------------------
@@ -313,6 +313,24 @@ TEST_F(ServerTest, AClientThatFloodsWithoutReadingIsStopped) {
   EXPECT_GT(said, 100'000u);
   std::uint64_t whole_requests = said / ping(0).size();
   for (std::uint64_t i = 0; i < whole_requests; ++i) ASSERT_EQ(flood.hear().request, i % 1000);
+}
+
+TEST_F(ServerTest, AWaitBeyondTheClocksRangeIsNobodyElsesProblem) {
+  Server server(options());
+  server.start();
+  Manager waiting("unix:" + path_);
+  Manager other("unix:" + path_);
+  Queue<int> queue = waiting.queue<int>("queue");
+  auto pipeline = waiting.pipeline();
+  // 300 years from now cannot be told in signed nanoseconds, but in unsigned ones.
+  constexpr std::int64_t limit_us = std::int64_t{300} * 365 * 24 * 3600 * 1'000'000;
+  Future<std::optional<int>> item = pipeline.call<ops::Queue::Get, std::optional<int>>(queue, limit_us);
+  pipeline.flush();
+  test::eventually([&] { return !other.waits().empty(); }, "the wait");
+  for (int i = 0; i < 100; ++i) other.ping();
+  EXPECT_EQ(other.waits().size(), 1u);
+  other.queue<int>("queue").put(7);
+  EXPECT_EQ(item.get(), 7);
 }
 
 TEST_F(ServerTest, LongValuesGoBothWaysInProcess) {

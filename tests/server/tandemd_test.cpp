@@ -193,23 +193,66 @@ TEST_F(Tandemd, ASecondSignalEndsItAtOnce) {
   EXPECT_EQ(program.wait(), -SIGTERM);
 }
 
-TEST_F(Tandemd, OutOfDescriptorsItGoesOnWithWhomItHas) {
-  Program program = start({"--listen", address_, "--log-level", "error"}, {}, [] {
-    rlimit few{32, 32};
-    ::setrlimit(RLIMIT_NOFILE, &few);
-  });
+void allow_few_descriptors() {
+  rlimit few{32, 32};
+  ::setrlimit(RLIMIT_NOFILE, &few);
+}
+
+TEST_F(Tandemd, OutOfDescriptorsItRefusesFurtherClientsAtOnce) {
+  Program program = start({"--listen", address_, "--log-level", "error"}, {}, allow_few_descriptors);
   ready(program);
   Manager manager(address_);
-  std::vector<std::unique_ptr<RawClient>> many;
-  for (int i = 0; i < 40; ++i) many.push_back(std::make_unique<RawClient>(address_));
+  std::vector<std::unique_ptr<Manager>> many;
+  const std::string refused = test::error_of<ResourceExhausted>([&] {
+    for (int i = 0; i < 40; ++i) many.push_back(std::make_unique<Manager>(address_));
+  });
+  EXPECT_THAT(refused, HasSubstr("no descriptors left"));
+  EXPECT_GT(many.size(), 5u);
   for (int i = 0; i < 100; ++i) manager.ping();
   many.clear();
-  Manager(address_).ping();  // once the backlog is through
+  test::eventually(
+      [&] {
+        try {
+          Manager(address_).ping();
+          return true;
+        } catch (const ResourceExhausted&) {
+          return false;
+        }
+      },
+      "room for another client");
   program.signal(SIGTERM);
   EXPECT_EQ(program.wait(), 0);
   const std::string& errors = program.errors;
   EXPECT_THAT(errors, HasSubstr("no more clients can be taken"));
   EXPECT_LT(std::count(errors.begin(), errors.end(), '\n'), 20) << errors;
+}
+
+TEST_F(Tandemd, ConnectionsThatProveNothingKeepNobodyOut) {
+  Program program = start({"--listen", address_, "--handshake-ms-max", "600000"}, {}, allow_few_descriptors);
+  ready(program);
+  std::vector<std::unique_ptr<RawClient>> strangers;
+  for (int i = 0; i < 60; ++i) strangers.push_back(std::make_unique<RawClient>(address_));
+  Manager first(address_);
+  for (int i = 0; i < 60; ++i) strangers.push_back(std::make_unique<RawClient>(address_));
+  Manager second(address_);
+  first.ping();
+  second.ping();
+  program.signal(SIGTERM);
+  EXPECT_EQ(program.wait(), 0);
+  EXPECT_THAT(program.errors, HasSubstr("descriptors are used up"));
+}
+
+TEST_F(Tandemd, RaisesItsDescriptorLimit) {
+  Program program = start({"--listen", address_}, {}, [] {
+    rlimit limits{64, 256};
+    ::setrlimit(RLIMIT_NOFILE, &limits);
+  });
+  ready(program);
+  std::vector<std::unique_ptr<Manager>> many;
+  for (int i = 0; i < 100; ++i) many.push_back(std::make_unique<Manager>(address_));
+  for (auto& manager : many) manager->ping();
+  program.signal(SIGTERM);
+  EXPECT_EQ(program.wait(), 0);
 }
 
 TEST_F(Tandemd, LogsOneLineForEachEvent) {

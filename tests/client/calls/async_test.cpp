@@ -132,6 +132,70 @@ TEST_P(Asyncs, WithAnyToken) {
   EXPECT_EQ(size, 0);
 }
 
+TEST_P(Asyncs, EveryTokenCompletesWheneverItWasStartedAndWhereverItsHandlerRuns) {
+  auto list = manager().list<int>({7});
+  asio::thread_pool elsewhere(1);
+  const auto with = [&list](const Async& async, const auto& bind) {
+    auto promise = std::make_shared<std::promise<int>>();
+    async.call<ops::List::At, int>(
+        list, 0, bind([promise](std::exception_ptr, int found) { promise->set_value(found); }));
+    return promise->get_future();
+  };
+  const std::map<std::string, std::function<std::future<int>(const Async&)>> tokens{
+      {"use_future", [&](const Async& async) { return async.call<ops::List::At, int>(list, 0, use_future); }},
+      {"a callback", [&](const Async& async) { return with(async, [](auto handler) { return handler; }); }},
+      {"a callback on a strand",
+       [&](const Async& async) {
+         return with(async,
+                     [&](auto handler) { return asio::bind_executor(asio::make_strand(io_), handler); });
+       }},
+      {"a callback elsewhere",
+       [&](const Async& async) {
+         return with(async,
+                     [&](auto handler) { return asio::bind_executor(elsewhere.get_executor(), handler); });
+       }},
+      {"a deferred operation",
+       [&](const Async& async) {
+         return async.call<ops::List::At, int>(list, 0, asio::experimental::deferred)(use_future);
+       }},
+      {"a coroutine",
+       [&](const Async& async) {
+         return asio::co_spawn(
+             io_,
+             [&]() -> awaitable<int> {
+               co_return co_await async.call<ops::List::At, int>(list, 0, use_awaitable);
+             },
+             use_future);
+       }},
+      {"a coroutine on a strand",
+       [&](const Async& async) {
+         return asio::co_spawn(
+             asio::make_strand(io_),
+             [&]() -> awaitable<int> {
+               co_await async.call<ops::List::Size>(list, use_awaitable);
+               co_return co_await async.call<ops::List::At, int>(list, 0, use_awaitable);
+             },
+             use_future);
+       }},
+  };
+  enum class When { before_run, during_run, after_run };
+  for (const auto& [token, start] : tokens)
+    for (const When when : {When::before_run, When::during_run, When::after_run}) {
+      const Async async = make();
+      std::future<int> result;
+      io_.restart();
+      if (when == When::during_run) asio::post(io_, [&] { result = start(async); });
+      if (when == When::after_run) EXPECT_EQ(io_.run(), 0u);
+      if (when != When::during_run) result = start(async);
+      if (when == When::after_run) io_.restart();
+      io_.run();
+      eventually([&] { return result.wait_for(std::chrono::seconds(0)) == std::future_status::ready; },
+                 token + ", started " + std::to_string(static_cast<int>(when)));
+      EXPECT_EQ(result.get(), 7) << token;
+    }
+  elsewhere.join();
+}
+
 TEST_P(Asyncs, HandlersRunOnTheirExecutor) {
   auto list = manager().list<int>();
   auto async = make();

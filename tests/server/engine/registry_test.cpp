@@ -409,5 +409,128 @@ TEST_F(RegistryTest, WaitsAreThoseOfTheObjectTheyMovedTo) {
   EXPECT_EQ(host_.engine().waits().size(), 0u);
 }
 
+// ---- memory of what is not contents -----------------------------------------------------------------------
+
+Packed long_keys(int first, int count) {
+  return packed_by([&](wire::Writer& to) {
+    to.array(static_cast<std::size_t>(count));
+    for (int key = first; key < first + count; ++key) to.text(std::string(1'000, 'k') + std::to_string(key));
+  });
+}
+
+TEST_F(RegistryTest, WaitsAreCounted) {
+  const ObjectId queue = host_.make<ops::Queue>();
+  const std::uint64_t before = host_.memory_bytes();
+  host_.open(2);
+  for (int i = 0; i < 1'000; ++i) host_.as(2).call<ops::Queue::Get>(queue);
+  EXPECT_GE(host_.memory_bytes(), before + 1'000 * sizeof(server::Waiter));
+  expect_consistent(host_.engine());
+  host_.close(2);
+  EXPECT_EQ(host_.memory_bytes(), before);
+}
+
+TEST_F(RegistryTest, KeysThatAreWaitedForAreCounted) {
+  const ObjectId locks = host_.make<ops::Locks>();
+  host_.call<ops::Locks::Acquire>(locks, std::string(1'000, 'k') + "0");
+  const std::uint64_t before = host_.memory_bytes();
+  for (const bool served : {true, false}) {
+    host_.open(2);
+    host_.as(2).call<ops::Locks::AcquireAll>(locks, long_keys(0, 1'000));
+    EXPECT_GE(host_.memory_bytes(), before + 1'000'000);
+    if (served) {
+      host_.as(1).call<ops::Locks::Release>(locks, std::string(1'000, 'k') + "0");
+      host_.as(2).call<ops::Locks::ReleaseAll>(locks, long_keys(0, 1'000));
+      host_.as(1).call<ops::Locks::Acquire>(locks, std::string(1'000, 'k') + "0");
+    }
+    host_.close(2);
+    EXPECT_LT(host_.memory_bytes(), before + 100'000) << "tables keep some places";
+  }
+}
+
+TEST_F(RegistryTest, NamesAndReferencesAreCounted) {
+  const std::uint64_t before = host_.memory_bytes();
+  for (int i = 0; i < 100; ++i)
+    host_.make_named<ops::Event>((std::string(1'000, 'n') + std::to_string(i)).c_str());
+  const std::uint64_t named = host_.memory_bytes();
+  EXPECT_GE(named, before + 100'000);
+  for (SessionId session = 2; session < 102; ++session) host_.open(session, 1);
+  EXPECT_GE(host_.memory_bytes(), named + 100 * 100 * 16);
+  expect_consistent(host_.engine());
+  for (SessionId session = 2; session < 102; ++session) host_.close(session);
+  EXPECT_EQ(host_.memory_bytes(), named);
+  for (int i = 0; i < 100; ++i)
+    host_.call<Manager::Remove>(Manager::id, std::string(1'000, 'n') + std::to_string(i));
+  EXPECT_EQ(host_.memory_bytes(), before + 100 * server::Registry::reference_bytes) << "to what was removed";
+}
+
+class FullTest : public ::testing::Test {
+ protected:
+  FullTest() { host_.open(2); }
+  /// Parks requests until there is no room for more.
+  void fill_with_waits() {
+    Reply last = gives_nothing();
+    while (last.code == Code::ok) last = host_.call<ops::Queue::Get>(empty_);
+    EXPECT_EQ(last.code, Code::resource_exhausted);
+    EXPECT_NE(last.text().find("memory_bytes_max (1000000)"), std::string::npos) << last.text();
+  }
+  static Limits limits() {
+    Limits made;
+    made.memory_bytes_max = 1'000'000;
+    return made;
+  }
+  Host host_{limits()};
+  const ObjectId empty_ = host_.make<ops::Queue>();
+};
+
+TEST_F(FullTest, OfWaitsRefusesFurtherOnesAndNothingElse) {
+  const ObjectId queue = host_.make<ops::Queue>(1);
+  const ObjectId lock = host_.make<ops::Lock>();
+  const ObjectId event = host_.make<ops::Event>();
+  const ObjectId barrier = host_.make<ops::Barrier>(2);
+  fill_with_waits();
+  EXPECT_LE(host_.memory_bytes(), limits().memory_bytes_max);
+  const std::size_t waits = host_.engine().waits().size();
+  EXPECT_EQ((host_.call<ops::Queue::PutMany>(queue, list(1, 2))), fails(Code::resource_exhausted));
+  EXPECT_EQ((host_.call<ops::Queue::Size>(queue)), gives(0)) << "all or nothing";
+  EXPECT_EQ((host_.call<ops::Queue::PutMany>(queue, list(1))), gives(1)) << "it does not have to wait";
+  EXPECT_EQ((host_.call<ops::Event::Wait>(event)), fails(Code::resource_exhausted));
+  EXPECT_EQ((host_.call<ops::Event::Wait>(event, 1'000)), fails(Code::resource_exhausted));
+  EXPECT_EQ((host_.call<ops::Event::Wait>(event, 0)), gives(false)) << "it would not wait";
+  EXPECT_EQ((host_.call<ops::Barrier::Wait>(barrier)), fails(Code::resource_exhausted));
+  EXPECT_EQ((host_.call<ops::Barrier::IsBroken>(barrier)), gives(false));
+  EXPECT_EQ((host_.call<ops::Lock::Acquire>(lock).code), Code::ok);
+  EXPECT_EQ((host_.as(2).call<ops::Lock::Acquire>(lock)), fails(Code::resource_exhausted));
+  EXPECT_EQ((host_.as(1).call<ops::Lock::Release>(lock)), gives_nothing());
+  EXPECT_EQ(host_.engine().waits().size(), waits);
+  expect_consistent(host_.engine());
+}
+
+TEST_F(FullTest, OfValuesLeavesRoomForWaits) {
+  const ObjectId stored = host_.make<List>();
+  const ObjectId lock = host_.make<ops::Lock>();
+  while (host_.call<List::Append>(stored, std::string(10'000, 'v')).code == Code::ok) {
+  }
+  while (host_.call<List::Append>(stored, "a value that needs memory").code == Code::ok) {
+  }
+  EXPECT_EQ((host_.call<ops::Lock::Acquire>(lock).code), Code::ok);
+  host_.as(2).call<ops::Lock::Acquire>(lock);
+  EXPECT_EQ(host_.engine().waits().size(), 1u);
+  fill_with_waits();
+  EXPECT_LE(host_.memory_bytes(), limits().memory_bytes_max / 16 * 17);
+}
+
+TEST_F(FullTest, OfKeysThatAreWaitedFor) {
+  const ObjectId locks = host_.make<ops::Locks>();
+  host_.call<ops::Locks::Acquire>(locks, std::string(1'000, 'k') + "0");
+  Reply last = gives_nothing();
+  for (SessionId session = 3; last.code == Code::ok; ++session) {
+    host_.open(session);
+    last = host_.as(session).call<ops::Locks::AcquireAll>(locks, long_keys(0, 50));
+  }
+  EXPECT_EQ(last.code, Code::resource_exhausted);
+  EXPECT_LE(host_.memory_bytes(), limits().memory_bytes_max);
+  EXPECT_LT(host_.engine().waits().size(), 20u);
+}
+
 }  // namespace
 }  // namespace tandem::test

@@ -1,9 +1,11 @@
 // Sockets that listen: what they replace, what they leave alone, what they refuse.
 #include "server/transport/listening_socket.hpp"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -69,6 +71,19 @@ TEST_F(UnixSocket, IsForItsUserAlone) {
 }
 
 TEST_F(UnixSocket, TakesOverOneThatNobodyListensOn) {
+  leave_stale_socket(path_);
+  ListeningSocket socket = listen(address_);
+  connect_to(socket.address);
+}
+
+TEST_F(UnixSocket, IsListenedOnThoughAnotherProcessKeepsTheFolderLocked) {
+  const os::Descriptor folder(::open(folder_.path("").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  ASSERT_EQ(::flock(folder.get(), LOCK_EX), 0);
+  {
+    ListeningSocket socket = listen(address_);
+    connect_to(socket.address);
+  }
+  ::unlink(path_.c_str());
   leave_stale_socket(path_);
   ListeningSocket socket = listen(address_);
   connect_to(socket.address);

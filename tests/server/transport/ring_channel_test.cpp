@@ -136,6 +136,31 @@ TEST_F(RingChannelTest, AManagerCanKeepItsClientsOnTheSocket) {
   EXPECT_EQ(sessions[0].at("paths"), (nlohmann::json{{"unix", 1}}));
 }
 
+TEST_F(RingChannelTest, RingsCountAgainstTheMemoryLimit) {
+  ServerOptions wanted = options();
+  wanted.debug = "127.0.0.1:0";
+  wanted.limits.ring_bytes = 4 << 20;
+  wanted.limits.memory_bytes_max = 15 << 20;
+  start(wanted);
+  auto path_of_last = [&] {
+    const nlohmann::json sessions = debug("/sessions").at("sessions");
+    return sessions.back().at("paths");
+  };
+  {
+    Manager by_ring = attach();
+    by_ring.ping();
+    EXPECT_EQ(path_of_last(), (nlohmann::json{{"ring", 1}}));
+    Manager by_socket = attach();
+    by_socket.ping();
+    EXPECT_EQ(path_of_last(), (nlohmann::json{{"unix", 1}}));
+    wait_for_log("its rings would be over memory_bytes_max (15728640)");
+  }
+  test::eventually([&] { return debug("/sessions").at("sessions").empty(); }, "the sessions' ends");
+  Manager later = attach();
+  later.ping();
+  EXPECT_EQ(path_of_last(), (nlohmann::json{{"ring", 1}}));
+}
+
 // The descriptor of the memory cannot be received: the client takes another socket, and stays on that.
 TEST_F(RingChannelTest, AClientWithoutDescriptorsToSpareStaysOnTheSocket) {
   ServerOptions wanted = options();
