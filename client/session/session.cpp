@@ -13,8 +13,8 @@ namespace tandem::client {
 namespace {
 
 constexpr std::size_t idle_channels_max = 8;
-// The time limit for opening a channel only to release a reference.
-constexpr std::chrono::milliseconds give_back_wait{250};
+// The time limit for opening a channel only to send a notice.
+constexpr std::chrono::milliseconds notice_wait{250};
 // How long a fork waits for a manager that is known to be slow to answer, or after waiting for another one.
 constexpr std::chrono::milliseconds fork_wait_least{250};
 
@@ -127,10 +127,21 @@ void Session::release(Channel& channel) noexcept {
   else if (!channel.of_thread) [[unlikely]] put_aside(channel);
 }
 
-void Session::take_back(const ThreadChannel& channel) noexcept {
+void Session::take_back(const ThreadChannel& channel, std::uint32_t ended) noexcept {
   if (channel.session != number_) return;  // it was added before a fork
-  channel.channel->of_thread = false;
-  put_aside(*channel.channel);
+  const Notice notice{Notice::Of::ended_thread, ended};
+  bool is_notified = ended == 0;
+  if (channel.channel != nullptr) {
+    channel.channel->of_thread = false;
+    // By this channel, since it may have requests of the thread that are not sent yet.
+    is_notified = is_notified || channel.channel->notify(ended, notice);
+    put_aside(*channel.channel);
+  }
+  if (!is_notified) notify(notice);
+}
+
+void Session::actor_ended(std::uint64_t session, std::uint32_t actor) noexcept {
+  if (session == number_) end_actor(actor);
 }
 
 Channel& Session::check_out(std::chrono::milliseconds timeout) {
@@ -278,46 +289,50 @@ void Session::put_aside(Channel& channel) noexcept {
   retire(channel);
 }
 
-// ---- references -----------------------------------------------------------------------------------------
+// ---- notices ----------------------------------------------------------------------------------------------
 
 void Session::give_back_reference(std::uint64_t object) noexcept {
   references_.fetch_sub(1, std::memory_order_relaxed);
+  notify({Notice::Of::released_reference, object});
+}
+
+void Session::notify(const Notice& notice) noexcept {
   Channel* channel = find_thread_channel(number_);
-  if (channel != nullptr && channel->give_back(this_thread_number(), object)) return;
-  if (!give_back_by_idle_channel(object)) give_back_by_new_channel(object);
+  if (channel != nullptr && channel->notify(this_thread_number(), notice)) return;
+  if (!notify_by_idle_channel(notice)) notify_by_new_channel(notice);
 }
 
 /// Returns false if all channels are in use by other threads.
-bool Session::give_back_by_idle_channel(std::uint64_t object) noexcept {
+bool Session::notify_by_idle_channel(const Notice& notice) noexcept {
   std::lock_guard lock(mutex_);
   while (!idle_.empty()) {
     Channel* channel = idle_.back();
-    if (channel->give_back(this_thread_number(), object)) return true;
+    if (channel->notify(this_thread_number(), notice)) return true;
     idle_.pop_back();
     std::erase_if(channels_, [channel](const auto& each) { return each.get() == channel; });
   }
-  return channels_.empty();  // the session has ended, and with it all its references
+  return channels_.empty();  // the session has ended, and with it all that it had
 }
 
-void Session::give_back_by_new_channel(std::uint64_t object) noexcept {
+void Session::notify_by_new_channel(const Notice& notice) noexcept {
   try {
     if (!has_postponed_.load()) {
-      Channel& channel = check_out(std::min(options_.connect_timeout, give_back_wait));
-      bool given_back = channel.give_back(this_thread_number(), object);
+      Channel& channel = check_out(std::min(options_.connect_timeout, notice_wait));
+      bool is_notified = channel.notify(this_thread_number(), notice);
       put_aside(channel);
-      if (given_back) return;
+      if (is_notified) return;
     }
   } catch (const std::exception&) {
-    // The manager does not answer now; the release is sent with a later call.
+    // The manager does not answer now; the notice is sent with a later call.
   }
   std::lock_guard lock(mutex_);
-  postponed_.push_back(object);
+  postponed_.push_back(notice);
   has_postponed_ = true;
 }
 
 void Session::send_postponed(Channel& channel) noexcept {
   std::lock_guard lock(mutex_);
-  for (std::uint64_t object : postponed_) channel.give_back(this_thread_number(), object);
+  for (const Notice& notice : postponed_) channel.notify(this_thread_number(), notice);
   postponed_.clear();
   has_postponed_ = false;
 }

@@ -56,8 +56,12 @@ class Session final : public std::enable_shared_from_this<Session>,
   /// throws.
   Channel& acquire();
   void release(Channel& channel) noexcept;
-  /// Called by a thread that ends.
-  void take_back(const ThreadChannel& channel) noexcept override;
+  // Called by a thread that ends, and at the end of an actor. They do not wait for a reply.
+  void take_back(const ThreadChannel& channel, std::uint32_t ended) noexcept override;
+  void actor_ended(std::uint64_t session, std::uint32_t actor) noexcept override;
+  /// Has the manager notified when this actor, which is used by the calling thread only, has ended.
+  void use_actor(Actor& actor) { actor.used_in(number_, weak_from_this()); }
+  void end_actor(std::uint32_t actor) noexcept { notify({Notice::Of::ended_thread, actor}); }
 
   /// Returns a channel for a caller with many requests under way, on any thread; return it with release()
   /// once all its replies are read. Throws as acquire() does.
@@ -111,8 +115,9 @@ class Session final : public std::enable_shared_from_this<Session>,
   void keep_alive();
   void retire(Channel& channel) noexcept;
   void put_aside(Channel& channel) noexcept;
-  bool give_back_by_idle_channel(std::uint64_t object) noexcept;
-  void give_back_by_new_channel(std::uint64_t object) noexcept;
+  void notify(const Notice& notice) noexcept;
+  bool notify_by_idle_channel(const Notice& notice) noexcept;
+  void notify_by_new_channel(const Notice& notice) noexcept;
   void send_postponed(Channel& channel) noexcept;
 
   void inherit() noexcept;
@@ -140,7 +145,7 @@ class Session final : public std::enable_shared_from_this<Session>,
   wire::Welcome welcome_;  // session 0: not opened yet
   std::vector<std::unique_ptr<Channel>> channels_;
   std::vector<Channel*> idle_;             // of channels_, the last used last
-  std::vector<std::uint64_t> postponed_;   // objects with a reference that no channel could release yet
+  std::vector<Notice> postponed_;          // those that no channel could send yet
   std::unique_ptr<KeepAlive> keep_alive_;  // while the session has a lease
   std::function<void(const SessionLost&)> callback_;
   std::optional<SessionLost> lost_;

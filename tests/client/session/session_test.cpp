@@ -378,6 +378,46 @@ TEST_F(SessionTest, ThreadsOneAfterTheOtherShareAChannel) {
   EXPECT_EQ(manager_->opened().size(), 1u);
 }
 
+TEST_F(SessionTest, AThreadsEndIsToldAndNotWaitedFor) {
+  start([](FakeChannel& channel, const SeenRequest& request) {
+    if (request.header.op == ops::List::Size::description.number) channel.reply_integer(request, 42);
+  });
+  connect();
+  std::uint32_t actor = 0;
+  std::thread([&] {
+    EXPECT_EQ(size(), 42);
+    actor = this_thread_number();
+  }).join();
+  const SeenRequest told = manager_->wait_for_requests(2).back();
+  EXPECT_EQ(told.header.object, ops::Manager::id);
+  EXPECT_EQ(told.header.op, ops::Manager::EndThread::description.number);
+  EXPECT_TRUE((told.header.flags & wire::flag_one_way) != 0);
+  std::int64_t thread = 0;
+  std::uint32_t count = 0;
+  wire::Reader reader(wire::as_bytes(told.payload));
+  EXPECT_TRUE(reader.array(count) && reader.int64(thread));
+  EXPECT_EQ(thread, actor);
+}
+
+TEST_F(SessionTest, AThreadsEndIsToldThoughItsChannelBroke) {
+  start([](FakeChannel& channel, const SeenRequest& request) {
+    if (channel.number() == 1) channel.hang_up();
+    else channel.reply_integer(request, 42);
+  });
+  connect();
+  EXPECT_EQ(size(), 42);
+  std::thread([&] { EXPECT_THROW(size(), ConnectionError); }).join();
+  const auto is_end = [](const SeenRequest& request) {
+    return request.header.op == ops::Manager::EndThread::description.number;
+  };
+  test::eventually(
+      [&] {
+        const std::vector<SeenRequest> all = manager_->requests();
+        return std::any_of(all.begin(), all.end(), is_end);
+      },
+      "the thread's end to be told");
+}
+
 TEST_F(SessionTest, SomeChannelsOfManyThreadsAreKept) {
   constexpr int threads = 20;
   std::barrier all_have_one(threads);
