@@ -299,7 +299,8 @@ void AsyncChannel::receive_all() noexcept {
       channel_.receive_some(std::chrono::milliseconds{0});
       for (NumberedReply reply; channel_.next_reply(reply);) settle(reply);
     }
-  } catch (const StreamClosed& closed) {
+  } catch (const StreamClosed& broken) {
+    const StreamClosed closed = session_->reason_of(broken);
     if (closed.code == Code::session_lost) session_->session_lost(SessionLost(closed.what()));
     fail_all(closed.code, closed.what());
   } catch (const std::exception& error) {

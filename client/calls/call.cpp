@@ -134,7 +134,8 @@ Decoder& Call::exchange(std::chrono::milliseconds timeout, const std::stop_token
     throw Timeout(describe(object_, type_name_, op_) + ": no answer within " +
                   std::to_string(timeout.count()) +
                   " ms (call_timeout); it may have been done, or may be done yet");
-  } catch (const StreamClosed& closed) {
+  } catch (const StreamClosed& broken) {
+    const StreamClosed closed = object_.session()->reason_of(broken);
     if (closed.code == Code::session_lost) {
       const SessionLost lost(describe(object_, type_name_, op_) + ": " + closed.what());
       object_.session()->session_lost(lost);

@@ -142,7 +142,8 @@ template <class F>
 void PipelineSink::guarded(F&& io) {
   try {
     io();
-  } catch (const StreamClosed& closed) {
+  } catch (const StreamClosed& broken) {
+    const StreamClosed closed = session_->reason_of(broken);
     if (closed.code == Code::session_lost) session_->session_lost(SessionLost(closed.what()));
     end_with(closed.code, closed.what());
   }

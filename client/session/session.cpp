@@ -164,6 +164,7 @@ Channel& Session::open_channel(std::chrono::milliseconds timeout) {
   Opened opened = is_first ? open_session(timeout) : join_session(timeout);
   auto channel = std::make_unique<Channel>(std::move(opened.stream), opened.welcome);
   std::lock_guard lock(mutex_);
+  if (lost_) throw SessionLost(*lost_);
   incarnation_ = opened.incarnation;
   idle_.reserve(channels_.size() + 1);
   if (is_first) enter(opened.welcome);
@@ -214,42 +215,87 @@ void Session::enter(const wire::Welcome& welcome) {
 
 /// With mutex_ locked. The thread holds a shared_ptr to the session only while it pings.
 void Session::keep_alive() {
+  is_ping_unanswered_ = false;
   keep_alive_ = std::make_unique<KeepAlive>(
-      [weak = weak_from_this()] {
+      [weak = weak_from_this()](std::chrono::milliseconds timeout) {
         const SessionPtr alive = weak.lock();
-        return alive != nullptr && alive->ping();
+        return alive == nullptr ? Heard::end : alive->ping(timeout);
+      },
+      [weak = weak_from_this()] {
+        if (const SessionPtr alive = weak.lock()) alive->cut_off();
       },
       std::chrono::milliseconds(welcome_.lease_ms));
 }
 
-/// Returns whether to continue pinging.
-bool Session::ping() {
+Heard Session::ping(std::chrono::milliseconds timeout) {
+  const os::Deadline deadline(timeout);
+  // Connections that broke are dropped, each by one attempt.
+  for (std::size_t attempts = 0; attempts <= idle_channels_max + 1; ++attempts) {
+    try {
+      answered_ping(deadline.remaining());
+      return Heard::answer;
+    } catch (const StreamClosed& closed) {
+      if (closed.code != Code::session_lost) continue;
+      session_lost(SessionLost(address() + ": " + closed.what()));
+      return Heard::end;
+    } catch (const SessionLost&) {
+      return Heard::end;  // the callback was called already
+    } catch (const std::exception&) {
+      return Heard::nothing;
+    }
+  }
+  return Heard::nothing;
+}
+
+/// Returns when the manager has answered. After a ping without an answer it joins the session by another connection,
+/// since perhaps only that one is cut off.
+void Session::answered_ping(std::chrono::milliseconds timeout) {
+  const os::Deadline deadline(timeout);
+  Channel* const before = find_thread_channel(number_);
+  const bool is_replaced = before != nullptr && is_ping_unanswered_;
+  Channel* channel = before;
+  if (is_replaced) channel = &open_channel(timeout);
+  else if (before == nullptr) channel = &check_out(timeout);
+  if (is_replaced) retire(*before);  // only now: the session ends with its last channel
+  if (channel != before) channel->of_thread = add_thread_channel(number_, *channel, weak_from_this());
+  channel->busy = true;
+  const Release release{*this, *channel};
+  is_ping_unanswered_ = true;
+  wire::Writer(channel->begin_request()).array(0);
+  exchange(*channel, ops::Manager::Ping::description.number, deadline.remaining());
+  is_ping_unanswered_ = false;
+}
+
+/// The manager has ended the session, or does so as soon as it can: this process cannot know when.
+void Session::cut_off() noexcept {
   try {
-    Channel& channel = acquire();
-    const Release release{*this, channel};
-    wire::Writer(channel.begin_request()).array(0);
-    exchange(channel, ops::Manager::Ping::description.number, options_.call_timeout);
-    return true;
-  } catch (const StreamClosed& closed) {
-    if (closed.code != Code::session_lost) return true;  // it may be reachable again before the lease expires
-    session_lost(SessionLost(address() + ": " + closed.what()));
-    return false;
-  } catch (const SessionLost&) {
-    return false;  // the callback was called already
-  } catch (const std::exception&) {
-    return true;
+    const SessionLost lost(address() + ": the session is lost: nothing was heard from the manager for " +
+                           std::to_string(welcome_.lease_ms) +
+                           " ms (session_lease_ms), so what it owned passes on; make a new Manager");
+    const std::function<void(const SessionLost&)> callback = note_loss(lost);
+    give_up_session();  // calls under way end
+    if (callback) callback(lost);
+  } catch (const std::bad_alloc&) {
+    give_up_session();
   }
 }
 
 void Session::session_lost(const SessionLost& lost) {
-  std::function<void(const SessionLost&)> callback;
-  {
-    std::lock_guard lock(mutex_);
-    if (lost_) return;
-    lost_ = lost;
-    callback = callback_;
-  }
-  if (callback) callback(lost);
+  if (const auto callback = note_loss(lost)) callback(lost);
+}
+
+/// Returns the callback to be called; empty if the loss is known already.
+std::function<void(const SessionLost&)> Session::note_loss(const SessionLost& lost) {
+  std::lock_guard lock(mutex_);
+  if (lost_) return {};
+  lost_ = lost;
+  return callback_;
+}
+
+StreamClosed Session::reason_of(const StreamClosed& closed) const {
+  std::lock_guard lock(mutex_);
+  return lost_ && closed.code != Code::session_lost ? StreamClosed(lost_->what(), Code::session_lost)
+                                                    : closed;
 }
 
 void Session::on_session_lost(std::function<void(const SessionLost&)> callback) {

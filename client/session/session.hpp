@@ -82,6 +82,8 @@ class Session final : public std::enable_shared_from_this<Session>,
   /// Called when the manager has ended the session; `lost` lists what it owned. Calls the callback, once, on
   /// this thread.
   void session_lost(const SessionLost& lost);
+  /// Returns why a channel is closed: `closed`, unless it was closed because the session is lost.
+  StreamClosed reason_of(const StreamClosed& closed) const;
   /// Sets the callback for a lost session, in place of an earlier one. Calls it at once if the session is
   /// already lost.
   void on_session_lost(std::function<void(const SessionLost&)> callback);
@@ -94,8 +96,6 @@ class Session final : public std::enable_shared_from_this<Session>,
   std::chrono::milliseconds call_timeout() const { return options_.call_timeout; }
 
   std::uint64_t id() const;
-  /// Pings the manager. Returns false if the session is lost.
-  bool ping();
 
   /// Identifies the manager, the same for all sessions with it; zero before the session is opened.
   wire::Incarnation incarnation() const;
@@ -113,6 +113,10 @@ class Session final : public std::enable_shared_from_this<Session>,
   void check_same_manager(const Opened& opened) const;
   void enter(const wire::Welcome& welcome);
   void keep_alive();
+  Heard ping(std::chrono::milliseconds timeout);
+  void answered_ping(std::chrono::milliseconds timeout);
+  void cut_off() noexcept;
+  std::function<void(const SessionLost&)> note_loss(const SessionLost& lost);
   void retire(Channel& channel) noexcept;
   void put_aside(Channel& channel) noexcept;
   void notify(const Notice& notice) noexcept;
@@ -156,6 +160,7 @@ class Session final : public std::enable_shared_from_this<Session>,
   std::unique_ptr<Channel> inheritance_;
   wire::Welcome inherited_welcome_;
   bool silent_ = false;  // used by before_fork() only: the manager did not answer at the last fork
+  bool is_ping_unanswered_ = false;  // used by the thread of keep_alive_ only: the last one, on its channel
 };
 
 /// Returns whether both are sessions with the same manager.
