@@ -119,7 +119,8 @@ class Relay {
           if (passes) shutdown(connection.ends[1 - i], SHUT_RDWR);
           return wait_for_stop(stop);
         }
-        if (passes) (void)send(connection.ends[1 - i], bytes.data(), static_cast<std::size_t>(received), MSG_NOSIGNAL);
+        if (passes)
+          (void)send(connection.ends[1 - i], bytes.data(), static_cast<std::size_t>(received), MSG_NOSIGNAL);
       }
     }
   }
