@@ -267,17 +267,16 @@ void Session::answered_ping(std::chrono::milliseconds timeout) {
 }
 
 /// The manager has ended the session, or does so as soon as it can: this process cannot know when.
-void Session::cut_off() noexcept {
-  try {
-    const SessionLost lost(address() + ": the session is lost: nothing was heard from the manager for " +
-                           std::to_string(welcome_.lease_ms) +
-                           " ms (session_lease_ms), so what it owned passes on; make a new Manager");
-    const std::function<void(const SessionLost&)> callback = note_loss(lost);
-    give_up_session();  // calls under way end
-    if (callback) callback(lost);
-  } catch (const std::bad_alloc&) {
-    give_up_session();
-  }
+void Session::cut_off() {
+  give_up_session(SessionLost(address() + ": the session is lost: nothing was heard from the manager for " +
+                              std::to_string(welcome_.lease_ms) +
+                              " ms (session_lease_ms), so what it owned passes on; make a new Manager"));
+}
+
+void Session::give_up_session(const SessionLost& lost) {
+  const std::function<void(const SessionLost&)> callback = note_loss(lost);
+  give_up_session();
+  if (callback) callback(lost);
 }
 
 void Session::session_lost(const SessionLost& lost) {

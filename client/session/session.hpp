@@ -91,6 +91,9 @@ class Session final : public std::enable_shared_from_this<Session>,
   /// channels, which ends the session and releases what it owns; calls under way on other threads fail, and
   /// so does the next call.
   void give_up_session() noexcept;
+  /// The same where `lost` is the reason that those calls, and later ones, throw. Calls the callback, once, on this
+  /// thread.
+  void give_up_session(const SessionLost& lost);
 
   std::string address() const { return connector_->address(); }
   std::chrono::milliseconds call_timeout() const { return options_.call_timeout; }
@@ -115,7 +118,7 @@ class Session final : public std::enable_shared_from_this<Session>,
   void keep_alive();
   Heard ping(std::chrono::milliseconds timeout);
   void answered_ping(std::chrono::milliseconds timeout);
-  void cut_off() noexcept;
+  void cut_off();
   std::function<void(const SessionLost&)> note_loss(const SessionLost& lost);
   void retire(Channel& channel) noexcept;
   void put_aside(Channel& channel) noexcept;

@@ -155,8 +155,8 @@ struct HoldingInfo {
 ///
 /// Every operation, here and on proxies, is one round trip, and may throw ConnectionError (the manager cannot
 /// be reached or was lost; the text names the address and the call) and Timeout (call_timeout ran out;
-/// whether the operation was carried out is unknown, and the session continues, unless the operation is one
-/// that waits). A failed call is never repeated automatically.
+/// whether the operation was carried out is unknown. The session continues, unless the operation is one that
+/// waits: later calls then throw SessionLost). A failed call is never repeated automatically.
 class Manager {
  public:
   using Operations = ops::Manager;

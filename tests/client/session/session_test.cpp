@@ -255,6 +255,30 @@ TEST_F(SessionTest, AfterATimeoutTheChannelIsGoodForTheNextCall) {
   EXPECT_EQ(manager_->opened().size(), 1u);
 }
 
+TEST_F(SessionTest, ATimeoutOfAnOperationThatWaitsEndsTheSessionAndSaysSo) {
+  start([](FakeChannel& channel, const SeenRequest& request) {
+    if (request.header.op == ops::List::Size::description.number) channel.reply_integer(request, 42);
+  });
+  connect(std::chrono::milliseconds(20));
+  EXPECT_EQ(size_despite_timeouts(), 42);
+  int calls = 0;
+  session_->on_session_lost([&](const SessionLost& lost) {
+    EXPECT_THAT(lost.what(), HasSubstr("no answer within 20 ms (call_timeout)"));
+    ++calls;
+  });
+  try {
+    Call call(*list_, ops::Manager::WaitForChange::description, 0);
+    call.wait(std::chrono::microseconds(0), {});
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const Timeout& timeout) {
+    EXPECT_THAT(timeout.what(), HasSubstr("the session has been ended"));
+  }
+  EXPECT_EQ(calls, 1);
+  EXPECT_THAT(error_of_size<SessionLost>(), HasSubstr("no answer within 20 ms (call_timeout)"));
+  EXPECT_THAT(error_of_size<SessionLost>(), HasSubstr("make a new Manager"));
+  EXPECT_EQ(calls, 1);
+}
+
 TEST_F(SessionTest, AfterATimeoutInTheMiddleOfARequestTheRestGoesFirst) {
   std::promise<void> wake_up;
   start([&, asleep = wake_up.get_future().share()](FakeChannel& channel, const SeenRequest& request) {
