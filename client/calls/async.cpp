@@ -127,7 +127,7 @@ std::uint64_t AsyncChannel::unused_ticket() {
 }
 
 void AsyncChannel::start(std::uint64_t ticket, std::shared_ptr<const AsyncRequest> request,
-                         std::uint32_t actor, std::unique_ptr<AsyncHandler> handler) {
+                         std::shared_ptr<const Actor> owner, std::unique_ptr<AsyncHandler> handler) {
   if (request->error) return complete_with(handler, request->error);
   if (request->arguments.size() > channel_.message_bytes_max())
     return complete_with(handler, make_error(Code::resource_exhausted,
@@ -142,7 +142,7 @@ void AsyncChannel::start(std::uint64_t ticket, std::shared_ptr<const AsyncReques
     if (state_ == State::open) {
       const auto number = static_cast<std::uint32_t>(ticket);
       Operation& operation = operations_[number];
-      operation = {ticket, std::move(request), actor, std::move(handler)};
+      operation = {ticket, std::move(request), std::move(owner), std::move(handler)};
       const bool waits = operation.waits();
       std::deque<std::uint32_t>& held_back = waits ? held_back_waits_ : held_back_others_;
       if (held_back.empty() && may_send(waits)) return send(operation);
@@ -172,7 +172,8 @@ void AsyncChannel::send(Operation& operation) {
   if (const std::uint64_t token = request.object->token(); token != 0)
     wire::store_little(frames_.extend(wire::token_bytes), token);
   frames_.append(request.arguments.view());
-  const RequestTarget target{request.op->number, operation.actor, request.object->reference().id,
+  const std::uint32_t actor = operation.owner ? operation.owner->number() : 0;
+  const RequestTarget target{request.op->number, actor, request.object->reference().id,
                              request.object->token()};
   channel_.finish_request(frames_, 0, target, static_cast<std::uint32_t>(operation.ticket));
   send_frames(frames_.view());
@@ -245,6 +246,22 @@ void AsyncChannel::cancel(std::uint64_t ticket) {
   abort(std::move(unsent));
 }
 
+void AsyncChannel::actor_ended(std::uint64_t, std::uint32_t actor) noexcept {
+  try {
+    const std::lock_guard lock(mutex_);
+    if (is_forked_) return;
+    if (state_ != State::ended) {
+      wire::Buffer frame;
+      const auto request = static_cast<std::uint32_t>(unused_ticket());
+      Channel::append_notice(frame, request, actor, {Notice::Of::ended_thread, actor});
+      return send_frames(frame.view());
+    }
+  } catch (const std::bad_alloc&) {
+    return;  // what it holds remains until the session ends
+  }
+  session_->end_actor(actor);
+}
+
 void AsyncChannel::abort(std::vector<Operation> operations) {
   for (Operation& operation : operations) {
     AsyncOutcome outcome;
@@ -282,7 +299,8 @@ void AsyncChannel::receive_all() noexcept {
       channel_.receive_some(std::chrono::milliseconds{0});
       for (NumberedReply reply; channel_.next_reply(reply);) settle(reply);
     }
-  } catch (const StreamClosed& closed) {
+  } catch (const StreamClosed& broken) {
+    const StreamClosed closed = session_->reason_of(broken);
     if (closed.code == Code::session_lost) session_->session_lost(SessionLost(closed.what()));
     fail_all(closed.code, closed.what());
   } catch (const std::exception& error) {
@@ -369,13 +387,19 @@ Encoder begin_async_request(AsyncChannel& channel, const std::shared_ptr<RemoteO
   return {wire::Writer(request.arguments), channel.session().get(), nullptr, &request.kept};
 }
 
+std::shared_ptr<Actor> new_async_owner(const std::shared_ptr<AsyncChannel>& channel) {
+  std::shared_ptr<Actor> owner = new_actor();
+  owner->used_in(0, channel);
+  return owner;
+}
+
 std::uint64_t next_async_ticket(AsyncChannel& channel) {
   return channel.next_ticket();
 }
 
 void start_async(AsyncChannel& channel, std::uint64_t ticket, std::shared_ptr<const AsyncRequest> request,
-                 std::uint32_t actor, std::unique_ptr<AsyncHandler> handler) {
-  channel.start(ticket, std::move(request), actor, std::move(handler));
+                 std::shared_ptr<const Actor> owner, std::unique_ptr<AsyncHandler> handler) {
+  channel.start(ticket, std::move(request), std::move(owner), std::move(handler));
 }
 
 void cancel_async(AsyncChannel& channel, std::uint64_t ticket) {

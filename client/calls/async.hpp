@@ -18,7 +18,9 @@
 
 namespace tandem::client {
 
-class AsyncChannel final : public std::enable_shared_from_this<AsyncChannel>, private os::ForkListener {
+class AsyncChannel final : public std::enable_shared_from_this<AsyncChannel>,
+                           public ActorListener,
+                           private os::ForkListener {
  public:
   explicit AsyncChannel(SessionPtr session);
   ~AsyncChannel();
@@ -27,16 +29,17 @@ class AsyncChannel final : public std::enable_shared_from_this<AsyncChannel>, pr
 
   const SessionPtr& session() const { return session_; }
   std::uint64_t next_ticket();
-  void start(std::uint64_t ticket, std::shared_ptr<const AsyncRequest> request, std::uint32_t actor,
-             std::unique_ptr<AsyncHandler> handler);
+  void start(std::uint64_t ticket, std::shared_ptr<const AsyncRequest> request,
+             std::shared_ptr<const Actor> owner, std::unique_ptr<AsyncHandler> handler);
   void cancel(std::uint64_t ticket);
   void close() noexcept;
+  void actor_ended(std::uint64_t session, std::uint32_t actor) noexcept override;
 
  private:
   struct Operation {
     std::uint64_t ticket = 0;
     std::shared_ptr<const AsyncRequest> request;
-    std::uint32_t actor = 0;
+    std::shared_ptr<const Actor> owner;     // null: of the ping sent by close()
     std::unique_ptr<AsyncHandler> handler;  // null: the ping sent by close()
     bool is_sent = false;
     bool is_cancelled = false;

@@ -130,11 +130,15 @@ Decoder& Call::exchange(std::chrono::milliseconds timeout, const std::stop_token
     reply = channel_->exchange({op_.number, this_thread_number(), object_.reference().id, object_.token()},
                                timeout, stop);
   } catch (const os::TimedOut&) {
-    if (op_.effect == ops::Effect::waits) object_.session()->give_up_session();
-    throw Timeout(describe(object_, type_name_, op_) + ": no answer within " +
-                  std::to_string(timeout.count()) +
-                  " ms (call_timeout); it may have been done, or may be done yet");
-  } catch (const StreamClosed& closed) {
+    const std::string text = describe(object_, type_name_, op_) + ": no answer within " +
+                             std::to_string(timeout.count()) + " ms (call_timeout); ";
+    if (op_.effect != ops::Effect::waits) throw Timeout(text + "it may have been done, or may be done yet");
+    const std::string why =
+        text + "it may be granted what nobody would give back, so the session has been ended";
+    object_.session()->give_up_session(SessionLost(why + "; make a new Manager"));
+    throw Timeout(why);
+  } catch (const StreamClosed& broken) {
+    const StreamClosed closed = object_.session()->reason_of(broken);
     if (closed.code == Code::session_lost) {
       const SessionLost lost(describe(object_, type_name_, op_) + ": " + closed.what());
       object_.session()->session_lost(lost);

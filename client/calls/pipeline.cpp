@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "client/session/thread_channels.hpp"
 #include "tandem/codec.hpp"
 
 namespace tandem::client {
@@ -73,6 +72,7 @@ void PipelineSink::end(std::shared_ptr<const RemoteObject> object, const ops::Op
                             std::to_string(bytes) + " bytes, and the manager takes at most " +
                             std::to_string(channel_->message_bytes_max()));
   }
+  note_actor();
   const std::uint32_t request = channel_->number_request();
   channel_->finish_request(out_, begun_at_,
                            {op.number, this_thread_number(), object->reference().id, begun_token_}, request);
@@ -98,6 +98,18 @@ void PipelineSink::end(std::shared_ptr<const RemoteObject> object, const ops::Op
       end_with(Code::timeout, timeout.what());
     }
   });
+}
+
+/// A thread that ends before the replies to its requests are read has not ended as an actor: a notice of its end,
+/// by another channel, could overtake them.
+void PipelineSink::note_actor() {
+  const std::uint32_t number = this_thread_number();
+  for (auto at = actors_.rbegin(); at != actors_.rend(); ++at)
+    if ((*at)->number() == number) return;
+  if (std::shared_ptr<Actor> actor = this_thread_actor()) {
+    session_->use_actor(*actor);
+    actors_.push_back(std::move(actor));
+  }
 }
 
 // ---- sending and receiving ------------------------------------------------------------------------------
@@ -130,7 +142,8 @@ template <class F>
 void PipelineSink::guarded(F&& io) {
   try {
     io();
-  } catch (const StreamClosed& closed) {
+  } catch (const StreamClosed& broken) {
+    const StreamClosed closed = session_->reason_of(broken);
     if (closed.code == Code::session_lost) session_->session_lost(SessionLost(closed.what()));
     end_with(closed.code, closed.what());
   }
@@ -262,6 +275,7 @@ void PipelineSink::done(Entry& entry, std::exception_ptr error) {
   entry.object.reset();
   entry.result.reset();
   entry.kept = {};
+  if (under_way_ == 0) actors_.clear();
 }
 
 /// Ends the pipeline: all operations under way fail, and the channel is released. A waiting request may have

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "client/calls/call_sink.hpp"
+#include "client/session/thread_channels.hpp"
 #include "tandem/pipeline.hpp"
 
 namespace tandem::client {
@@ -112,8 +113,12 @@ class PipelineSink final : public CallSink {
   void read_all();
   void raise_errors();
 
+  void note_actor();
+
   const SessionPtr session_;
   const std::shared_ptr<RequestBudget> budget_;
+  std::vector<std::shared_ptr<const Actor>>
+      actors_;        // the threads that have requests under way, the last one last
   Channel* channel_;  // null: the pipeline has ended, for this reason:
   Code ended_code_ = Code::value_error;
   std::string ended_why_ = "the pipeline has gone";

@@ -280,18 +280,25 @@ bool Channel::take_any(const wire::Frame& frame, NumberedReply& reply) {
   return true;
 }
 
-bool Channel::give_back(std::uint32_t actor, std::uint64_t object) noexcept {
+void Channel::append_notice(wire::Buffer& out, std::uint32_t request, std::uint32_t actor,
+                            const Notice& notice) {
+  const std::size_t at = out.size();
+  out.extend(wire::request_header_bytes);
+  wire::Writer writer(out);
+  const bool is_release = notice.of == Notice::Of::released_reference;
+  writer.array(is_release ? 2 : 1);
+  writer.integer(static_cast<std::int64_t>(notice.id));
+  if (is_release) writer.integer(std::int64_t{1});
+  const std::uint16_t op =
+      is_release ? ops::Manager::Release::description.number : ops::Manager::EndThread::description.number;
+  wire::store_request_header(out.data() + at, out.size() - at,
+                             {wire::flag_one_way, op, request, actor, ops::Manager::id});
+}
+
+bool Channel::notify(std::uint32_t actor, const Notice& notice) noexcept {
   if (broken_) return false;
   try {
-    std::size_t at = unsent_.size();
-    unsent_.extend(wire::request_header_bytes);
-    wire::Writer writer(unsent_);
-    writer.array(2);
-    writer.integer(static_cast<std::int64_t>(object));
-    writer.integer(std::int64_t{1});
-    wire::store_request_header(unsent_.data() + at, unsent_.size() - at,
-                               {wire::flag_one_way, ops::Manager::Release::description.number,
-                                ++last_request_, actor, ops::Manager::id});
+    append_notice(unsent_, ++last_request_, actor, notice);
     if (std::size_t sent = stream_->send_now(unsent_.view()); sent != 0) unsent_.drop_front(sent);
     return true;
   } catch (const StreamClosed&) {

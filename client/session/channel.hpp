@@ -33,6 +33,13 @@ struct Reply {
 /// Returns the text of an error reply.
 std::string reason_of(const Reply& reply);
 
+/// A request without a reply.
+struct Notice {
+  enum class Of : std::uint8_t { released_reference, ended_thread };
+  Of of = Of::released_reference;
+  std::uint64_t id = 0;  // of the object; the thread's number
+};
+
 struct NumberedReply : Reply {
   std::uint32_t request = 0;
 };
@@ -66,6 +73,8 @@ class Channel {
   void finish_request(wire::Buffer& out, std::size_t at, const RequestTarget& target,
                       std::uint32_t request) const;
   static void append_cancel(wire::Buffer& out, std::uint32_t request);
+  static void append_notice(wire::Buffer& out, std::uint32_t request, std::uint32_t actor,
+                            const Notice& notice);
   /// One thread may send on it while another waits in receive_some().
   Stream& stream() { return *stream_; }
   /// Reads the next complete reply, to any request, from the received bytes. Returns false if there is none.
@@ -83,9 +92,9 @@ class Channel {
     stream_->shut_down();
   }
 
-  /// Sends a release of one reference, without waiting. Returns false if it cannot be sent. Allowed at any
-  /// time, also between begin_request() and exchange().
-  bool give_back(std::uint32_t actor, std::uint64_t object) noexcept;
+  /// Sends it without waiting; what cannot be sent at once is sent ahead of the next request. Returns false if
+  /// the channel is broken. Allowed at any time, also between begin_request() and exchange().
+  bool notify(std::uint32_t actor, const Notice& notice) noexcept;
   /// Names the process that uses this channel from now on; sent ahead of the next request.
   void identify(std::uint32_t pid);
   /// From any thread: makes the call under way, if any, fail.

@@ -13,8 +13,8 @@ namespace tandem::client {
 namespace {
 
 constexpr std::size_t idle_channels_max = 8;
-// The time limit for opening a channel only to release a reference.
-constexpr std::chrono::milliseconds give_back_wait{250};
+// The time limit for opening a channel only to send a notice.
+constexpr std::chrono::milliseconds notice_wait{250};
 // How long a fork waits for a manager that is known to be slow to answer, or after waiting for another one.
 constexpr std::chrono::milliseconds fork_wait_least{250};
 
@@ -127,10 +127,21 @@ void Session::release(Channel& channel) noexcept {
   else if (!channel.of_thread) [[unlikely]] put_aside(channel);
 }
 
-void Session::take_back(const ThreadChannel& channel) noexcept {
+void Session::take_back(const ThreadChannel& channel, std::uint32_t ended) noexcept {
   if (channel.session != number_) return;  // it was added before a fork
-  channel.channel->of_thread = false;
-  put_aside(*channel.channel);
+  const Notice notice{Notice::Of::ended_thread, ended};
+  bool is_notified = ended == 0;
+  if (channel.channel != nullptr) {
+    channel.channel->of_thread = false;
+    // By this channel, since it may have requests of the thread that are not sent yet.
+    is_notified = is_notified || channel.channel->notify(ended, notice);
+    put_aside(*channel.channel);
+  }
+  if (!is_notified) notify(notice);
+}
+
+void Session::actor_ended(std::uint64_t session, std::uint32_t actor) noexcept {
+  if (session == number_) end_actor(actor);
 }
 
 Channel& Session::check_out(std::chrono::milliseconds timeout) {
@@ -153,6 +164,7 @@ Channel& Session::open_channel(std::chrono::milliseconds timeout) {
   Opened opened = is_first ? open_session(timeout) : join_session(timeout);
   auto channel = std::make_unique<Channel>(std::move(opened.stream), opened.welcome);
   std::lock_guard lock(mutex_);
+  if (lost_) throw SessionLost(*lost_);
   incarnation_ = opened.incarnation;
   idle_.reserve(channels_.size() + 1);
   if (is_first) enter(opened.welcome);
@@ -203,42 +215,86 @@ void Session::enter(const wire::Welcome& welcome) {
 
 /// With mutex_ locked. The thread holds a shared_ptr to the session only while it pings.
 void Session::keep_alive() {
+  is_ping_unanswered_ = false;
   keep_alive_ = std::make_unique<KeepAlive>(
-      [weak = weak_from_this()] {
+      [weak = weak_from_this()](std::chrono::milliseconds timeout) {
         const SessionPtr alive = weak.lock();
-        return alive != nullptr && alive->ping();
+        return alive == nullptr ? Heard::end : alive->ping(timeout);
+      },
+      [weak = weak_from_this()] {
+        if (const SessionPtr alive = weak.lock()) alive->cut_off();
       },
       std::chrono::milliseconds(welcome_.lease_ms));
 }
 
-/// Returns whether to continue pinging.
-bool Session::ping() {
-  try {
-    Channel& channel = acquire();
-    const Release release{*this, channel};
-    wire::Writer(channel.begin_request()).array(0);
-    exchange(channel, ops::Manager::Ping::description.number, options_.call_timeout);
-    return true;
-  } catch (const StreamClosed& closed) {
-    if (closed.code != Code::session_lost) return true;  // it may be reachable again before the lease expires
-    session_lost(SessionLost(address() + ": " + closed.what()));
-    return false;
-  } catch (const SessionLost&) {
-    return false;  // the callback was called already
-  } catch (const std::exception&) {
-    return true;
+Heard Session::ping(std::chrono::milliseconds timeout) {
+  const os::Deadline deadline(timeout);
+  // Connections that broke are dropped, each by one attempt.
+  for (std::size_t attempts = 0; attempts <= idle_channels_max + 1; ++attempts) {
+    try {
+      answered_ping(deadline.remaining());
+      return Heard::answer;
+    } catch (const StreamClosed& closed) {
+      if (closed.code != Code::session_lost) continue;
+      session_lost(SessionLost(address() + ": " + closed.what()));
+      return Heard::end;
+    } catch (const SessionLost&) {
+      return Heard::end;  // the callback was called already
+    } catch (const std::exception&) {
+      return Heard::nothing;
+    }
   }
+  return Heard::nothing;
+}
+
+/// Returns when the manager has answered. After a ping without an answer it joins the session by another connection,
+/// since perhaps only that one is cut off.
+void Session::answered_ping(std::chrono::milliseconds timeout) {
+  const os::Deadline deadline(timeout);
+  Channel* const before = find_thread_channel(number_);
+  const bool is_replaced = before != nullptr && is_ping_unanswered_;
+  Channel* channel = before;
+  if (is_replaced) channel = &open_channel(timeout);
+  else if (before == nullptr) channel = &check_out(timeout);
+  if (is_replaced) retire(*before);  // only now: the session ends with its last channel
+  if (channel != before) channel->of_thread = add_thread_channel(number_, *channel, weak_from_this());
+  channel->busy = true;
+  const Release release{*this, *channel};
+  is_ping_unanswered_ = true;
+  wire::Writer(channel->begin_request()).array(0);
+  exchange(*channel, ops::Manager::Ping::description.number, deadline.remaining());
+  is_ping_unanswered_ = false;
+}
+
+/// The manager has ended the session, or does so as soon as it can: this process cannot know when.
+void Session::cut_off() {
+  give_up_session(SessionLost(address() + ": the session is lost: nothing was heard from the manager for " +
+                              std::to_string(welcome_.lease_ms) +
+                              " ms (session_lease_ms), so what it owned passes on; make a new Manager"));
+}
+
+void Session::give_up_session(const SessionLost& lost) {
+  const std::function<void(const SessionLost&)> callback = note_loss(lost);
+  give_up_session();
+  if (callback) callback(lost);
 }
 
 void Session::session_lost(const SessionLost& lost) {
-  std::function<void(const SessionLost&)> callback;
-  {
-    std::lock_guard lock(mutex_);
-    if (lost_) return;
-    lost_ = lost;
-    callback = callback_;
-  }
-  if (callback) callback(lost);
+  if (const auto callback = note_loss(lost)) callback(lost);
+}
+
+/// Returns the callback to be called; empty if the loss is known already.
+std::function<void(const SessionLost&)> Session::note_loss(const SessionLost& lost) {
+  std::lock_guard lock(mutex_);
+  if (lost_) return {};
+  lost_ = lost;
+  return callback_;
+}
+
+StreamClosed Session::reason_of(const StreamClosed& closed) const {
+  std::lock_guard lock(mutex_);
+  return lost_ && closed.code != Code::session_lost ? StreamClosed(lost_->what(), Code::session_lost)
+                                                    : closed;
 }
 
 void Session::on_session_lost(std::function<void(const SessionLost&)> callback) {
@@ -278,46 +334,50 @@ void Session::put_aside(Channel& channel) noexcept {
   retire(channel);
 }
 
-// ---- references -----------------------------------------------------------------------------------------
+// ---- notices ----------------------------------------------------------------------------------------------
 
 void Session::give_back_reference(std::uint64_t object) noexcept {
   references_.fetch_sub(1, std::memory_order_relaxed);
+  notify({Notice::Of::released_reference, object});
+}
+
+void Session::notify(const Notice& notice) noexcept {
   Channel* channel = find_thread_channel(number_);
-  if (channel != nullptr && channel->give_back(this_thread_number(), object)) return;
-  if (!give_back_by_idle_channel(object)) give_back_by_new_channel(object);
+  if (channel != nullptr && channel->notify(this_thread_number(), notice)) return;
+  if (!notify_by_idle_channel(notice)) notify_by_new_channel(notice);
 }
 
 /// Returns false if all channels are in use by other threads.
-bool Session::give_back_by_idle_channel(std::uint64_t object) noexcept {
+bool Session::notify_by_idle_channel(const Notice& notice) noexcept {
   std::lock_guard lock(mutex_);
   while (!idle_.empty()) {
     Channel* channel = idle_.back();
-    if (channel->give_back(this_thread_number(), object)) return true;
+    if (channel->notify(this_thread_number(), notice)) return true;
     idle_.pop_back();
     std::erase_if(channels_, [channel](const auto& each) { return each.get() == channel; });
   }
-  return channels_.empty();  // the session has ended, and with it all its references
+  return channels_.empty();  // the session has ended, and with it all that it had
 }
 
-void Session::give_back_by_new_channel(std::uint64_t object) noexcept {
+void Session::notify_by_new_channel(const Notice& notice) noexcept {
   try {
     if (!has_postponed_.load()) {
-      Channel& channel = check_out(std::min(options_.connect_timeout, give_back_wait));
-      bool given_back = channel.give_back(this_thread_number(), object);
+      Channel& channel = check_out(std::min(options_.connect_timeout, notice_wait));
+      bool is_notified = channel.notify(this_thread_number(), notice);
       put_aside(channel);
-      if (given_back) return;
+      if (is_notified) return;
     }
   } catch (const std::exception&) {
-    // The manager does not answer now; the release is sent with a later call.
+    // The manager does not answer now; the notice is sent with a later call.
   }
   std::lock_guard lock(mutex_);
-  postponed_.push_back(object);
+  postponed_.push_back(notice);
   has_postponed_ = true;
 }
 
 void Session::send_postponed(Channel& channel) noexcept {
   std::lock_guard lock(mutex_);
-  for (std::uint64_t object : postponed_) channel.give_back(this_thread_number(), object);
+  for (const Notice& notice : postponed_) channel.notify(this_thread_number(), notice);
   postponed_.clear();
   has_postponed_ = false;
 }

@@ -56,8 +56,12 @@ class Session final : public std::enable_shared_from_this<Session>,
   /// throws.
   Channel& acquire();
   void release(Channel& channel) noexcept;
-  /// Called by a thread that ends.
-  void take_back(const ThreadChannel& channel) noexcept override;
+  // Called by a thread that ends, and at the end of an actor. They do not wait for a reply.
+  void take_back(const ThreadChannel& channel, std::uint32_t ended) noexcept override;
+  void actor_ended(std::uint64_t session, std::uint32_t actor) noexcept override;
+  /// Has the manager notified when this actor, which is used by the calling thread only, has ended.
+  void use_actor(Actor& actor) { actor.used_in(number_, weak_from_this()); }
+  void end_actor(std::uint32_t actor) noexcept { notify({Notice::Of::ended_thread, actor}); }
 
   /// Returns a channel for a caller with many requests under way, on any thread; return it with release()
   /// once all its replies are read. Throws as acquire() does.
@@ -78,6 +82,8 @@ class Session final : public std::enable_shared_from_this<Session>,
   /// Called when the manager has ended the session; `lost` lists what it owned. Calls the callback, once, on
   /// this thread.
   void session_lost(const SessionLost& lost);
+  /// Returns why a channel is closed: `closed`, unless it was closed because the session is lost.
+  StreamClosed reason_of(const StreamClosed& closed) const;
   /// Sets the callback for a lost session, in place of an earlier one. Calls it at once if the session is
   /// already lost.
   void on_session_lost(std::function<void(const SessionLost&)> callback);
@@ -85,13 +91,14 @@ class Session final : public std::enable_shared_from_this<Session>,
   /// channels, which ends the session and releases what it owns; calls under way on other threads fail, and
   /// so does the next call.
   void give_up_session() noexcept;
+  /// The same where `lost` is the reason that those calls, and later ones, throw. Calls the callback, once, on this
+  /// thread.
+  void give_up_session(const SessionLost& lost);
 
   std::string address() const { return connector_->address(); }
   std::chrono::milliseconds call_timeout() const { return options_.call_timeout; }
 
   std::uint64_t id() const;
-  /// Pings the manager. Returns false if the session is lost.
-  bool ping();
 
   /// Identifies the manager, the same for all sessions with it; zero before the session is opened.
   wire::Incarnation incarnation() const;
@@ -109,10 +116,15 @@ class Session final : public std::enable_shared_from_this<Session>,
   void check_same_manager(const Opened& opened) const;
   void enter(const wire::Welcome& welcome);
   void keep_alive();
+  Heard ping(std::chrono::milliseconds timeout);
+  void answered_ping(std::chrono::milliseconds timeout);
+  void cut_off();
+  std::function<void(const SessionLost&)> note_loss(const SessionLost& lost);
   void retire(Channel& channel) noexcept;
   void put_aside(Channel& channel) noexcept;
-  bool give_back_by_idle_channel(std::uint64_t object) noexcept;
-  void give_back_by_new_channel(std::uint64_t object) noexcept;
+  void notify(const Notice& notice) noexcept;
+  bool notify_by_idle_channel(const Notice& notice) noexcept;
+  void notify_by_new_channel(const Notice& notice) noexcept;
   void send_postponed(Channel& channel) noexcept;
 
   void inherit() noexcept;
@@ -140,7 +152,7 @@ class Session final : public std::enable_shared_from_this<Session>,
   wire::Welcome welcome_;  // session 0: not opened yet
   std::vector<std::unique_ptr<Channel>> channels_;
   std::vector<Channel*> idle_;             // of channels_, the last used last
-  std::vector<std::uint64_t> postponed_;   // objects with a reference that no channel could release yet
+  std::vector<Notice> postponed_;          // those that no channel could send yet
   std::unique_ptr<KeepAlive> keep_alive_;  // while the session has a lease
   std::function<void(const SessionLost&)> callback_;
   std::optional<SessionLost> lost_;
@@ -151,6 +163,7 @@ class Session final : public std::enable_shared_from_this<Session>,
   std::unique_ptr<Channel> inheritance_;
   wire::Welcome inherited_welcome_;
   bool silent_ = false;  // used by before_fork() only: the manager did not answer at the last fork
+  bool is_ping_unanswered_ = false;  // used by the thread of keep_alive_ only: the last one, on its channel
 };
 
 /// Returns whether both are sessions with the same manager.

@@ -200,7 +200,9 @@ class AsyncOperation final : public AsyncHandler {
 ///
 /// What is acquired through an Async (a Lock, an RLock, a Condition's lock) belongs to the Async, not to a
 /// thread, and must be released through it or a copy. Two coroutines that exclude each other need an owner
-/// each, from with_owner(); with one owner, the second waits for what its own owner holds: DeadlockError.
+/// each, from with_owner(); with one owner, the second waits for what its own owner holds: DeadlockError. When all
+/// copies with an owner are destroyed and their operations completed, what it still holds passes on, as if its
+/// process had ended.
 ///
 /// Handlers run on their associated executor, or else on the Async's. Options::call_timeout does not apply.
 /// If the manager or session is lost, all outstanding and later operations complete with ConnectionError or
@@ -214,14 +216,14 @@ class Async {
   Async(const Manager& manager, asio::any_io_executor executor)
       : session_(std::make_shared<client::AsyncSession>(manager.session())),
         executor_(std::move(executor)),
-        actor_(client::new_actor_number()) {
+        owner_(client::new_async_owner(session_->channel())) {
     asio::use_service<client::AsyncService>(asio::query(executor_, asio::execution::context))
         .add(session_->channel());
   }
   /// Returns an Async with the same channel and a new owner of locks.
   Async with_owner() const {
     Async other = *this;
-    other.actor_ = client::new_actor_number();
+    other.owner_ = client::new_async_owner(session_->channel());
     return other;
   }
 
@@ -279,7 +281,7 @@ class Async {
                   "with an error comes a default-constructed result");
     return asio::async_initiate<Token, typename client::AsyncSignatureOf<R>::type>(
         [](auto&& handler, const std::shared_ptr<client::AsyncChannel>& channel,
-           const asio::any_io_executor& executor, std::uint32_t actor,
+           const asio::any_io_executor& executor, std::shared_ptr<client::Actor> owner,
            std::shared_ptr<const client::AsyncRequest> its) {
           using Handler = std::decay_t<decltype(handler)>;
           using Operation = client::AsyncOperation<typename Op::Result, R, Handler>;
@@ -290,15 +292,15 @@ class Async {
               if (auto locked = weak.lock()) client::cancel_async(*locked, ticket);
             });
           client::start_async(
-              *channel, ticket, std::move(its), actor,
+              *channel, ticket, std::move(its), std::move(owner),
               std::make_unique<Operation>(std::forward<decltype(handler)>(handler), executor));
         },
-        token, session_->channel(), executor_, actor_, std::move(request));
+        token, session_->channel(), executor_, owner_, std::move(request));
   }
 
   std::shared_ptr<client::AsyncSession> session_;
   asio::any_io_executor executor_;
-  std::uint32_t actor_;
+  std::shared_ptr<client::Actor> owner_;
 };
 
 }  // namespace tandem

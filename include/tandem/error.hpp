@@ -136,7 +136,7 @@ class AuthenticationError : public ErrorOf<Code::authentication_error> {
 class VersionError : public ErrorOf<Code::version_error> {
   using ErrorOf::ErrorOf;
 };
-/// Options::call_timeout or connect_timeout.
+/// Options::call_timeout or connect_timeout. An operation that waits has then ended the session.
 class Timeout : public ErrorOf<Code::timeout> {
   using ErrorOf::ErrorOf;
 };

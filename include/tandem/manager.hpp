@@ -155,8 +155,8 @@ struct HoldingInfo {
 ///
 /// Every operation, here and on proxies, is one round trip, and may throw ConnectionError (the manager cannot
 /// be reached or was lost; the text names the address and the call) and Timeout (call_timeout ran out;
-/// whether the operation was carried out is unknown, and the session continues, unless the operation is one
-/// that waits). A failed call is never repeated automatically.
+/// whether the operation was carried out is unknown. The session continues, unless the operation is one that
+/// waits: later calls then throw SessionLost). A failed call is never repeated automatically.
 class Manager {
  public:
   using Operations = ops::Manager;
@@ -409,11 +409,13 @@ class Manager {
     return call<ops::Manager::Deadlocks, std::vector<std::string>>();
   }
 
-  /// Sets the callback for the case that the manager ends this process's session while the process lives: it
-  /// heard nothing from it for session_lease_ms (a stopped process, a broken network). Locks that it owned
-  /// were released; the text names them. From then on every call throws the same SessionLost; a new Manager
-  /// starts a new session. The callback is called once, on any thread, at the latest by the first call that
-  /// fails; at once if the session is lost already. It must not wait for other threads that use this Manager.
+  /// Sets the callback for the case that this process's session ends while the process lives: the manager heard
+  /// nothing from it for session_lease_ms (a stopped process, a broken network). Locks that it owned were
+  /// released; the text names them. A process that is cut off acts on the same lease: when no request of its last
+  /// session_lease_ms was answered, it takes the session for lost, and its text cannot name them. From then on
+  /// every call, those under way too, throws the same SessionLost; a new Manager starts a new session. The
+  /// callback is called once, on any thread, at the latest by the first call that fails; at once if the session
+  /// is lost already. It must not wait for other threads that use this Manager.
   /// There is one per process and session; a new one replaces it.
   void on_session_lost(std::function<void(const SessionLost&)> callback) const;
 

@@ -102,7 +102,8 @@ class Future {
   std::shared_ptr<client::AwaitedValue<R>> awaited_;
 };
 
-/// Made by Manager::pipeline(). Used by one thread at a time, which owns the locks acquired through it.
+/// Made by Manager::pipeline(). Used by one thread at a time, which owns the locks acquired through it. For what it
+/// owns, a thread ends only when the replies to its operations here are read.
 ///
 /// Operations are collected in a buffer of some KiB, which is sent when it is full, by flush(), and by
 /// waiting for any of them. Replies are read by waiting, and when too many are outstanding: a session may

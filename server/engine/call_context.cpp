@@ -95,6 +95,41 @@ void CallContext::end_answer(Waiter& waiter, const CallContext& reply, std::size
   state_.waits.remove(waiter);
 }
 
+void CallContext::end_wait(Waiter& waiter, WaitEnd why) {
+  const Ticket ticket = waiter.ticket;
+  const ObjectId object = waiter.object->id();
+  wire::Buffer unused;
+  CallContext context(state_, Owner{}, operation_, unused);
+  if (WaitQueue::of(waiter) != &waiter.object->watchers_) waiter.object->on_wait_ended(context, waiter, why);
+  else if (why == WaitEnd::timed_out || why == WaitEnd::cancelled)
+    context.answer(waiter,
+                   [version = waiter.amount](CallContext& reply) { reply.out().unsigned_integer(version); });
+  if (Waiter* still = state_.waits.find(ticket);
+      still != nullptr && (why == WaitEnd::timed_out || why == WaitEnd::cancelled))
+    state_.waits.set_deadline(*still, never_ns);
+  state_.ready_objects.push_back(object);  // waiters behind it may be served now
+}
+
+void CallContext::end_owners(const EndedOwners& owners) {
+  while (Waiter* waiter = state_.waits.first_of(owners)) {
+    const Ticket ticket = waiter->ticket;
+    end_wait(*waiter, WaitEnd::owner_ended);
+    Waiter* still = state_.waits.find(ticket);
+    if (still == nullptr) continue;
+    if (owners.is_whole_session()) state_.waits.remove(*still);
+    else refuse(*still, {Code::not_owner, "the thread that made this request has ended"});
+  }
+  wire::Buffer unused;
+  CallContext context(state_, Owner{}, operation_, unused);
+  for (ObjectId id : state_.holdings.of(owners)) {
+    Object* object = state_.registry.find(id);
+    if (object == nullptr) continue;
+    object->owners_ended(context, owners);
+    context.schedule_serve(*object);
+  }
+  state_.holdings.forget(owners);
+}
+
 void CallContext::refuse(Waiter& waiter, const Failure& failure) {
   Deliveries& deliveries = state_.deliveries;
   const std::size_t begin = deliveries.buffer().size();

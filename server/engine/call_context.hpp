@@ -188,6 +188,8 @@ class CallContext {
     state_.waits.move(waiter, line, object);
     state_.new_waits.push_back(waiter.ticket);
   }
+  /// `waiter` stops waiting, for this reason. It may go on to wait for something else (a condition's lock).
+  void end_wait(Waiter& waiter, WaitEnd why);
   void set_no_deadline(Waiter& waiter) { state_.waits.set_deadline(waiter, never_ns); }
   /// Schedules object.serve() for the end of the step.
   void schedule_serve(const Object& object) { state_.ready_objects.push_back(object.id()); }
@@ -198,7 +200,7 @@ class CallContext {
 
   /// The contents of `object` have changed: increments its version and has its watchers answered at the end
   /// of the step. To be called by operations with Effect::waits and by serve(), on_wait_ended() and
-  /// session_ended().
+  /// owners_ended().
   void changed(Object& object) {
     ++object.version_;
     if (!object.watchers_.empty()) schedule_serve(object);
@@ -229,13 +231,18 @@ class CallContext {
   /// Keeps only the first `count` ready objects.
   void truncate_ready(std::size_t count) { state_.ready_objects.resize(count); }
 
-  // Ownership. When a session ends, every object it owns a part of is notified (Object::session_ended).
-  void own(const Object& object, SessionId session, std::uint64_t count = 1) {
-    state_.holdings.add(session, object.id(), count);
+  // Ownership, by a thread or by a session (Holdings). When an owner ends, every object of which it owns a part is
+  // notified (Object::owners_ended).
+  template <class OwnerOrSession>
+  void own(const Object& object, const OwnerOrSession& owner, std::uint64_t count = 1) {
+    state_.holdings.add(owner, object.id(), count);
   }
-  void disown(const Object& object, SessionId session, std::uint64_t count = 1) {
-    state_.holdings.remove(session, object.id(), count);
+  template <class OwnerOrSession>
+  void disown(const Object& object, const OwnerOrSession& owner, std::uint64_t count = 1) {
+    state_.holdings.remove(owner, object.id(), count);
   }
+  /// Ends the waits of these threads and releases what they own.
+  void end_owners(const EndedOwners& owners);
   Tokens& tokens() { return state_.tokens; }
   /// Read access to the whole state.
   const EngineState& state() const { return state_; }

@@ -76,19 +76,19 @@ void Engine::look_for_cycles() {
 }
 
 /// Whether it is certain that no request waits for the thread of `waiter`, so that no cycle leads through it: the
-/// thread has no other wait that others could be queued behind, and its session owns nothing that is waited for.
-/// This takes no longer than the session's own holdings are many; the search for a cycle would go through all
-/// waits of the threads in front of `waiter`.
+/// thread has no other wait that others could be queued behind, and owns nothing that is waited for. This takes no
+/// longer than the thread's own holdings are many; the search for a cycle would go through all waits of the
+/// threads in front of `waiter`.
 bool Engine::blocks_nobody(const Waiter& waiter) const {
   constexpr std::size_t looked_at_max = 1'000;
-  if (state_.holdings.count_of(waiter.owner.session) > looked_at_max) return false;
+  if (state_.holdings.count_of(waiter.owner) > looked_at_max) return false;
   bool may_block = false;
   state_.waits.each_blockable_of(waiter.owner, [&](const Waiter& other) {
     may_block = &other != &waiter;
     return !may_block;
   });
   if (may_block) return false;
-  state_.holdings.each_of(waiter.owner.session, [&](ObjectId id) {
+  state_.holdings.each_of(waiter.owner, [&](ObjectId id) {
     const Object* object = may_block ? nullptr : registry().find(id);
     may_block = may_block || (object != nullptr && object->waiters() != 0);
   });
@@ -127,12 +127,10 @@ bool Engine::refuse_cycle_through(const Waiter& waiter) {
 void Engine::refuse_wait(Waiter& waiter, const std::string& cycle) {
   wire::Buffer unused;
   CallContext context(state_, Owner{}, operation_none, unused);
-  const ObjectId object = waiter.object->id();
   const Ticket ticket = waiter.ticket;
-  waiter.object->on_wait_ended(context, waiter, WaitEnd::deadlock);
+  context.end_wait(waiter, WaitEnd::deadlock);
   if (Waiter* still = state_.waits.find(ticket))
     context.refuse(*still, {Code::deadlock, "this wait would never end: " + cycle});
-  state_.ready_objects.push_back(object);
 }
 
 void Engine::serve_ready() {
@@ -151,22 +149,6 @@ void Engine::serve_ready() {
   state_.ready_objects.clear();
 }
 
-void Engine::on_wait_ended(Waiter& waiter, WaitEnd why) {
-  const Ticket ticket = waiter.ticket;
-  const ObjectId object = waiter.object->id();
-  wire::Buffer unused;
-  CallContext context(state_, Owner{}, operation_none, unused);
-  if (WaitQueue::of(waiter) != &waiter.object->watchers_) waiter.object->on_wait_ended(context, waiter, why);
-  else if (why == WaitEnd::timed_out || why == WaitEnd::cancelled)
-    context.answer(waiter,
-                   [version = waiter.amount](CallContext& reply) { reply.out().unsigned_integer(version); });
-  if (Waiter* still = state_.waits.find(ticket)) {
-    if (why == WaitEnd::session_ended || why == WaitEnd::deadlock) state_.waits.remove(*still);
-    else state_.waits.set_deadline(*still, never_ns);
-  }
-  state_.ready_objects.push_back(object);  // waiters behind it may be served now
-}
-
 /// Called before an object is destroyed: refuses the requests that wait for it.
 void Engine::before_destroy(Object& object) {
   wire::Buffer unused;
@@ -183,13 +165,17 @@ void Engine::before_destroy(Object& object) {
 void Engine::step(const Cancel& input) {
   Waiter* waiter = state_.waits.find(input.ticket);
   if (waiter == nullptr) return;
-  on_wait_ended(*waiter, WaitEnd::cancelled);
+  wire::Buffer unused;
+  CallContext(state_, Owner{}, operation_none, unused).end_wait(*waiter, WaitEnd::cancelled);
   end_step();
 }
 
 void Engine::step(const Tick& input) {
   advance_time(input.now_ns);
-  while (Waiter* waiter = state_.waits.first_due(state_.now_ns)) on_wait_ended(*waiter, WaitEnd::timed_out);
+  wire::Buffer unused;
+  CallContext context(state_, Owner{}, operation_none, unused);
+  while (Waiter* waiter = state_.waits.first_due(state_.now_ns))
+    context.end_wait(*waiter, WaitEnd::timed_out);
   end_step();
 }
 
@@ -212,17 +198,8 @@ void Engine::step(const SessionIdentified& input) {
 }
 
 void Engine::step(const SessionClosed& input) {
-  while (Waiter* waiter = state_.waits.first_of(input.session))
-    on_wait_ended(*waiter, WaitEnd::session_ended);
   wire::Buffer unused;
-  CallContext context(state_, Owner{}, operation_none, unused);
-  for (ObjectId id : state_.holdings.of(input.session)) {
-    Object* object = state_.registry.find(id);
-    if (object == nullptr) continue;
-    object->session_ended(context, input.session);
-    context.schedule_serve(*object);
-  }
-  state_.holdings.forget(input.session);
+  CallContext(state_, Owner{}, operation_none, unused).end_owners({input.session, std::nullopt});
   state_.pids.erase(input.session);
   state_.registry.close(input.session);
   end_step();

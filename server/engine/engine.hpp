@@ -118,7 +118,6 @@ class Engine {
 
  private:
   void advance_time(std::uint64_t now_ns) { state_.now_ns = now_ns > state_.now_ns ? now_ns : state_.now_ns; }
-  void on_wait_ended(Waiter& waiter, WaitEnd why);
   void serve_ready();
   void look_for_cycles();
   bool blocks_nobody(const Waiter& waiter) const;

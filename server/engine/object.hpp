@@ -112,8 +112,9 @@ class Object {
   virtual void on_wait_ended(CallContext&, Waiter& /*waiter*/, WaitEnd) {}
   /// The object is being destroyed. Its owners lose what they own; its waiters are then refused.
   virtual void on_destroy(CallContext&) {}
-  /// A session that owned a part of this (CallContext::own) has ended; its waits have already been removed.
-  virtual void session_ended(CallContext&, SessionId) {}
+  /// Threads that owned a part of this (CallContext::own), or their session, have ended; their waits have already
+  /// been removed.
+  virtual void owners_ended(CallContext&, const EndedOwners&) {}
 
   // For objects that threads own: deadlock detection (deadlocks.hpp).
 
@@ -129,7 +130,7 @@ class Object {
   /// What it waits for, as text for display.
   virtual std::string describe_wait(const Waiter&) const;
 
-  /// Visits what sessions own of it, after `cursor`, until the visitor returns false or a few thousand elements
+  /// Visits what threads and sessions own of it, after `cursor`, until the visitor returns false or a few thousand elements
   /// were examined. Returns the cursor to continue from, none at the end.
   virtual std::optional<HoldingCursor> visit_holdings(HoldingCursor /*cursor*/, const HoldingVisitor&) const {
     return std::nullopt;

@@ -76,7 +76,7 @@ std::vector<HoldingInfo> holdings_of(const EngineState& state, SessionId session
   std::vector<HoldingInfo> found;
   more = false;
   std::size_t examined = 0;
-  for (ObjectId id : state.holdings.of(session)) {
+  for (ObjectId id : state.holdings.of({session, std::nullopt})) {
     const Object* object = state.registry.find(id);
     if (object == nullptr) continue;
     std::optional<HoldingCursor> cursor = HoldingCursor{};

@@ -93,9 +93,9 @@ Waiter* Waits::first_due(std::uint64_t now_ns) {
   return next_deadline_ns() <= now_ns && !deadlines_.empty() ? find(deadlines_.begin()->second) : nullptr;
 }
 
-Waiter* Waits::first_of(SessionId session) {
-  auto at = by_owner_.lower_bound({Owner{session, 0}, false, 0});
-  return at != by_owner_.end() && at->owner.session == session ? find(at->ticket) : nullptr;
+Waiter* Waits::first_of(const EndedOwners& owners) {
+  auto at = by_owner_.lower_bound({owners.first(), false, 0});
+  return at != by_owner_.end() && owners.includes(at->owner) ? find(at->ticket) : nullptr;
 }
 
 std::vector<Ticket> Waits::tickets_of(const Object& object) const {
@@ -109,21 +109,48 @@ std::vector<Ticket> Waits::tickets_of(const Object& object) const {
 
 // ---- holdings ---------------------------------------------------------------------------------------------
 
-void Holdings::remove(SessionId session, ObjectId object, std::uint64_t count) {
-  IdTable<std::uint64_t>* held = by_session_.find(session);
+void Holdings::add(SessionId session, std::uint64_t part, ObjectId object, std::uint64_t count) {
+  IdTable<Held>& parts = by_session_[session];
+  Held* held = parts.find(part);
+  if (held == nullptr) held = &(parts[part] = std::exchange(spare_, {}));
+  (*held)[object] += count;
+}
+
+void Holdings::remove(SessionId session, std::uint64_t part, ObjectId object, std::uint64_t count) {
+  IdTable<Held>* parts = by_session_.find(session);
+  Held* held = parts == nullptr ? nullptr : parts->find(part);
   std::uint64_t* held_of_it = held == nullptr ? nullptr : held->find(object);
   if (held_of_it == nullptr) return;
   TANDEM_ASSERT(*held_of_it >= count);
   *held_of_it -= count;
-  if (*held_of_it == 0) held->erase(object);
+  if (*held_of_it != 0) return;
+  held->erase(object);
+  if (held->size() != 0) return;
+  spare_ = std::move(*held);
+  parts->erase(part);
 }
 
-std::vector<ObjectId> Holdings::of(SessionId session) const {
+std::vector<ObjectId> Holdings::of(const EndedOwners& owners) const {
   std::vector<ObjectId> objects;
-  if (const IdTable<std::uint64_t>* held = by_session_.find(session))
-    held->each([&](ObjectId object, std::uint64_t) { objects.push_back(object); });
+  auto take = [&](const Held& held) {
+    held.each([&](ObjectId object, std::uint64_t) { objects.push_back(object); });
+  };
+  if (!owners.is_whole_session()) {
+    each_of(owners.first(), [&](ObjectId object) { objects.push_back(object); });
+  } else if (const IdTable<Held>* parts = by_session_.find(owners.session)) {
+    parts->each([&](std::uint64_t, const Held& held) { take(held); });
+  }
   std::sort(objects.begin(), objects.end());
+  objects.erase(std::unique(objects.begin(), objects.end()), objects.end());
   return objects;
+}
+
+void Holdings::forget(const EndedOwners& owners) {
+  if (owners.is_whole_session()) {
+    by_session_.erase(owners.session);
+  } else if (IdTable<Held>* parts = by_session_.find(owners.session)) {
+    parts->erase(part_of(owners.first()));
+  }
 }
 
 }  // namespace tandem::server

@@ -10,6 +10,7 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -36,12 +37,25 @@ struct Owner {
   friend auto operator<=>(const Owner&, const Owner&) = default;
 };
 
+/// Owners that end together: one thread, or all of a session.
+struct EndedOwners {
+  SessionId session = 0;
+  std::optional<std::uint32_t> actor;  // none: the whole session
+
+  bool is_whole_session() const { return !actor; }
+  bool includes(Owner owner) const {
+    return owner.session == session && actor.value_or(owner.actor) == owner.actor;
+  }
+  /// The first that may be among them, in the order of owners; the others follow it.
+  Owner first() const { return {session, actor.value_or(0)}; }
+};
+
 /// Why a wait ends without having been served.
 enum class WaitEnd : std::uint8_t {
   timed_out,
-  cancelled,      // by its client
-  session_ended,  // no reply can be delivered
-  deadlock,       // the wait would never end; the engine answers it
+  cancelled,    // by its client
+  owner_ended,  // what it waits for could not be used; if a reply can be delivered, the engine answers it
+  deadlock,     // the wait would never end; the engine answers it
 };
 
 struct Waiter {
@@ -119,8 +133,8 @@ class Waits {
   /// The waiter with the earliest deadline, if that is not after `now_ns`; else null.
   Waiter* first_due(std::uint64_t now_ns);
   std::uint64_t next_deadline_ns() const { return deadlines_.empty() ? never_ns : deadlines_.begin()->first; }
-  /// The first waiter of the session; null if it has none.
-  Waiter* first_of(SessionId session);
+  /// The first waiter of these threads; null if they have none.
+  Waiter* first_of(const EndedOwners& owners);
   /// Calls f(const Waiter&) for the waiters of one thread that other threads may block, oldest first, until it
   /// returns false.
   template <class F>
@@ -194,32 +208,53 @@ class Deliveries {
   wire::Buffer payloads_;
 };
 
-/// The objects that each session owns a part of: locks held, permits, leased items. They are notified when
-/// the session ends.
+/// The objects of which threads and sessions own a part. They are notified when the owner ends. A lock belongs
+/// to a thread; permits and leased items belong to the session, since any of its threads may give them back.
 class Holdings {
  public:
-  void add(SessionId session, ObjectId object, std::uint64_t count = 1) {
-    by_session_[session][object] += count;
+  void add(Owner owner, ObjectId object, std::uint64_t count = 1) {
+    add(owner.session, part_of(owner), object, count);
   }
-  /// Has no effect for a session that was forgotten.
-  void remove(SessionId session, ObjectId object, std::uint64_t count = 1);
-  /// In id order; some may have been destroyed meanwhile.
-  std::vector<ObjectId> of(SessionId session) const;
-  /// Calls f(ObjectId) for each, in no order.
+  void add(SessionId session, ObjectId object, std::uint64_t count = 1) {
+    add(session, whole_session, object, count);
+  }
+  /// These have no effect for an owner that was forgotten.
+  void remove(Owner owner, ObjectId object, std::uint64_t count = 1) {
+    remove(owner.session, part_of(owner), object, count);
+  }
+  void remove(SessionId session, ObjectId object, std::uint64_t count = 1) {
+    remove(session, whole_session, object, count);
+  }
+  /// In id order, each once; some may have been destroyed meanwhile.
+  std::vector<ObjectId> of(const EndedOwners& owners) const;
+  /// Calls f(ObjectId) for each object of which the thread itself owns a part, in no order.
   template <class F>
-  void each_of(SessionId session, F&& f) const {
-    if (const IdTable<std::uint64_t>* held = by_session_.find(session))
+  void each_of(Owner owner, F&& f) const {
+    if (const Held* held = find(owner.session, part_of(owner)))
       held->each([&](ObjectId object, std::uint64_t) { f(object); });
   }
-  /// The number of objects of which the session owns a part.
-  std::size_t count_of(SessionId session) const {
-    const IdTable<std::uint64_t>* held = by_session_.find(session);
+  /// The number of these objects.
+  std::size_t count_of(Owner owner) const {
+    const Held* held = find(owner.session, part_of(owner));
     return held == nullptr ? 0 : held->size();
   }
-  void forget(SessionId session) { by_session_.erase(session); }
+  void forget(const EndedOwners& owners);
 
  private:
-  IdTable<IdTable<std::uint64_t>> by_session_;
+  using Held = IdTable<std::uint64_t>;  // counts by object
+
+  // Keys of the inner table, which are not 0.
+  static constexpr std::uint64_t whole_session = std::uint64_t{1} << 33;
+  static std::uint64_t part_of(Owner owner) { return std::uint64_t{owner.actor} + 1; }
+  void add(SessionId session, std::uint64_t part, ObjectId object, std::uint64_t count);
+  void remove(SessionId session, std::uint64_t part, ObjectId object, std::uint64_t count);
+  const Held* find(SessionId session, std::uint64_t part) const {
+    const IdTable<Held>* parts = by_session_.find(session);
+    return parts == nullptr ? nullptr : parts->find(part);
+  }
+
+  IdTable<IdTable<Held>> by_session_;
+  Held spare_;  // an empty one, so that a thread which locks and unlocks one lock does not allocate
 };
 
 /// Fencing tokens: one for each grant of a lock, from a counter, so that a later grant has a higher one. A

@@ -62,8 +62,8 @@ void OwnedLock::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why)
   }
 }
 
-void OwnedLock::session_ended(CallContext& context, SessionId session) {
-  if (ownership_.held_by_session(session)) ownership_.orphan(context);
+void OwnedLock::owners_ended(CallContext& context, const EndedOwners& owners) {
+  if (ownership_.held_by_any(owners)) ownership_.orphan(context);
 }
 
 void OwnedLock::on_destroy(CallContext& context) {

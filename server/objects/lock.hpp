@@ -37,7 +37,7 @@ class OwnedLock : public Object {
 
   void serve(CallContext&) override;
   void on_wait_ended(CallContext&, Waiter&, WaitEnd) override;
-  void session_ended(CallContext&, SessionId) override;
+  void owners_ended(CallContext&, const EndedOwners&) override;
   void on_destroy(CallContext&) override;
   bool has_blockers() const override { return true; }
   void each_blocker(const Waiter&, const std::function<void(const Blocker&)>&) const override;

@@ -17,9 +17,9 @@ struct KeyLock {
   WaitQueue line;
   bool is_touched = false;  // its object's serve() has to check it
 
-  // Links to other locks that the same session owns.
-  KeyLock* next_of_session = nullptr;
-  KeyLock* previous_of_session = nullptr;
+  // Links to other locks that the same thread owns.
+  KeyLock* next_of_owner = nullptr;
+  KeyLock* previous_of_owner = nullptr;
 
   // For the table's own use.
   KeyLock* next_in_bucket = nullptr;

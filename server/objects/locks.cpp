@@ -156,17 +156,17 @@ KeyLock& Locks::take(CallContext& context, ValueView key, std::uint32_t hash, Ow
 
 void Locks::take(CallContext& context, KeyLock& lock, Owner owner) {
   lock.ownership.take(context, *this, owner);
-  link(lock, owner.session);
+  link(lock, owner);
 }
 
 void Locks::give_back(CallContext& context, KeyLock& lock) {
-  unlink(lock, lock.ownership.owner().session);
+  unlink(lock, lock.ownership.owner());
   lock.ownership.give_back(context, *this);
   freed(context, lock);
 }
 
 void Locks::release(CallContext& context, KeyLock& lock) {
-  unlink(lock, lock.ownership.owner().session);
+  unlink(lock, lock.ownership.owner());
   lock.ownership.end(context, *this);
   freed(context, lock);
 }
@@ -191,20 +191,26 @@ void Locks::touch(CallContext& context, KeyLock& lock) {
   context.schedule_serve(*this);
 }
 
-void Locks::link(KeyLock& lock, SessionId session) {
-  KeyLock*& head = by_session_[session];
-  lock.next_of_session = head;
-  if (head != nullptr) head->previous_of_session = &lock;
-  head = &lock;
+void Locks::link(KeyLock& lock, Owner owner) {
+  auto at = by_owner_.find(owner);
+  if (at == by_owner_.end()) {
+    if (spare_head_) spare_head_.key() = owner;
+    at = spare_head_ ? by_owner_.insert(std::move(spare_head_)).position
+                     : by_owner_.emplace(owner, nullptr).first;
+    at->second = nullptr;
+  }
+  lock.next_of_owner = at->second;
+  if (at->second != nullptr) at->second->previous_of_owner = &lock;
+  at->second = &lock;
 }
 
-void Locks::unlink(KeyLock& lock, SessionId session) {
-  KeyLock* next = std::exchange(lock.next_of_session, nullptr);
-  KeyLock* previous = std::exchange(lock.previous_of_session, nullptr);
-  if (next != nullptr) next->previous_of_session = previous;
-  if (previous != nullptr) previous->next_of_session = next;
-  else if (next != nullptr) by_session_[session] = next;
-  else by_session_.erase(session);
+void Locks::unlink(KeyLock& lock, Owner owner) {
+  KeyLock* next = std::exchange(lock.next_of_owner, nullptr);
+  KeyLock* previous = std::exchange(lock.previous_of_owner, nullptr);
+  if (next != nullptr) next->previous_of_owner = previous;
+  if (previous != nullptr) previous->next_of_owner = next;
+  else if (next != nullptr) by_owner_.at(owner) = next;
+  else spare_head_ = by_owner_.extract(owner);
 }
 
 // ---- waiting ----------------------------------------------------------------------------------------------
@@ -249,10 +255,11 @@ void Locks::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
     context.answer(waiter, [](CallContext& reply) { write_no_grant(reply.out()); });
 }
 
-void Locks::session_ended(CallContext& context, SessionId session) {
-  while (KeyLock** head = by_session_.find(session)) {
-    KeyLock& lock = **head;
-    unlink(lock, session);
+void Locks::owners_ended(CallContext& context, const EndedOwners& owners) {
+  for (auto at = by_owner_.lower_bound(owners.first()); at != by_owner_.end() && owners.includes(at->first);
+       at = by_owner_.lower_bound(owners.first())) {
+    KeyLock& lock = *at->second;
+    unlink(lock, at->first);
     lock.ownership.orphan(context);
     freed(context, lock);
   }

@@ -2,6 +2,8 @@
 // The hosted keyed locks. A request for several keys takes them one by one and waits in the queue of the
 // first key that is not free; the keys taken so far count as held.
 
+#include <map>
+
 #include "server/engine/dispatch.hpp"
 #include "server/objects/lock_table.hpp"
 #include "tandem/ops/locks.hpp"
@@ -24,7 +26,7 @@ class Locks final : public Object {
 
   void serve(CallContext&) override;
   void on_wait_ended(CallContext&, Waiter&, WaitEnd) override;
-  void session_ended(CallContext&, SessionId) override;
+  void owners_ended(CallContext&, const EndedOwners&) override;
   void on_destroy(CallContext&) override;
   bool has_blockers() const override { return true; }
   void each_blocker(const Waiter&, const std::function<void(const Blocker&)>&) const override;
@@ -66,13 +68,15 @@ class Locks final : public Object {
   /// Called when `lock` became free: has its waiters served, or erases it unless its last owner died.
   void freed(CallContext& context, KeyLock& lock);
   void touch(CallContext& context, KeyLock& lock);
-  void link(KeyLock& lock, SessionId session);
-  void unlink(KeyLock& lock, SessionId session);
+  void link(KeyLock& lock, Owner owner);
+  void unlink(KeyLock& lock, Owner owner);
   /// Memory of the keys that a waiter has.
   static std::uint64_t keys_bytes(const Waiter& waiter);
 
   LockTable table_;
-  IdTable<KeyLock*> by_session_;   // heads of lists
+  std::map<Owner, KeyLock*> by_owner_;  // heads of lists
+  std::map<Owner, KeyLock*>::node_type
+      spare_head_;                 // saves an allocation when a thread's only key is unlocked
   std::vector<KeyLock*> touched_;  // serve() has to check them
   std::uint64_t waiting_keys_bytes_ = 0;
 };

@@ -1,5 +1,7 @@
 #include "server/objects/manager.hpp"
 
+#include <limits>
+
 #include "server/engine/overview.hpp"
 #include "server/engine/steps.hpp"
 #include "server/objects/paging.hpp"
@@ -285,6 +287,13 @@ Result<void> Manager::on(Ops::Release, CallContext& context, std::int64_t id, st
     return Failure{Code::value_error, "release: an id is at least 1, a count at least 0"};
   context.registry().give_back(context.session(), static_cast<ObjectId>(id),
                                static_cast<std::uint64_t>(count));
+  return {};
+}
+
+Result<void> Manager::on(Ops::EndThread, CallContext& context, std::int64_t thread) {
+  if (thread < 0 || thread > std::numeric_limits<std::uint32_t>::max())
+    return Failure{Code::value_error, "end_thread: there is no thread " + std::to_string(thread)};
+  context.end_owners({context.session(), static_cast<std::uint32_t>(thread)});
   return {};
 }
 

@@ -25,6 +25,7 @@ class Manager final : public Object {
   Result<Written> on(Ops::Holdings, CallContext&, std::optional<std::string_view> after,
                      std::optional<std::int64_t> limit);
   Result<void> on(Ops::Release, CallContext&, std::int64_t id, std::int64_t count);
+  Result<void> on(Ops::EndThread, CallContext&, std::int64_t thread);
   Result<std::int64_t> on(Ops::Version, CallContext&, Object& object);
   Result<Written> on(Ops::WaitForChange, CallContext&, Object& object, std::int64_t since,
                      std::optional<std::int64_t> limit_us);

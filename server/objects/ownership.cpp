@@ -45,7 +45,7 @@ void Ownership::take(CallContext& context, Object& object, Owner owner) {
   depth_ = 1;
   token_ = 0;
   since_ns_ = context.now_ns();
-  context.own(object, owner.session);
+  context.own(object, owner);
 }
 
 void Ownership::give_back(CallContext& context, Object& object) {
@@ -62,7 +62,7 @@ bool Ownership::release(CallContext& context, Object& object) {
 }
 
 void Ownership::end(CallContext& context, Object& object) {
-  context.disown(object, owner_.session);
+  context.disown(object, owner_);
   if (token_ != 0) context.tokens().end(token_);
   depth_ = 0;
   previous_owner_died_ = false;

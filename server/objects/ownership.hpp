@@ -23,7 +23,7 @@ class Ownership {
  public:
   bool held() const { return depth_ != 0; }
   bool held_by(Owner owner) const { return depth_ != 0 && owner_ == owner; }
-  bool held_by_session(SessionId session) const { return depth_ != 0 && owner_.session == session; }
+  bool held_by_any(const EndedOwners& owners) const { return depth_ != 0 && owners.includes(owner_); }
   /// Valid while held.
   Owner owner() const { return owner_; }
   /// Number of releases until it is free; 0: free.
@@ -47,7 +47,7 @@ class Ownership {
   bool release(CallContext& context, Object& object);
   /// Releases all levels of the owner.
   void end(CallContext& context, Object& object);
-  /// Releases the lock because its owner's session ended; the next grant reports this.
+  /// Releases the lock because its owner ended; the next grant reports this.
   void orphan(CallContext& context);
 
   void write_grant(wire::Writer& out) const { server::write_grant(out, token_, previous_owner_died_); }

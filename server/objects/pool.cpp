@@ -194,9 +194,12 @@ void Pool::give_up(CallContext& context, std::int64_t number, Failure why) {
 
 // ---- the pool as a whole ----------------------------------------------------------------------------------
 
-void Pool::session_ended(CallContext& context, SessionId session) {
-  for (auto at = workers_.lower_bound({session, 0}); at != workers_.end() && at->first.session == session;)
+/// A worker is a thread; supervisors and submitters are the session's.
+void Pool::owners_ended(CallContext& context, const EndedOwners& owners) {
+  for (auto at = workers_.lower_bound(owners.first()); at != workers_.end() && owners.includes(at->first);)
     remove_worker(context, std::exchange(at, std::next(at)));
+  if (!owners.is_whole_session()) return;
+  const SessionId session = owners.session;
   for (auto at = supervisors_.begin(); at != supervisors_.end();) {
     auto supervisor = at++;
     if (supervisor->second.session == session) remove_supervisor(context, supervisor);

@@ -91,7 +91,7 @@ Result<Written> Pool::on(Ops::Enlist, CallContext& context, std::optional<std::i
     return Failure{Code::not_found, "the pool has no supervisor " + std::to_string(*supervisor)};
   workers_[context.owner()].known_as = {supervisor.value_or(0),
                                         pid.value_or(context.pid_of(context.session()))};
-  context.own(*this, context.session());
+  context.own(*this, context.owner());
   if (supervisor && !found->second.initializer.absent()) context.write(found->second.initializer);
   else context.out().nil();
   return Written{};
@@ -186,7 +186,7 @@ Result<void> Pool::on(Ops::Quit, CallContext& context, ItemsView done) {
   auto all = read_done(context, done);
   if (!all) return std::move(all.failure());
   hand_in(context, *all);
-  context.disown(*this, context.session());
+  context.disown(*this, context.owner());
   remove_worker(context, workers_.find(context.owner()));
   return {};
 }

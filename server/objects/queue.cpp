@@ -276,11 +276,13 @@ Result<void> QueueObject::on(Ops::GiveBack, CallContext& context, ItemsView leas
   return {};
 }
 
-void QueueObject::session_ended(CallContext& context, SessionId session) {
+/// Leases are the session's: another of its threads may end those that an ended one took.
+void QueueObject::owners_ended(CallContext& context, const EndedOwners& owners) {
+  if (!owners.is_whole_session()) return;
   // Newest first: each is then put back before those already returned.
   for (auto at = leases_.end(); at != leases_.begin();) {
     auto lease = std::prev(at);
-    if (lease->second.owner.session == session) put_back(end_lease(context, lease));
+    if (owners.includes(lease->second.owner)) put_back(end_lease(context, lease));
     else at = lease;
   }
   context.changed(*this);  // only called for a session that had leases

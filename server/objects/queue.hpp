@@ -48,7 +48,7 @@ class QueueObject : public Object {
 
   void serve(CallContext&) override;
   void on_wait_ended(CallContext&, Waiter&, WaitEnd) override;
-  void session_ended(CallContext&, SessionId) override;
+  void owners_ended(CallContext&, const EndedOwners&) override;
   void on_destroy(CallContext&) override;
   std::optional<HoldingCursor> visit_holdings(HoldingCursor cursor,
                                               const HoldingVisitor& visit) const override;

@@ -99,8 +99,10 @@ void Semaphore::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why)
     context.answer(waiter, [](CallContext& reply) { reply.out().boolean(false); });
 }
 
-void Semaphore::session_ended(CallContext&, SessionId session) {
-  for (auto at = held_.lower_bound({session, 0}); at != held_.end() && at->first.session == session;
+/// Permits are the session's: another of its threads may release those that an ended one acquired.
+void Semaphore::owners_ended(CallContext&, const EndedOwners& owners) {
+  if (!owners.is_whole_session()) return;
+  for (auto at = held_.lower_bound(owners.first()); at != held_.end() && owners.includes(at->first);
        at = held_.erase(at))
     free_ += at->second.count;
 }

@@ -65,7 +65,7 @@ Result<Written> SharedLock::on(Ops::Owners, CallContext& context) {
 std::uint64_t SharedLock::admit(CallContext& context, Owner owner) {
   auto reader = find(owner);
   if (reader == readers_.end()) {
-    context.own(*this, owner.session);
+    context.own(*this, owner);
     readers_.push_back({owner, 0, context.tokens().grant(), context.now_ns()});
     reader = readers_.end() - 1;
   }
@@ -79,7 +79,7 @@ std::vector<SharedLock::Reader>::iterator SharedLock::find(Owner owner) {
 }
 
 void SharedLock::end(CallContext& context, const Reader& reader) {
-  context.disown(*this, reader.owner.session);
+  context.disown(*this, reader.owner);
   context.tokens().end(reader.token);
 }
 
@@ -104,10 +104,10 @@ void SharedLock::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why
     context.answer(waiter, [](CallContext& reply) { write_no_grant(reply.out()); });
 }
 
-void SharedLock::session_ended(CallContext& context, SessionId session) {
-  if (writer_.held_by_session(session)) writer_.orphan(context);
+void SharedLock::owners_ended(CallContext& context, const EndedOwners& owners) {
+  if (writer_.held_by_any(owners)) writer_.orphan(context);
   std::erase_if(readers_, [&](const Reader& reader) {
-    if (reader.owner.session != session) return false;
+    if (!owners.includes(reader.owner)) return false;
     end(context, reader);
     return true;
   });

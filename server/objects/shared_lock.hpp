@@ -23,7 +23,7 @@ class SharedLock final : public Object {
 
   void serve(CallContext&) override;
   void on_wait_ended(CallContext&, Waiter&, WaitEnd) override;
-  void session_ended(CallContext&, SessionId) override;
+  void owners_ended(CallContext&, const EndedOwners&) override;
   void on_destroy(CallContext&) override;
   bool has_blockers() const override { return true; }
   void each_blocker(const Waiter&, const std::function<void(const Blocker&)>&) const override;

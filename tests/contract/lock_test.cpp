@@ -1,6 +1,7 @@
 // What locks with one owner do, Lock and RLock, over every way to reach a manager.
 
 #include <atomic>
+#include <latch>
 #include <mutex>
 #include <thread>
 
@@ -111,13 +112,16 @@ TEST_P(LockContract, NobodyPushesInFrontOfWhoWaits) {
   Lock lock = manager().lock();
   std::atomic<bool> served = false;
   lock.lock();
+  std::latch tried(1);
   std::jthread waiter([&] {
     lock.lock();
     served = true;
+    tried.wait();
   });
   wait_for_waiters(1);
   lock.unlock();
   EXPECT_FALSE(lock.try_lock());
+  tried.count_down();
   waiter.join();
   EXPECT_TRUE(served);
 }

@@ -4,11 +4,15 @@
 #include <signal.h>
 
 #include <atomic>
+#include <chrono>
+#include <optional>
+#include <thread>
 
 #include "tandem/server.hpp"
 #include "tandem/tandem.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/relay.hpp"
 
 namespace tandem {
 namespace {
@@ -81,6 +85,65 @@ TEST_F(LeaseTest, AClientWithNothingToAskIsHeardOf) {
   // For longer than a lease nobody calls through `far` but its own thread.
   EXPECT_FALSE(here.lock("kept").try_lock_for(std::chrono::milliseconds(patient_ms) * 3 / 2));
   lock.unlock();
+}
+
+/// Both ways in which a path may be cut while its connections stay.
+class CutPath : public LeaseTest, public ::testing::WithParamInterface<test::Relay::Path> {};
+INSTANTIATE_TEST_SUITE_P(, CutPath, ::testing::Values(test::Relay::Path::swallows, test::Relay::Path::holds),
+                         [](const auto& info) {
+                           return info.param == test::Relay::Path::holds ? "Holds" : "Swallows";
+                         });
+
+TEST_P(CutPath, IsNoticedByTheClientsOwnLease) {
+  Server server(options(1000));
+  server.start();
+  test::Relay relay(server.addresses().front());
+  Manager far = attach(relay.address());
+  std::atomic<int> calls{0};
+  far.on_session_lost([&](const SessionLost& lost) {
+    EXPECT_THAT(lost.what(), HasSubstr("session_lease_ms"));
+    ++calls;
+  });
+  const Lock lock = far.lock("jobs");
+  lock.lock();
+  const auto queue = far.queue<int>();
+  auto pipeline = far.pipeline();
+  auto got = pipeline.call<ops::Queue::Get, std::optional<int>>(queue);
+  pipeline.flush();
+  std::thread waits([&] { EXPECT_THROW((void)queue.get(), SessionLost); });
+  Manager here = server.connect();
+  test::eventually([&] { return here.information().at("waiters") == 2; }, "both to wait");
+  const auto cut_at = std::chrono::steady_clock::now();
+  relay.set(GetParam());
+  waits.join();
+  const auto noticed = std::chrono::steady_clock::now() - cut_at;
+  RecordProperty("noticed_ms", static_cast<int>(noticed / 1ms));
+  EXPECT_THROW(got.get(), SessionLost);
+  test::eventually([&] { return calls == 1; }, "the callback for a lost session");
+  EXPECT_THROW(lock.unlock(), SessionLost);
+  EXPECT_THROW(far.ping(), SessionLost);
+  EXPECT_TRUE(here.lock("jobs").guard().previous_owner_died());
+  relay.set(test::Relay::Path::open);
+  EXPECT_THROW(far.ping(), SessionLost) << "also when the path is back";
+  EXPECT_EQ(calls, 1);
+}
+
+TEST_F(LeaseTest, AnotherConnectionReplacesOneThatIsCutOff) {
+  Server server(options(patient_ms));
+  server.start();
+  test::Relay relay(server.addresses().front());
+  Manager far = attach(relay.address());
+  std::atomic<bool> is_lost{false};
+  far.on_session_lost([&](const SessionLost&) { is_lost = true; });
+  const Lock lock = far.lock("kept");
+  lock.lock();
+  const std::size_t before = relay.connections();
+  relay.set_present(test::Relay::Path::swallows);
+  test::eventually([&] { return relay.connections() > before; },
+                   "a connection in place of one that is silent");
+  Manager here = server.connect();
+  EXPECT_FALSE(here.lock("kept").try_lock_for(std::chrono::milliseconds(patient_ms) * 3 / 2));
+  EXPECT_FALSE(is_lost);
 }
 
 TEST_F(LeaseTest, AForkedChildIsHeardOfToo) {

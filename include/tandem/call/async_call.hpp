@@ -13,6 +13,7 @@
 
 namespace tandem::client {
 
+class Actor;         // client/session/thread_channels.hpp
 class AsyncChannel;  // client/calls/async.cpp
 
 /// An encoded request, or the error that encoding threw.
@@ -62,14 +63,16 @@ class AsyncSession {
   std::shared_ptr<AsyncChannel> channel_;
 };
 
-std::uint32_t new_actor_number() noexcept;
+/// Returns a new owner of locks. It ends, and what it still owns passes on, when it and all operations that were
+/// started with it are gone.
+std::shared_ptr<Actor> new_async_owner(const std::shared_ptr<AsyncChannel>& channel);
 /// ValueError: an empty proxy, or one of another manager.
 Encoder begin_async_request(AsyncChannel& channel, const std::shared_ptr<RemoteObject>& object,
                             AsyncRequest& request);
 /// Returns a number that identifies an operation.
 std::uint64_t next_async_ticket(AsyncChannel& channel);
 void start_async(AsyncChannel& channel, std::uint64_t ticket, std::shared_ptr<const AsyncRequest> request,
-                 std::uint32_t actor, std::unique_ptr<AsyncHandler> handler);
+                 std::shared_ptr<const Actor> owner, std::unique_ptr<AsyncHandler> handler);
 void cancel_async(AsyncChannel& channel, std::uint64_t ticket);
 /// As Async::close().
 void close_async(AsyncChannel& channel) noexcept;

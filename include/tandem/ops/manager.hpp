@@ -33,6 +33,9 @@ struct Manager {
   using Information = Op<7, "information()", Effect::reads, Map()>;
   // Gives back `count` references that the server counted for this session. Sent one-way.
   using Release = Op<8, "release(id, count)", Effect::frees, void(Int, Int)>;
+  // A thread of this session (an `actor` of its requests) has ended: its waits end (not_owner), and the locks that it
+  // owns pass on as at a session's end. Sent one-way, after the replies to the thread's requests.
+  using EndThread = Op<24, "end_thread(thread)", Effect::frees, void(Int)>;
   // Returns the version of the object's contents. type_error: the manager itself has none.
   using Version = Op<9, "version(object)", Effect::reads, Int(Reference)>;
   // Returns the version as soon as it differs from `since`, or `since` if it does not within the time limit
@@ -74,8 +77,8 @@ struct Manager {
   using Contents = Op<20, "contents(id, cursor=0, limit=1000)", Effect::reads,
                       Tuple<Int, Bool, Items>(Int, Optional<Int>, Optional<Int>)>;
 
-  using All = OpList<Create, Get, Exists, Remove, Objects, Ping, Information, Release, Version, WaitForChange,
-                     Run, Hold, Contents, Waits, Holdings, Deadlocks>;
+  using All = OpList<Create, Get, Exists, Remove, Objects, Ping, Information, Release, EndThread, Version,
+                     WaitForChange, Run, Hold, Contents, Waits, Holdings, Deadlocks>;
 };
 
 }  // namespace tandem::ops

@@ -14,7 +14,8 @@ struct Grant {
   /// The fencing token: unique to the grant, higher than those of all earlier grants of the same manager. It
   /// is alive as long as the grant (see fenced()).
   std::uint64_t token = 0;
-  /// The previous owner's session ended while it held the lock: what the lock protects may be half changed.
+  /// The previous owner, a thread or its process, ended while it held the lock: what the lock protects may be half
+  /// changed.
   /// Reported to every owner until one of them unlocks the lock.
   bool previous_owner_died = false;
 };

@@ -45,8 +45,9 @@ inline std::vector<LockOwner> owners_of(const std::vector<OwnerFacts>& facts) {
 /// A lock owned by one thread of one process, which alone may unlock it. At the unlock the manager grants the
 /// lock to the next waiter, in the order of arrival; no other thread can overtake.
 ///
-/// When the owner's process ends or loses its session, the next waiter gets the lock at once and is notified
-/// that the previous owner died; without a waiter, the next thread to lock it is. A forked child owns
+/// When the owner ends (the thread, its process, or its process's session), the next waiter gets the lock at once
+/// and is notified that the previous owner died; without a waiter, the next thread to lock it is. A thread's end
+/// comes after the destructors of its thread_local variables, which may still unlock. A forked child owns
 /// nothing: its parent's locks stay its parent's. A copy of a proxy is the same lock.
 ///
 /// A wait without a time limit that could never end is refused with DeadlockError, which names the cycle of

@@ -29,7 +29,8 @@ namespace tandem {
 /// value found does not fit the requested C++ type; the operation's changes remain).
 ///
 /// Threads may use one proxy at once, as long as none assigns to the proxy itself (`p = q`). After fork() the
-/// child may continue to use the proxies it inherited.
+/// child may continue to use the proxies it inherited. A signal handler must not use, copy or destroy any: it may
+/// interrupt a call that holds the library's locks. Have it set a flag that a thread looks at, or use signalfd.
 class Proxy {
  public:
   Proxy() = default;

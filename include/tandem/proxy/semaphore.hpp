@@ -28,8 +28,8 @@ class SemaphoreGuard;
 struct Ownerless {};
 inline constexpr Ownerless ownerless{};
 
-/// Permits are held by the process that acquired them, and any of its threads may release them. When the
-/// process ends or loses its session, they are released. A forked child holds none. There are never more
+/// Permits are held by the process that acquired them, and any of its threads may release them, also when the one
+/// that acquired them has ended. When the process ends or loses its session, they are released. A forked child holds none. There are never more
 /// permits than initially.
 ///
 /// An ownerless semaphore is as Python's: any process may release, so it can serve as a signal, and the

@@ -452,6 +452,25 @@ TEST_P(Asyncs, LocksBelongToAnOwner) {
   EXPECT_EQ(count.load(), 200);
 }
 
+TEST_P(Asyncs, WhatAnOwnerHoldsPassesOnWithItsLastCopy) {
+  auto lock = manager().lock();
+  const Async async = make();
+  {
+    const Async owner = async.with_owner();
+    std::future<Grant> granted = owner.call<ops::Lock::Acquire, Grant>(lock, use_future);
+    EXPECT_NE(granted.get().first, 0u);
+    EXPECT_FALSE(lock.try_lock());
+  }
+  EXPECT_TRUE(lock.guard().previous_owner_died());
+  lock.lock();
+  std::future<Grant> granted =
+      async.with_owner().call<ops::Lock::Acquire, Grant>(lock, use_future);  // its only copy is gone
+  wait_for_waiters(1);
+  lock.unlock();
+  EXPECT_NE(granted.get().first, 0u);
+  EXPECT_TRUE(lock.guard().previous_owner_died());
+}
+
 // ---- amounts -----------------------------------------------------------------------------------------------
 
 /// Neither side reads as fast as the other sends: callers do not wait, and all is done.

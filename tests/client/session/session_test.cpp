@@ -255,6 +255,30 @@ TEST_F(SessionTest, AfterATimeoutTheChannelIsGoodForTheNextCall) {
   EXPECT_EQ(manager_->opened().size(), 1u);
 }
 
+TEST_F(SessionTest, ATimeoutOfAnOperationThatWaitsEndsTheSessionAndSaysSo) {
+  start([](FakeChannel& channel, const SeenRequest& request) {
+    if (request.header.op == ops::List::Size::description.number) channel.reply_integer(request, 42);
+  });
+  connect(std::chrono::milliseconds(20));
+  EXPECT_EQ(size_despite_timeouts(), 42);
+  int calls = 0;
+  session_->on_session_lost([&](const SessionLost& lost) {
+    EXPECT_THAT(lost.what(), HasSubstr("no answer within 20 ms (call_timeout)"));
+    ++calls;
+  });
+  try {
+    Call call(*list_, ops::Manager::WaitForChange::description, 0);
+    call.wait(std::chrono::microseconds(0), {});
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const Timeout& timeout) {
+    EXPECT_THAT(timeout.what(), HasSubstr("the session has been ended"));
+  }
+  EXPECT_EQ(calls, 1);
+  EXPECT_THAT(error_of_size<SessionLost>(), HasSubstr("no answer within 20 ms (call_timeout)"));
+  EXPECT_THAT(error_of_size<SessionLost>(), HasSubstr("make a new Manager"));
+  EXPECT_EQ(calls, 1);
+}
+
 TEST_F(SessionTest, AfterATimeoutInTheMiddleOfARequestTheRestGoesFirst) {
   std::promise<void> wake_up;
   start([&, asleep = wake_up.get_future().share()](FakeChannel& channel, const SeenRequest& request) {
@@ -376,6 +400,46 @@ TEST_F(SessionTest, ThreadsOneAfterTheOtherShareAChannel) {
   for (int i = 0; i < 5; ++i) std::jthread([&] { EXPECT_EQ(size(), 42); }).join();
   EXPECT_EQ(size(), 42);
   EXPECT_EQ(manager_->opened().size(), 1u);
+}
+
+TEST_F(SessionTest, AThreadsEndIsToldAndNotWaitedFor) {
+  start([](FakeChannel& channel, const SeenRequest& request) {
+    if (request.header.op == ops::List::Size::description.number) channel.reply_integer(request, 42);
+  });
+  connect();
+  std::uint32_t actor = 0;
+  std::thread([&] {
+    EXPECT_EQ(size(), 42);
+    actor = this_thread_number();
+  }).join();
+  const SeenRequest told = manager_->wait_for_requests(2).back();
+  EXPECT_EQ(told.header.object, ops::Manager::id);
+  EXPECT_EQ(told.header.op, ops::Manager::EndThread::description.number);
+  EXPECT_TRUE((told.header.flags & wire::flag_one_way) != 0);
+  std::int64_t thread = 0;
+  std::uint32_t count = 0;
+  wire::Reader reader(wire::as_bytes(told.payload));
+  EXPECT_TRUE(reader.array(count) && reader.int64(thread));
+  EXPECT_EQ(thread, actor);
+}
+
+TEST_F(SessionTest, AThreadsEndIsToldThoughItsChannelBroke) {
+  start([](FakeChannel& channel, const SeenRequest& request) {
+    if (channel.number() == 1) channel.hang_up();
+    else channel.reply_integer(request, 42);
+  });
+  connect();
+  EXPECT_EQ(size(), 42);
+  std::thread([&] { EXPECT_THROW(size(), ConnectionError); }).join();
+  const auto is_end = [](const SeenRequest& request) {
+    return request.header.op == ops::Manager::EndThread::description.number;
+  };
+  test::eventually(
+      [&] {
+        const std::vector<SeenRequest> all = manager_->requests();
+        return std::any_of(all.begin(), all.end(), is_end);
+      },
+      "the thread's end to be told");
 }
 
 TEST_F(SessionTest, SomeChannelsOfManyThreadsAreKept) {
