@@ -16,13 +16,9 @@ struct Options {
   // Or the file that contains it, as given to tandemd; trailing line ends are ignored.
   std::string authkey_file{};
   std::chrono::milliseconds connect_timeout{5000};  // for each channel, its handshake included
-<<<<<<< HEAD
   // For each operation; zero: none. The time that an operation may wait in the manager is not part of it: a wait
-  // with a limit may take as much longer, one without a limit is not ended by call_timeout.
-=======
-  // For each operation, beside its own time limit; not for one that waits without limit. One that waits ends the
-  // session (SessionLost), since it may be granted later what nobody would give back.
->>>>>>> w_b
+  // with a limit may take as much longer, one without a limit is not ended by call_timeout. One that waits ends
+  // the session (SessionLost), since it may be granted later what nobody would give back.
   std::chrono::milliseconds call_timeout{0};
   std::chrono::milliseconds start_timeout{10000};  // for a private manager to become ready
   // How long a call may busy-wait for its reply. Much faster if replies arrive soon; a call stops

@@ -45,6 +45,14 @@ void Registry::give_name(Object& object, std::string_view name) {
   memory_bytes_ += name_bytes(object);
 }
 
+void Registry::take_name(Object& object) {
+  if (!object.named_) return;
+  by_name_.erase(object.name_);
+  object.name_.clear();
+  object.named_ = false;
+  if (object.references_ == 0) unheld_.push_back(object.id_);
+}
+
 bool Registry::remove(std::string_view name) {
   Object* found = find(name);
   if (found == nullptr) return false;

@@ -1,11 +1,14 @@
 // What queues do, over every way to reach a manager.
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
+#include <optional>
 #include <thread>
 
 #include "tests/support/contract.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/generated.hpp"
 
 namespace tandem::test {
 namespace {
@@ -258,6 +261,13 @@ TEST_P(QueueContract, ABatchMayBeLargerThanTheQueue) {
   EXPECT_EQ(got, batch) << "nobody gets in between";
 }
 
+TEST_P(QueueContract, ABatchMayBeReadInASinglePass) {
+  auto queue = manager().queue<int>();
+  EXPECT_EQ(
+      queue.put_many(Generated([n = 0]() mutable { return n < 3 ? std::optional(n++) : std::nullopt; })), 3u);
+  EXPECT_THAT(queue.get_many(10), ElementsAre(0, 1, 2));
+}
+
 TEST_P(QueueContract, ABatchThatIsStoppedTellsHowManyItPut) {
   Queue<int> queue = manager().queue<int>(2);
   EXPECT_EQ(queue.try_put_many({1, 2, 3}), 2u);
@@ -284,6 +294,22 @@ TEST_P(QueueContract, GetManyWaitsForTheFirstOnly) {
   EXPECT_THAT(queue.get_many(3), ElementsAre(1, 2, 3));
   EXPECT_THROW(queue.get_many(0), ValueError);
   EXPECT_THROW(queue.get_many_leased(0), ValueError);
+}
+
+TEST_P(QueueContract, CountsMayBeOfAnySize) {
+  constexpr std::size_t all = std::numeric_limits<std::size_t>::max();
+  Queue<int> queue = manager().queue<int>();
+  queue.put_many({1, 2, 3});
+  {
+    auto leases = queue.get_many_leased(all);
+    EXPECT_EQ(leases.size(), 3u);
+  }
+  EXPECT_THAT(queue.get_many(all), ElementsAre(1, 2, 3));
+  EXPECT_THAT(queue.try_get_many(all), IsEmpty());
+  EXPECT_THAT(error_of<ValueError>([&] { queue.task_done(all); }),
+              HasSubstr("18446744073709551615 is too large: at most 9223372036854775807"));
+  EXPECT_EQ(queue.unfinished(), 3u);
+  EXPECT_THROW((void)manager().barrier(all), ValueError);
 }
 
 TEST_P(QueueContract, ABatchServesSeveral) {
@@ -347,7 +373,8 @@ TEST_P(QueueContract, ClosingEndsEveryWait) {
   std::vector<std::jthread> threads;
   threads.push_back(waiting([&] { texts[0] = error_of<Closed>([&] { empty.get(); }); }, 0));
   threads.push_back(waiting([&] { texts[1] = error_of<Closed>([&] { empty.get_many(2); }); }, 1));
-  threads.push_back(waiting([&] { texts[2] = error_of<Closed>([&] { empty.get_leased_for(1h); }); }, 2));
+  threads.push_back(
+      waiting([&] { texts[2] = error_of<Closed>([&] { (void)empty.get_leased_for(1h); }); }, 2));
   threads.push_back(waiting([&] { texts[3] = error_of<Closed>([&] { full.put(1); }); }, 3));
   threads.push_back(waiting([&] { texts[4] = error_of<Closed>([&] { full.put_many({1, 2}); }); }, 4));
   empty.close();
@@ -499,6 +526,60 @@ TEST_P(QueueContract, AWaitingGetterGetsALease) {
   queue.put(1);
   getter.join();
   EXPECT_EQ(deliveries, 1u);
+  EXPECT_EQ(queue.unfinished(), 0u);
+}
+
+TEST_P(QueueContract, ALeaseThatIsNotGrantedIsEmpty) {
+  PriorityQueue<int> queue = manager().priority_queue<int>();
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_FALSE(queue.try_get_leased());
+  EXPECT_FALSE(queue.get_leased_for(1ms));
+  EXPECT_FALSE(queue.get_leased_until(std::chrono::steady_clock::now()));
+  Lease<int> none = queue.get_leased(stop.get_token());
+  EXPECT_FALSE(none);
+  EXPECT_THAT(error_of<ValueError>([&] { (void)*none; }), HasSubstr("the lease is empty"));
+  EXPECT_THAT(error_of<ValueError>([&] { none.done(); }), HasSubstr("the lease is empty"));
+  queue.put_many({2, 1});
+  std::vector<int> done;
+  while (auto lease = queue.try_get_leased()) {
+    done.push_back(*lease);
+    lease.done();
+  }
+  EXPECT_THAT(done, ElementsAre(1, 2));
+  EXPECT_EQ(queue.unfinished(), 0u);
+}
+
+TEST_P(QueueContract, LeasesOneByOneUntilItIsClosed) {
+  Queue<std::string> queue = manager().queue<std::string>();
+  queue.put_many({"a", "b", "c"});
+  std::vector<std::string> done;
+  std::jthread worker = waiting([&] {
+    bool failed = false;
+    for (auto& lease : queue.leases()) {
+      if (*lease == "b" && !std::exchange(failed, true)) continue;  // given back
+      done.push_back(*lease + std::to_string(lease.deliveries()));
+      lease.done();
+    }
+  });
+  queue.close();
+  worker.join();
+  EXPECT_THAT(done, ElementsAre("a1", "b2", "c1"));
+  EXPECT_EQ(queue.unfinished(), 0u);
+}
+
+TEST_P(QueueContract, LeasesAreGivenBackWhenTheLoopIsLeft) {
+  Queue<int> queue = manager().queue<int>();
+  queue.put(1);
+  EXPECT_THROW(for (auto& lease
+                    : queue.leases()) throw std::runtime_error(std::to_string(*lease)),
+               std::runtime_error);
+  EXPECT_EQ(queue.size(), 1u);
+  std::stop_source stop;
+  for (auto& lease : queue.leases(stop.get_token())) {
+    lease.done();
+    stop.request_stop();
+  }
   EXPECT_EQ(queue.unfinished(), 0u);
 }
 

@@ -13,7 +13,9 @@
 #include <iterator>
 #include <map>
 #include <numeric>
+#include <optional>
 #include <random>
+#include <ranges>
 #include <set>
 #include <sstream>
 #include <stdexcept>
@@ -22,10 +24,12 @@
 #include <thread>
 #include <vector>
 
+#include "client/pool/pool_worker.hpp"
 #include "tandem/progress_bar.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/error_of.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/generated.hpp"
 #include "tests/support/program.hpp"
 
 namespace tandem {
@@ -137,6 +141,128 @@ TEST(Pool, ImapUnorderedGivesThemAsTheyCome) {
   EXPECT_THROW((void)pool.imap(square, numbers(5), 0), ValueError);
 }
 
+TEST(Pool, ImapReadsItsInputAsResultsAreTaken) {
+  Pool pool(2);
+  for (const bool ordered : {true, false}) {
+    int read = 0;
+    test::Generated items([&] { return read < 1000 ? std::optional(read++) : std::nullopt; });
+    auto stream = ordered ? pool.imap(square, items) : pool.imap_unordered(square, items);
+    EXPECT_GE(read, 1);
+    for (int taken = 0; taken < 1000; ++taken) {
+      EXPECT_LE(read, taken + 2 * 4);
+      EXPECT_NE(stream.next(), std::nullopt);
+    }
+    EXPECT_EQ(stream.next(), std::nullopt);
+    EXPECT_EQ(read, 1000);
+    EXPECT_EQ(stream.calls(), 1000u);
+  }
+}
+
+TEST(Pool, ImapReadsSoFarAhead) {
+  Manager manager;
+  Pool pool(manager, {.workers = 1});
+  Event gate = manager.event();
+  int read = 0;
+  test::Generated items([&] { return std::pair(read++, gate); });
+  auto waiting = [](const std::pair<int, Event>& item) { return item.second.wait(), item.first; };
+  {
+    auto stream = pool.imap(waiting, items, 3, 11);
+    EXPECT_EQ(read, 9);  // whole chunks
+    EXPECT_THROW((void)stream.next(1ms), Timeout);
+    EXPECT_EQ(read, 9);
+  }
+  read = 0;
+  {
+    auto stream = pool.imap(waiting, items, 3, 1);
+    EXPECT_EQ(read, 3);
+  }
+  read = 0;
+  {
+    auto stream = pool.imap(waiting, items, 3);
+    EXPECT_EQ(read, 12);
+  }
+  gate.set();
+}
+
+TEST(Pool, ImapTakesEndlessInput) {
+  Pool pool(2);
+  int last = 0;
+  for (int n : pool.imap(square, test::naturals())) {
+    last = n;
+    if (n >= 10'000) break;
+  }
+  EXPECT_EQ(last, 10'000);
+  auto stream = pool.imap_unordered(square, test::naturals(), 10);
+  for (int i = 0; i < 100; ++i) EXPECT_NE(stream.next(), std::nullopt);
+}
+
+TEST(Pool, ImapAndMapTakeSinglePassInput) {
+  Pool pool(2);
+  auto up_to = [](int last) {
+    return test::Generated([last, n = 0]() mutable { return n < last ? std::optional(++n) : std::nullopt; });
+  };
+  std::vector<int> squares;
+  for (int n : pool.imap(square, up_to(5), 2)) squares.push_back(n);
+  EXPECT_THAT(squares, ElementsAre(1, 4, 9, 16, 25));
+  EXPECT_THAT(pool.map(square, up_to(3)), ElementsAre(1, 4, 9));
+}
+
+// clang's older versions do not compile the views of libstdc++.
+#if !defined(__clang__) || __clang_major__ >= 16
+using Naturals = std::ranges::iota_view<int>;
+static_assert(client::Endless<Naturals>);
+static_assert(client::Endless<decltype(std::declval<Naturals&>() | std::views::drop(1) |
+                                       std::views::transform(square))>);
+static_assert(!client::Endless<decltype(std::declval<Naturals&>() | std::views::take(1))>);
+static_assert(!client::Endless<std::ranges::iota_view<int, int>>);
+static_assert(!client::Endless<std::vector<int>&>);
+
+TEST(Pool, TakesViews) {
+  Pool pool(2);
+  auto even = std::views::filter([](int n) { return n % 2 == 0; });
+  const std::vector<int> some = numbers(5);
+  EXPECT_THAT(pool.map(square, some | even), ElementsAre(0, 4, 16));
+  std::vector<int> squares;
+  for (int n : pool.imap(square, std::views::iota(0) | even | std::views::take(3))) squares.push_back(n);
+  EXPECT_THAT(squares, ElementsAre(0, 4, 16));
+}
+#endif
+
+TEST(Pool, ImapsInputMayDependOnItsResults) {
+  Manager manager;
+  Pool pool(manager, {.workers = 2});
+  auto queue = manager.queue<int>();
+  queue.put(2);
+  std::vector<int> results;
+  for (int n : pool.imap(square, queue, 1, 1)) {
+    results.push_back(n);
+    if (n < 1000) queue.put(n);
+    else queue.close();
+  }
+  EXPECT_THAT(results, ElementsAre(4, 16, 256, 65536));
+}
+
+TEST(Pool, AnErrorOfImapsInputTakesTheItemsPlace) {
+  Manager manager;
+  Pool pool(manager, {.workers = 2});
+  for (int chunk : {1, 4}) {
+    test::Generated failing([n = 0]() mutable { return n < 5 ? n++ : throw std::out_of_range("no more"); });
+    auto stream = pool.imap(square, failing, static_cast<std::size_t>(chunk));
+    for (int n = 0; n < 5; ++n) EXPECT_EQ(stream.next(), n * n);
+    EXPECT_EQ(error_of<std::out_of_range>([&] { (void)stream.next(); }), "no more");
+    EXPECT_EQ(stream.next(), std::nullopt);
+  }
+  // An argument that cannot be sent.
+  Manager other;
+  auto sizes =
+      pool.imap([](const List<int>& list) { return list.size(); },
+                std::vector<List<int>>{manager.list<int>({1}), other.list<int>(), manager.list<int>()}, 2);
+  EXPECT_EQ(sizes.next(), 1u);
+  EXPECT_THROW((void)sizes.next(), Error);
+  EXPECT_EQ(sizes.next(), std::nullopt);
+  EXPECT_EQ(pool.apply(square, 3), 9);
+}
+
 TEST(Pool, ProxiesAreArgumentsAndResults) {
   Manager manager;
   Pool pool(manager, {.workers = 2});
@@ -222,17 +348,38 @@ TEST(AsyncResult, CallbacksComeBeforeItIsReady) {
 }
 
 TEST(AsyncResult, ACallbackMaySubmitButNotWait) {
-  Pool pool(1);
+  Manager manager;
+  Pool pool(manager, {.workers = 1});
+  Event gate = manager.event();
   std::string text;
+  std::string stream_text;
   AsyncResult<int> next;
-  auto first = pool.apply_async(square, 2);
-  auto second = pool.apply_async(square, 3).on_result([&](int n) {
-    next = pool.apply_async(square, n);
-    text = error_of<DeadlockError>([&] { (void)next.get(); });
-  });
+  auto second =
+      pool.apply_async([](const Event& event) { return event.wait(), 9; }, gate).on_result([&](int n) {
+        next = pool.apply_async(square, n);
+        text = error_of<DeadlockError>([&] { (void)next.get(); });
+        auto stream = pool.imap(square, numbers(2));
+        stream_text = error_of<DeadlockError>([&] { (void)stream.next(); });
+      });
+  gate.set();  // the callback is there before the result
   second.wait();
   EXPECT_THAT(text, HasSubstr("a callback of a pool waits"));
+  EXPECT_THAT(stream_text, HasSubstr("a callback of a pool waits"));
   EXPECT_EQ(next.get(), 81);
+}
+
+TEST(AsyncResult, ACallbackThatComesLateRunsAtOnceAndMayWait) {
+  Pool pool(1);
+  auto first = pool.apply_async(square, 3);
+  first.wait();
+  std::thread::id thread;
+  int result = 0;
+  first.on_result([&](int n) {
+    thread = std::this_thread::get_id();
+    result = pool.apply(square, n);
+  });
+  EXPECT_EQ(thread, std::this_thread::get_id());
+  EXPECT_EQ(result, 81);
 }
 
 TEST(AsyncResult, OutlivesItsPool) {
@@ -302,6 +449,29 @@ TEST(PoolErrors, OthersComeAsRemoteErrors) {
     EXPECT_EQ(error.type(), "some::Type");
     EXPECT_STREQ(error.what(), "some::Type: six");
   }
+}
+
+struct Speechless : std::exception {
+  const char* what() const noexcept override { return nullptr; }
+};
+
+TEST(PoolErrors, ACauseComesAlongAndATextMayBeMissing) {
+  Pool pool(1);
+  auto start = [](bool as_key_error) {
+    try {
+      throw std::out_of_range("no such line");
+    } catch (...) {
+      if (as_key_error) std::throw_with_nested(KeyError("port"));
+      std::throw_with_nested(std::runtime_error("not started"));
+    }
+  };
+  EXPECT_EQ(error_of<std::runtime_error>([&] { pool.apply(start, false); }),
+            "not started; caused by std::out_of_range: no such line");
+  EXPECT_EQ(error_of<KeyError>([&] { pool.apply(start, true); }),
+            "port; caused by std::out_of_range: no such line");
+  EXPECT_THAT(error_of<RemoteError>([&] { pool.apply([] { throw Speechless(); }); }),
+              HasSubstr("Speechless"));
+  EXPECT_EQ(pool.apply(square, 3), 9);
 }
 
 TEST(PoolErrors, OneFailsOnlyItsOwnCall) {
@@ -621,6 +791,45 @@ TEST(PoolLife, JoinWaitsForCallbacks) {
   EXPECT_EQ(count, 100);
 }
 
+TEST(PoolLife, ClosedItFinishesItsStreams) {
+  Pool pool(2);
+  auto stream = pool.imap(square, numbers(100));
+  EXPECT_EQ(stream.next(), 0);
+  pool.close();
+  EXPECT_THROW((void)pool.imap(square, numbers(3)), ValueError);
+  EXPECT_THAT(error_of<ValueError>([&] { pool.join(); }), HasSubstr("a stream of imap()"));
+  for (int n = 1; n < 100; ++n) EXPECT_EQ(stream.next(), n * n);
+  EXPECT_EQ(stream.next(), std::nullopt);
+  pool.join();
+}
+
+TEST(PoolLife, AStreamThatIsDroppedDoesNotKeepItOpen) {
+  Pool pool(2);
+  {
+    auto stream = pool.imap(square, test::naturals());
+    EXPECT_EQ(stream.next(), 0);
+    pool.close();
+  }
+  pool.join();
+}
+
+TEST(PoolLife, TerminatedItEndsItsStreams) {
+  Manager manager;
+  std::optional<Pool> pool(std::in_place, manager, PoolOptions{.workers = 1});
+  Event gate = manager.event();
+  test::Generated items([&] { return std::pair(0, gate); });
+  test::Generated others([&] { return std::pair(0, gate); });
+  auto waiting = [](const std::pair<int, Event>& item) { return item.second.wait(), item.first; };
+  auto stream = pool->imap(waiting, items, 1, 2);
+  auto other = pool->imap(waiting, others, 1, 2);
+  pool->terminate();
+  for (int calls = 0; calls < 3; ++calls) EXPECT_THROW((void)stream.next(), Closed);
+  EXPECT_EQ(stream.next(), std::nullopt);
+  pool.reset();
+  for (int calls = 0; calls < 3; ++calls) EXPECT_THROW((void)other.next(), Closed);
+  EXPECT_EQ(other.next(), std::nullopt);
+}
+
 TEST(PoolLife, TerminatedItEndsWhatRuns) {
   Manager manager;
   Pool pool(manager, {.workers = 1});
@@ -774,13 +983,86 @@ TEST(NamedPool, IsServedByOtherProcesses) {
   Pool pool(manager, "farm", {.workers = 0});
   EXPECT_EQ(pool.map(square, numbers(100), 1).back(), 99 * 99);
   test::eventually([&] { return pool.progress().workers == 2; }, "two workers");
-  pool.map([](int n) { return std::this_thread::sleep_for(1ms), n; }, numbers(20), 1);
+  const Barrier both = manager.barrier(2);  // each of them gets a task
+  pool.map([](const Barrier& barrier) { barrier.wait(); }, std::vector<Barrier>{both, both}, 1);
   pool.close();
   pool.join();
   first.join();
   second.join();
   EXPECT_EQ(first.exit_code(), 0);
   EXPECT_EQ(second.exit_code(), 0);
+  EXPECT_FALSE(manager.exists("farm"));
+}
+
+TEST(NamedPool, ServedAfterItsEndTheNextOneIs) {
+  Manager manager;
+  {
+    Pool pool(manager, "farm", {.workers = 1});
+    EXPECT_EQ(pool.apply(square, 2), 4);
+    pool.close();
+    pool.join();
+  }
+  EXPECT_FALSE(manager.exists("farm"));
+  std::jthread worker([&] { EXPECT_EQ(serve_pool(manager, "farm"), 1u); });
+  Pool next(manager, "farm", {.workers = 0});
+  EXPECT_EQ(next.apply(square, 3), 9);
+  next.close();
+  next.join();
+}
+
+TEST(NamedPool, OneThatEndsBeforeItIsEnteredIsLeftForTheNext) {
+  Manager manager;
+  for (const bool removed : {false, true}) {
+    std::vector<client::TaskPool> seen;
+    auto enter = [&](const client::TaskPool& pool) {
+      seen.push_back(pool);
+      if (seen.size() == 1) {
+        if (removed) manager.remove("farm");
+        else pool.close();
+      }
+      (void)pool.enlist(std::nullopt, std::nullopt);
+    };
+    const client::TaskPool entered = client::enter_named(manager, "farm", enter);
+    EXPECT_EQ(seen.size(), 2u);
+    EXPECT_NE(entered, seen.front());
+    EXPECT_TRUE(manager.exists("farm"));
+    manager.remove("farm");
+  }
+}
+
+TEST(NamedPool, ServingMayBeginAtAnyMomentOfItsEnd) {
+  Manager manager;
+  for (int round = 0; round < 20; ++round) {
+    std::jthread worker(
+        [&](const std::stop_token& stop) { EXPECT_NO_THROW(serve_pool(manager, "farm", {}, stop)); });
+    Pool pool(manager, "farm", {.workers = 0});
+    pool.close();
+    pool.join();
+  }
+}
+
+TEST(NamedPool, OneUsersJoinLeavesTheNextPoolAlone) {
+  Manager manager;
+  Pool first(manager, "farm", {.workers = 1});
+  Pool second(manager, "farm", {.workers = 0});
+  EXPECT_EQ(second.apply(square, 3), 9);
+  first.close();
+  first.join();
+  Pool next(manager, "farm", {.workers = 1});
+  second.close();
+  second.join();
+  EXPECT_EQ(next.apply(square, 4), 16);
+}
+
+TEST(NamedPool, ClosedItKeepsItsNameUntilAllIsDone) {
+  Manager manager;
+  Pool pool(manager, "farm", {.workers = 0});
+  auto result = pool.apply_async(square, 3);
+  pool.close();
+  EXPECT_THAT(error_of<Closed>([&] { Pool late(manager, "farm", {.workers = 0}); }), HasSubstr("closed"));
+  EXPECT_EQ(serve_pool(manager, "farm"), 1u);  // a late worker helps
+  EXPECT_EQ(result.get(), 9);
+  pool.join();
   EXPECT_FALSE(manager.exists("farm"));
 }
 
@@ -802,7 +1084,8 @@ TEST(NamedPool, TasksCanNameTheirFunctions) {
 
 TEST(NamedPool, AStrangersTaskIsRefusedClearly) {
   Manager manager;
-  std::jthread worker([&] { serve_pool(manager, "farm"); });
+  // It may begin when the pool has ended, and then waits for the next one.
+  std::jthread worker([&](const std::stop_token& stop) { serve_pool(manager, "farm", {}, stop); });
   Pool pool(manager, "farm", {.workers = 1, .functions = {{"work", square}}});
   auto raw = manager.create<client::TaskPool>("farm");
   const std::int64_t submitter = raw.enter();
