@@ -31,7 +31,7 @@ struct Dict {
   using Clear = Op<14, "clear()", Effect::frees, void()>;
   using Update = Op<15, "update(entries)", Effect::writes, void(Entries)>;
   using Assign = Op<16, "assign(entries)", Effect::writes, void(Entries)>;  // clear and update in one step
-  using Keys = Op<17, "keys()", Effect::reads, Items()>;
+  using Keys = Op<17, "keys()", Effect::reads, Elements()>;
   using Values = Op<18, "values()", Effect::reads, Items()>;
   using Snapshot = Op<19, "items()", Effect::reads, Entries()>;
   // Returns the next cursor, -1 at the end, and at most `limit` entries after `cursor` (0: from the start).

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "tandem/codec/key_order.hpp"
 #include "tandem/proxy/container.hpp"
 
 namespace tandem {
@@ -72,13 +73,21 @@ class Element : public client::ElementTag {
   void operator++(int) const requires client::Arithmetic<V> || client::Untyped<V> { *this += V(1); }
   void operator--(int) const requires client::Arithmetic<V> || client::Untyped<V> { *this -= V(1); }
 
+  // Comparisons are the manager's (key_order.hpp).
   template <class U>
   requires(!std::derived_from<U, client::ElementTag>) && requires(const V& v, const U& u) { v == u; }
-  friend bool operator==(const Derived& element, const U& value) { return element.get() == value; }
+  friend bool operator==(const Derived& element, const U& value) {
+    return client::is_same_value(element.get(), value);
+  }
   template <class U>
   requires(!std::derived_from<U, client::ElementTag>) && requires(const V& v, const U& u) { v <=> u; }
-  friend auto operator<=>(const Derived& element, const U& value) { return element.get() <=> value; }
-  friend bool operator==(const Derived& a, const Derived& b) { return a.get() == b.get(); }
+  friend auto operator<=>(const Derived& element, const U& value) {
+    if constexpr (client::Untyped<V>) return client::partial_order_of(element.get(), value);
+    else return element.get() <=> value;
+  }
+  friend bool operator==(const Derived& a, const Derived& b) {
+    return client::is_same_value(a.get(), b.get());
+  }
 
   /// Prints as the value itself does; JSON and types without operator<< are printed by to_text().
   friend std::ostream& operator<<(std::ostream& out, const Derived& element) {

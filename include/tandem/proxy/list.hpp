@@ -138,15 +138,15 @@ class List : public Container {
   iterator begin() const { return iterator(Pages(*this)); }
   iterator end() const { return {}; }
 
-  /// Same items in the same order; compares one snapshot.
+  /// Same items in the same order, by the manager's equality (key_order.hpp); compares one snapshot.
   template <class R>
   requires client::ItemRange<R, T> || client::Untyped<R>
   friend bool operator==(const List& list, const R& items) {
     if constexpr (client::Untyped<R>) {
-      return list.template call<Operations::Snapshot, nlohmann::json>() == items;
+      return client::is_same_value(list.template call<Operations::Snapshot, nlohmann::json>(), items);
     } else {
       const std::vector<T> found = list.snapshot();
-      return std::equal(found.begin(), found.end(), std::ranges::begin(items), std::ranges::end(items));
+      return client::are_same_values(found, items);
     }
   }
   friend std::ostream& operator<<(std::ostream& out, const List& list) {

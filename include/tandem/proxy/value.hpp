@@ -100,7 +100,9 @@ class Value : public Container {
   // Only for Value itself: for iterators over Values, evaluating the constraint would recurse without end.
   template <std::same_as<Value> Self, class U>
   requires(!std::derived_from<U, Proxy>) && requires(const T& v, const U& u) { v == u; }
-  friend bool operator==(const Self& value, const U& other) { return value.load() == other; }
+  friend bool operator==(const Self& value, const U& other) {
+    return client::is_same_value(value.load(), other);  // the manager's equality (key_order.hpp)
+  }
   /// Prints as the value itself does; JSON and types without operator<< are printed by to_text().
   friend std::ostream& operator<<(std::ostream& out, const Value& value) {
     if constexpr (!client::Untyped<T> && requires(const T& v) { out << v; }) return out << value.load();
