@@ -17,8 +17,10 @@ struct Dict {
   using Insert = Op<4, "insert(key, value)", Effect::writes, Bool(Any, Any)>;  // only if absent
   using GetOrInsert = Op<5, "get_or_insert(key, value)", Effect::writes, Any(Any, Any)>;
   // Python's `+` on numbers, text, bytes and arrays; an absent key counts as `initial`, or as delta's zero
-  // without it. Returns the new value.
-  using Add = Op<6, "add(key, delta, initial)", Effect::writes, Any(Any, Any, Maybe)>;
+  // without it. Returns the new value. With `typecode` (see ops/array.hpp) that is of this type, or an
+  // overflow, or a type_error; without it integers have 64 bits, signed or unsigned.
+  using Add =
+      Op<6, "add(key, delta, initial, typecode=None)", Effect::writes, Any(Any, Any, Maybe, Optional<Text>)>;
   // Absence counts as a value, for both. Returns whether it was exchanged, and the value before.
   using CompareExchange = Op<7, "compare_exchange(key, expected, desired)", Effect::writes,
                              Tuple<Bool, Maybe>(Any, Maybe, Maybe)>;

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "tandem/ops/array.hpp"
+#include "tandem/proxy/element.hpp"
 #include "tandem/proxy/page.hpp"
 #include "tandem/proxy/typecode.hpp"
 

@@ -54,6 +54,8 @@ class Dict : public Container {
   using value_type = std::pair<K, V>;
   using Pages = client::PageOf<Operations::Page, value_type>;
   using iterator = PageIterator<Pages>;
+  /// For internal use.
+  static constexpr std::string_view sum_typecode = client::sum_typecode_of<V>();
 
   Dict() = default;
   using Container::Container;
@@ -89,12 +91,10 @@ class Dict : public Container {
   }
   /// Adds to the stored value as Python's `+` does; returns the new value. An absent key counts as delta's
   /// zero ("" for text), or as `initial`. Throws TypeError for operands that Python cannot add, OverflowError
-  /// beyond 64 bits.
-  V add(client::In<K> key, client::In<V> delta) const {
-    return call<Operations::Add, V>(key, delta, std::nullopt);
-  }
+  /// for a sum that is not a V (of JSON: beyond 64 bits); nothing has changed then.
+  V add(client::In<K> key, client::In<V> delta) const { return sum(key, delta, std::nullopt); }
   V add(client::In<K> key, client::In<V> delta, client::In<V> initial) const {
-    return call<Operations::Add, V>(key, delta, client::PresentArgument(initial));
+    return sum(key, delta, client::PresentArgument(initial));
   }
   /// Stores `desired` if the stored value equals `expected` (Python's ==); nullopt means absent, for both.
   /// Returns whether it did; if not, sets `expected` to the stored value, as std::atomic does.
@@ -180,6 +180,13 @@ class Dict : public Container {
  private:
   friend DictElement<K, V>;
   using Exchanged = std::pair<bool, std::optional<V>>;  // whether it was exchanged, and the value before
+
+  template <class Key, class Delta, class Initial>
+  V sum(const Key& key, const Delta& delta, const Initial& initial) const {
+    client::check_addable<V>();
+    if constexpr (sum_typecode.empty()) return call<Operations::Add, V>(key, delta, initial);
+    else return call<Operations::Add, V>(key, delta, initial, sum_typecode);
+  }
 };
 
 /// d[k]
@@ -219,7 +226,7 @@ class DictElement : public Element<DictElement<K, V>, V> {
   }
   template <class D>
   V add(const D& delta) const {
-    return dict_.template call<Operations::Add, V>(key_, delta, std::nullopt);
+    return dict_.sum(key_, delta, std::nullopt);
   }
 
   Dict<K, V> dict_;

@@ -10,11 +10,13 @@
 
 #include "tandem/codec/key_order.hpp"
 #include "tandem/proxy/container.hpp"
+#include "tandem/proxy/typecode.hpp"
 
 namespace tandem {
 namespace client {
 
-/// Writes `-value`. Throws TypeError if it is not a number, OverflowError beyond 64 bits.
+/// Writes `-value`. Throws TypeError if it is not a number. Beyond 64 bits it is a big integer: the sum may
+/// fit.
 void encode_negated(Encoder& to, wire::Integer value);
 void encode_negated(Encoder& to, const nlohmann::json& value);
 
@@ -30,9 +32,6 @@ struct Negated : Argument {
     else encode_negated(to, value);
   }
 };
-
-template <class T>
-concept Arithmetic = std::is_arithmetic_v<T> && !std::same_as<T, bool>;
 
 /// Types that an untyped element converts to implicitly. Those that would make such conversions ambiguous are
 /// left out (get<T>() reads them).
@@ -63,8 +62,12 @@ class Element : public client::ElementTag {
   requires client::Untyped<V> &&(!std::same_as<T, V>)operator T() const { return get<T>(); }
 
   /// Adds as Python's `+=` does, in one atomic round trip; returns the new value. Throws KeyError,
-  /// IndexError, TypeError, OverflowError.
-  V operator+=(client::In<V> delta) const requires(!std::same_as<V, bool>) { return self().add(delta); }
+  /// IndexError, TypeError, and OverflowError for a sum that is not a V (of JSON: beyond 64 bits); nothing
+  /// has changed then.
+  V operator+=(client::In<V> delta) const {
+    client::check_addable<V>();
+    return self().add(delta);
+  }
   V operator-=(const V& delta) const requires client::Arithmetic<V> || client::Untyped<V> {
     return self().add(client::Negated<V>(delta));
   }

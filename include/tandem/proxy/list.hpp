@@ -57,6 +57,8 @@ class List : public Container {
   using Bound = std::optional<std::int64_t>;
   using Pages = client::PageOf<Operations::Page, T>;
   using iterator = PageIterator<Pages>;
+  /// For internal use.
+  static constexpr std::string_view sum_typecode = client::sum_typecode_of<T>();
 
   List() = default;
   using Container::Container;
@@ -187,7 +189,9 @@ class ListElement : public Element<ListElement<T>, T> {
   }
   template <class D>
   T add(const D& delta) const {
-    return list_.template call<Operations::Add, T>(index_, delta);
+    if constexpr (List<T>::sum_typecode.empty())
+      return list_.template call<Operations::Add, T>(index_, delta);
+    else return list_.template call<Operations::Add, T>(index_, delta, List<T>::sum_typecode);
   }
 
   List<T> list_;
