@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "client/common/utf8.hpp"
 #include "client/pool/outcome.hpp"
 #include "client/pool/pool_core.hpp"
 #include "client/pool/pool_worker.hpp"
@@ -48,6 +49,7 @@ void Submission::begin_chunk() {
 }
 
 void Submission::end_chunk() {
+  if (kept_.empty()) check_texts(chunk_.view());  // folded, the manager does not see them
   if (tasks_.size() != 0 && tasks_.size() + chunk_.size() >= request_bytes) send_tasks();
   wire::Writer writer(tasks_);
   writer.array(3);

@@ -6,6 +6,7 @@
 #include "server/engine/engine.hpp"
 #include "server/objects/all.hpp"
 #include "tandem/text.hpp"
+#include "tandem/wire/utf8.hpp"
 
 namespace tandem::server {
 namespace {
@@ -32,14 +33,6 @@ bool is_outcome(Code code) {
   }
 }
 
-/// Texts are sent as UTF-8, which what() need not be: replaces the non-ASCII bytes of other texts by '?'.
-std::string readable(std::string text) {
-  if (!is_utf8(wire::as_bytes(text)))
-    std::replace_if(
-        text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; }, '?');
-  return text;
-}
-
 /// Returns the current exception as a failure.
 Failure failure_of_exception() {
   try {
@@ -47,12 +40,12 @@ Failure failure_of_exception() {
   } catch (Refused& refused) {
     return std::move(refused.failure);
   } catch (const Error& error) {
-    if (is_outcome(error.code())) return {error.code(), readable(error.what())};
-    return {Code::remote_error, std::string(name_of(error.code())) + ": " + readable(error.what())};
+    if (is_outcome(error.code())) return {error.code(), wire::as_utf8(error.what())};
+    return {Code::remote_error, std::string(name_of(error.code())) + ": " + wire::as_utf8(error.what())};
   } catch (const std::bad_alloc&) {
     return {Code::resource_exhausted, "the machine's memory: a handler got no more (std::bad_alloc)"};
   } catch (const std::exception& error) {
-    return {Code::remote_error, readable(class_name(typeid(error)) + ": " + error.what())};
+    return {Code::remote_error, wire::as_utf8(class_name(typeid(error)) + ": " + error.what())};
   } catch (...) {
     return {Code::remote_error, "an exception that is no std::exception"};
   }
