@@ -149,9 +149,11 @@ void encode_negated(Encoder& to, wire::Integer value) {
     const std::uint64_t magnitude = ~value.bits + 1;
     return to.writer.unsigned_integer(magnitude);
   }
-  if (value.bits > int64_min_magnitude)
-    throw OverflowError("-" + std::to_string(value.bits) + " does not fit 64 bits");
-  to.writer.integer(static_cast<std::int64_t>(~value.bits + 1));
+  const std::uint64_t bits = ~value.bits + 1;
+  if (value.bits <= int64_min_magnitude) return to.writer.integer(static_cast<std::int64_t>(bits));
+  std::uint8_t body[1 + sizeof bits] = {0xff};
+  wire::store_big(body + 1, bits);
+  to.writer.extension(wire::Extension::integer, body);
 }
 
 void encode_negated(Encoder& to, const nlohmann::json& value) {

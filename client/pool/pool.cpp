@@ -7,6 +7,7 @@
 #include <limits>
 #include <utility>
 
+#include "client/common/utf8.hpp"
 #include "client/pool/outcome.hpp"
 #include "client/pool/pool_core.hpp"
 #include "client/pool/pool_worker.hpp"
@@ -49,6 +50,7 @@ void Submission::end_chunk() {
   chunk.array(1 + calls_in_chunk_);
   chunk.text(function_);
   chunk.raw(calls_.view());
+  if (kept_.empty()) check_texts(chunk_.view());  // folded, the manager does not see them
   if (!tags_.empty() && tasks_.size() + chunk_.size() >= request_bytes) send_tasks();
   tags_.push_back(core_.expect(job_, next_, calls_in_chunk_));
   wire::Writer writer(tasks_);

@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "client/common/utf8.hpp"
 #include "client/pool/outcome.hpp"
 #include "client/process/exception_text.hpp"
 #include "client/process/process_tree.hpp"
@@ -167,6 +168,7 @@ void Worker::run_calls(const Function& function, Decoder& from) {
     const std::size_t mark = values_.size();
     try {
       function.call(from, &to);
+      check_texts(values_.view_from(mark));
     } catch (...) {
       values_.truncate(mark);
       to.writer.nil();

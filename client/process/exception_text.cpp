@@ -10,6 +10,8 @@
 #include <string_view>
 #include <typeinfo>
 
+#include "tandem/wire/utf8.hpp"
+
 namespace tandem::client {
 namespace {
 
@@ -44,7 +46,7 @@ ExceptionText current_exception_text() {
     throw;
   } catch (const std::exception& error) {
     const char* what = error.what();
-    ExceptionText text{class_of_current_exception(), what == nullptr ? "" : what};
+    ExceptionText text{class_of_current_exception(), what == nullptr ? "" : wire::as_utf8(what)};
     append_cause(error, text.what);
     return text;
   } catch (...) {

@@ -7,8 +7,9 @@ namespace tandem::client {
 
 struct ExceptionText {
   std::string type;  // as users write it: "tandem::KeyError", "std::out_of_range"
-  std::string
-      what;  // empty if it is not a std::exception; "; caused by TYPE: WHAT" follows for each nested one
+  // As UTF-8 (as_utf8); empty if it is not a std::exception. "; caused by TYPE: WHAT" follows for each nested
+  // one.
+  std::string what;
 };
 
 /// Returns the text of the exception being handled.

@@ -12,6 +12,7 @@
 #include <string>
 #include <system_error>
 
+#include "client/common/utf8.hpp"
 #include "client/os/fork.hpp"
 #include "client/os/poll.hpp"
 #include "client/os/signals.hpp"
@@ -206,6 +207,7 @@ void Connection::send(const client::AnyValue& value) {
   wire::Buffer bytes;
   Encoder to{wire::Writer(bytes), nullptr};
   value.encode(to);
+  client::check_texts(bytes.view());
   send_bytes(std::as_bytes(std::span(bytes.data(), bytes.size())));
 }
 

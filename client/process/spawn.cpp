@@ -19,6 +19,7 @@
 #include <string>
 #include <system_error>
 
+#include "client/common/utf8.hpp"
 #include "client/os/signals.hpp"
 #include "client/os/spawn_plan.hpp"
 #include "client/os/standard_descriptors.hpp"
@@ -60,6 +61,7 @@ wire::Buffer message_of(const ProcessState& child, const Task& task, SpawnSender
   wire::Buffer arguments;  // first: they determine which sessions are needed
   Encoder to{wire::Writer(arguments), nullptr, &spawn_sender};
   task.encode_arguments(to);
+  check_texts(arguments.view());
   const ProcessStatePtr self = ProcessTree::of_this_process().self();
   wire::Buffer message;
   wire::Writer writer(message);

@@ -259,8 +259,8 @@ class Async {
     request->op = &Op::description;
     try {
       client::Encoder to = client::begin_async_request(*session_->channel(), remote_of(proxy), *request);
-      to.writer.array(sizeof...(A));
-      client::encode_arguments<Op>(to, arguments...);
+      to.writer.array(client::argument_count<Op, P, A...>);
+      client::encode_arguments_for<Op, P>(to, arguments...);
     } catch (...) {
       request->error = std::current_exception();
     }

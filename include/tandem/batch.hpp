@@ -82,8 +82,8 @@ class Batch : public client::Binding<client::BatchSink> {
     static_assert(client::is_operation_of<Op, P>, "another type's operation");
     using Awaited = client::AwaitedResult<typename Op::Result, client::ResultAs<Op, R>>;
     const std::shared_ptr<client::RemoteObject> object = client::redirect(proxy.remote(), sink_);
-    client::Call call(*object, Op::description, sizeof...(A));
-    client::encode_arguments<Op>(call.arguments(), arguments...);
+    client::Call call(*object, Op::description, client::argument_count<Op, P, A...>);
+    client::encode_arguments_for<Op, P>(call.arguments(), arguments...);
     auto awaited = std::make_shared<Awaited>();
     client::await_next(*sink_, awaited);
     call.send(false);

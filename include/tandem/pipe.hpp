@@ -53,6 +53,7 @@ class Connection {
 
   /// Waits until the system has taken the message; one larger than the system's buffer waits for the
   /// receiver. ConnectionError: the other end is closed. ResourceExhausted: larger than message_bytes_max.
+  /// ValueError: a text is not UTF-8.
   void send(const client::AnyValue& value);
   void send_bytes(std::span<const std::byte> bytes);
   void send_bytes(std::string_view text) { send_bytes(std::as_bytes(std::span(text))); }

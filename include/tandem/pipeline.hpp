@@ -155,8 +155,8 @@ class Pipeline : public client::Binding<client::PipelineSink> {
   template <class Op, class P, class... A>
   void put(const P& proxy, std::shared_ptr<client::Awaited> result, const A&... arguments) const {
     static_assert(client::is_operation_of<Op, P>, "another type's operation");
-    client::PipelinedCall call(*sink_, proxy.remote(), Op::description, sizeof...(A));
-    client::encode_arguments<Op>(call.arguments(), arguments...);
+    client::PipelinedCall call(*sink_, proxy.remote(), Op::description, client::argument_count<Op, P, A...>);
+    client::encode_arguments_for<Op, P>(call.arguments(), arguments...);
     call.send(std::move(result));
   }
 };

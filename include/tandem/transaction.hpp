@@ -72,8 +72,8 @@ class Transaction : public client::Binding<client::TransactionSink> {
   void call(const P& proxy, const A&... arguments) const {
     static_assert(Op::description.effect != ops::Effect::waits, "nothing waits in a transaction");
     const std::shared_ptr<client::RemoteObject> object = client::redirect(proxy.remote(), sink_);
-    client::Call call(*object, Op::description, sizeof...(A));
-    client::encode_arguments<Op>(call.arguments(), arguments...);
+    client::Call call(*object, Op::description, client::argument_count<Op, P, A...>);
+    client::encode_arguments_for<Op, P>(call.arguments(), arguments...);
     call.send(false);
   }
 };

@@ -1,6 +1,7 @@
 #include "server/objects/dict.hpp"
 
 #include "server/objects/paging.hpp"
+#include "server/objects/sum.hpp"
 
 namespace tandem::server {
 namespace {
@@ -84,19 +85,16 @@ Result<ValueView> Dict::on(Ops::GetOrInsert, CallContext& context, ValueView key
 }
 
 Result<ValueView> Dict::on(Ops::Add, CallContext& context, ValueView key, ValueView delta,
-                           std::optional<ValueView> initial) {
+                           std::optional<ValueView> initial, std::optional<std::string_view> typecode) {
   Result<std::uint32_t> hash = context.hash(key);
   if (!hash) return std::move(hash.failure());
   Table::Entry* entry = table_.find(key, *hash);
   std::optional<ValueView> before = entry != nullptr ? std::optional(entry->mapped.view()) : initial;
   wire::Buffer buffer;
-  ValueView after = delta;
-  if (before) {
-    if (Result<void> sum = context.add(*before, delta, buffer); !sum) return std::move(sum.failure());
-    after = {buffer.view(), before->references || delta.references};
-  }
-  if (entry != nullptr) table_.replace(*entry, context.keep(after), context.undo());
-  else entry = &table_.insert(context.keep(key), *hash, context.keep(after), context.undo());
+  Result<ValueView> after = sum_of(context, before, delta, typecode, buffer);
+  if (!after) return after;
+  if (entry != nullptr) table_.replace(*entry, context.keep(*after), context.undo());
+  else entry = &table_.insert(context.keep(key), *hash, context.keep(*after), context.undo());
   return entry->mapped.view();
 }
 

@@ -19,7 +19,7 @@ class Dict final : public Object {
   Result<bool> on(Ops::Insert, CallContext&, ValueView key, ValueView value);
   Result<ValueView> on(Ops::GetOrInsert, CallContext&, ValueView key, ValueView value);
   Result<ValueView> on(Ops::Add, CallContext&, ValueView key, ValueView delta,
-                       std::optional<ValueView> initial);
+                       std::optional<ValueView> initial, std::optional<std::string_view> typecode);
   Result<Written> on(Ops::CompareExchange, CallContext&, ValueView key, std::optional<ValueView> expected,
                      std::optional<ValueView> desired);
   Result<bool> on(Ops::Erase, CallContext&, ValueView key);

@@ -1,12 +1,12 @@
 #include "server/objects/hosted.hpp"
 
-#include <algorithm>
 #include <exception>
 #include <typeinfo>
 
 #include "server/engine/engine.hpp"
 #include "server/objects/all.hpp"
 #include "tandem/text.hpp"
+#include "tandem/wire/utf8.hpp"
 
 namespace tandem::server {
 namespace {
@@ -33,18 +33,10 @@ bool is_outcome(Code code) {
   }
 }
 
-/// Texts are sent as UTF-8, which what() need not be: replaces the non-ASCII bytes of other texts by '?'.
-std::string readable(std::string text) {
-  if (!is_utf8(wire::as_bytes(text)))
-    std::replace_if(
-        text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; }, '?');
-  return text;
-}
-
-/// Returns what() of an exception, which may be null, and of those that it was thrown because of.
+/// Returns what() of an exception, which may be null or no UTF-8, and of those that it was thrown because of.
 std::string text_of(const std::exception& error) {
   const char* what = error.what();
-  std::string text = what == nullptr ? "" : readable(what);
+  std::string text = what == nullptr ? "" : wire::as_utf8(what);
   try {
     std::rethrow_if_nested(error);
   } catch (const std::exception& cause) {

@@ -2,6 +2,7 @@
 
 #include "server/objects/paging.hpp"
 #include "server/objects/sort.hpp"
+#include "server/objects/sum.hpp"
 
 namespace tandem::server {
 namespace {
@@ -92,13 +93,14 @@ Result<void> List::on(Ops::Set, CallContext& context, std::int64_t index, ValueV
   return {};
 }
 
-Result<ValueView> List::on(Ops::Add, CallContext& context, std::int64_t index, ValueView delta) {
+Result<ValueView> List::on(Ops::Add, CallContext& context, std::int64_t index, ValueView delta,
+                           std::optional<std::string_view> typecode) {
   Result<std::uint64_t> at = position(index);
   if (!at) return std::move(at.failure());
-  const ValueView before = items_[*at];
-  wire::Buffer sum;
-  if (Result<void> added = context.add(before, delta, sum); !added) return std::move(added.failure());
-  items_.replace(*at, context.keep({sum.view(), before.references || delta.references}), context.undo());
+  wire::Buffer buffer;
+  Result<ValueView> after = sum_of(context, items_[*at], delta, typecode, buffer);
+  if (!after) return after;
+  items_.replace(*at, context.keep(*after), context.undo());
   return items_[*at];
 }
 

@@ -19,7 +19,8 @@ class List final : public Object {
   Result<void> on(Ops::Insert, CallContext&, std::int64_t index, ValueView item);
   Result<ValueView> on(Ops::At, CallContext&, std::int64_t index);
   Result<void> on(Ops::Set, CallContext&, std::int64_t index, ValueView item);
-  Result<ValueView> on(Ops::Add, CallContext&, std::int64_t index, ValueView delta);
+  Result<ValueView> on(Ops::Add, CallContext&, std::int64_t index, ValueView delta,
+                       std::optional<std::string_view> typecode);
   Result<void> on(Ops::Erase, CallContext&, std::int64_t index);
   Result<void> on(Ops::Remove, CallContext&, ValueView item);
   Result<Value> on(Ops::Pop, CallContext&, Index index);

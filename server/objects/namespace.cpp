@@ -1,5 +1,7 @@
 #include "server/objects/namespace.hpp"
 
+#include "server/objects/sum.hpp"
+
 namespace tandem::server {
 namespace {
 
@@ -55,13 +57,13 @@ Result<ValueView> Namespace::on(Ops::Get, CallContext& context, std::string_view
 Result<ValueView> Namespace::on(Ops::Add, CallContext& context, std::string_view name, ValueView delta) {
   Name key(context, name);
   Table::Entry* entry = table_.find(key.view(), key.hash());
-  if (entry == nullptr)
-    return table_.insert(context.keep(key.view()), key.hash(), context.keep(delta), context.undo())
-        .mapped.view();
-  wire::Buffer sum;
-  ValueView before = entry->mapped;
-  if (Result<void> added = context.add(before, delta, sum); !added) return std::move(added.failure());
-  table_.replace(*entry, context.keep({sum.view(), before.references || delta.references}), context.undo());
+  std::optional<ValueView> before;
+  if (entry != nullptr) before = entry->mapped.view();
+  wire::Buffer buffer;
+  Result<ValueView> after = sum_of(context, before, delta, std::nullopt, buffer);
+  if (!after) return after;
+  if (entry != nullptr) table_.replace(*entry, context.keep(*after), context.undo());
+  else entry = &table_.insert(context.keep(key.view()), key.hash(), context.keep(*after), context.undo());
   return entry->mapped.view();
 }
 

@@ -1,6 +1,7 @@
 #include "server/values/element_type.hpp"
 
 #include <bit>
+#include <cmath>
 #include <concepts>
 
 #include "server/values/number.hpp"
@@ -93,6 +94,15 @@ Result<void> ElementType::write(ValueView value, std::uint8_t* element) const {
     }
     return {};
   });
+}
+
+Result<void> ElementType::convert(ValueView value, wire::Writer& out) const {
+  Space element{};
+  if (Result<void> made = write(value, element.data()); !made) return made;
+  if (code_ == 'f' && std::isinf(load<float>(element.data())) && !std::isinf(*number_of(value)->to_double()))
+    return out_of_range(value, code());
+  read(element.data(), out);
+  return {};
 }
 
 Result<void> ElementType::accumulate(ValueView operand, bool minus, std::uint8_t* element) const {

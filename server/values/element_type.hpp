@@ -28,6 +28,8 @@ class ElementType {
   /// Stores `value` as the element: type_error if it is of another kind, overflow if out of range. A value
   /// for type code f is rounded to a 32-bit float, possibly to infinity, as in Python's array.
   Result<void> write(ValueView value, std::uint8_t* element) const;
+  /// Appends `value` as one of this type: errors as for write(), and overflow for what would become infinite.
+  Result<void> convert(ValueView value, wire::Writer& out) const;
   /// Adds or subtracts as std::atomic does: integers wrap around, the operand included. type_error as for
   /// write(); overflow for an operand beyond 64 bits.
   Result<void> add(ValueView operand, std::uint8_t* element) const;

@@ -214,12 +214,18 @@ Result<void> sum(const Number& a, const Number& b, bool minus, wire::Buffer& out
     writer.floating(minus ? *left - *right : *left + *right);
     return {};
   }
-  if (a.form == Number::Form::big || b.form == Number::Form::big)
-    return Failure{Code::overflow, "integers beyond 64 bits are stored and compared, but not added"};
-  auto wide = [](wire::Integer w) {
-    return w.negative ? static_cast<__int128>(w.as_int64()) : static_cast<__int128>(w.bits);
+  // The result fits 64 bits only if both integers are much shorter than 128.
+  constexpr std::size_t wide_bytes_max = 15;
+  auto wide = [](const Number& n) {
+    if (n.is_word()) return n.word.negative ? __int128{n.word.as_int64()} : __int128{n.word.bits};
+    unsigned __int128 bits = (n.big[0] & 0x80) != 0 ? ~static_cast<unsigned __int128>(0) : 0;
+    for (const std::uint8_t byte : n.big) bits = bits << 8 | byte;
+    return static_cast<__int128>(bits);
   };
-  __int128 total = minus ? wide(a.word) - wide(b.word) : wide(a.word) + wide(b.word);
+  for (const Number* n : {&a, &b})
+    if (n->form == Number::Form::big && n->big.size() > wide_bytes_max)
+      return Failure{Code::overflow, "integers beyond 64 bits are stored and compared, but not added"};
+  __int128 total = minus ? wide(a) - wide(b) : wide(a) + wide(b);
   if (total < 0) {
     if (total < std::numeric_limits<std::int64_t>::min()) return too_large();
     writer.integer(static_cast<std::int64_t>(total));

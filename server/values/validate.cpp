@@ -1,7 +1,5 @@
 #include "server/values/validate.hpp"
 
-#include <cstring>
-
 #include "server/values/semantics.hpp"
 
 namespace tandem::server {
@@ -23,9 +21,7 @@ class Validator {
       case wire::Kind::text: {
         std::string_view text;
         if (!reader.text(text)) return malformed();
-        return is_utf8(wire::as_bytes(text)) ||
-               fail(Code::value_error,
-                    "a text is not valid UTF-8; send binary data as bytes (tandem::Bytes)");
+        return is_utf8(wire::as_bytes(text)) || fail(Code::value_error, std::string(wire::not_utf8_text));
       }
       case wire::Kind::array:
         if (key) return cannot_be_key("list");
@@ -119,39 +115,6 @@ Result<ValueView> validate(wire::Reader& reader, std::uint64_t value_depth_max,
   const std::uint8_t* begin = reader.position();
   if (!validator.one(reader, 0)) return validator.take_failure();
   return ValueView{{begin, static_cast<std::size_t>(reader.position() - begin)}, validator.references()};
-}
-
-bool is_utf8(wire::Bytes text) {
-  const std::uint8_t* at = text.data();
-  const std::uint8_t* end = at + text.size();
-  while (at != end) {
-    if (end - at >= 8) {  // most text is ASCII: eight bytes at a time
-      std::uint64_t word;
-      std::memcpy(&word, at, sizeof word);
-      if ((word & 0x8080808080808080) == 0) {
-        at += 8;
-        continue;
-      }
-    }
-    std::uint8_t lead = *at;
-    if (lead < 0x80) {
-      ++at;
-      continue;
-    }
-    int more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
-    if (lead < 0xc2 || lead > 0xf4 || end - at <= more) return false;
-    std::uint8_t low = 0x80;
-    std::uint8_t high = 0xbf;
-    if (lead == 0xe0) low = 0xa0;        // overlong
-    else if (lead == 0xed) high = 0x9f;  // surrogates
-    else if (lead == 0xf0) low = 0x90;   // overlong
-    else if (lead == 0xf4) high = 0x8f;  // beyond U+10FFFF
-    if (at[1] < low || at[1] > high) return false;
-    for (int i = 2; i <= more; ++i)
-      if ((at[i] & 0xc0) != 0x80) return false;
-    at += more + 1;
-  }
-  return true;
 }
 
 }  // namespace tandem::server

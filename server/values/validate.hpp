@@ -5,6 +5,7 @@
 
 #include "server/values/result.hpp"
 #include "server/values/value.hpp"
+#include "tandem/wire/utf8.hpp"
 
 namespace tandem::server {
 
@@ -23,7 +24,6 @@ class ReferenceCheck {
 Result<ValueView> validate(wire::Reader& reader, std::uint64_t value_depth_max,
                            const ReferenceCheck& references);
 
-/// Whether `text` is well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, at most U+10FFFF).
-bool is_utf8(wire::Bytes text);
+using wire::is_utf8;
 
 }  // namespace tandem::server

@@ -436,7 +436,9 @@ TEST(Parameters, NegatedIsWhatMinusEqualsSends) {
   EXPECT_EQ(negated(0.5), "[0, -0.5]");
   EXPECT_EQ(negated(std::numeric_limits<std::int64_t>::min()), "[0, 9223372036854775808]");
   EXPECT_EQ(negated(std::uint64_t{1} << 63), "[0, -9223372036854775808]");
-  EXPECT_THROW(negated((std::uint64_t{1} << 63) + 1), OverflowError);
+  EXPECT_EQ(negated((std::uint64_t{1} << 63) + 1), "[0, -9223372036854775809]");
+  EXPECT_EQ(negated(~std::uint64_t{0}), "[0, -18446744073709551615]");
+  EXPECT_EQ(negated(json(~std::uint64_t{0})), "[0, -18446744073709551615]");
   EXPECT_EQ(negated(json(-3)), "[0, 3]");
   EXPECT_EQ(negated(json(0.25)), "[0, -0.25]");
   EXPECT_THROW(negated(json("a")), TypeError);

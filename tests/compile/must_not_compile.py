@@ -201,6 +201,10 @@ void use(const tandem::Manager& manager, int number) {
   points.at("a");
   auto anything = manager.dict();
   anything["a"] = Point{1};
+  auto counts = manager.dict<std::string, int>();
+  counts["a"] += {};
+  auto total = manager.value<int>(0);
+  total.fetch_add({});
   auto queue = manager.queue<std::vector<Point>>();
   queue.put({Point{1}});
   queue.get();
@@ -236,6 +240,14 @@ USE_CASES = [
     *((f"Point has no to_json: {use}", MACRO, "",
        "this type cannot be read from a value" if "at(" in use or "get()" in use or "recv" in use else
        "this type is not a value yet", *only(use)) for use in POINT_USES),
+    *((f"+= on {type}", "auto counts = manager.dict<std::string, int>", f"auto counts = manager.dict<std::string, {type}>",
+       "there is no sum that is of this type too")
+      for type in ["bool", "std::optional<int>", "std::pair<int, int>", "std::array<int, 2>", "std::variant<int, double>",
+                   "std::map<int, int>", "std::set<int>", "tandem::Order"]),
+    ("fetch_add() on bool", "manager.value<int>(0)", "manager.value<bool>(false)",
+     "there is no sum that is of this type too"),
+    ("fetch_add() on an optional", "manager.value<int>(0)", "manager.value<std::optional<int>>(0)",
+     "there is no sum that is of this type too"),
     ("a Process passes too little", "forked(work, 1)", "forked(work)", "calls its function with copies of the arguments"),
     ("a Process passes too much", "daemon({.daemon = true}, work, 1)", "daemon({.daemon = true}, work, 1, 2)",
      "calls its function with copies of the arguments"),

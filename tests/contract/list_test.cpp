@@ -1,6 +1,7 @@
 #include "tests/support/contract.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <set>
 #include <string>
@@ -529,6 +530,31 @@ TEST_P(SmallListContract, AReplyBeyondTheOutboxNamesItsLimitAndTakesNothingOut) 
   EXPECT_THROW((void)l.at(0), ResourceExhausted);
   EXPECT_THROW((void)l.snapshot(), ResourceExhausted);
   EXPECT_EQ(l.size(), 1U);
+}
+
+TEST_P(ListContract, ComparesAsTheManagerDoes) {
+  auto any = manager().list();
+  any.extend(std::vector<json>{-1, std::nan("1")});
+  EXPECT_NE(any, (std::vector<json>{18446744073709551615ULL, std::nan("1")}));
+  EXPECT_EQ(any, (std::vector<json>{-1.0, std::nan("1")}));
+  EXPECT_NE(any, (std::vector<json>{-1, std::nan("2")}));
+  EXPECT_NE(any, json::array({18446744073709551615ULL, std::nan("1")}));
+  EXPECT_EQ(any, json::array({-1, std::nan("1")}));
+  EXPECT_NE(any[0], 18446744073709551615ULL);
+  any.assign(std::vector<std::pair<int, int>>{{1, 2}});
+  EXPECT_EQ(any, (std::vector<std::pair<int, int>>{{1, 2}}));
+  EXPECT_NE(any, (std::vector<std::vector<int>>{{1, 2}})) << "a tuple is no list";
+
+  auto ints = manager().list<int>({-1, 2});
+  EXPECT_NE(ints, (std::vector<unsigned>{0xffffffff, 2}));
+  EXPECT_EQ(ints, (std::vector<double>{-1, 2}));
+  EXPECT_NE(ints, (std::vector<int>{-1, 2, 3}));
+  auto array = manager().array<std::int64_t>({-1, (std::int64_t{1} << 53) + 1});
+  EXPECT_NE(array, (std::vector<std::uint64_t>{~std::uint64_t{0}, (std::uint64_t{1} << 53) + 1}));
+  EXPECT_NE(array, (std::vector<double>{-1, 0x1p53}));
+  auto value = manager().value<json>(-1);
+  EXPECT_NE(value, 18446744073709551615ULL);
+  EXPECT_NE(manager().value<int>(-1), 0xffffffffU);
 }
 
 }  // namespace

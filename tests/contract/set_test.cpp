@@ -1,7 +1,9 @@
 #include "tests/support/contract.hpp"
 
+#include <cmath>
 #include <set>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace tandem {
@@ -205,6 +207,53 @@ TEST_P(SetContract, PrintsAndCompares) {
   EXPECT_EQ(of({1, 2}), (std::vector<int>{2, 1}));
   EXPECT_NE(of({1, 2}), (Ints{1}));
   EXPECT_NE(of({1}), of({1})) << "proxies are equal by identity";
+}
+
+TEST_P(SetContract, ASnapshotHasEveryElement) {
+  auto s = manager().set();
+  s |= std::vector<json>{-1, 18446744073709551615ULL, (std::int64_t{1} << 53) + 1, 0x1p53, true, "1"};
+  EXPECT_EQ(s.snapshot().size(), 6U);
+  EXPECT_TRUE(s.snapshot().contains(1)) << "1 and true are one element, as in the manager";
+  EXPECT_EQ((s | std::vector<json>{-1.0, 7}).size(), 7U);
+  EXPECT_EQ((s & std::vector<json>{-1, 0x1p53}).size(), 2U);
+  EXPECT_EQ((s - std::vector<json>{18446744073709551615ULL}).size(), 5U);
+  EXPECT_EQ((s ^ std::vector<json>{-1}).size(), 5U);
+  auto doubles = manager().set<double>({std::nan("1"), std::nan("2"), 0.5, 1, 2, 3});
+  EXPECT_EQ(doubles.snapshot().size(), 6U);
+  using Mixed = std::variant<int, std::string, double>;
+  auto mixed = manager().set<Mixed>({7, "a", 5.5, 5, "b", 7.5});
+  EXPECT_EQ(mixed.snapshot().size(), 6U);
+  for (const Mixed& item : mixed.items()) EXPECT_TRUE(mixed.snapshot().contains(item));
+  EXPECT_TRUE(mixed.snapshot().contains(5.0));
+  EXPECT_EQ(doubles, (std::vector<double>{1, 2, 3, std::nan("2"), 0.5, std::nan("1")}));
+  EXPECT_NE(doubles, (std::vector<double>{1, 2, 3, std::nan("3"), 0.5, std::nan("1")}));
+}
+
+TEST_P(SetContract, ElementsThatBecomeOneAreRefused) {
+  auto s = manager().set();
+  s |= std::vector<json>{0x1p53, "a", (std::int64_t{1} << 53) + 1};
+  s.erase("a");
+  EXPECT_THAT(error_of<TypeError>([&] { (void)Set<double>(s.remote()).snapshot(); }),
+              HasSubstr("found float 9007199254740992.0 and integer 9007199254740993, which differ"));
+  EXPECT_EQ(Set<double>(s.remote()).items().size(), 2U);
+  EXPECT_THROW((void)(Set<double>(s.remote()) | std::vector<double>{1}), TypeError);
+  auto list = manager().list<int>({1, 1, 2});
+  auto batch = manager().batch();
+  auto found = batch.call<ops::List::Snapshot, std::set<int>>(list);
+  batch.run();
+  EXPECT_EQ(found.get(), (Ints{1, 2})) << "a list's items may be equal";
+}
+
+TEST_P(SetContract, ComparesAsTheManagerDoes) {
+  EXPECT_NE(of({1}), (std::vector<double>{1.5})) << "1.5 is not converted";
+  EXPECT_NE(of({-1}), (std::vector<unsigned>{0xffffffff}));
+  EXPECT_EQ(of({1, 2}), (std::vector<double>{2, 1, 1.0}));
+  auto any = manager().set();
+  any.insert(-1);
+  EXPECT_NE(any, (std::vector<json>{18446744073709551615ULL}));
+  EXPECT_EQ(any, (std::vector<json>{-1.0}));
+  any.insert(std::pair(1, "a"));
+  EXPECT_EQ(any, (std::vector<json>{J(R"({"$tuple": [1.0, "a"]})"), -1}));
 }
 
 TEST_P(SetContract, RangeForSeesEveryElement) {

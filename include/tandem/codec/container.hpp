@@ -11,7 +11,8 @@
 //                                       that it can be a key
 //   variant<T…>                         the alternative      first alternative that accepts the kind found
 //
-// A vector, like Python's list, cannot be a key; a tuple can.
+// A vector, like Python's list, cannot be a key; a tuple can. A map or set of the manager with keys that are
+// different there and equal in C++ (2^53+1 and 2.0^53, read as double) throws TypeError: no entry is lost.
 
 #include <algorithm>
 #include <array>
@@ -86,6 +87,34 @@ struct ArrayCodec {
   static std::string name() { return "array of " + name_of_type<T>(); }
 };
 
+/// Whether there is an extension set at `reader`.
+inline bool is_set(wire::Reader reader) {
+  std::int8_t type = 0;
+  wire::Bytes body;
+  return reader.extension(type, body) && type == static_cast<std::int8_t>(wire::Extension::set);
+}
+
+/// Throws the TypeError for the key or element at `again`, which is equal in C++ to an earlier one, by
+/// `is_same`. From `first` to it there are keys, or keys with their values.
+template <class K, class Same>
+[[noreturn]] void throw_collision(const std::string& asked, wire::Reader first, const wire::Reader& again,
+                                  bool entries, Same&& is_same) {
+  std::string earlier = "another key";
+  for (wire::Reader at = first; at.position() != again.position();) {
+    Decoder key{at, nullptr};
+    try {
+      if (is_same(Codec<K>::decode(key))) {
+        earlier = describe(at);
+        break;
+      }
+    } catch (const TypeError&) {  // a proxy
+    }
+    if (!at.skip() || (entries && !at.skip())) break;
+  }
+  throw TypeError("asked for " + asked + ", found " + earlier + " and " + describe(again) +
+                  ", which differ in the manager and are equal there");
+}
+
 template <class C>
 struct SetCodec {
   using T = typename C::value_type;
@@ -95,7 +124,24 @@ struct SetCodec {
     });
   }
   static C decode(Decoder& from) requires Decodable<T> {
+    if (is_set(from.reader)) return decode_elements(from);
     return decode_sequence<C>(from, name(), [](C& values, T&& value) { values.insert(std::move(value)); });
+  }
+  /// Of which no two are equal in the manager.
+  static C decode_elements(Decoder& from) {
+    C values;
+    Sequence elements;
+    if (!elements.open(from)) throw_mismatch(from.reader, name());
+    if constexpr (requires { values.reserve(1); }) values.reserve(elements.expected(from));
+    const wire::Reader first = from.reader;
+    while (elements.next(from)) {
+      const wire::Reader before = from.reader;
+      const auto put = values.insert(Codec<T>::decode(from));
+      if (!put.second)
+        throw_collision<T>(name(), first, before, false,
+                           [&](const T& value) { return values.find(value) == put.first; });
+    }
+    return values;
   }
   static std::string name() { return "set of " + name_of_type<T>(); }
 };
@@ -115,9 +161,16 @@ struct MapCodec {
     std::uint32_t count = 0;
     if (!from.reader.map(count)) throw_mismatch(from.reader, name());
     C entries;
+    if constexpr (requires { entries.reserve(1); })
+      entries.reserve(std::min<std::size_t>(count, from.reader.rest().size()));
+    const wire::Reader first = from.reader;
     for (; count != 0; --count) {
+      const wire::Reader before = from.reader;
       K key = Codec<K>::decode(from);
-      entries.insert_or_assign(std::move(key), Codec<V>::decode(from));
+      const auto put = entries.try_emplace(std::move(key), Codec<V>::decode(from));
+      if (!put.second)
+        throw_collision<K>(name(), first, before, true,
+                           [&](const K& earlier) { return entries.find(earlier) == put.first; });
     }
     return entries;
   }

@@ -57,6 +57,26 @@ void encode_arguments(Encoder& to, const A&... arguments) {
   }
 }
 
+/// Whether a call of `Op` through a proxy of type P has, besides its `count` arguments, the type code of P's
+/// elements, by which the manager keeps sums within that type (ops/dict.hpp, Add).
+template <class Op, class P>
+constexpr bool has_typecode_of(std::size_t count) {
+  if constexpr (requires { P::sum_typecode; })
+    return Op::signature.ends_with("typecode=None)") && count + 1 == Op::description.parameters_max &&
+           !P::sum_typecode.empty();
+  else return false;
+}
+/// Number of arguments of a call of `Op` through a P.
+template <class Op, class P, class... A>
+inline constexpr std::size_t argument_count = sizeof...(A) + std::size_t{
+                                                                 has_typecode_of<Op, P>(sizeof...(A))};
+/// Writes the arguments of a call of `Op` by its name, through a P.
+template <class Op, class P, class... A>
+void encode_arguments_for(Encoder& to, const A&... arguments) {
+  if constexpr (has_typecode_of<Op, P>(sizeof...(A))) encode_arguments<Op>(to, arguments..., P::sum_typecode);
+  else encode_arguments<Op>(to, arguments...);
+}
+
 template <class Op, class... A>
 struct ArgumentsOf : Argument {
   explicit ArgumentsOf(const A&... all) : arguments(all...) {}

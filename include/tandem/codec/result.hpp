@@ -7,7 +7,7 @@
 //   Bool, Int, Text   bool; an integer; std::string
 //   Bytes             Bytes, or a vector of arithmetic T: raw bytes
 //   Reference         a proxy, or shared_ptr<RemoteObject>
-//   Items             a container of values
+//   Items, Elements   a container of values; Elements as a set throw TypeError if two would become one
 //   Entries           a map, or a vector of pairs in their order
 //   Map               nlohmann::json, a map
 //   Maybe             optional<T>
@@ -63,6 +63,13 @@ struct ResultOf<ops::Entries, std::vector<std::pair<K, V>>> {
     }
     return entries;
   }
+};
+template <class R>
+requires requires(Decoder& from) {
+  Codec<R>::decode_elements(from);
+}
+struct ResultOf<ops::Elements, R> {
+  static R decode(Decoder& from) { return Codec<R>::decode_elements(from); }
 };
 template <class T>
 struct ResultOf<ops::Maybe, std::optional<T>> {

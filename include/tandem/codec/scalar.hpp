@@ -14,7 +14,8 @@
 //   enum                                      integer, or     the same; TypeError beyond the underlying type.
 //                                             its JSON        NLOHMANN_JSON_SERIALIZE_ENUM selects JSON
 //
-// Text must be UTF-8: the manager refuses any other with ValueError.
+// Text must be UTF-8: any other is refused with ValueError, by the manager as by pipes, spawn and pools. Only
+// the texts of exceptions may be otherwise; they arrive with U+FFFD in the place of what is not.
 
 #include <array>
 #include <cmath>

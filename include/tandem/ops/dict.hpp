@@ -17,8 +17,10 @@ struct Dict {
   using Insert = Op<4, "insert(key, value)", Effect::writes, Bool(Any, Any)>;  // only if absent
   using GetOrInsert = Op<5, "get_or_insert(key, value)", Effect::writes, Any(Any, Any)>;
   // Python's `+` on numbers, text, bytes and arrays; an absent key counts as `initial`, or as delta's zero
-  // without it. Returns the new value.
-  using Add = Op<6, "add(key, delta, initial)", Effect::writes, Any(Any, Any, Maybe)>;
+  // without it. Returns the new value. With `typecode` (see ops/array.hpp) that is of this type, or an
+  // overflow, or a type_error; without it integers have 64 bits, signed or unsigned.
+  using Add =
+      Op<6, "add(key, delta, initial, typecode=None)", Effect::writes, Any(Any, Any, Maybe, Optional<Text>)>;
   // Absence counts as a value, for both. Returns whether it was exchanged, and the value before.
   using CompareExchange = Op<7, "compare_exchange(key, expected, desired)", Effect::writes,
                              Tuple<Bool, Maybe>(Any, Maybe, Maybe)>;
@@ -31,7 +33,7 @@ struct Dict {
   using Clear = Op<14, "clear()", Effect::frees, void()>;
   using Update = Op<15, "update(entries)", Effect::writes, void(Entries)>;
   using Assign = Op<16, "assign(entries)", Effect::writes, void(Entries)>;  // clear and update in one step
-  using Keys = Op<17, "keys()", Effect::reads, Items()>;
+  using Keys = Op<17, "keys()", Effect::reads, Elements()>;
   using Values = Op<18, "values()", Effect::reads, Items()>;
   using Snapshot = Op<19, "items()", Effect::reads, Entries()>;
   // Returns the next cursor, -1 at the end, and at most `limit` entries after `cursor` (0: from the start).

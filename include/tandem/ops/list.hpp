@@ -15,7 +15,8 @@ struct List {
   using Insert = Op<3, "insert(index, item)", Effect::writes, void(Int, Any)>;  // index clamped, as in Python
   using At = Op<4, "at(index)", Effect::reads, Any(Int)>;                       // index_error
   using Set = Op<5, "set(index, item)", Effect::writes, void(Int, Any)>;        // index_error
-  using Add = Op<6, "add(index, delta)", Effect::writes, Any(Int, Any)>;  // Python's +; returns the new item
+  // Python's +; returns the new item. `typecode`: as in Dict::Add.
+  using Add = Op<6, "add(index, delta, typecode=None)", Effect::writes, Any(Int, Any, Optional<Text>)>;
   using Erase = Op<7, "erase(index)", Effect::frees, void(Int)>;          // index_error
   using Remove = Op<8, "remove(item)", Effect::frees, void(Any)>;         // value_error
   using Pop = Op<9, "pop(index=-1)", Effect::frees, Any(Optional<Int>)>;  // index_error

@@ -43,9 +43,10 @@ struct Bytes {};      // bin
 struct Reference {};  // extension 1: a hosted object
 // Array, tuple or set; as a parameter also a reference to a list, a set or a dict (its keys).
 struct Items {};
-struct Entries {};  // map; as a parameter also a reference to a dict or a namespace
-struct Map {};      // map with text keys, a description for people and programs
-struct Maybe {};    // array of no element (absent) or of one (present, of any kind, nil too)
+struct Elements {};  // array of values of which no two are equal, a result
+struct Entries {};   // map; as a parameter also a reference to a dict or a namespace
+struct Map {};       // map with text keys, a description for people and programs
+struct Maybe {};     // array of no element (absent) or of one (present, of any kind, nil too)
 template <class T>
 struct Optional {};  // nil, or left out at the end: the parameter's default; else T
 template <class... T>

@@ -21,16 +21,16 @@ struct Set {
   using IntersectionUpdate = Op<9, "intersection_update(items)", Effect::frees, void(Items)>;
   using DifferenceUpdate = Op<10, "difference_update(items)", Effect::frees, void(Items)>;
   using SymmetricDifferenceUpdate = Op<11, "symmetric_difference_update(items)", Effect::writes, void(Items)>;
-  using Union = Op<12, "union(items)", Effect::reads, Items(Items)>;
-  using Intersection = Op<13, "intersection(items)", Effect::reads, Items(Items)>;
-  using Difference = Op<14, "difference(items)", Effect::reads, Items(Items)>;
-  using SymmetricDifference = Op<15, "symmetric_difference(items)", Effect::reads, Items(Items)>;
+  using Union = Op<12, "union(items)", Effect::reads, Elements(Items)>;
+  using Intersection = Op<13, "intersection(items)", Effect::reads, Elements(Items)>;
+  using Difference = Op<14, "difference(items)", Effect::reads, Elements(Items)>;
+  using SymmetricDifference = Op<15, "symmetric_difference(items)", Effect::reads, Elements(Items)>;
   using IsSubset = Op<16, "is_subset(items)", Effect::reads, Bool(Items)>;
   using IsSuperset = Op<17, "is_superset(items)", Effect::reads, Bool(Items)>;
   using IsDisjoint = Op<18, "is_disjoint(items)", Effect::reads, Bool(Items)>;
-  using Snapshot = Op<19, "snapshot()", Effect::reads, Items()>;
+  using Snapshot = Op<19, "snapshot()", Effect::reads, Elements()>;
   // As Dict::Page.
-  using Page = Op<20, "page(cursor, limit)", Effect::reads, Tuple<Int, Items>(Int, Int)>;
+  using Page = Op<20, "page(cursor, limit)", Effect::reads, Tuple<Int, Elements>(Int, Int)>;
 
   using All = OpList<Create, Insert, Erase, Remove, Pop, Contains, Size, Clear, Update, IntersectionUpdate,
                      DifferenceUpdate, SymmetricDifferenceUpdate, Union, Intersection, Difference,

@@ -16,11 +16,11 @@
 //   a == […]                    a == std::vector or another range
 //   print(a[:])                 out << a                           [1, 2, 3]
 
-#include <algorithm>
 #include <optional>
 #include <vector>
 
 #include "tandem/ops/array.hpp"
+#include "tandem/proxy/element.hpp"
 #include "tandem/proxy/page.hpp"
 #include "tandem/proxy/typecode.hpp"
 
@@ -87,12 +87,11 @@ class Array : public Container {
   iterator begin() const { return iterator(Pages{*this}); }
   iterator end() const { return {}; }
 
-  /// Same elements in the same order; compares one snapshot.
+  /// Same elements in the same order, by the manager's equality (key_order.hpp); compares one snapshot.
   template <class R>
   requires client::ItemRange<R, T>
   friend bool operator==(const Array& array, const R& elements) {
-    const std::vector<T> found = array.snapshot();
-    return std::equal(found.begin(), found.end(), std::ranges::begin(elements), std::ranges::end(elements));
+    return client::are_same_values(array.snapshot(), elements);
   }
   friend std::ostream& operator<<(std::ostream& out, const Array& array) {
     wire::Buffer bytes;

@@ -19,7 +19,7 @@
 //   d.update(other)             d.update(range, map, JSON object, Dict or Namespace)
 //   d.keys(), .values(),        d.keys(), .values(), .items()      vectors in insertion order, one consistent
 //     .items()                                                     round trip each
-//   d.copy()                    d.snapshot() → std::map            the same, ordered by key
+//   d.copy()                    d.snapshot() → std::map            the same, ordered by key (KeyOrder)
 //   -                           d.assign(…)                        clear and update in one step
 //   for k, v in d.items()       for (auto& [k, v] : d)             by pages (page.hpp); not one snapshot
 //   d == {…}                    d == std::map, vector of pairs, JSON
@@ -29,6 +29,7 @@
 // as a value is a reference and keeps its object alive; an untyped dict returns it through
 // d.at<List<int>>("k") or d["k"].get<List<int>>(). Its JSON form, {"$ref": …}, keeps nothing alive.
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <utility>
@@ -53,6 +54,8 @@ class Dict : public Container {
   using value_type = std::pair<K, V>;
   using Pages = client::PageOf<Operations::Page, value_type>;
   using iterator = PageIterator<Pages>;
+  /// For internal use.
+  static constexpr std::string_view sum_typecode = client::sum_typecode_of<V>();
 
   Dict() = default;
   using Container::Container;
@@ -88,12 +91,10 @@ class Dict : public Container {
   }
   /// Adds to the stored value as Python's `+` does; returns the new value. An absent key counts as delta's
   /// zero ("" for text), or as `initial`. Throws TypeError for operands that Python cannot add, OverflowError
-  /// beyond 64 bits.
-  V add(client::In<K> key, client::In<V> delta) const {
-    return call<Operations::Add, V>(key, delta, std::nullopt);
-  }
+  /// for a sum that is not a V (of JSON: beyond 64 bits); nothing has changed then.
+  V add(client::In<K> key, client::In<V> delta) const { return sum(key, delta, std::nullopt); }
   V add(client::In<K> key, client::In<V> delta, client::In<V> initial) const {
-    return call<Operations::Add, V>(key, delta, client::PresentArgument(initial));
+    return sum(key, delta, client::PresentArgument(initial));
   }
   /// Stores `desired` if the stored value equals `expected` (Python's ==); nullopt means absent, for both.
   /// Returns whether it did; if not, sets `expected` to the stored value, as std::atomic does.
@@ -137,21 +138,40 @@ class Dict : public Container {
   std::vector<std::pair<K, V>> items() const {
     return call<Operations::Snapshot, std::vector<std::pair<K, V>>>();
   }
-  /// Returns the whole dict as of one moment. K needs `<`; items() does not.
-  std::map<K, V> snapshot() const { return call<Operations::Snapshot, std::map<K, V>>(); }
+  /// Returns the whole dict as of one moment. K needs `<`; items() does not. Throws TypeError if two keys
+  /// become equal as a K.
+  std::map<K, V, KeyOrder<K>> snapshot() const {
+    return call<Operations::Snapshot, std::map<K, V, KeyOrder<K>>>();
+  }
 
   /// Reads pages of page_items_max entries: each page is consistent, the whole need not be. An entry that
   /// stays in the dict throughout is seen exactly once, whatever else changes.
   iterator begin() const { return iterator(Pages(*this)); }
   iterator end() const { return {}; }
 
-  /// Same entries in any order; compares one snapshot.
+  /// Same entries in any order, by the manager's equality (key_order.hpp); compares one snapshot. Of entries
+  /// with one key the last counts.
   template <class R>
   requires client::EntryRange<R, K, V> || client::Untyped<R>
   friend bool operator==(const Dict& dict, const R& entries) {
-    if constexpr (client::Untyped<R>)
-      return dict.template call<Operations::Snapshot, nlohmann::json>() == entries;
-    else return dict.snapshot() == std::map<K, V>(std::begin(entries), std::end(entries));
+    if constexpr (client::Untyped<R>) {
+      return client::is_same_value(dict.template call<Operations::Snapshot, nlohmann::json>(), entries);
+    } else {
+      using Second = std::remove_cvref_t<decltype((*std::ranges::begin(entries)).second)>;
+      std::map<K, Second, KeyOrder<K>> wanted;
+      for (const auto& [key, value] : entries) {
+        std::optional<K> same = client::equal_key<K>(key);
+        if (!same) return false;
+        wanted.insert_or_assign(std::move(*same), value);
+      }
+      const KeyOrder<K> less;
+      const auto found = dict.snapshot();
+      return std::equal(found.begin(), found.end(), wanted.begin(), wanted.end(),
+                        [&](const auto& a, const auto& b) {
+                          return !less(a.first, b.first) && !less(b.first, a.first) &&
+                                 client::is_same_value(a.second, b.second);
+                        });
+    }
   }
   friend std::ostream& operator<<(std::ostream& out, const Dict& dict) {
     return out << dict.template call<Operations::Snapshot, client::Rendering>().text;
@@ -160,6 +180,13 @@ class Dict : public Container {
  private:
   friend DictElement<K, V>;
   using Exchanged = std::pair<bool, std::optional<V>>;  // whether it was exchanged, and the value before
+
+  template <class Key, class Delta, class Initial>
+  V sum(const Key& key, const Delta& delta, const Initial& initial) const {
+    client::check_addable<V>();
+    if constexpr (sum_typecode.empty()) return call<Operations::Add, V>(key, delta, initial);
+    else return call<Operations::Add, V>(key, delta, initial, sum_typecode);
+  }
 };
 
 /// d[k]
@@ -199,7 +226,7 @@ class DictElement : public Element<DictElement<K, V>, V> {
   }
   template <class D>
   V add(const D& delta) const {
-    return dict_.template call<Operations::Add, V>(key_, delta, std::nullopt);
+    return dict_.sum(key_, delta, std::nullopt);
   }
 
   Dict<K, V> dict_;

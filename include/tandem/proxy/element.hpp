@@ -8,12 +8,15 @@
 #include <string>
 #include <string_view>
 
+#include "tandem/codec/key_order.hpp"
 #include "tandem/proxy/container.hpp"
+#include "tandem/proxy/typecode.hpp"
 
 namespace tandem {
 namespace client {
 
-/// Writes `-value`. Throws TypeError if it is not a number, OverflowError beyond 64 bits.
+/// Writes `-value`. Throws TypeError if it is not a number. Beyond 64 bits it is a big integer: the sum may
+/// fit.
 void encode_negated(Encoder& to, wire::Integer value);
 void encode_negated(Encoder& to, const nlohmann::json& value);
 
@@ -29,9 +32,6 @@ struct Negated : Argument {
     else encode_negated(to, value);
   }
 };
-
-template <class T>
-concept Arithmetic = std::is_arithmetic_v<T> && !std::same_as<T, bool>;
 
 /// Types that an untyped element converts to implicitly. Those that would make such conversions ambiguous are
 /// left out (get<T>() reads them).
@@ -62,8 +62,12 @@ class Element : public client::ElementTag {
   requires client::Untyped<V> &&(!std::same_as<T, V>)operator T() const { return get<T>(); }
 
   /// Adds as Python's `+=` does, in one atomic round trip; returns the new value. Throws KeyError,
-  /// IndexError, TypeError, OverflowError.
-  V operator+=(client::In<V> delta) const requires(!std::same_as<V, bool>) { return self().add(delta); }
+  /// IndexError, TypeError, and OverflowError for a sum that is not a V (of JSON: beyond 64 bits); nothing
+  /// has changed then.
+  V operator+=(client::In<V> delta) const {
+    client::check_addable<V>();
+    return self().add(delta);
+  }
   V operator-=(const V& delta) const requires client::Arithmetic<V> || client::Untyped<V> {
     return self().add(client::Negated<V>(delta));
   }
@@ -72,13 +76,21 @@ class Element : public client::ElementTag {
   void operator++(int) const requires client::Arithmetic<V> || client::Untyped<V> { *this += V(1); }
   void operator--(int) const requires client::Arithmetic<V> || client::Untyped<V> { *this -= V(1); }
 
+  // Comparisons are the manager's (key_order.hpp).
   template <class U>
   requires(!std::derived_from<U, client::ElementTag>) && requires(const V& v, const U& u) { v == u; }
-  friend bool operator==(const Derived& element, const U& value) { return element.get() == value; }
+  friend bool operator==(const Derived& element, const U& value) {
+    return client::is_same_value(element.get(), value);
+  }
   template <class U>
   requires(!std::derived_from<U, client::ElementTag>) && requires(const V& v, const U& u) { v <=> u; }
-  friend auto operator<=>(const Derived& element, const U& value) { return element.get() <=> value; }
-  friend bool operator==(const Derived& a, const Derived& b) { return a.get() == b.get(); }
+  friend auto operator<=>(const Derived& element, const U& value) {
+    if constexpr (client::Untyped<V>) return client::partial_order_of(element.get(), value);
+    else return element.get() <=> value;
+  }
+  friend bool operator==(const Derived& a, const Derived& b) {
+    return client::is_same_value(a.get(), b.get());
+  }
 
   /// Prints as the value itself does; JSON and types without operator<< are printed by to_text().
   friend std::ostream& operator<<(std::ostream& out, const Derived& element) {

@@ -57,6 +57,8 @@ class List : public Container {
   using Bound = std::optional<std::int64_t>;
   using Pages = client::PageOf<Operations::Page, T>;
   using iterator = PageIterator<Pages>;
+  /// For internal use.
+  static constexpr std::string_view sum_typecode = client::sum_typecode_of<T>();
 
   List() = default;
   using Container::Container;
@@ -138,15 +140,15 @@ class List : public Container {
   iterator begin() const { return iterator(Pages(*this)); }
   iterator end() const { return {}; }
 
-  /// Same items in the same order; compares one snapshot.
+  /// Same items in the same order, by the manager's equality (key_order.hpp); compares one snapshot.
   template <class R>
   requires client::ItemRange<R, T> || client::Untyped<R>
   friend bool operator==(const List& list, const R& items) {
     if constexpr (client::Untyped<R>) {
-      return list.template call<Operations::Snapshot, nlohmann::json>() == items;
+      return client::is_same_value(list.template call<Operations::Snapshot, nlohmann::json>(), items);
     } else {
       const std::vector<T> found = list.snapshot();
-      return std::equal(found.begin(), found.end(), std::ranges::begin(items), std::ranges::end(items));
+      return client::are_same_values(found, items);
     }
   }
   friend std::ostream& operator<<(std::ostream& out, const List& list) {
@@ -187,7 +189,9 @@ class ListElement : public Element<ListElement<T>, T> {
   }
   template <class D>
   T add(const D& delta) const {
-    return list_.template call<Operations::Add, T>(index_, delta);
+    if constexpr (List<T>::sum_typecode.empty())
+      return list_.template call<Operations::Add, T>(index_, delta);
+    else return list_.template call<Operations::Add, T>(index_, delta, List<T>::sum_typecode);
   }
 
   List<T> list_;

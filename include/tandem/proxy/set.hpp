@@ -27,9 +27,12 @@
 // case the operation is one atomic round trip. Elements are those that can be a key of a Dict; others throw
 // TypeError.
 
+#include <algorithm>
+#include <optional>
 #include <set>
 #include <vector>
 
+#include "tandem/codec/key_order.hpp"
 #include "tandem/ops/set.hpp"
 #include "tandem/proxy/container.hpp"
 #include "tandem/proxy/page.hpp"
@@ -46,6 +49,7 @@ class Set : public Container {
   using Pages = client::PageOf<Operations::Page, T>;
   using iterator = PageIterator<Pages>;
   using Operand = client::ItemsIn<T>;
+  using StdSet = std::set<T, KeyOrder<T>>;
 
   Set() = default;
   using Container::Container;
@@ -69,13 +73,11 @@ class Set : public Container {
     call<Operations::SymmetricDifferenceUpdate>(items);
   }
 
-  std::set<T> set_union(Operand items) const { return call<Operations::Union, std::set<T>>(items); }
-  std::set<T> set_intersection(Operand items) const {
-    return call<Operations::Intersection, std::set<T>>(items);
-  }
-  std::set<T> set_difference(Operand items) const { return call<Operations::Difference, std::set<T>>(items); }
-  std::set<T> set_symmetric_difference(Operand items) const {
-    return call<Operations::SymmetricDifference, std::set<T>>(items);
+  StdSet set_union(Operand items) const { return call<Operations::Union, StdSet>(items); }
+  StdSet set_intersection(Operand items) const { return call<Operations::Intersection, StdSet>(items); }
+  StdSet set_difference(Operand items) const { return call<Operations::Difference, StdSet>(items); }
+  StdSet set_symmetric_difference(Operand items) const {
+    return call<Operations::SymmetricDifference, StdSet>(items);
   }
 
   /// Returns whether every element is in `items`.
@@ -88,24 +90,34 @@ class Set : public Container {
   const Set& operator&=(Operand items) const { return intersection_update(items), *this; }
   const Set& operator-=(Operand items) const { return difference_update(items), *this; }
   const Set& operator^=(Operand items) const { return symmetric_difference_update(items), *this; }
-  friend std::set<T> operator|(const Set& set, Operand items) { return set.set_union(items); }
-  friend std::set<T> operator&(const Set& set, Operand items) { return set.set_intersection(items); }
-  friend std::set<T> operator-(const Set& set, Operand items) { return set.set_difference(items); }
-  friend std::set<T> operator^(const Set& set, Operand items) { return set.set_symmetric_difference(items); }
+  friend StdSet operator|(const Set& set, Operand items) { return set.set_union(items); }
+  friend StdSet operator&(const Set& set, Operand items) { return set.set_intersection(items); }
+  friend StdSet operator-(const Set& set, Operand items) { return set.set_difference(items); }
+  friend StdSet operator^(const Set& set, Operand items) { return set.set_symmetric_difference(items); }
 
-  /// Returns the whole set as of one moment. T needs `<`; items() does not.
-  std::set<T> snapshot() const { return call<Operations::Snapshot, std::set<T>>(); }
+  /// Returns the whole set as of one moment. T needs `<`; items() does not. Throws TypeError if two elements
+  /// become equal as a T.
+  StdSet snapshot() const { return call<Operations::Snapshot, StdSet>(); }
   std::vector<T> items() const { return call<Operations::Snapshot, std::vector<T>>(); }
   /// Reads pages of page_items_max elements: each page is consistent, the whole need not be. An element that
   /// stays in the set throughout is seen exactly once, whatever else changes.
   iterator begin() const { return iterator(Pages(*this)); }
   iterator end() const { return {}; }
 
-  /// Same elements in any order; compares one snapshot.
+  /// Same elements in any order, by the manager's equality (key_order.hpp); compares one snapshot.
   template <class R>
   requires client::ItemRange<R, T>
   friend bool operator==(const Set& set, const R& items) {
-    return set.snapshot() == std::set<T>(std::ranges::begin(items), std::ranges::end(items));
+    StdSet wanted;
+    for (const std::ranges::range_value_t<const R>& item : items) {
+      std::optional<T> same = client::equal_key<T>(item);
+      if (!same) return false;
+      wanted.insert(std::move(*same));
+    }
+    const KeyOrder<T> less;
+    const StdSet found = set.snapshot();
+    return std::equal(found.begin(), found.end(), wanted.begin(), wanted.end(),
+                      [&](const T& a, const T& b) { return !less(a, b) && !less(b, a); });
   }
   friend std::ostream& operator<<(std::ostream& out, const Set& set) {
     std::string text = set.template call<Operations::Snapshot, client::Rendering>().text;

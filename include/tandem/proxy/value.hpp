@@ -11,13 +11,14 @@
 //     v.value += x
 //   -                           v.fetch_and(x) …            v.fetch_and(x), fetch_or, fetch_xor, &=, |=, ^=
 //
-// For arithmetic T, integers wrap in T's width, as in std::atomic, and float adds in its own precision. Other
-// types add as in Python (texts are concatenated): OverflowError beyond 64 bits, TypeError for operands that
-// cannot be added. All operations are sequentially consistent: the manager executes one at a time.
+// For arithmetic T, integers wrap in T's width, as in std::atomic, and float adds in its own precision;
+// durations wrap in 64 bits of nanoseconds. Other types add as in Python (texts are concatenated):
+// OverflowError beyond 64 bits, TypeError for operands that cannot be added. All operations are sequentially consistent: the manager executes one at a time.
 
 #include <utility>
 
 #include "tandem/ops/value.hpp"
+#include "tandem/proxy/container.hpp"
 #include "tandem/proxy/typecode.hpp"
 
 namespace tandem {
@@ -28,6 +29,11 @@ class Value : public Container {
   using Operations = ops::Value;
   static constexpr std::uint8_t type_number = Operations::number;
   using value_type = T;
+  /// For internal use.
+  static constexpr std::string_view sum_typecode = [] {
+    if constexpr (client::Arithmetic<T>) return client::typecode_of<T>();
+    else return client::sum_typecode_of<T>();
+  }();
 
   Value() = default;
   using Container::Container;
@@ -53,15 +59,15 @@ class Value : public Container {
   }
 
   /// These return the old value, as in std::atomic.
-  T fetch_add(client::In<T> operand) const requires(!std::same_as<T, bool>) {
-    if constexpr (client::Arithmetic<T>)
-      return call<Operations::FetchAdd, T>(operand, client::typecode_of<T>());
-    else return call<Operations::FetchAdd, T>(operand);
+  T fetch_add(client::In<T> operand) const {
+    client::check_addable<T>();
+    if constexpr (sum_typecode.empty()) return call<Operations::FetchAdd, T>(operand);
+    else return call<Operations::FetchAdd, T>(operand, sum_typecode);
   }
-  T fetch_sub(client::In<T> operand) const requires(!std::same_as<T, bool>) {
-    if constexpr (client::Arithmetic<T>)
-      return call<Operations::FetchSub, T>(operand, client::typecode_of<T>());
-    else return call<Operations::FetchSub, T>(operand);
+  T fetch_sub(client::In<T> operand) const {
+    client::check_addable<T>();
+    if constexpr (sum_typecode.empty()) return call<Operations::FetchSub, T>(operand);
+    else return call<Operations::FetchSub, T>(operand, sum_typecode);
   }
   T fetch_and(client::In<T> operand) const requires std::integral<T> || client::Untyped<T> {
     return call<Operations::FetchAnd, T>(operand);
@@ -81,8 +87,8 @@ class Value : public Container {
     return client::wrapping_difference(fetch_sub(operand), operand);
   }
   /// For other T the new value is not known here.
-  void operator+=(client::In<T> operand) const requires(!std::is_arithmetic_v<T>) { fetch_add(operand); }
-  void operator-=(client::In<T> operand) const requires(!std::is_arithmetic_v<T>) { fetch_sub(operand); }
+  void operator+=(client::In<T> operand) const requires(!client::Arithmetic<T>) { fetch_add(operand); }
+  void operator-=(client::In<T> operand) const requires(!client::Arithmetic<T>) { fetch_sub(operand); }
   T operator++() const requires client::Arithmetic<T> { return *this += T(1); }
   T operator--() const requires client::Arithmetic<T> { return *this -= T(1); }
   T operator++(int) const requires client::Arithmetic<T> { return fetch_add(T(1)); }
@@ -100,7 +106,9 @@ class Value : public Container {
   // Only for Value itself: for iterators over Values, evaluating the constraint would recurse without end.
   template <std::same_as<Value> Self, class U>
   requires(!std::derived_from<U, Proxy>) && requires(const T& v, const U& u) { v == u; }
-  friend bool operator==(const Self& value, const U& other) { return value.load() == other; }
+  friend bool operator==(const Self& value, const U& other) {
+    return client::is_same_value(value.load(), other);  // the manager's equality (key_order.hpp)
+  }
   /// Prints as the value itself does; JSON and types without operator<< are printed by to_text().
   friend std::ostream& operator<<(std::ostream& out, const Value& value) {
     if constexpr (!client::Untyped<T> && requires(const T& v) { out << v; }) return out << value.load();

@@ -231,6 +231,16 @@ TEST_P(Asyncs, OperationsAreDoneInTheirOrder) {
   EXPECT_EQ(list, expected);
 }
 
+TEST_P(Asyncs, SumsKeepToTheTypeOfTheirProxy) {
+  auto list = manager().list<std::uint8_t>({255});
+  std::exception_ptr error;
+  make().call<ops::List::Add>(list, 0, 1, [&](std::exception_ptr e, const nlohmann::json&) { error = e; });
+  io_.restart();
+  io_.run();
+  EXPECT_TRUE(is<OverflowError>(error)) << text_of(error);
+  EXPECT_EQ(list[0], 255);
+}
+
 TEST_P(Asyncs, ThreadsMayShareOne) {
   auto list = manager().list<int>();
   auto async = make();

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <future>
+#include <limits>
 #include <map>
 
 #include "client/session/session.hpp"
@@ -60,6 +61,16 @@ TEST_P(Pipelines, EachErrorIsThatOfItsOperation) {
   EXPECT_EQ(second.get(), 1);
   error_of<TypeError>([&] { wrong_type.get(); });
   EXPECT_EQ(last.get(), 1);
+}
+
+TEST_P(Pipelines, SumsKeepToTheTypeOfTheirProxy) {
+  auto scores = manager().dict<std::string, int>({{"a", std::numeric_limits<int>::max()}});
+  auto pipeline = manager().pipeline();
+  auto sum = pipeline.call<ops::Dict::Add, int>(scores, "a", 1, std::nullopt);
+  pipeline.send<ops::Dict::Add>(scores, "a", 1, std::nullopt);
+  EXPECT_THROW(sum.get(), OverflowError);
+  EXPECT_THROW(pipeline.wait(), OverflowError);
+  EXPECT_EQ(scores["a"], std::numeric_limits<int>::max());
 }
 
 TEST_P(Pipelines, ErrorsThatNobodyKeepsAreThrownOnce) {

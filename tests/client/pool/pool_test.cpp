@@ -93,6 +93,17 @@ TEST(Pool, StarmapTakesTuplesAndPairs) {
   EXPECT_THAT(later.get(), ElementsAre(2, 4));
 }
 
+TEST(Pool, TextThatIsNotUtf8IsRefusedAsByAManager) {
+  Pool pool(1);
+  EXPECT_THROW(pool.apply(greet, "caf\xe9"), ValueError);
+  EXPECT_THROW(pool.map(greet, {"a", "caf\xe9"}), ValueError);
+  EXPECT_THROW(pool.apply([] { return std::string("caf\xe9"); }), ValueError);
+  EXPECT_EQ(error_of<std::runtime_error>([&] { pool.apply([] { throw std::runtime_error("caf\xe9"); }); }),
+            "caf\xef\xbf\xbd")
+      << "the text of an error arrives, as far as it can";
+  EXPECT_EQ(pool.apply(greet, "Alice"), "hello Alice");
+}
+
 TEST(Pool, MapTakesAnyRange) {
   Pool pool(2);
   EXPECT_THAT(pool.map(square, std::set<int>{3, 1, 2}), ElementsAre(1, 4, 9));
@@ -704,6 +715,11 @@ TEST(PoolWorkers, AnInitializerThatThrowsEndsIt) {
             "the pool's initializer failed: std::runtime_error: no database");
   pool.close();
   pool.join();
+}
+
+TEST(PoolWorkers, AnInitializersErrorNeedNotBeUtf8) {
+  Pool pool({.workers = 2, .initializer = [] { throw std::runtime_error("caf\xe9"); }});
+  EXPECT_THAT(error_of<Error>([&] { pool.apply(square, 1); }), HasSubstr("caf\xef\xbf\xbd"));
 }
 
 TEST(PoolWorkers, AnInitializerThatDiesEndsItToo) {

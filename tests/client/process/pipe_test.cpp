@@ -57,6 +57,20 @@ TEST(Pipe, CarriesValuesBothWays) {
   EXPECT_EQ(a.recv<std::optional<int>>(), std::nullopt);
 }
 
+TEST(Pipe, TextThatIsNotUtf8IsRefusedAsByAManager) {
+  auto [a, b] = Pipe();
+  const std::vector<std::string> texts{"good", "caf\xe9"};
+  EXPECT_THROW(a.send(texts[1]), ValueError);
+  EXPECT_THROW(a.send(texts), ValueError);
+  EXPECT_THROW(a.send(std::map<std::string, int>{{texts[1], 1}}), ValueError);
+  EXPECT_THROW(a.send(std::tuple(1, texts[1])), ValueError);
+  EXPECT_THROW(a.send(json{{"a", {1, texts[1]}}}), ValueError);
+  a.send(texts[0]);
+  EXPECT_EQ(b.recv<std::string>(), "good") << "nothing of the others has been sent";
+  a.send_bytes(texts[1]);
+  EXPECT_EQ(text_of(b.recv_bytes()), texts[1]);
+}
+
 TEST(Pipe, KeepsTheBoundariesOfMessages) {
   auto [a, b] = Pipe();
   for (const char* text : {"", "one", "", "three"}) a.send_bytes(text);

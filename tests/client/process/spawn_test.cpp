@@ -92,6 +92,10 @@ TEST(Spawn, LambdasNeedNoName) {
   EXPECT_EQ(exit_code_of(Process::spawn([] { return 9; })), 0) << "what it returns is not looked at";
 }
 
+TEST(Spawn, ArgumentsThatAreNotUtf8AreRefusedAsByAManager) {
+  EXPECT_THROW(Process::spawn([](const std::string&) {}, "caf\xe9"), ValueError);
+}
+
 TEST(Spawn, ExceptionsAreTold) {
   ::testing::internal::CaptureStderr();
   EXPECT_EQ(exit_code_of(Process::spawn({.name = "worker"}, [] { throw KeyError("\"x\""); })), 1);

@@ -251,6 +251,11 @@ TEST(Number, SumsAreExactIn64BitsOrOverflow) {
   EXPECT_EQ(sum(pack(5), pack(7), true), pack(-2));
   EXPECT_EQ(sum(smallest, smallest, true), pack(0));
   EXPECT_EQ(sum(big_of(static_cast<__int128>(1) << 64), pack(1)), overflow);
+  EXPECT_EQ(sum(big_of(static_cast<__int128>(1) << 64), pack(-1)), largest);
+  EXPECT_EQ(sum(largest, big_of(-static_cast<__int128>(UINT64_MAX))), pack(0));
+  EXPECT_EQ(sum(big_of(static_cast<__int128>(1) << 100), big_of((static_cast<__int128>(1) << 100) - 7), true),
+            pack(7));
+  EXPECT_EQ(sum(big(text({1}) + zeros(128)), big(text({1}) + zeros(128)), true), overflow);
 }
 
 TEST(Number, AFloatMakesTheSumAFloat) {

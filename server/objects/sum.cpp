@@ -1,0 +1,30 @@
+#include "server/objects/sum.hpp"
+
+#include "server/values/element_type.hpp"
+#include "server/values/semantics.hpp"
+
+namespace tandem::server {
+
+Result<ValueView> sum_of(const CallContext& context, std::optional<ValueView> before, ValueView delta,
+                         std::optional<std::string_view> typecode, wire::Buffer& out) {
+  ValueView sum = delta;
+  wire::Buffer untyped;
+  if (before) {
+    if (Result<void> added = context.add(*before, delta, untyped); !added) return std::move(added.failure());
+    sum = {untyped.view(), before->references || delta.references};
+  } else if (std::optional<Number> number = number_of(delta); number && number->form == Number::Form::big) {
+    return Failure{Code::overflow, "the result does not fit 64 bits"};
+  }
+  wire::Writer writer(out);
+  if (typecode) {
+    Result<ElementType> type = ElementType::of(*typecode);
+    if (!type) return std::move(type.failure());
+    if (Result<void> made = type->convert(sum, writer); !made) return std::move(made.failure());
+    return ValueView{out.view(), false};
+  }
+  if (!before) return sum;
+  std::swap(out, untyped);
+  return ValueView{out.view(), sum.references};
+}
+
+}  // namespace tandem::server

@@ -1,0 +1,16 @@
+#pragma once
+// Sums that are computed in the manager.
+
+#include <optional>
+#include <string_view>
+
+#include "server/engine/call_context.hpp"
+
+namespace tandem::server {
+
+/// Returns `before + delta`, or `delta` without a `before`, which may be in `out`. With a type code it is of
+/// that type: type_error if the sum is of another kind, overflow if it is out of range.
+Result<ValueView> sum_of(const CallContext& context, std::optional<ValueView> before, ValueView delta,
+                         std::optional<std::string_view> typecode, wire::Buffer& out);
+
+}  // namespace tandem::server
