@@ -5,6 +5,11 @@
 
 namespace tandem::client {
 
+std::size_t Job::calls() const {
+  std::lock_guard lock(mutex_);
+  return calls_;
+}
+
 std::size_t Job::finished_calls() const {
   std::lock_guard lock(mutex_);
   return calls_ - left_;
@@ -18,12 +23,21 @@ bool Job::ready() const {
 bool Job::wait(WaitLimit limit) const {
   std::unique_lock lock(mutex_);
   if (ready_) return true;
-  if (std::this_thread::get_id() == collector_)
-    throw DeadlockError("a callback of a pool waits for a result that is brought when it has returned");
+  check_may_wait_locked();
   auto is_ready = [this] { return ready_; };
   if (limit) return changed_.wait_for(lock, *limit, is_ready);
   changed_.wait(lock, is_ready);
   return true;
+}
+
+void Job::check_may_wait_locked() const {
+  if (std::this_thread::get_id() == collector_)
+    throw DeadlockError("a callback of a pool waits for a result that is brought when it has returned");
+}
+
+void Job::collected_by(std::thread::id thread) {
+  std::lock_guard lock(mutex_);
+  collector_ = thread;
 }
 
 std::exception_ptr Job::error() const {
@@ -131,6 +145,24 @@ void Job::calls_finished(std::size_t count) {
     }
     for (const auto& callback : callbacks) call(callback);
   }
+}
+
+// ---- streams ----------------------------------------------------------------------------------------------
+
+void StreamJob::add_calls(std::size_t count) {
+  std::lock_guard lock(mutex_);
+  add_calls_locked(count);
+  make_room_locked(count);
+}
+
+std::size_t StreamJob::untaken() const {
+  std::lock_guard lock(mutex_);
+  return calls_locked() - taken_;
+}
+
+bool StreamJob::has_next() const {
+  std::lock_guard lock(mutex_);
+  return has_next_locked();
 }
 
 void throw_not_ready(WaitLimit limit) {

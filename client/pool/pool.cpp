@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
+#include <utility>
 
 #include "client/pool/outcome.hpp"
 #include "client/pool/pool_core.hpp"
@@ -16,6 +18,8 @@ namespace {
 
 /// Tasks are submitted in requests of about this size.
 constexpr std::size_t request_bytes = 256 * 1024;
+/// Chunks that a worker gets by default, of a map or at a time.
+constexpr std::size_t chunks_per_worker = 4;
 
 unsigned workers_of(const PoolOptions& options, bool named) {
   const unsigned workers = options.workers.value_or(cpu_count());
@@ -27,56 +31,153 @@ unsigned workers_of(const PoolOptions& options, bool named) {
 
 // ---- submitting -------------------------------------------------------------------------------------------
 
-Submission::Submission(PoolCore& core, std::shared_ptr<Job> job, Function function, std::size_t chunk_size)
+Submission::Submission(PoolCore& core, std::shared_ptr<Job> job, Function function, std::size_t chunk_size,
+                       std::size_t first)
     : core_(core),
       job_(std::move(job)),
       function_(core.id_of(function)),
       chunk_size_(chunk_size),
-      encoder_{wire::Writer(chunk_), core.manager().session().get(), nullptr, &kept_} {
-  core_.check_open();
-}
+      next_(first),
+      encoder_{wire::Writer(calls_), core.manager().session().get(), nullptr, &kept_} {}
 
 Submission::~Submission() {
-  if (begun_ != job_->calls() || left_in_chunk_ != 0 || tasks_count_ != 0) core_.forget(job_);
-}
-
-void Submission::begin_chunk() {
-  calls_in_chunk_ = left_in_chunk_ = std::min(chunk_size_, job_->calls() - begun_);
-  begun_ += calls_in_chunk_;
-  encoder_.writer.array(1 + calls_in_chunk_);
-  encoder_.writer.text(function_);
+  if (!tags_.empty()) core_.forget(tags_);
 }
 
 void Submission::end_chunk() {
-  if (tasks_.size() != 0 && tasks_.size() + chunk_.size() >= request_bytes) send_tasks();
+  wire::Writer chunk(chunk_);
+  chunk.array(1 + calls_in_chunk_);
+  chunk.text(function_);
+  chunk.raw(calls_.view());
+  if (!tags_.empty() && tasks_.size() + chunk_.size() >= request_bytes) send_tasks();
+  tags_.push_back(core_.expect(job_, next_, calls_in_chunk_));
   wire::Writer writer(tasks_);
   writer.array(3);
-  writer.integer(core_.expect(job_, begun_ - calls_in_chunk_, calls_in_chunk_));
+  writer.integer(tags_.back());
   writer.unsigned_integer(calls_in_chunk_);
   write_folded(writer, chunk_.view(), !kept_.empty());
-  ++tasks_count_;
   std::move(kept_.begin(), kept_.end(), std::back_inserter(kept_in_tasks_));
+  next_ += std::exchange(calls_in_chunk_, 0);
   kept_.clear();
+  calls_.clear();
   chunk_.clear();
 }
 
 void Submission::send_tasks() {
-  core_.submit(tasks_count_, tasks_.view());
+  core_.submit(tags_.size(), tasks_.view());
   tasks_.clear();
-  tasks_count_ = 0;
+  tags_.clear();
   kept_in_tasks_.clear();
 }
 
+void Submission::fail_unsent(const std::exception_ptr& error) {
+  for (std::int64_t tag : std::exchange(tags_, {})) core_.fail(tag, error);
+  if (calls_in_chunk_ != 0) job_->failed(next_, std::exchange(calls_in_chunk_, 0), error);
+}
+
 void Submission::send() {
-  if (tasks_count_ != 0) send_tasks();
+  if (calls_in_chunk_ != 0) end_chunk();
+  if (!tags_.empty()) send_tasks();
   if (job_->calls() == 0) job_->failed(0, 0, nullptr);  // there are no outcomes to wait for
+}
+
+// ---- streams ----------------------------------------------------------------------------------------------
+
+StreamInput::StreamInput(const std::shared_ptr<PoolCore>& core, Function function, std::size_t chunk_size,
+                         std::size_t calls_max, bool in_memory)
+    : core_(core),
+      function_(function),
+      chunk_size_(chunk_size),
+      calls_max_(calls_max),
+      in_memory_(in_memory) {
+  core->stream_began();
+}
+
+StreamInput::~StreamInput() {
+  end();
+}
+
+void StreamInput::end() noexcept {
+  if (std::exchange(ended_, true)) return;
+  if (const std::shared_ptr<PoolCore> core = core_.lock()) core->stream_ended();
+}
+
+void StreamInput::fill(const std::shared_ptr<StreamJob>& job) {
+  if (ended_) return;
+  std::size_t room = calls_max_ - job->untaken();
+  if (in_memory_ && room < calls_max_ / 2) return;  // so that several chunks travel together
+  std::optional<Submission> submission;
+  const std::shared_ptr<PoolCore> core = core_.lock();
+  try {
+    if (!core) throw Closed("the pool was terminated");
+    core->check_ours();
+    submission.emplace(*core, job, function_, std::numeric_limits<std::size_t>::max(), job->calls());
+    for (; room >= chunk_size_; room -= chunk_size_) {
+      const bool more = read_chunk(*job, *submission);
+      // The next item of another input may not be there for long.
+      if (!in_memory_ || !more) submission->send();
+      if (!more) return end();
+      if (!in_memory_ && job->has_next()) return;
+    }
+    submission->send();
+  } catch (...) {
+    if (submission) submission->fail_unsent(std::current_exception());
+    else fail_next(*job, std::current_exception());
+    end();
+  }
+}
+
+/// Returns whether there may be more.
+bool StreamInput::read_chunk(StreamJob& job, Submission& to) {
+  std::size_t count = 0;
+  std::exception_ptr error;
+  try {
+    while (count < chunk_size_ && read(to)) ++count;
+  } catch (...) {
+    error = std::current_exception();
+  }
+  job.add_calls(count);
+  if (count != 0) to.end_chunk();
+  if (error) fail_next(job, error);
+  return count == chunk_size_ && !error;
+}
+
+void StreamInput::fail_next(StreamJob& job, const std::exception_ptr& error) {
+  job.add_calls(1);
+  job.failed(job.calls() - 1, 1, error);
+}
+
+void PoolCore::stream_began() {
+  check_ours();
+  std::lock_guard lock(mutex_);
+  check_open_locked();
+  ++streams_;
+}
+
+void PoolCore::stream_ended() noexcept {
+  if (!ours()) return;
+  {
+    std::lock_guard lock(mutex_);
+    if (--streams_ != 0 || state_ != State::closed || lost_) return;
+  }
+  try {
+    pool_.close();
+  } catch (const std::exception&) {
+    // The manager has ended, which the collector finds too.
+  }
+}
+
+// ---- the core's side --------------------------------------------------------------------------------------
+
+void PoolCore::check_open_locked() const {
+  if (state_ != State::open) throw ValueError("the pool is closed");
+  if (lost_) std::rethrow_exception(lost_);
 }
 
 void PoolCore::check_open() {
   check_ours();
   std::lock_guard lock(mutex_);
-  if (state_ != State::open) throw ValueError("the pool is closed");
-  if (lost_) std::rethrow_exception(lost_);
+  check_open_locked();
 }
 
 std::string PoolCore::id_of(Function function) {
@@ -90,14 +191,22 @@ std::string PoolCore::id_of(Function function) {
 std::int64_t PoolCore::expect(const std::shared_ptr<Job>& job, std::size_t first, std::size_t count) {
   std::lock_guard lock(mutex_);
   if (lost_) std::rethrow_exception(lost_);
+  if (state_ == State::terminated) throw Closed("the pool was terminated");
   job->collected_by(collector_.get_id());
   expected_.emplace_hint(expected_.end(), next_tag_, Expected{job, first, count});
   return next_tag_++;
 }
 
-void PoolCore::forget(const std::shared_ptr<Job>& job) {
+void PoolCore::forget(const std::vector<std::int64_t>& tags) {
+  for (std::int64_t tag : tags) (void)take(tag);
   std::lock_guard lock(mutex_);
-  std::erase_if(expected_, [&](const auto& each) { return each.second.job == job; });
+  all_delivered_.notify_all();
+}
+
+void PoolCore::fail(std::int64_t tag, const std::exception_ptr& error) {
+  if (const std::optional<Expected> expected = take(tag))
+    expected->job->failed(expected->first, expected->count, error);
+  std::lock_guard lock(mutex_);
   all_delivered_.notify_all();
 }
 
@@ -224,12 +333,22 @@ void PoolCore::start_workers(const PoolOptions& options) {
 }
 
 PoolCore::~PoolCore() {
+  end();
+}
+
+void PoolCore::end() noexcept {
   terminate();
   try {
     join();
   } catch (const std::exception&) {
-    // A destructor cannot report it.
+    // The end of a pool cannot report it.
   }
+}
+
+std::size_t PoolCore::workers_in_all() const {
+  std::size_t workers = std::max(1U, workers_);
+  if (!name_.empty()) workers = std::max(workers, static_cast<std::size_t>(pool_.progress().workers));
+  return workers;
 }
 
 bool PoolCore::ours() const noexcept {
@@ -255,7 +374,7 @@ void PoolCore::close() {
     std::lock_guard lock(mutex_);
     if (state_ != State::open) return;
     state_ = State::closed;
-    if (lost_) return;
+    if (lost_ || streams_ != 0) return;
   }
   pool_.close();
 }
@@ -280,6 +399,9 @@ void PoolCore::join() {
     std::unique_lock lock(mutex_);
     if (state_ == State::open) throw ValueError("the pool is still open: close() or terminate() it first");
     if (joined_) return;
+    if (state_ == State::closed && streams_ != 0 && !lost_)
+      throw ValueError(
+          "a stream of imap() has not come to the end of its input: take its results, or destroy it, first");
     all_delivered_.wait(lock, [this] { return expected_.empty() && !delivering_; });
     joined_ = true;
   }
@@ -303,13 +425,13 @@ Pool::Pool() : Pool(PoolOptions{}) {}
 Pool::Pool(unsigned workers) : Pool(PoolOptions{.workers = workers}) {}
 Pool::Pool(const PoolOptions& options) {
   (void)client::workers_of(options, false);  // checked before a manager is started
-  core_ = std::make_unique<client::PoolCore>(Manager(), "", options);
+  core_ = std::make_shared<client::PoolCore>(Manager(), "", options);
 }
 Pool::Pool(const Manager& manager, const PoolOptions& options)
-    : core_(std::make_unique<client::PoolCore>(manager, "", options)) {}
+    : core_(std::make_shared<client::PoolCore>(manager, "", options)) {}
 Pool::Pool(const Manager& manager, std::string_view name, const PoolOptions& options) {
   if (name.empty()) throw ValueError("a pool's name is not empty");
-  core_ = std::make_unique<client::PoolCore>(manager, std::string(name), options);
+  core_ = std::make_shared<client::PoolCore>(manager, std::string(name), options);
 }
 Pool::Pool(Pool&&) noexcept = default;
 Pool& Pool::operator=(Pool&& other) noexcept {
@@ -319,19 +441,36 @@ Pool& Pool::operator=(Pool&& other) noexcept {
   return *this;
 }
 Pool::~Pool() {
-  if (core_ && !core_->ours()) (void)core_.release();  // fork() copied this, but not its thread
+  if (!core_) return;
+  if (core_->ours()) core_->end();
+  else new std::shared_ptr(std::move(core_));  // fork() copied this, but not its thread: never destroyed
+}
+
+const std::shared_ptr<client::PoolCore>& Pool::shared_core() const {
+  if (!core_) throw ValueError("this Pool was moved from");
+  core_->check_ours();
+  return core_;
 }
 
 client::PoolCore& Pool::core() const {
-  if (!core_) throw ValueError("this Pool was moved from");
-  core_->check_ours();
-  return *core_;
+  return *shared_core();
+}
+
+void Pool::check_open() const {
+  core().check_open();
 }
 
 std::size_t Pool::chunk_size_for(std::size_t calls, std::size_t asked) const {
   if (asked != 0) return asked;
-  const std::size_t parts = std::size_t{4} * std::max(1U, core().workers());
-  return std::max<std::size_t>(1, (calls + parts - 1) / parts);
+  const std::size_t parts = client::chunks_per_worker * core().workers_in_all();
+  return std::max<std::size_t>(1, calls / parts + (calls % parts != 0));
+}
+
+std::size_t Pool::calls_ahead(std::size_t chunk_size, std::size_t buffer_size) const {
+  if (chunk_size == 0) throw ValueError("a chunk has at least one call");
+  if (buffer_size != 0) return std::max(buffer_size, chunk_size);
+  const std::size_t chunks = client::chunks_per_worker * core().workers_in_all();
+  return chunk_size <= std::numeric_limits<std::size_t>::max() / chunks ? chunks * chunk_size : chunk_size;
 }
 
 void Pool::close() {

@@ -36,18 +36,31 @@ class PoolCore {
   const Manager& manager() const { return manager_; }
   const TaskPool& pool() const { return pool_; }
   unsigned workers() const { return workers_; }
+  /// The number of workers that tasks are meant for: in a named pool those of all its users, if they are more
+  /// than its own. At least 1.
+  std::size_t workers_in_all() const;
 
   /// Throws ValueError if the pool is closed, or the error by which it lost the manager.
   void check_open();
   std::string id_of(Function function);
+  // Streams whose input is not at its end.
+
+  /// As check_open().
+  void stream_began();
+  void stream_ended() noexcept;
+
   /// Registers a task of `count` of the job's calls, from `first` on. Returns its tag.
   std::int64_t expect(const std::shared_ptr<Job>& job, std::size_t first, std::size_t count);
-  void forget(const std::shared_ptr<Job>& job);
+  void forget(const std::vector<std::int64_t>& tags);
+  /// Ends the calls of a task that was not submitted.
+  void fail(std::int64_t tag, const std::exception_ptr& error);
   void submit(std::size_t count, wire::Bytes tasks);
 
   void close();
   void terminate() noexcept;
   void join();
+  /// terminate() and join().
+  void end() noexcept;
 
  private:
   struct Expected {
@@ -57,6 +70,7 @@ class PoolCore {
   };
   enum class State { open, closed, terminated };
 
+  void check_open_locked() const;
   void start_workers(const PoolOptions& options);
   void stop_workers() noexcept;
   void collect(const std::stop_token& stop) noexcept;
@@ -86,6 +100,7 @@ class PoolCore {
   std::condition_variable all_delivered_;
   State state_ = State::open;
   bool joined_ = false;
+  std::size_t streams_ = 0;  // a closed pool closes the hosted one when there are none
   std::exception_ptr lost_;  // why collecting ended, if it did
   std::int64_t next_tag_ = 1;
   std::map<std::int64_t, Expected> expected_;

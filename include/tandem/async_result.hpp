@@ -29,6 +29,7 @@
 #include "tandem/call/wait.hpp"
 #include "tandem/codec.hpp"
 #include "tandem/codec/result.hpp"
+#include "tandem/function.hpp"
 
 namespace tandem {
 
@@ -56,7 +57,7 @@ class Job {
   Job(const Job&) = delete;
   Job& operator=(const Job&) = delete;
 
-  std::size_t calls() const { return calls_; }
+  std::size_t calls() const;
   std::size_t finished_calls() const;
   bool ready() const;
   /// Returns whether the job is ready. DeadlockError: a callback on the collecting thread waits for a result
@@ -72,13 +73,22 @@ class Job {
   /// Outcomes of the calls from `first` on, as a worker wrote them (client/pool/outcome.hpp), unfolded.
   void results_came(std::size_t first, std::size_t count, Decoder from);
   void failed(std::size_t first, std::size_t count, const std::exception_ptr& error);
-  void collected_by(std::thread::id thread) { collector_ = thread; }
+  void collected_by(std::thread::id thread);
 
  protected:
   virtual void store(std::size_t index, Decoder& value) = 0;
   virtual void store_error(std::size_t, const std::exception_ptr&) {}
   /// Called when all calls have succeeded.
   virtual void complete() {}
+
+  // All guarded by mutex_.
+  void add_calls_locked(std::size_t count) {
+    calls_ += count;
+    left_ += count;
+  }
+  std::size_t calls_locked() const { return calls_; }
+  /// DeadlockError: the calling thread is the collecting thread.
+  void check_may_wait_locked() const;
 
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
@@ -87,9 +97,9 @@ class Job {
   void call_failed(std::size_t index, const std::exception_ptr& error);
   void calls_finished(std::size_t count);
 
-  const std::size_t calls_;
-  std::thread::id collector_;
   // Guarded by mutex_.
+  std::size_t calls_;
+  std::thread::id collector_;
   std::size_t left_;
   bool ready_ = false;
   std::size_t error_index_ = 0;
@@ -141,35 +151,53 @@ class ManyCalls final : public ValueJob<ResultsOf<R>> {
   std::vector<std::optional<Held<R>>> results_;
 };
 
-template <class R>
-class StreamedCalls final : public Job {
+/// A job that grows while its results are taken one by one.
+class StreamJob : public Job {
  public:
-  StreamedCalls(std::size_t calls, bool ordered) : Job(calls), ordered_(ordered), results_(calls) {}
-  /// Returns the next result, or nullopt at the end. Throws what the call threw.
+  explicit StreamJob(bool ordered) : Job(0), ordered_(ordered) {}
+  /// Adds calls, which are submitted next.
+  void add_calls(std::size_t count);
+  /// Number of calls whose results are not taken.
+  std::size_t untaken() const;
+  /// Whether next() returns without waiting for a result.
+  bool has_next() const;
+
+ protected:
+  // All guarded by mutex_.
+  virtual void make_room_locked(std::size_t count) = 0;
+  virtual bool has_next_locked() const = 0;
+
+  const bool ordered_;
+  std::size_t taken_ = 0;
+};
+
+template <class R>
+class StreamedCalls final : public StreamJob {
+ public:
+  using StreamJob::StreamJob;
+  /// Returns the next result, or nullopt if all are taken. Throws what the call threw.
   std::optional<Held<R>> next(WaitLimit limit);
-  bool ended() const { return taken_ == calls(); }
 
  protected:
   void store(std::size_t index, Decoder& from) override { arrived(index, decode_held<R>(from)); }
   void store_error(std::size_t index, const std::exception_ptr& error) override { arrived(index, error); }
+  void make_room_locked(std::size_t count) override {
+    if (ordered_) results_.resize(results_.size() + count);
+  }
+  bool has_next_locked() const override { return !results_.empty() && results_.front().index() != 0; }
 
  private:
   using Result = std::variant<std::monostate, std::exception_ptr, Held<R>>;
   template <class T>
   void arrived(std::size_t index, T&& result) {
     std::lock_guard lock(mutex_);
-    if constexpr (std::is_same_v<std::decay_t<T>, std::exception_ptr>)
-      results_[index].template emplace<1>(result);
-    else results_[index].template emplace<2>(std::forward<T>(result));
-    if (!ordered_) order_.push_back(index);
+    Result& place = ordered_ ? results_[index - taken_] : results_.emplace_back();
+    if constexpr (std::is_same_v<std::decay_t<T>, std::exception_ptr>) place.template emplace<1>(result);
+    else place.template emplace<2>(std::forward<T>(result));
     changed_.notify_all();
   }
-  bool has_next() const { return ordered_ ? results_[taken_].index() != 0 : !order_.empty(); }
 
-  const bool ordered_;
-  std::vector<Result> results_;
-  std::deque<std::size_t> order_;  // indexes in order of arrival, not taken yet
-  std::size_t taken_ = 0;
+  std::deque<Result> results_;  // in order: one for each call that is not taken; else those that arrived
 };
 
 [[noreturn]] void throw_not_ready(WaitLimit limit);
@@ -177,20 +205,55 @@ class StreamedCalls final : public Job {
 template <class R>
 std::optional<Held<R>> StreamedCalls<R>::next(WaitLimit limit) {
   std::unique_lock lock(mutex_);
-  if (ended()) return std::nullopt;
-  auto there = [this] { return has_next(); };
-  if (!limit) changed_.wait(lock, there);
-  else if (!changed_.wait_for(lock, *limit, there)) throw_not_ready(limit);
-  std::size_t index = taken_++;
-  if (!ordered_) {
-    index = order_.front();
-    order_.pop_front();
+  if (taken_ == calls_locked()) return std::nullopt;
+  auto there = [this] { return has_next_locked(); };
+  if (!there()) {
+    check_may_wait_locked();
+    if (!limit) changed_.wait(lock, there);
+    else if (!changed_.wait_for(lock, *limit, there)) throw_not_ready(limit);
   }
-  Result result = std::exchange(results_[index], {});
+  Result result = std::move(results_.front());
+  results_.pop_front();
+  ++taken_;
   lock.unlock();
   if (result.index() == 1) std::rethrow_exception(std::get<1>(result));
   return std::get<2>(std::move(result));
 }
+
+class PoolCore;    // client/pool/pool_core.hpp
+class Submission;  // pool.hpp
+
+/// The input of a StreamJob: reads and submits calls ahead of the results that are taken, on the thread that
+/// takes them.
+class StreamInput {
+ public:
+  /// `calls_max`: of calls submitted whose results are not taken. `in_memory`: reading never waits.
+  StreamInput(const std::shared_ptr<PoolCore>& core, Function function, std::size_t chunk_size,
+              std::size_t calls_max, bool in_memory);
+  virtual ~StreamInput();
+  StreamInput(const StreamInput&) = delete;
+  StreamInput& operator=(const StreamInput&) = delete;
+
+  /// Reads and submits at least one chunk, if there is room for it; then more until the next result is there.
+  /// From memory: as many as there is room for, once half of them are taken.
+  void fill(const std::shared_ptr<StreamJob>& job);
+
+ protected:
+  /// Adds the next call. Returns false at the end of the input.
+  virtual bool read(Submission& to) = 0;
+
+ private:
+  bool read_chunk(StreamJob& job, Submission& to);
+  static void fail_next(StreamJob& job, const std::exception_ptr& error);
+  void end() noexcept;
+
+  const std::weak_ptr<PoolCore> core_;
+  const Function function_;
+  const std::size_t chunk_size_;
+  const std::size_t calls_max_;
+  const bool in_memory_;
+  bool ended_ = false;
+};
 
 }  // namespace client
 
@@ -289,30 +352,43 @@ class AsyncResult {
 };
 
 /// Results one by one, as imap() and imap_unordered() return them: a range for a single pass by one thread.
+/// next() first reads ahead in the input (see Pool::imap), for which no limit holds. If reading or submitting
+/// an item throws, next() throws that in the place of the item's result, and the stream ends there. A stream may
+/// outlive its pool: the results of what was submitted remain.
 template <class R>
 class ResultStream {
  public:
   using value_type = client::Held<R>;
   class iterator;
 
-  explicit ResultStream(std::shared_ptr<client::StreamedCalls<R>> job) : job_(std::move(job)) {}
+  ResultStream(std::shared_ptr<client::StreamedCalls<R>> job, std::unique_ptr<client::StreamInput> input)
+      : job_(std::move(job)), input_(std::move(input)) {
+    input_->fill(job_);
+  }
   ResultStream(ResultStream&&) noexcept = default;
   ResultStream& operator=(ResultStream&&) noexcept = default;
 
   /// Waits for the next result; nullopt at the end. Throws what its call threw; the results after it remain
   /// available.
-  std::optional<value_type> next() { return job_->next(client::no_limit); }
+  std::optional<value_type> next() { return next_within(client::no_limit); }
   /// Throws Timeout if the result is not ready within the limit; it may still arrive.
-  std::optional<value_type> next(For limit) { return job_->next(limit); }
+  std::optional<value_type> next(For limit) { return next_within(limit); }
 
   iterator begin() { return iterator(*this); }
   std::default_sentinel_t end() const { return {}; }
 
+  /// Number of calls submitted so far, and of those that have finished.
   std::size_t calls() const { return job_->calls(); }
   std::size_t finished_calls() const { return job_->finished_calls(); }
 
  private:
+  std::optional<value_type> next_within(client::WaitLimit limit) {
+    input_->fill(job_);
+    return job_->next(limit);
+  }
+
   std::shared_ptr<client::StreamedCalls<R>> job_;
+  std::unique_ptr<client::StreamInput> input_;
 };
 
 template <class R>

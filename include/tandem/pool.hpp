@@ -37,6 +37,7 @@
 #include <memory>
 #include <optional>
 #include <ranges>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -101,44 +102,81 @@ struct PoolOptions {
 
 namespace client {
 
-class PoolCore;  // client/pool/pool_core.hpp
-
-/// The calls of one submission on their way to the manager, in chunks.
+/// Calls on their way to the manager, in chunks.
 class Submission {
  public:
-  /// Throws ValueError if the pool is closed.
-  Submission(PoolCore& core, std::shared_ptr<Job> job, Function function, std::size_t chunk_size);
-  /// Unless everything was sent, the outcomes are not awaited.
+  /// `first`: the index of the first call in its job.
+  Submission(PoolCore& core, std::shared_ptr<Job> job, Function function, std::size_t chunk_size,
+             std::size_t first = 0);
+  /// Outcomes of what was not sent are not awaited.
   ~Submission();
   Submission(const Submission&) = delete;
   Submission& operator=(const Submission&) = delete;
 
   template <PlainFunction F, class... A>
   void add(const A&... arguments) {
-    if (left_in_chunk_ == 0) begin_chunk();
-    encode_call<F>(encoder_, arguments...);
-    if (--left_in_chunk_ == 0) end_chunk();
+    const std::size_t before = calls_.size();
+    try {
+      encode_call<F>(encoder_, arguments...);
+    } catch (...) {
+      calls_.truncate(before);
+      throw;
+    }
+    if (++calls_in_chunk_ == chunk_size_) end_chunk();
   }
+  void end_chunk();
+  /// Sends what was added and has not been sent.
   void send();
+  /// After send() has thrown: ends the calls that were not sent.
+  void fail_unsent(const std::exception_ptr& error);
 
  private:
-  void begin_chunk();
-  void end_chunk();
   void send_tasks();
 
   PoolCore& core_;
   const std::shared_ptr<Job> job_;
   const std::string function_;
   const std::size_t chunk_size_;
-  std::size_t begun_ = 0;  // calls in chunks begun so far
-  std::size_t left_in_chunk_ = 0;
+  std::size_t next_;  // the index of the chunk's first call
   std::size_t calls_in_chunk_ = 0;
-  wire::Buffer chunk_;
+  wire::Buffer calls_;                                     // of the chunk
   std::vector<std::shared_ptr<const RemoteObject>> kept_;  // proxies in the chunk
   Encoder encoder_;
+  wire::Buffer chunk_;  // complete
   wire::Buffer tasks_;
-  std::size_t tasks_count_ = 0;
+  std::vector<std::int64_t> tags_;  // of tasks_
   std::vector<std::shared_ptr<const RemoteObject>> kept_in_tasks_;
+};
+
+/// The input of imap(). A view is copied; another range that is an lvalue is referred to.
+template <class F, class Range>
+class StreamInputOf final : public StreamInput {
+ public:
+  StreamInputOf(const std::shared_ptr<PoolCore>& core, F function, Range&& range, std::size_t chunk_size,
+                std::size_t calls_max)
+      : StreamInput(core, function, chunk_size, calls_max, in_memory), range_(std::forward<Range>(range)) {}
+
+ protected:
+  bool read(Submission& to) override {
+    // An iterator is advanced only when the next item is wanted: that may wait for it.
+    if (at_) ++*at_;
+    else at_.emplace(std::ranges::begin(range_));
+    if (*at_ == std::ranges::end(range_)) return false;
+    to.add<F>(**at_);
+    return true;
+  }
+
+ private:
+  using Held =
+      std::conditional_t<std::ranges::view<std::remove_cvref_t<Range>>, std::remove_cvref_t<Range>, Range>;
+
+  // Elements that exist already, or are computed from nothing, as those of std::views::iota().
+  static constexpr bool in_memory = std::ranges::forward_range<Range> &&
+                                    (std::is_lvalue_reference_v<std::ranges::range_reference_t<Range>> ||
+                                     std::ranges::borrowed_range<std::remove_cvref_t<Range>>);
+
+  Held range_;
+  std::optional<std::ranges::iterator_t<std::remove_reference_t<Held>>> at_;
 };
 
 template <class T>
@@ -178,7 +216,25 @@ constexpr bool check_tuple_task() {
   return false;
 }
 template <class R>
-using ElementOf = std::remove_cvref_t<std::ranges::range_reference_t<const R>>;
+using ElementOf = std::remove_cvref_t<std::ranges::range_reference_t<R>>;
+
+/// The check of map() and its relatives.
+template <class F, class Range>
+constexpr bool check_map() {
+  static_assert(!Endless<Range>,
+                "map() and starmap() read all items, and this range has no end: imap() reads as results are "
+                "taken");
+  if constexpr (!Endless<Range>) return check_task<F, ElementOf<Range>>();
+  return false;
+}
+template <class F, class Range>
+constexpr bool check_starmap() {
+  static_assert(!Endless<Range>,
+                "map() and starmap() read all items, and this range has no end: imap() reads as results are "
+                "taken");
+  if constexpr (!Endless<Range>) return check_tuple_task<F, ElementOf<Range>>();
+  return false;
+}
 
 }  // namespace client
 
@@ -221,6 +277,7 @@ class Pool {
   auto apply_async(F function, const A&... arguments) {
     if constexpr (client::check_task<F, std::decay_t<A>...>()) {
       using R = std::decay_t<client::ResultOfFunction<F>>;
+      check_open();
       auto job = std::make_shared<client::OneCall<R>>();
       client::Submission submission(core(), job, function, 1);
       submission.add<F>(arguments...);
@@ -229,63 +286,67 @@ class Pool {
     }
   }
 
-  /// `items`: any range, read before this returns. `chunk_size` 0: a quarter of each worker's share, rounded
-  /// up.
+  /// `items`: any range that ends, read before this returns. `chunk_size` 0: a quarter of each worker's share,
+  /// rounded up.
   template <class F, std::ranges::input_range Range>
-  auto map(F function, const Range& items, std::size_t chunk_size = 0) {
-    if constexpr (client::check_task<F, client::ElementOf<Range>>())
-      return map_async(function, items, chunk_size).get();
+  auto map(F function, Range&& items, std::size_t chunk_size = 0) {
+    if constexpr (client::check_map<F, Range>())
+      return map_async(function, std::forward<Range>(items), chunk_size).get();
   }
   template <class F, std::ranges::input_range Range>
-  auto map_async(F function, const Range& items, std::size_t chunk_size = 0) {
-    if constexpr (client::check_task<F, client::ElementOf<Range>>())
-      return submit_many<client::ManyCalls, AsyncResult,
-                         client::ResultsOf<std::decay_t<client::ResultOfFunction<F>>>>(
-          function, items, chunk_size,
-          [](auto& submission, const auto& item) { submission.template add<F>(item); });
+  auto map_async(F function, Range&& items, std::size_t chunk_size = 0) {
+    if constexpr (client::check_map<F, Range>())
+      return submit_many(function, std::forward<Range>(items), chunk_size,
+                         [](auto& submission, const auto& item) { submission.template add<F>(item); });
   }
   template <class F, class T>
   auto map(F function, std::initializer_list<T> items, std::size_t chunk_size = 0) {
-    return map<F, std::initializer_list<T>>(function, items, chunk_size);
+    return map(function, std::span(items.begin(), items.size()), chunk_size);
   }
   template <class F, class T>
   auto map_async(F function, std::initializer_list<T> items, std::size_t chunk_size = 0) {
-    return map_async<F, std::initializer_list<T>>(function, items, chunk_size);
+    return map_async(function, std::span(items.begin(), items.size()), chunk_size);
   }
   /// Each item is a tuple or a pair: the arguments of one call.
   template <class F, std::ranges::input_range Range>
-  auto starmap(F function, const Range& items, std::size_t chunk_size = 0) {
-    if constexpr (client::check_tuple_task<F, client::ElementOf<Range>>())
-      return starmap_async(function, items, chunk_size).get();
+  auto starmap(F function, Range&& items, std::size_t chunk_size = 0) {
+    if constexpr (client::check_starmap<F, Range>())
+      return starmap_async(function, std::forward<Range>(items), chunk_size).get();
   }
   template <class F, std::ranges::input_range Range>
-  auto starmap_async(F function, const Range& items, std::size_t chunk_size = 0) {
-    if constexpr (client::check_tuple_task<F, client::ElementOf<Range>>())
-      return submit_many<client::ManyCalls, AsyncResult,
-                         client::ResultsOf<std::decay_t<client::ResultOfFunction<F>>>>(
-          function, items, chunk_size, [](auto& submission, const auto& item) {
+  auto starmap_async(F function, Range&& items, std::size_t chunk_size = 0) {
+    if constexpr (client::check_starmap<F, Range>())
+      return submit_many(
+          function, std::forward<Range>(items), chunk_size, [](auto& submission, const auto& item) {
             std::apply([&](const auto&... each) { submission.template add<F>(each...); }, item);
           });
   }
 
   /// Results one by one, in the items' order, or in order of arrival. The results of a chunk arrive together.
+  ///
+  /// Items are read while results are taken: here and in the stream's next(), by the calling thread. So
+  /// `items` may be larger than memory, single-pass or endless; an lvalue that is no view must outlive the
+  /// stream. At most `buffer_size` items are read whose results are not taken; 0: four chunks for each worker.
+  /// Reading stops earlier when the next result is there, unless the items are in memory. With a `buffer_size` of 1 an item is read when the
+  /// results of all earlier ones are taken, which an input needs that depends on them.
   template <class F, std::ranges::input_range Range>
-  auto imap(F function, const Range& items, std::size_t chunk_size = 1) {
-    return stream(function, items, chunk_size, true);
+  auto imap(F function, Range&& items, std::size_t chunk_size = 1, std::size_t buffer_size = 0) {
+    return stream(function, std::forward<Range>(items), chunk_size, buffer_size, true);
   }
   template <class F, std::ranges::input_range Range>
-  auto imap_unordered(F function, const Range& items, std::size_t chunk_size = 1) {
-    return stream(function, items, chunk_size, false);
+  auto imap_unordered(F function, Range&& items, std::size_t chunk_size = 1, std::size_t buffer_size = 0) {
+    return stream(function, std::forward<Range>(items), chunk_size, buffer_size, false);
   }
 
-  /// Accepts no more tasks; the workers end when all submitted tasks are done. A named pool is closed for all
-  /// its users.
+  /// Accepts no more tasks; the workers end when all submitted tasks are done. Streams whose input is not at
+  /// its end go on, and the workers with them. A named pool is closed for all its users.
   void close();
   /// Accepts no more tasks and stops the submitted ones: results that are not ready yet fail with Closed. The
   /// workers get SIGTERM, and SIGKILL a second later. Returns at once; join() waits for their end.
   void terminate();
   /// Waits until all results have arrived, their callbacks have returned, and the workers have ended.
-  /// ValueError: still open.
+  /// ValueError: still open, or a stream of imap() has not come to the end of its input: take its results, or
+  /// destroy it, first.
   void join();
 
   /// One round trip. For a named pool: of all its users.
@@ -297,44 +358,37 @@ class Pool {
 
  private:
   client::PoolCore& core() const;
+  const std::shared_ptr<client::PoolCore>& shared_core() const;
+  void check_open() const;
   std::size_t chunk_size_for(std::size_t calls, std::size_t asked) const;
+  std::size_t calls_ahead(std::size_t chunk_size, std::size_t buffer_size) const;
 
-  template <template <class> class Job, template <class> class Handle, class R, class F, class Range,
-            class Add>
-  Handle<R> submit_many(F function, const Range& items, std::size_t chunk_size, Add add) {
-    using Result = std::decay_t<client::ResultOfFunction<F>>;
-    std::optional<Handle<R>> handle;
-    client::with_size(items, [&](const auto& sized, std::size_t size) {
-      auto job = std::make_shared<Job<Result>>(size);
-      submit_all(job, function, sized, chunk_size_for(size, chunk_size), add);
+  template <class F, class Range, class Add>
+  auto submit_many(F function, Range&& items, std::size_t chunk_size, Add add) {
+    using R = std::decay_t<client::ResultOfFunction<F>>;
+    std::optional<AsyncResult<client::ResultsOf<R>>> handle;
+    client::with_size(items, [&](auto& sized, std::size_t size) {
+      check_open();
+      auto job = std::make_shared<client::ManyCalls<R>>(size);
+      client::Submission submission(core(), job, function, chunk_size_for(size, chunk_size));
+      for (const auto& item : sized) add(submission, item);
+      submission.send();
       handle.emplace(std::move(job));
     });
     return std::move(*handle);
   }
   template <class F, class Range>
-  auto stream(F function, const Range& items, std::size_t chunk_size, bool ordered) {
+  auto stream(F function, Range&& items, std::size_t chunk_size, std::size_t buffer_size, bool ordered) {
     if constexpr (client::check_task<F, client::ElementOf<Range>>()) {
       using R = std::decay_t<client::ResultOfFunction<F>>;
-      if (chunk_size == 0) throw ValueError("a chunk has at least one call");
-      std::optional<ResultStream<R>> handle;
-      client::with_size(items, [&](const auto& sized, std::size_t size) {
-        auto job = std::make_shared<client::StreamedCalls<R>>(size, ordered);
-        submit_all(job, function, sized, chunk_size,
-                   [](auto& submission, const auto& item) { submission.template add<F>(item); });
-        handle.emplace(std::move(job));
-      });
-      return std::move(*handle);
+      const std::size_t calls_max = calls_ahead(chunk_size, buffer_size);
+      return ResultStream<R>(std::make_shared<client::StreamedCalls<R>>(ordered),
+                             std::make_unique<client::StreamInputOf<F, Range>>(
+                                 shared_core(), function, std::forward<Range>(items), chunk_size, calls_max));
     }
   }
-  template <class F, class Range, class Add>
-  void submit_all(const std::shared_ptr<client::Job>& job, F function, const Range& items,
-                  std::size_t chunk_size, Add add) {
-    client::Submission submission(core(), job, function, chunk_size);
-    for (const auto& item : items) add(submission, item);
-    submission.send();
-  }
 
-  std::unique_ptr<client::PoolCore> core_;
+  std::shared_ptr<client::PoolCore> core_;  // shared with streams while they submit
 };
 
 /// Works for the pool of that name, created if there is none: carries out tasks, one after the other, until

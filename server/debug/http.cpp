@@ -189,8 +189,9 @@ void HttpServer::read_heads(const std::vector<bool>& readable) {
   std::deque<Connection> left;
   for (std::size_t i = 0; i < reading_.size(); ++i) {
     Connection& connection = reading_[i];
-    const Head head = readable[i] ? read_head(connection.socket.get(), limits_.head_bytes_max, connection.head)
-                                  : Head::incomplete;
+    const Head head = readable[i]
+                          ? read_head(connection.socket.get(), limits_.head_bytes_max, connection.head)
+                          : Head::incomplete;
     if (head == Head::gone) continue;
     if (head != Head::incomplete) {
       connection.too_long = head == Head::too_long;

@@ -125,6 +125,10 @@ HOSTED_CASES = [
 # Tasks of a pool.
 POOL_PROGRAM = """
 #include "tandem/pool.hpp"
+struct Endless {
+  const int* begin() const { return nullptr; }
+  std::unreachable_sentinel_t end() const { return {}; }
+};
 int square(int n) { return n * n; }
 void use(tandem::Pool& pool, int factor) {
   (void)factor;
@@ -145,6 +149,10 @@ POOL_CASES = [
      "the function's result has a Codec", ("int result = ", ""), ("(void)result;", "")),
     ("no tuples for starmap", "std::vector<std::pair<int, int>>{{1, 2}}", "std::vector<int>{1, 2}",
      "starmap() takes tuples or pairs", ("results = pool.starmap", "pool.starmap")),
+    ("map reads an endless range", "results = pool.starmap", "pool.map(square, Endless()); results = pool.starmap",
+     "imap() reads as results are taken"),
+    ("starmap reads an endless range", "std::vector<std::pair<int, int>>{{1, 2}}", "Endless()",
+     "imap() reads as results are taken", ("results = pool.starmap", "pool.starmap")),
 ]
 
 
@@ -181,6 +189,10 @@ USE_PROGRAM = """
 #include "tandem/tandem.hpp"
 struct Point { int x = 0; };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Point, x)
+struct Endless {
+  const std::pair<std::string, Point>* begin() const { return nullptr; }
+  std::unreachable_sentinel_t end() const { return {}; }
+};
 void work(int) {}
 void use(const tandem::Manager& manager, int number) {
   (void)number;
@@ -201,6 +213,11 @@ void use(const tandem::Manager& manager, int number) {
   tandem::Process with_point = tandem::Process::spawn([](Point) {}, Point{1});
   tandem::Process named = tandem::Process::spawn({.name = "a"}, work, 1);
   manager.create<tandem::Queue<int>>("name", 10);
+  std::vector<std::pair<std::string, Point>> some;
+  points.update(some);
+  manager.list().extend(some);
+  manager.list(some);
+  manager.queue().put_many(some);
 }
 """
 
@@ -231,6 +248,8 @@ USE_CASES = [
     ("spawn with options passes too little", "spawn({.name = \"a\"}, work, 1)", "spawn({.name = \"a\"}, work)",
      "as many as the function takes"),
     ("create passes too much", "(\"name\", 10)", "(\"name\", 10, 10, 10)", "one argument for each parameter"),
+    *((f"an endless range is sent: {use}", use, use.replace("some", "Endless()"), "this one has no end")
+      for use in ["update(some)", "extend(some)", "manager.list(some)", "put_many(some)"]),
     ("create without a name", "(\"name\", 10)", "(10)", "the object's name comes first"),
 ]
 

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 #include <thread>
 
 #include "tests/support/contract.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/generated.hpp"
 
 namespace tandem::test {
 namespace {
@@ -256,6 +258,13 @@ TEST_P(QueueContract, ABatchMayBeLargerThanTheQueue) {
   EXPECT_EQ(put, 10u);
   batch.push_back(10);
   EXPECT_EQ(got, batch) << "nobody gets in between";
+}
+
+TEST_P(QueueContract, ABatchMayBeReadInASinglePass) {
+  auto queue = manager().queue<int>();
+  EXPECT_EQ(
+      queue.put_many(Generated([n = 0]() mutable { return n < 3 ? std::optional(n++) : std::nullopt; })), 3u);
+  EXPECT_THAT(queue.get_many(10), ElementsAre(0, 1, 2));
 }
 
 TEST_P(QueueContract, ABatchThatIsStoppedTellsHowManyItPut) {

@@ -17,15 +17,21 @@ concept Untyped = std::same_as<T, nlohmann::json>;
 /// A range whose elements can be written as T. Text and JSON are excluded: their elements are not what is
 /// meant.
 template <class R, class T>
-concept ItemRange = std::ranges::input_range<const R> && !is_proxy<R> &&
-                    !std::convertible_to<const R&, std::string_view> && !std::same_as<R, nlohmann::json> &&
-                    (Untyped<T> || std::convertible_to<std::ranges::range_reference_t<const R>, T>);
+concept MutableItemRange =
+    std::ranges::input_range<R> && !is_proxy<std::remove_cvref_t<R>> &&
+    !std::convertible_to<R&, std::string_view> && !std::same_as<std::remove_cvref_t<R>, nlohmann::json> &&
+    (Untyped<T> || std::convertible_to<std::ranges::range_reference_t<R>, T>);
+template <class R, class T>
+concept ItemRange = MutableItemRange<const R, T>;
 /// A range of pairs that can be written as keys and values.
 template <class R, class K, class V>
-concept EntryRange = std::ranges::input_range<const R> && !is_proxy<R> && requires(const R& range) {
+concept MutableEntryRange =
+    std::ranges::input_range<R> && !is_proxy<std::remove_cvref_t<R>> && requires(R & range) {
   (*std::ranges::begin(range)).first;
   (*std::ranges::begin(range)).second;
 };
+template <class R, class K, class V>
+concept EntryRange = MutableEntryRange<const R, K, V>;
 
 /// Base of types that write themselves, in the form that the parameter requires.
 struct Argument {};
@@ -98,14 +104,39 @@ void encode_as(Encoder& to, const A& value) {
   else encode_value<V>(to, value);
 }
 
+/// A range without an end: an endless view, or a view of one that leaves it so.
+template <class R>
+inline constexpr bool endless_range = false;
+template <class R>
+requires std::same_as<std::ranges::sentinel_t<R>, std::unreachable_sentinel_t>
+inline constexpr bool endless_range<R> = true;
+template <class V>
+inline constexpr bool endless_range<std::ranges::ref_view<V>> = endless_range<std::remove_cv_t<V>>;
+template <class V, class F>
+inline constexpr bool endless_range<std::ranges::transform_view<V, F>> = endless_range<V>;
+template <class V, class P>
+inline constexpr bool endless_range<std::ranges::filter_view<V, P>> = endless_range<V>;
+template <class V>
+inline constexpr bool endless_range<std::ranges::drop_view<V>> = endless_range<V>;
+template <class V, class P>
+inline constexpr bool endless_range<std::ranges::drop_while_view<V, P>> = endless_range<V>;
+template <class V, std::size_t N>
+inline constexpr bool endless_range<std::ranges::elements_view<V, N>> = endless_range<V>;
+template <class R>
+concept Endless = endless_range<std::remove_cvref_t<R>>;
+
+/// Calls `f(elements, how many they are)`. A single pass over `range` is enough.
 template <class R, class F>
-void with_size(const R& range, F&& f) {
-  if constexpr (std::ranges::sized_range<const R>) {
-    f(range, static_cast<std::size_t>(std::ranges::size(range)));
-  } else if constexpr (std::ranges::forward_range<const R>) {
-    f(range, static_cast<std::size_t>(std::ranges::distance(range)));
+void with_size(R& range, F&& f) {
+  static_assert(!Endless<R>, "all elements of a range are sent, and this one has no end");
+  if constexpr (std::ranges::sized_range<R>) {
+    const auto size = static_cast<std::size_t>(std::ranges::size(range));
+    f(range, size);
+  } else if constexpr (std::ranges::forward_range<R>) {
+    const auto size = static_cast<std::size_t>(std::ranges::distance(range));
+    f(range, size);
   } else {
-    std::vector<std::ranges::range_value_t<const R>> copied;
+    std::vector<std::ranges::range_value_t<R>> copied;
     for (auto&& element : range) copied.push_back(std::forward<decltype(element)>(element));
     f(copied, copied.size());
   }
@@ -113,17 +144,18 @@ void with_size(const R& range, F&& f) {
 
 template <class T, class R>
 struct ItemsOf : Argument {
-  explicit ItemsOf(const R& from) : range(from) {}
-  const R& range;
+  explicit ItemsOf(R& from) : range(from) {}
+  R& range;
   void encode(Encoder& to) const {
-    if constexpr (is_proxy<R>) {
-      Codec<R>::encode(to, range);
-    } else if constexpr (std::same_as<R, nlohmann::json>) {
+    using Range = std::remove_const_t<R>;
+    if constexpr (is_proxy<Range>) {
+      Codec<Range>::encode(to, range);
+    } else if constexpr (std::same_as<Range, nlohmann::json>) {
       if (!range.is_array())
         throw TypeError(std::string("asked for an array of items, found ") + range.type_name());
       write_json(to.writer, range);
     } else {
-      with_size(range, [&](const auto& elements, std::size_t size) {
+      with_size(range, [&](auto& elements, std::size_t size) {
         to.writer.array(size);
         for (const auto& element : elements) encode_as<T>(to, element);
       });
@@ -132,18 +164,19 @@ struct ItemsOf : Argument {
 };
 /// The elements of `range`, each written as a T; or a proxy, whose contents the manager takes.
 template <class T, class R>
-ItemsOf<T, R> items_of(const R& range) {
+ItemsOf<T, R> items_of(R& range) {
   return ItemsOf<T, R>(range);
 }
 
 template <class K, class V, class R>
 struct EntriesOf : Argument {
-  explicit EntriesOf(const R& from) : range(from) {}
-  const R& range;
+  explicit EntriesOf(R& from) : range(from) {}
+  R& range;
   void encode(Encoder& to) const {
-    if constexpr (is_proxy<R>) {
-      Codec<R>::encode(to, range);
-    } else if constexpr (std::same_as<R, nlohmann::json>) {
+    using Range = std::remove_const_t<R>;
+    if constexpr (is_proxy<Range>) {
+      Codec<Range>::encode(to, range);
+    } else if constexpr (std::same_as<Range, nlohmann::json>) {
       if (!range.is_object()) throw TypeError(std::string("asked for an object, found ") + range.type_name());
       to.writer.map(range.size());
       for (const auto& [key, value] : range.items()) {
@@ -151,7 +184,7 @@ struct EntriesOf : Argument {
         write_json(to.writer, value);
       }
     } else {
-      with_size(range, [&](const auto& entries, std::size_t size) {
+      with_size(range, [&](auto& entries, std::size_t size) {
         to.writer.map(size);
         for (const auto& entry : entries) {
           encode_as<K>(to, entry.first);
@@ -162,7 +195,7 @@ struct EntriesOf : Argument {
   }
 };
 template <class K, class V, class R>
-EntriesOf<K, V, R> entries_of(const R& range) {
+EntriesOf<K, V, R> entries_of(R& range) {
   return EntriesOf<K, V, R>(range);
 }
 
@@ -173,8 +206,11 @@ template <class T>
 class ItemsIn : public Argument {
  public:
   template <class R>
-  requires ItemRange<R, T> || is_proxy<R> || Untyped<R> ItemsIn(const R& range)
-      : range_(&range), encode_(&encode_as<R>) {}
+  requires(!std::same_as<std::remove_cvref_t<R>, ItemsIn>) &&
+      (MutableItemRange<R, T> || is_proxy<std::remove_cvref_t<R>> ||
+       Untyped<std::remove_cvref_t<R>>)ItemsIn(R&& range)
+      : range_(std::addressof(range)),
+  encode_(&encode_as<std::remove_reference_t<R>>) {}
   ItemsIn(std::initializer_list<T> braced) : braced_(braced) {}
 
   void encode(Encoder& to) const {
@@ -185,7 +221,7 @@ class ItemsIn : public Argument {
  private:
   template <class R>
   static void encode_as(Encoder& to, const void* range) {
-    items_of<T>(*static_cast<const R*>(range)).encode(to);
+    items_of<T>(*const_cast<R*>(static_cast<const R*>(range))).encode(to);
   }
 
   const void* range_ = nullptr;
@@ -199,8 +235,11 @@ template <class K, class V>
 class EntriesIn : public Argument {
  public:
   template <class R>
-  requires EntryRange<R, K, V> || is_proxy<R> || Untyped<R> EntriesIn(const R& range)
-      : range_(&range), encode_(&encode_as<R>) {}
+  requires(!std::same_as<std::remove_cvref_t<R>, EntriesIn>) &&
+      (MutableEntryRange<R, K, V> || is_proxy<std::remove_cvref_t<R>> ||
+       Untyped<std::remove_cvref_t<R>>)EntriesIn(R&& range)
+      : range_(std::addressof(range)),
+  encode_(&encode_as<std::remove_reference_t<R>>) {}
   EntriesIn(std::initializer_list<std::pair<K, V>> braced) : braced_(braced) {}
 
   void encode(Encoder& to) const {
@@ -211,7 +250,7 @@ class EntriesIn : public Argument {
  private:
   template <class R>
   static void encode_as(Encoder& to, const void* range) {
-    entries_of<K, V>(*static_cast<const R*>(range)).encode(to);
+    entries_of<K, V>(*const_cast<R*>(static_cast<const R*>(range))).encode(to);
   }
 
   const void* range_ = nullptr;
@@ -235,9 +274,10 @@ template <class T>
 class ElementsIn : public Argument {
  public:
   template <class R>
-  requires ItemRange<R, T> ElementsIn(const R& range) {
-    if constexpr (std::ranges::contiguous_range<const R> &&
-                  std::same_as<std::ranges::range_value_t<const R>, T>) {
+  requires(!std::same_as<std::remove_cvref_t<R>, ElementsIn>) && MutableItemRange<R, T> ElementsIn(
+                                                                     R&& range) {
+    static_assert(!Endless<R>, "all elements of a range are sent, and this one has no end");
+    if constexpr (std::ranges::contiguous_range<R> && std::same_as<std::ranges::range_value_t<R>, T>) {
       elements_ = range;
     } else {
       for (const auto& element : range) copied_.push_back(static_cast<T>(element));

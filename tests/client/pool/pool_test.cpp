@@ -13,7 +13,9 @@
 #include <iterator>
 #include <map>
 #include <numeric>
+#include <optional>
 #include <random>
+#include <ranges>
 #include <set>
 #include <sstream>
 #include <stdexcept>
@@ -26,6 +28,7 @@
 #include "tests/support/child.hpp"
 #include "tests/support/error_of.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/generated.hpp"
 #include "tests/support/program.hpp"
 
 namespace tandem {
@@ -135,6 +138,128 @@ TEST(Pool, ImapUnorderedGivesThemAsTheyCome) {
   for (int n : pool.imap(square, numbers(5), 2)) ordered.push_back(n);
   EXPECT_THAT(ordered, ElementsAre(0, 1, 4, 9, 16));
   EXPECT_THROW((void)pool.imap(square, numbers(5), 0), ValueError);
+}
+
+TEST(Pool, ImapReadsItsInputAsResultsAreTaken) {
+  Pool pool(2);
+  for (const bool ordered : {true, false}) {
+    int read = 0;
+    test::Generated items([&] { return read < 1000 ? std::optional(read++) : std::nullopt; });
+    auto stream = ordered ? pool.imap(square, items) : pool.imap_unordered(square, items);
+    EXPECT_GE(read, 1);
+    for (int taken = 0; taken < 1000; ++taken) {
+      EXPECT_LE(read, taken + 2 * 4);
+      EXPECT_NE(stream.next(), std::nullopt);
+    }
+    EXPECT_EQ(stream.next(), std::nullopt);
+    EXPECT_EQ(read, 1000);
+    EXPECT_EQ(stream.calls(), 1000u);
+  }
+}
+
+TEST(Pool, ImapReadsSoFarAhead) {
+  Manager manager;
+  Pool pool(manager, {.workers = 1});
+  Event gate = manager.event();
+  int read = 0;
+  test::Generated items([&] { return std::pair(read++, gate); });
+  auto waiting = [](const std::pair<int, Event>& item) { return item.second.wait(), item.first; };
+  {
+    auto stream = pool.imap(waiting, items, 3, 11);
+    EXPECT_EQ(read, 9);  // whole chunks
+    EXPECT_THROW((void)stream.next(1ms), Timeout);
+    EXPECT_EQ(read, 9);
+  }
+  read = 0;
+  {
+    auto stream = pool.imap(waiting, items, 3, 1);
+    EXPECT_EQ(read, 3);
+  }
+  read = 0;
+  {
+    auto stream = pool.imap(waiting, items, 3);
+    EXPECT_EQ(read, 12);
+  }
+  gate.set();
+}
+
+TEST(Pool, ImapTakesEndlessInput) {
+  Pool pool(2);
+  int last = 0;
+  for (int n : pool.imap(square, test::naturals())) {
+    last = n;
+    if (n >= 10'000) break;
+  }
+  EXPECT_EQ(last, 10'000);
+  auto stream = pool.imap_unordered(square, test::naturals(), 10);
+  for (int i = 0; i < 100; ++i) EXPECT_NE(stream.next(), std::nullopt);
+}
+
+TEST(Pool, ImapAndMapTakeSinglePassInput) {
+  Pool pool(2);
+  auto up_to = [](int last) {
+    return test::Generated([last, n = 0]() mutable { return n < last ? std::optional(++n) : std::nullopt; });
+  };
+  std::vector<int> squares;
+  for (int n : pool.imap(square, up_to(5), 2)) squares.push_back(n);
+  EXPECT_THAT(squares, ElementsAre(1, 4, 9, 16, 25));
+  EXPECT_THAT(pool.map(square, up_to(3)), ElementsAre(1, 4, 9));
+}
+
+// clang's older versions do not compile the views of libstdc++.
+#if !defined(__clang__) || __clang_major__ >= 16
+using Naturals = std::ranges::iota_view<int>;
+static_assert(client::Endless<Naturals>);
+static_assert(client::Endless<decltype(std::declval<Naturals&>() | std::views::drop(1) |
+                                       std::views::transform(square))>);
+static_assert(!client::Endless<decltype(std::declval<Naturals&>() | std::views::take(1))>);
+static_assert(!client::Endless<std::ranges::iota_view<int, int>>);
+static_assert(!client::Endless<std::vector<int>&>);
+
+TEST(Pool, TakesViews) {
+  Pool pool(2);
+  auto even = std::views::filter([](int n) { return n % 2 == 0; });
+  const std::vector<int> some = numbers(5);
+  EXPECT_THAT(pool.map(square, some | even), ElementsAre(0, 4, 16));
+  std::vector<int> squares;
+  for (int n : pool.imap(square, std::views::iota(0) | even | std::views::take(3))) squares.push_back(n);
+  EXPECT_THAT(squares, ElementsAre(0, 4, 16));
+}
+#endif
+
+TEST(Pool, ImapsInputMayDependOnItsResults) {
+  Manager manager;
+  Pool pool(manager, {.workers = 2});
+  auto queue = manager.queue<int>();
+  queue.put(2);
+  std::vector<int> results;
+  for (int n : pool.imap(square, queue, 1, 1)) {
+    results.push_back(n);
+    if (n < 1000) queue.put(n);
+    else queue.close();
+  }
+  EXPECT_THAT(results, ElementsAre(4, 16, 256, 65536));
+}
+
+TEST(Pool, AnErrorOfImapsInputTakesTheItemsPlace) {
+  Manager manager;
+  Pool pool(manager, {.workers = 2});
+  for (int chunk : {1, 4}) {
+    test::Generated failing([n = 0]() mutable { return n < 5 ? n++ : throw std::out_of_range("no more"); });
+    auto stream = pool.imap(square, failing, static_cast<std::size_t>(chunk));
+    for (int n = 0; n < 5; ++n) EXPECT_EQ(stream.next(), n * n);
+    EXPECT_EQ(error_of<std::out_of_range>([&] { (void)stream.next(); }), "no more");
+    EXPECT_EQ(stream.next(), std::nullopt);
+  }
+  // An argument that cannot be sent.
+  Manager other;
+  auto sizes =
+      pool.imap([](const List<int>& list) { return list.size(); },
+                std::vector<List<int>>{manager.list<int>({1}), other.list<int>(), manager.list<int>()}, 2);
+  EXPECT_EQ(sizes.next(), 1u);
+  EXPECT_THROW((void)sizes.next(), Error);
+  EXPECT_EQ(sizes.next(), std::nullopt);
+  EXPECT_EQ(pool.apply(square, 3), 9);
 }
 
 TEST(Pool, ProxiesAreArgumentsAndResults) {
@@ -621,6 +746,45 @@ TEST(PoolLife, JoinWaitsForCallbacks) {
   EXPECT_EQ(count, 100);
 }
 
+TEST(PoolLife, ClosedItFinishesItsStreams) {
+  Pool pool(2);
+  auto stream = pool.imap(square, numbers(100));
+  EXPECT_EQ(stream.next(), 0);
+  pool.close();
+  EXPECT_THROW((void)pool.imap(square, numbers(3)), ValueError);
+  EXPECT_THAT(error_of<ValueError>([&] { pool.join(); }), HasSubstr("a stream of imap()"));
+  for (int n = 1; n < 100; ++n) EXPECT_EQ(stream.next(), n * n);
+  EXPECT_EQ(stream.next(), std::nullopt);
+  pool.join();
+}
+
+TEST(PoolLife, AStreamThatIsDroppedDoesNotKeepItOpen) {
+  Pool pool(2);
+  {
+    auto stream = pool.imap(square, test::naturals());
+    EXPECT_EQ(stream.next(), 0);
+    pool.close();
+  }
+  pool.join();
+}
+
+TEST(PoolLife, TerminatedItEndsItsStreams) {
+  Manager manager;
+  std::optional<Pool> pool(std::in_place, manager, PoolOptions{.workers = 1});
+  Event gate = manager.event();
+  test::Generated items([&] { return std::pair(0, gate); });
+  test::Generated others([&] { return std::pair(0, gate); });
+  auto waiting = [](const std::pair<int, Event>& item) { return item.second.wait(), item.first; };
+  auto stream = pool->imap(waiting, items, 1, 2);
+  auto other = pool->imap(waiting, others, 1, 2);
+  pool->terminate();
+  for (int calls = 0; calls < 3; ++calls) EXPECT_THROW((void)stream.next(), Closed);
+  EXPECT_EQ(stream.next(), std::nullopt);
+  pool.reset();
+  for (int calls = 0; calls < 3; ++calls) EXPECT_THROW((void)other.next(), Closed);
+  EXPECT_EQ(other.next(), std::nullopt);
+}
+
 TEST(PoolLife, TerminatedItEndsWhatRuns) {
   Manager manager;
   Pool pool(manager, {.workers = 1});
@@ -660,7 +824,7 @@ TEST(PoolLife, LeavesNothingBehind) {
   const auto before = test::open_descriptors();
   for (int i = 0; i < 3; ++i) run();
   EXPECT_EQ(test::open_descriptors(), before);
-  EXPECT_EQ(manager.objects().size(), 0u);
+  test::eventually([&] { return manager.objects().empty(); }, "the workers' sessions to end");
   EXPECT_THAT(children_of(getpid()), ::testing::SizeIs(1));  // the manager
   test::eventually([&] { return manager.information().at("sessions") == 1; },
                    "all sessions but this one to end");
