@@ -386,13 +386,22 @@ TEST(Trouble, ForkAndDropAreShortWhileTheManagerSleeps) {
   PrivateManager own(client::find_tandemd(), 1h);
   std::optional<Manager> manager;
   const Options options{.authkey = own.authkey(), .connect_timeout = 50ms};
-  despite_timeouts([&] { manager.emplace(own.address().to_string(), options); }, "a connection");
-  auto list = manager->list<int>();
+  List<int> list;
+  despite_timeouts(
+      [&] {
+        manager.emplace(own.address().to_string(), options);
+        list = manager->list<int>();
+      },
+      "a list to be made");
   stop_and_wait(own.pid());
   Child([&] { EXPECT_TRUE(list.valid()); });
   std::jthread([dropped = std::move(list)]() mutable { dropped = {}; }).join();
   ASSERT_EQ(kill(own.pid(), SIGCONT), 0);
-  test::eventually([&] { return manager->objects().empty(); }, "the dropped list to go");
+  despite_timeouts(
+      [&] {
+        test::eventually([&] { return manager->objects().empty(); }, "the dropped list to be released");
+      },
+      "an answer");
 }
 
 TEST(Trouble, WorkersKilledInTheMiddleOfCallsLeaveNothing) {
