@@ -305,8 +305,9 @@ PoolCore::PoolCore(Manager manager, std::string name, const PoolOptions& options
       functions_(options.functions),
       workers_(workers_of(options, !name_.empty())),
       manager_(std::move(manager)) {
-  pool_ = manager_.create<TaskPool>(name_.empty() ? std::nullopt : std::optional<std::string_view>(name_));
-  submitter_ = pool_.enter();
+  auto enter = [this](const TaskPool& pool) { submitter_ = pool.enter(); };
+  if (name_.empty()) enter(pool_ = manager_.create<TaskPool>());
+  else pool_ = enter_named(manager_, name_, enter);
   if (workers_ != 0) start_workers(options);
   collector_ = std::jthread([this](const std::stop_token& stop) { collect(stop); });
 }
@@ -411,7 +412,6 @@ void PoolCore::join() {
   control_.close();
   try {
     pool_.exit(submitter_);
-    if (!name_.empty()) manager_.remove(name_);
   } catch (const std::exception&) {
     // The manager has ended or the pool was removed: nothing is left to clean up.
   }

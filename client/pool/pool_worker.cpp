@@ -201,7 +201,7 @@ std::size_t work(const TaskPool& pool, const Functions& functions, const WorkLim
     }
     worker.quit();
   } catch (const Closed&) {
-  } catch (const ObjectGone&) {  // a named pool was joined
+  } catch (const ObjectGone&) {  // a named pool was removed
   }
   return tasks;
 }
@@ -240,6 +240,7 @@ void run_worker(const TaskPool& pool, std::int64_t supervisor, unsigned max_task
   try {
     if (initialize(pool, supervisor)) work(pool, functions_of(functions), {max_tasks, {}});
   } catch (const ConnectionError&) {  // the manager has ended; the pool's owner finds that itself
+  } catch (const Closed&) {           // the pool ended before this worker began
   } catch (const ObjectGone&) {
   } catch (const NotFound&) {  // the supervisor was removed
   }
@@ -324,8 +325,8 @@ void supervise(TaskPool pool, std::int64_t submitter, unsigned workers, unsigned
 
 std::size_t serve_pool(const Manager& manager, std::string_view name, const Functions& functions,
                        const std::stop_token& stop) {
-  const auto pool = manager.create<client::TaskPool>(name);
-  (void)pool.enlist(std::nullopt, std::nullopt);
+  const auto pool = client::enter_named(
+      manager, name, [](const client::TaskPool& its) { (void)its.enlist(std::nullopt, std::nullopt); });
   return client::work(pool, functions, {0, stop});
 }
 

@@ -298,7 +298,8 @@ class AsyncResult {
   /// Calls `callback(result)` (without arguments if the result is void) or `error_callback(exception_ptr)`
   /// once the task is done, before any waiter sees the result. Callbacks run on the pool's one collecting
   /// thread, so they should return soon, and cannot wait for the pool's results (DeadlockError). If the
-  /// result is ready already, the callback is called at once. An exception that leaves it is printed.
+  /// result is ready already, the calling thread calls the callback at once, which may then wait for other
+  /// results. An exception that leaves it is printed.
   template <class F>
   AsyncResult& on_result(F callback) & {
     job().add_callback([job = job_.get(), callback = std::move(callback)]() mutable {

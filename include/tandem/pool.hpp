@@ -255,9 +255,9 @@ class Pool {
   explicit Pool(const PoolOptions& options);
   /// A pool in a running manager, not shared with other processes.
   explicit Pool(const Manager& manager, const PoolOptions& options = {});
-  /// The pool of that name, shared by all processes that name it; created if there is none, and removed once
-  /// one of them has closed and joined it. Its tasks are carried out by all of its workers, whichever process
-  /// started them.
+  /// The pool of that name, shared by all processes that name it; created if there is none. Its tasks are
+  /// carried out by all of its workers, whichever process started them. It ends when one of them has closed it
+  /// and all tasks are done; from then on the name means the next pool. Closed: it is closed and has not ended.
   Pool(const Manager& manager, std::string_view name, const PoolOptions& options = {});
   Pool(Pool&&) noexcept;
   Pool& operator=(Pool&&) noexcept;
@@ -392,8 +392,9 @@ class Pool {
 };
 
 /// Works for the pool of that name, created if there is none: carries out tasks, one after the other, until
-/// the pool is closed and all are done, or a stop is requested; then the current task is finished first.
-/// Returns the number of tasks. Any thread of any process that reaches the manager may call it. Tasks name
+/// the pool has ended, i.e. is closed and all tasks are done, or a stop is requested; then the current task is
+/// finished first. Returns the number of tasks. A pool that has ended no longer has the name: a call that
+/// begins later, or that finds it ended, works for the next pool of that name, and waits for one. Any thread of any process that reaches the manager may call it. Tasks name
 /// functions by their place in the submitter's build of the program, which must be the same (else the
 /// submitter gets NotFound), or by name, if `functions` has it. ConnectionError: the manager was lost.
 std::size_t serve_pool(const Manager& manager, std::string_view name, const Functions& functions = {},

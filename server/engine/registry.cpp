@@ -44,6 +44,14 @@ void Registry::give_name(Object& object, std::string_view name) {
   by_name_.emplace(object.name_, &object);
 }
 
+void Registry::take_name(Object& object) {
+  if (!object.named_) return;
+  by_name_.erase(object.name_);
+  object.name_.clear();
+  object.named_ = false;
+  if (object.references_ == 0) unheld_.push_back(object.id_);
+}
+
 bool Registry::remove(std::string_view name) {
   Object* found = find(name);
   if (found == nullptr) return false;

@@ -39,6 +39,8 @@ class Registry final : public ReferenceCounter, public ReferenceCheck {
   Object& adopt(std::unique_ptr<Object> object);
   /// `name` must be free.
   void give_name(Object& object, std::string_view name);
+  /// Makes it an unnamed object, if it has a name, which is free from now on.
+  void take_name(Object& object);
   /// Removes and destroys a named object, even while it is held. Returns whether there was one.
   bool remove(std::string_view name);
 

@@ -242,8 +242,10 @@ void Pool::serve(CallContext& context) {
     Waiter& worker = *idle_workers_.front();
     context.answer(worker, [&](CallContext& reply) { give(reply, worker.owner); });
   }
-  if (closed_ && idle())
+  if (closed_ && idle()) {
     while (!idle_workers_.empty()) context.refuse(*idle_workers_.front(), is_closed());
+    context.registry().take_name(*this);
+  }
   for (Waiter* waiter = collectors_.front(); waiter != nullptr;) {
     Waiter& collector = *waiter;
     waiter = WaitQueue::next(collector);

@@ -84,6 +84,7 @@ void Pool::remove_supervisor(CallContext& context, std::map<std::int64_t, Superv
 
 Result<Written> Pool::on(Ops::Enlist, CallContext& context, std::optional<std::int64_t> supervisor,
                          std::optional<std::int64_t> pid) {
+  if (closed_ && idle()) return is_closed();
   if (workers_.count(context.owner()) != 0)
     return Failure{Code::value_error, "this thread is one of the pool's workers already"};
   auto found = supervisors_.find(supervisor.value_or(0));

@@ -276,6 +276,30 @@ TEST_P(PoolContract, ClosingLetsTasksEnd) {
   EXPECT_EQ(collect(pool, submitter), (json{{1, 0, "done"}}));
 }
 
+TEST_P(PoolContract, ThatHasEndedItHasNoName) {
+  TaskPool pool = of(manager(), "pool");
+  const std::int64_t submitter = pool.enter();
+  enlist(pool);
+  submit(pool, submitter, {json{1, 1, "work"}});
+  pool.close();
+  EXPECT_EQ(of(manager(), "pool"), pool);
+  EXPECT_EQ(work(pool), (json{{1, 1, 1, "work"}}));
+  EXPECT_TRUE(manager().exists("pool"));
+  EXPECT_THROW((void)work(pool, {json{1, 0, "done"}}), Closed);
+  EXPECT_FALSE(manager().exists("pool"));
+  EXPECT_THROW(enlist(pool), Closed);
+  EXPECT_EQ(collect(pool, submitter), (json{{1, 0, "done"}}));
+  EXPECT_NE(of(manager(), "pool"), pool);
+  manager().remove("pool");
+}
+
+TEST_P(PoolContract, ThatIsTerminatedItHasNoName) {
+  TaskPool pool = of(manager(), "pool");
+  submit(pool, pool.enter(), {json{1, 1, "work"}});
+  pool.terminate();
+  EXPECT_FALSE(manager().exists("pool"));
+}
+
 TEST_P(PoolContract, AnIdleWorkerOfAClosedPoolWaitsForWhatMayComeBack) {
   TaskPool pool = of(manager(), "pool");
   const std::int64_t submitter = pool.enter();

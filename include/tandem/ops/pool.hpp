@@ -5,6 +5,9 @@
 // When a worker dies, its tasks are retried up to the submitter's limit, then fail. When a submitter dies,
 // its tasks and outcomes are dropped. When its supervisor dies, a submitter's waiting and later tasks
 // fail, since its workers are no longer replaced.
+//
+// A pool that is closed and whose tasks are all done has ended: its name, if it has one, is free, and it lives
+// until its last user releases it.
 
 #include "tandem/ops/op.hpp"
 
@@ -41,7 +44,7 @@ struct Pool {
   using Fail = Op<7, "fail(supervisor, reason)", Effect::frees, void(Int, Text)>;
 
   // Workers are threads, identified by session and actor. not_owner (work, quit): this thread is none. A
-  // supervisor's worker passes its own pid and gets the initializer, or nil.
+  // supervisor's worker passes its own pid and gets the initializer, or nil. closed: the pool has ended.
   using Enlist =
       Op<8, "enlist(supervisor=None, pid=None)", Effect::writes, Any(Optional<Int>, Optional<Int>)>;
   // Hands in finished tasks, each [task, failed calls, results], and waits for the next task: [task,

@@ -24,6 +24,7 @@
 #include <thread>
 #include <vector>
 
+#include "client/pool/pool_worker.hpp"
 #include "tandem/progress_bar.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/error_of.hpp"
@@ -347,17 +348,38 @@ TEST(AsyncResult, CallbacksComeBeforeItIsReady) {
 }
 
 TEST(AsyncResult, ACallbackMaySubmitButNotWait) {
-  Pool pool(1);
+  Manager manager;
+  Pool pool(manager, {.workers = 1});
+  Event gate = manager.event();
   std::string text;
+  std::string stream_text;
   AsyncResult<int> next;
-  auto first = pool.apply_async(square, 2);
-  auto second = pool.apply_async(square, 3).on_result([&](int n) {
-    next = pool.apply_async(square, n);
-    text = error_of<DeadlockError>([&] { (void)next.get(); });
-  });
+  auto second =
+      pool.apply_async([](const Event& event) { return event.wait(), 9; }, gate).on_result([&](int n) {
+        next = pool.apply_async(square, n);
+        text = error_of<DeadlockError>([&] { (void)next.get(); });
+        auto stream = pool.imap(square, numbers(2));
+        stream_text = error_of<DeadlockError>([&] { (void)stream.next(); });
+      });
+  gate.set();  // the callback is there before the result
   second.wait();
   EXPECT_THAT(text, HasSubstr("a callback of a pool waits"));
+  EXPECT_THAT(stream_text, HasSubstr("a callback of a pool waits"));
   EXPECT_EQ(next.get(), 81);
+}
+
+TEST(AsyncResult, ACallbackThatComesLateRunsAtOnceAndMayWait) {
+  Pool pool(1);
+  auto first = pool.apply_async(square, 3);
+  first.wait();
+  std::thread::id thread;
+  int result = 0;
+  first.on_result([&](int n) {
+    thread = std::this_thread::get_id();
+    result = pool.apply(square, n);
+  });
+  EXPECT_EQ(thread, std::this_thread::get_id());
+  EXPECT_EQ(result, 81);
 }
 
 TEST(AsyncResult, OutlivesItsPool) {
@@ -427,6 +449,29 @@ TEST(PoolErrors, OthersComeAsRemoteErrors) {
     EXPECT_EQ(error.type(), "some::Type");
     EXPECT_STREQ(error.what(), "some::Type: six");
   }
+}
+
+struct Speechless : std::exception {
+  const char* what() const noexcept override { return nullptr; }
+};
+
+TEST(PoolErrors, ACauseComesAlongAndATextMayBeMissing) {
+  Pool pool(1);
+  auto start = [](bool as_key_error) {
+    try {
+      throw std::out_of_range("no such line");
+    } catch (...) {
+      if (as_key_error) std::throw_with_nested(KeyError("port"));
+      std::throw_with_nested(std::runtime_error("not started"));
+    }
+  };
+  EXPECT_EQ(error_of<std::runtime_error>([&] { pool.apply(start, false); }),
+            "not started; caused by std::out_of_range: no such line");
+  EXPECT_EQ(error_of<KeyError>([&] { pool.apply(start, true); }),
+            "port; caused by std::out_of_range: no such line");
+  EXPECT_THAT(error_of<RemoteError>([&] { pool.apply([] { throw Speechless(); }); }),
+              HasSubstr("Speechless"));
+  EXPECT_EQ(pool.apply(square, 3), 9);
 }
 
 TEST(PoolErrors, OneFailsOnlyItsOwnCall) {
@@ -938,13 +983,86 @@ TEST(NamedPool, IsServedByOtherProcesses) {
   Pool pool(manager, "farm", {.workers = 0});
   EXPECT_EQ(pool.map(square, numbers(100), 1).back(), 99 * 99);
   test::eventually([&] { return pool.progress().workers == 2; }, "two workers");
-  pool.map([](int n) { return std::this_thread::sleep_for(1ms), n; }, numbers(20), 1);
+  const Barrier both = manager.barrier(2);  // each of them gets a task
+  pool.map([](const Barrier& barrier) { barrier.wait(); }, std::vector<Barrier>{both, both}, 1);
   pool.close();
   pool.join();
   first.join();
   second.join();
   EXPECT_EQ(first.exit_code(), 0);
   EXPECT_EQ(second.exit_code(), 0);
+  EXPECT_FALSE(manager.exists("farm"));
+}
+
+TEST(NamedPool, ServedAfterItsEndTheNextOneIs) {
+  Manager manager;
+  {
+    Pool pool(manager, "farm", {.workers = 1});
+    EXPECT_EQ(pool.apply(square, 2), 4);
+    pool.close();
+    pool.join();
+  }
+  EXPECT_FALSE(manager.exists("farm"));
+  std::jthread worker([&] { EXPECT_EQ(serve_pool(manager, "farm"), 1u); });
+  Pool next(manager, "farm", {.workers = 0});
+  EXPECT_EQ(next.apply(square, 3), 9);
+  next.close();
+  next.join();
+}
+
+TEST(NamedPool, OneThatEndsBeforeItIsEnteredIsLeftForTheNext) {
+  Manager manager;
+  for (const bool removed : {false, true}) {
+    std::vector<client::TaskPool> seen;
+    auto enter = [&](const client::TaskPool& pool) {
+      seen.push_back(pool);
+      if (seen.size() == 1) {
+        if (removed) manager.remove("farm");
+        else pool.close();
+      }
+      (void)pool.enlist(std::nullopt, std::nullopt);
+    };
+    const client::TaskPool entered = client::enter_named(manager, "farm", enter);
+    EXPECT_EQ(seen.size(), 2u);
+    EXPECT_NE(entered, seen.front());
+    EXPECT_TRUE(manager.exists("farm"));
+    manager.remove("farm");
+  }
+}
+
+TEST(NamedPool, ServingMayBeginAtAnyMomentOfItsEnd) {
+  Manager manager;
+  for (int round = 0; round < 20; ++round) {
+    std::jthread worker(
+        [&](const std::stop_token& stop) { EXPECT_NO_THROW(serve_pool(manager, "farm", {}, stop)); });
+    Pool pool(manager, "farm", {.workers = 0});
+    pool.close();
+    pool.join();
+  }
+}
+
+TEST(NamedPool, OneUsersJoinLeavesTheNextPoolAlone) {
+  Manager manager;
+  Pool first(manager, "farm", {.workers = 1});
+  Pool second(manager, "farm", {.workers = 0});
+  EXPECT_EQ(second.apply(square, 3), 9);
+  first.close();
+  first.join();
+  Pool next(manager, "farm", {.workers = 1});
+  second.close();
+  second.join();
+  EXPECT_EQ(next.apply(square, 4), 16);
+}
+
+TEST(NamedPool, ClosedItKeepsItsNameUntilAllIsDone) {
+  Manager manager;
+  Pool pool(manager, "farm", {.workers = 0});
+  auto result = pool.apply_async(square, 3);
+  pool.close();
+  EXPECT_THAT(error_of<Closed>([&] { Pool late(manager, "farm", {.workers = 0}); }), HasSubstr("closed"));
+  EXPECT_EQ(serve_pool(manager, "farm"), 1u);  // a late worker helps
+  EXPECT_EQ(result.get(), 9);
+  pool.join();
   EXPECT_FALSE(manager.exists("farm"));
 }
 
@@ -966,7 +1084,8 @@ TEST(NamedPool, TasksCanNameTheirFunctions) {
 
 TEST(NamedPool, AStrangersTaskIsRefusedClearly) {
   Manager manager;
-  std::jthread worker([&] { serve_pool(manager, "farm"); });
+  // It may begin when the pool has ended, and then waits for the next one.
+  std::jthread worker([&](const std::stop_token& stop) { serve_pool(manager, "farm", {}, stop); });
   Pool pool(manager, "farm", {.workers = 1, .functions = {{"work", square}}});
   auto raw = manager.create<client::TaskPool>("farm");
   const std::int64_t submitter = raw.enter();
