@@ -356,7 +356,8 @@ TEST_P(QueueContract, ClosingEndsEveryWait) {
   std::vector<std::jthread> threads;
   threads.push_back(waiting([&] { texts[0] = error_of<Closed>([&] { empty.get(); }); }, 0));
   threads.push_back(waiting([&] { texts[1] = error_of<Closed>([&] { empty.get_many(2); }); }, 1));
-  threads.push_back(waiting([&] { texts[2] = error_of<Closed>([&] { empty.get_leased_for(1h); }); }, 2));
+  threads.push_back(
+      waiting([&] { texts[2] = error_of<Closed>([&] { (void)empty.get_leased_for(1h); }); }, 2));
   threads.push_back(waiting([&] { texts[3] = error_of<Closed>([&] { full.put(1); }); }, 3));
   threads.push_back(waiting([&] { texts[4] = error_of<Closed>([&] { full.put_many({1, 2}); }); }, 4));
   empty.close();
@@ -508,6 +509,60 @@ TEST_P(QueueContract, AWaitingGetterGetsALease) {
   queue.put(1);
   getter.join();
   EXPECT_EQ(deliveries, 1u);
+  EXPECT_EQ(queue.unfinished(), 0u);
+}
+
+TEST_P(QueueContract, ALeaseThatIsNotGrantedIsEmpty) {
+  PriorityQueue<int> queue = manager().priority_queue<int>();
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_FALSE(queue.try_get_leased());
+  EXPECT_FALSE(queue.get_leased_for(1ms));
+  EXPECT_FALSE(queue.get_leased_until(std::chrono::steady_clock::now()));
+  Lease<int> none = queue.get_leased(stop.get_token());
+  EXPECT_FALSE(none);
+  EXPECT_THAT(error_of<ValueError>([&] { (void)*none; }), HasSubstr("the lease is empty"));
+  EXPECT_THAT(error_of<ValueError>([&] { none.done(); }), HasSubstr("the lease is empty"));
+  queue.put_many({2, 1});
+  std::vector<int> done;
+  while (auto lease = queue.try_get_leased()) {
+    done.push_back(*lease);
+    lease.done();
+  }
+  EXPECT_THAT(done, ElementsAre(1, 2));
+  EXPECT_EQ(queue.unfinished(), 0u);
+}
+
+TEST_P(QueueContract, LeasesOneByOneUntilItIsClosed) {
+  Queue<std::string> queue = manager().queue<std::string>();
+  queue.put_many({"a", "b", "c"});
+  std::vector<std::string> done;
+  std::jthread worker = waiting([&] {
+    bool failed = false;
+    for (auto& lease : queue.leases()) {
+      if (*lease == "b" && !std::exchange(failed, true)) continue;  // given back
+      done.push_back(*lease + std::to_string(lease.deliveries()));
+      lease.done();
+    }
+  });
+  queue.close();
+  worker.join();
+  EXPECT_THAT(done, ElementsAre("a1", "b2", "c1"));
+  EXPECT_EQ(queue.unfinished(), 0u);
+}
+
+TEST_P(QueueContract, LeasesAreGivenBackWhenTheLoopIsLeft) {
+  Queue<int> queue = manager().queue<int>();
+  queue.put(1);
+  EXPECT_THROW(for (auto& lease
+                    : queue.leases()) throw std::runtime_error(std::to_string(*lease)),
+               std::runtime_error);
+  EXPECT_EQ(queue.size(), 1u);
+  std::stop_source stop;
+  for (auto& lease : queue.leases(stop.get_token())) {
+    lease.done();
+    stop.request_stop();
+  }
   EXPECT_EQ(queue.unfinished(), 0u);
 }
 

@@ -85,7 +85,7 @@ TEST_P(WatchContract, AnItemThatComesBackFromTheDeadIsSeen) {
   queue.put(1);
   auto other = std::make_unique<Manager>(connect());
   std::optional<Queue<int>> theirs = other->queue<int>("work");
-  std::optional<Lease<int>> lease = theirs->get_leased();
+  std::optional<Lease<int>> lease(theirs->get_leased());
   const std::uint64_t seen = queue.version();
   std::jthread watcher([&] { EXPECT_GT(queue.wait_for_change(seen), seen); });
   wait_for_waiters(1);

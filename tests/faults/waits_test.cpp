@@ -180,7 +180,7 @@ void add_queue(std::vector<Wait>& all, const std::string& label, const std::stri
       [](const auto& q, Limit l, const Stop& s) { return q.get_many_for(2, l, s).size() == 1; }, put);
   add(
       "GetLeased", ".get_leased", nothing,
-      [](const auto& q, Limit l, const Stop& s) { return q.get_leased_for(l, s).has_value(); }, put);
+      [](const auto& q, Limit l, const Stop& s) { return bool(q.get_leased_for(l, s)); }, put);
   add(
       "Join", ".join", put, [](const auto& q, Limit l, const Stop& s) { return q.join_for(l, s); },
       [](const auto& q) { q.task_done(); });

@@ -55,7 +55,7 @@ class Leaser {
   Result take() {
     auto lease = queue_.try_get_leased();
     if (!lease) return {};
-    lease_ = std::move(*lease);
+    lease_ = std::move(lease);
     return {true, *lease_, static_cast<std::int64_t>(lease_.deliveries())};
   }
   void end(Kind kind) {

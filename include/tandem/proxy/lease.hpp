@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -64,6 +65,9 @@ struct ResultOf<ops::Items, GrantedLeases<T>> {
 /// its old position, and deliveries() tells the next holder that it was leased before. While leased, the item
 /// is in no queue, no other getter receives it, and the objects it refers to stay alive.
 ///
+/// A lease that was asked for within a limit or with a stop token is empty if none was granted: `while (auto
+/// lease = queue.get_leased_for(1s)) { work(*lease); lease.done(); }`.
+///
 /// A lease belongs to the process that took it; any of its threads may end it. Movable, not copyable; used by
 /// one thread at a time.
 template <class T>
@@ -88,12 +92,13 @@ class [[nodiscard]] Lease {
   }
   ~Lease() { drop(); }
 
-  /// Returns whether the lease is open: neither done() nor give_back() has been called.
+  /// Returns whether the lease is open: an item was taken, and neither done() nor give_back() has been called.
   explicit operator bool() const noexcept { return queue_ != nullptr; }
-  T& operator*() noexcept { return item_; }
-  const T& operator*() const noexcept { return item_; }
-  T* operator->() noexcept { return &item_; }
-  const T* operator->() const noexcept { return &item_; }
+  /// The item, also once the lease has ended. Throws ValueError if the lease is empty.
+  T& operator*() { return item(); }
+  const T& operator*() const { return item(); }
+  T* operator->() { return &item(); }
+  const T* operator->() const { return &item(); }
   /// Returns how often the item was leased, this time included: 1 unless an earlier holder failed.
   std::uint64_t deliveries() const noexcept { return deliveries_; }
 
@@ -111,9 +116,16 @@ class [[nodiscard]] Lease {
   void forget() noexcept { queue_.reset(); }
 
  private:
+  const T& item() const {
+    if (!item_) throw ValueError("the lease is empty: no item was taken");
+    return *item_;
+  }
+  T& item() { return const_cast<T&>(std::as_const(*this).item()); }
   template <class Op>
   void end() {
-    if (queue_ == nullptr) throw ValueError("the lease has ended: it was done or given back");
+    if (queue_ == nullptr)
+      throw ValueError(item_ ? "the lease has ended: it was done or given back"
+                             : "the lease is empty: no item was taken");
     const auto queue = std::exchange(queue_, nullptr);  // not retried, whatever the outcome
     client::call_with_leases<Op>(*queue, std::vector<std::int64_t>{id_});
   }
@@ -129,7 +141,7 @@ class [[nodiscard]] Lease {
   std::shared_ptr<client::RemoteObject> queue_;
   std::int64_t id_ = 0;
   std::uint64_t deliveries_ = 0;
-  T item_{};
+  std::optional<T> item_;
 };
 
 }  // namespace tandem

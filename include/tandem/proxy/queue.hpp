@@ -19,6 +19,8 @@
 //   q.shutdown(immediate=True)        q.close(tandem::immediate)        items inside are dropped
 //   for x in iter(q.get, marker)      for (auto& x : q)                 until q is closed and empty
 //   -                                 q.get_leased() → Lease<T>         returns unless done(): lease.hpp
+//   -                                 q.get_leased_for(limit) → Lease<T>                        maybe empty
+//   -                                 for (auto& lease : q.leases())    until q is closed and empty
 //   -                                 q.version(), q.wait_for_change(since)            container.hpp
 //
 // Unlike multiprocessing.Queue there is no feeder thread: when put() returns, the item is in the queue.
@@ -56,6 +58,8 @@ class BasicQueue : public Container {
   using Item = client::In<T>;
   using Items = client::ItemsIn<T>;
   class iterator;
+  template <class R>
+  class Leases;
 
   BasicQueue() = default;
   using Container::Container;
@@ -134,27 +138,30 @@ class BasicQueue : public Container {
   iterator begin() const { return iterator(*this); }
   iterator end() const { return {}; }
 
-  // Getting on lease (lease.hpp).
+  // Getting on lease (lease.hpp). The lease is empty if a limit expired or a stop was requested.
 
   template <class R = T>
-  Lease<R> get_leased() const {
-    return std::move(*get_leased_within<R>(client::no_limit));
-  }
-  template <class R = T>
-  std::optional<Lease<R>> get_leased(const Stop& stop) const {
+  Lease<R> get_leased(const Stop& stop = {}) const {
     return get_leased_within<R>(client::no_limit, stop);
   }
   template <class R = T>
-  std::optional<Lease<R>> get_leased_for(For limit, const Stop& stop = {}) const {
+  Lease<R> get_leased_for(For limit, const Stop& stop = {}) const {
     return get_leased_within<R>(limit, stop);
   }
   template <class R = T>
-  std::optional<Lease<R>> get_leased_until(Until end, const Stop& stop = {}) const {
+  Lease<R> get_leased_until(Until end, const Stop& stop = {}) const {
     return get_leased_within<R>(end, stop);
   }
   template <class R = T>
-  std::optional<Lease<R>> try_get_leased() const {
+  Lease<R> try_get_leased() const {
     return get_leased_within<R>(client::at_once);
+  }
+  /// Leases one by one, waiting for each, until the queue is closed and empty, or a stop is requested:
+  /// `for (auto& lease : queue.leases()) { work(*lease); lease.done(); }`. A lease that is not done() is given
+  /// back when the loop continues or ends, also by an exception.
+  template <class R = T>
+  Leases<R> leases(const Stop& stop = {}) const {
+    return Leases<R>(*this, stop);
   }
   /// As get_many; each item has its own lease.
   template <class R = T>
@@ -223,10 +230,9 @@ class BasicQueue : public Container {
     return call_and_wait<Do::GetMany, std::vector<R>>(limit, stop, max);
   }
   template <class R>
-  std::optional<Lease<R>> get_leased_within(client::WaitLimit limit, const Stop& stop = {}) const {
+  Lease<R> get_leased_within(client::WaitLimit limit, const Stop& stop = {}) const {
     std::vector<Lease<R>> leases = get_many_leased_within<R>(1, limit, stop);
-    if (leases.empty()) return std::nullopt;
-    return std::move(leases.front());
+    return leases.empty() ? Lease<R>() : std::move(leases.front());
   }
   template <class R>
   std::vector<Lease<R>> get_many_leased_within(std::size_t max, client::WaitLimit limit,
@@ -288,6 +294,58 @@ class BasicQueue<T, Ops>::iterator {
     std::optional<T> item{};
   };
   std::shared_ptr<State> state_;  // shared by copies, as those of std::istream_iterator share their stream
+};
+
+/// What leases() returns: a range for a single pass by one thread.
+template <class T, class Ops>
+template <class R>
+class BasicQueue<T, Ops>::Leases {
+ public:
+  class iterator {
+   public:
+    using iterator_concept = std::input_iterator_tag;
+    using value_type = Lease<R>;
+    using difference_type = std::ptrdiff_t;
+
+    iterator() = default;
+    explicit iterator(Leases& leases) : leases_(&leases) { ++*this; }
+    value_type& operator*() const { return leases_->current_; }
+    value_type* operator->() const { return &leases_->current_; }
+    iterator& operator++() {
+      leases_->next();
+      return *this;
+    }
+    void operator++(int) { ++*this; }
+    friend bool operator==(const iterator& at, std::default_sentinel_t) { return at.ended(); }
+
+   private:
+    bool ended() const { return leases_->ended_; }
+
+    Leases* leases_ = nullptr;
+  };
+
+  Leases(const BasicQueue& queue, const Stop& stop) : queue_(queue), stop_(stop) {}
+  Leases(Leases&&) noexcept = default;
+  Leases& operator=(Leases&&) noexcept = default;
+
+  iterator begin() { return iterator(*this); }
+  std::default_sentinel_t end() const { return {}; }
+
+ private:
+  void next() {
+    current_ = {};  // given back before the next one is waited for
+    try {
+      current_ = queue_.template get_leased<R>(stop_);
+      ended_ = !current_;
+    } catch (const Closed&) {
+      ended_ = true;
+    }
+  }
+
+  BasicQueue queue_;
+  Stop stop_;
+  Lease<R> current_;
+  bool ended_ = false;
 };
 
 template <class T = nlohmann::json>
