@@ -1,6 +1,7 @@
 // What queues do, over every way to reach a manager.
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <optional>
 #include <thread>
@@ -293,6 +294,22 @@ TEST_P(QueueContract, GetManyWaitsForTheFirstOnly) {
   EXPECT_THAT(queue.get_many(3), ElementsAre(1, 2, 3));
   EXPECT_THROW(queue.get_many(0), ValueError);
   EXPECT_THROW(queue.get_many_leased(0), ValueError);
+}
+
+TEST_P(QueueContract, CountsMayBeOfAnySize) {
+  constexpr std::size_t all = std::numeric_limits<std::size_t>::max();
+  Queue<int> queue = manager().queue<int>();
+  queue.put_many({1, 2, 3});
+  {
+    auto leases = queue.get_many_leased(all);
+    EXPECT_EQ(leases.size(), 3u);
+  }
+  EXPECT_THAT(queue.get_many(all), ElementsAre(1, 2, 3));
+  EXPECT_THAT(queue.try_get_many(all), IsEmpty());
+  EXPECT_THAT(error_of<ValueError>([&] { queue.task_done(all); }),
+              HasSubstr("18446744073709551615 is too large: at most 9223372036854775807"));
+  EXPECT_EQ(queue.unfinished(), 3u);
+  EXPECT_THROW((void)manager().barrier(all), ValueError);
 }
 
 TEST_P(QueueContract, ABatchServesSeveral) {

@@ -12,6 +12,7 @@
 //   Maybe            nullopt, optional<T>, PresentArgument
 //   Optional<T>      nullopt, what T takes, an optional of that
 
+#include <cstdint>
 #include <tuple>
 
 #include "tandem/codec/argument.hpp"
@@ -26,6 +27,10 @@ inline constexpr bool is_std_optional<std::optional<T>> = true;
 
 template <class Tag>
 struct Parameter;
+
+[[noreturn]] inline void throw_too_large(std::uint64_t value) {
+  throw ValueError(std::to_string(value) + " is too large: at most " + std::to_string(INT64_MAX));
+}
 
 /// Writes one argument of an operation.
 template <class Tag, class A>
@@ -81,8 +86,11 @@ struct Parameter<ops::Bool> {
 };
 template <>
 struct Parameter<ops::Int> {
+  /// Throws ValueError for what the manager has no number for, e.g. SIZE_MAX.
   template <Integral A>
   static void encode(Encoder& to, A value) {
+    if constexpr (std::unsigned_integral<A> && sizeof(A) >= sizeof(std::int64_t))
+      if (value > static_cast<A>(INT64_MAX)) throw_too_large(value);
     Codec<A>::encode(to, value);
   }
 };

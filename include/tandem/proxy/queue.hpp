@@ -30,6 +30,8 @@
 // dies; where that matters, take it on lease. A proxy put into a queue is a reference and keeps its object
 // alive, also in transit; an untyped queue returns it through get<Dict<>>().
 
+#include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -215,6 +217,8 @@ class BasicQueue : public Container {
   std::size_t unfinished() const { return call<Do::Unfinished, std::size_t>(); }
 
  private:
+  static constexpr std::size_t no_more = PTRDIFF_MAX;  // the largest count that travels
+
   bool put_within(const Item& item, client::WaitLimit limit, const Stop& stop = {}) const {
     return call_and_wait<Do::Put, bool>(limit, stop, item);
   }
@@ -227,7 +231,7 @@ class BasicQueue : public Container {
   }
   template <class R>
   std::vector<R> get_many_within(std::size_t max, client::WaitLimit limit, const Stop& stop = {}) const {
-    return call_and_wait<Do::GetMany, std::vector<R>>(limit, stop, max);
+    return call_and_wait<Do::GetMany, std::vector<R>>(limit, stop, std::min(max, no_more));
   }
   template <class R>
   Lease<R> get_leased_within(client::WaitLimit limit, const Stop& stop = {}) const {
@@ -237,7 +241,8 @@ class BasicQueue : public Container {
   template <class R>
   std::vector<Lease<R>> get_many_leased_within(std::size_t max, client::WaitLimit limit,
                                                const Stop& stop = {}) const {
-    auto granted = call_and_wait<Do::GetLeased, client::GrantedLeases<R>>(limit, stop, max);
+    auto granted =
+        call_and_wait<Do::GetLeased, client::GrantedLeases<R>>(limit, stop, std::min(max, no_more));
     if (granted.error) {
       client::call_with_leases<Do::GiveBack>(*remote(), granted.ids);
       std::rethrow_exception(granted.error);
