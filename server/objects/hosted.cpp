@@ -1,6 +1,7 @@
 #include "server/objects/hosted.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <typeinfo>
 
 #include "server/engine/engine.hpp"
@@ -40,6 +41,20 @@ std::string readable(std::string text) {
   return text;
 }
 
+/// Returns what() of an exception, which may be null, and of those that it was thrown because of.
+std::string text_of(const std::exception& error) {
+  const char* what = error.what();
+  std::string text = what == nullptr ? "" : readable(what);
+  try {
+    std::rethrow_if_nested(error);
+  } catch (const std::exception& cause) {
+    text += "; caused by " + class_name(typeid(cause)) + ": " + text_of(cause);
+  } catch (...) {
+    text += "; caused by an exception that is no std::exception";
+  }
+  return text;
+}
+
 /// Returns the current exception as a failure.
 Failure failure_of_exception() {
   try {
@@ -47,12 +62,12 @@ Failure failure_of_exception() {
   } catch (Refused& refused) {
     return std::move(refused.failure);
   } catch (const Error& error) {
-    if (is_outcome(error.code())) return {error.code(), readable(error.what())};
-    return {Code::remote_error, std::string(name_of(error.code())) + ": " + readable(error.what())};
+    if (is_outcome(error.code())) return {error.code(), text_of(error)};
+    return {Code::remote_error, std::string(name_of(error.code())) + ": " + text_of(error)};
   } catch (const std::bad_alloc&) {
     return {Code::resource_exhausted, "the machine's memory: a handler got no more (std::bad_alloc)"};
   } catch (const std::exception& error) {
-    return {Code::remote_error, readable(class_name(typeid(error)) + ": " + error.what())};
+    return {Code::remote_error, class_name(typeid(error)) + ": " + text_of(error)};
   } catch (...) {
     return {Code::remote_error, "an exception that is no std::exception"};
   }

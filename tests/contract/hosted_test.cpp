@@ -46,6 +46,9 @@ struct BoxOps {
 };
 
 struct NotStandard {};
+struct Speechless : std::exception {
+  const char* what() const noexcept override { return nullptr; }
+};
 
 class Box {
  public:
@@ -107,6 +110,14 @@ class Box {
     if (how == "ok") throw Error(Code::ok, "an error that is none");
     if (how == "standard") throw std::out_of_range("beyond");
     if (how == "memory") throw std::bad_alloc();
+    if (how == "speechless") throw Speechless();
+    if (how == "nested") {
+      try {
+        throw std::out_of_range("no such shelf");
+      } catch (...) {
+        std::throw_with_nested(ValueError("no place"));
+      }
+    }
     if (how == "latin1") throw ValueError("caf\xe9");
     if (how == "thing") throw NotStandard();
   }
@@ -300,6 +311,9 @@ TEST_P(CustomContract, WhatAHandlerThrowsReachesTheClient) {
   EXPECT_EQ(error_of<ValueError>([&] { b.fail("latin1"); }), "caf?");
   EXPECT_EQ(error_of<RemoteError>([&] { b.fail("standard"); }), "std::out_of_range: beyond");
   EXPECT_THAT(error_of<RemoteError>([&] { b.fail("thing"); }), HasSubstr("no std::exception"));
+  EXPECT_THAT(error_of<RemoteError>([&] { b.fail("speechless"); }), HasSubstr("Speechless"));
+  EXPECT_THAT(error_of<ValueError>([&] { b.fail("nested"); }),
+              HasSubstr("no place; caused by std::out_of_range: no such shelf"));
   EXPECT_THAT(error_of<ResourceExhausted>([&] { b.fail("memory"); }), HasSubstr("std::bad_alloc"));
   for (const char* how : {"connection", "stopping", "protocol", "ok"})
     EXPECT_THROW(b.fail(how), RemoteError) << how;
