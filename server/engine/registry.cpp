@@ -47,6 +47,7 @@ void Registry::give_name(Object& object, std::string_view name) {
 
 void Registry::take_name(Object& object) {
   if (!object.named_) return;
+  memory_bytes_ -= name_bytes(object);
   by_name_.erase(object.name_);
   object.name_.clear();
   object.named_ = false;

@@ -285,7 +285,8 @@ class PoolSimulation {
     for (int i = 0; i < 100; ++i) collect();
     for (const auto& [tag, task] : tasks_)
       EXPECT_TRUE(task.over || submitters_.count(task.submitter) == 0) << "task " << tag << " is lost";
-    EXPECT_EQ(host_.as(observer).call<ops::Manager::Remove>(ops::Manager::id, "pool"), gives(true));
+    EXPECT_EQ(host_.as(observer).call<ops::Manager::Exists>(ops::Manager::id, "pool"), gives(false));
+    host_.as(observer).release(pool_);
     EXPECT_EQ(host_.objects(), 0u);
   }
 
