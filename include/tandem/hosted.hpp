@@ -97,7 +97,7 @@ template <class T>
 consteval Shown shown_by() {
   if constexpr (HasShow<T>) {
     using Contents = std::remove_cvref_t<decltype(std::declval<const T&>().show())>;
-    static_assert(client::Encodable<Contents>, "show() gives a type that has a codec");
+    static_assert(client::Encodable<Contents>, "show() returns a type that has a codec");
     if (client::Untyped<Contents>) return Shown::value;
     return is_entries<Contents> ? Shown::entries : is_items<Contents> ? Shown::items : Shown::value;
   }
@@ -159,7 +159,7 @@ struct TypeOf {
   static_assert(Create::description.number == 0 && Create::description.effect == ops::Effect::writes &&
                     std::is_void_v<typename Create::Result> &&
                     Handlers<T, typename Ops::All>::table[0].op != nullptr,
-                "operation 0 is Create, in the list with the others; it writes and gives nothing");
+                "operation 0 is Create, in the list with the others; it writes and returns nothing");
 
   static constexpr Type type{Ops::type, Ops::number, shown_by<T>(), Handlers<T, typename Ops::All>::table,
                              []() -> std::unique_ptr<Instance> { return std::make_unique<InstanceOf<T>>(); }};

@@ -75,14 +75,14 @@ Result<const Object*> CallContext::operand_object(ValueView operand) const {
       state_.registry.find(reference.id));  // exists: validated with the arguments
 }
 
-Waiter& CallContext::park(WaitQueue& line, Object& object, std::optional<std::int64_t> limit_us) {
+Waiter& CallContext::park(WaitQueue& queue, Object& object, std::optional<std::int64_t> limit_us) {
   TANDEM_ASSERT(parked_ == nullptr && would_wait(limit_us));
   std::uint64_t deadline_ns = never_ns;
   if (limit_us) {
     const auto limit = static_cast<std::uint64_t>(*limit_us);
     if (limit < (never_ns - state_.now_ns) / 1000) deadline_ns = state_.now_ns + limit * 1000;
   }
-  parked_ = &state_.waits.park(line, object, owner_, operation_, state_.now_ns, deadline_ns);
+  parked_ = &state_.waits.park(queue, object, owner_, operation_, state_.now_ns, deadline_ns);
   state_.new_waits.push_back(parked_->ticket);
   return *parked_;
 }

@@ -167,9 +167,9 @@ class CallContext {
   Result<void> room_to_wait(std::optional<std::int64_t> limit_us) const;
   /// Whether may_wait() has refused a request that would have waited.
   bool no_room_to_wait() const { return no_room_to_wait_; }
-  /// Parks this request at the end of `line`, a wait queue of `object`. The handler's own result is
+  /// Parks this request at the end of `queue`, a wait queue of `object`. The handler's own result is
   /// discarded.
-  Waiter& park(WaitQueue& line, Object& object, std::optional<std::int64_t> limit_us);
+  Waiter& park(WaitQueue& queue, Object& object, std::optional<std::int64_t> limit_us);
   /// The waiter that park() made; null before.
   Waiter* parked() { return parked_; }
   /// Answers a parked request: `write(CallContext&)` writes its result, as a handler would. Destroys the
@@ -184,8 +184,8 @@ class CallContext {
   }
   void refuse(Waiter& waiter, const Failure& failure);
   /// Moves a waiter to the end of another wait queue, where it continues to wait.
-  void move(Waiter& waiter, WaitQueue& line, Object& object) {
-    state_.waits.move(waiter, line, object);
+  void move(Waiter& waiter, WaitQueue& queue, Object& object) {
+    state_.waits.move(waiter, queue, object);
     state_.new_waits.push_back(waiter.ticket);
   }
   /// `waiter` stops waiting, for this reason. It may go on to wait for something else (a condition's lock).

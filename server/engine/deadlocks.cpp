@@ -269,7 +269,7 @@ std::string describe(const WaitCycle& cycle, const std::function<std::uint32_t(S
     if (&link != &cycle.links.front()) text += ", which";
     text += " waits for " + waiter.object->describe_wait(waiter);
     const bool itself = link.blocker.owner == waiter.owner;
-    if (!link.blocker.holds) text += ", behind " + describe(link.blocker.owner, pid_of) + " in the line";
+    if (!link.blocker.holds) text += ", behind " + describe(link.blocker.owner, pid_of) + " in the queue";
     else if (itself) text += ", which it holds itself";
     else text += ", held by " + describe(link.blocker.owner, pid_of);
   }

@@ -19,17 +19,17 @@ void WaitQueue::push_back(Waiter& waiter) {
 }
 
 void WaitQueue::remove(Waiter& waiter) {
-  WaitQueue* line = std::exchange(waiter.wait_queue_, nullptr);
-  if (line == nullptr) return;
-  (waiter.before_ == nullptr ? line->front_ : waiter.before_->behind_) = waiter.behind_;
-  (waiter.behind_ == nullptr ? line->back_ : waiter.behind_->before_) = waiter.before_;
+  WaitQueue* queue = std::exchange(waiter.wait_queue_, nullptr);
+  if (queue == nullptr) return;
+  (waiter.before_ == nullptr ? queue->front_ : waiter.before_->behind_) = waiter.behind_;
+  (waiter.behind_ == nullptr ? queue->back_ : waiter.behind_->before_) = waiter.before_;
   waiter.before_ = waiter.behind_ = nullptr;
-  --line->size_;
+  --queue->size_;
 }
 
 // ---- all waiters ------------------------------------------------------------------------------------------
 
-Waiter& Waits::park(WaitQueue& line, Object& object, Owner owner, std::uint16_t operation,
+Waiter& Waits::park(WaitQueue& queue, Object& object, Owner owner, std::uint16_t operation,
                     std::uint64_t now_ns, std::uint64_t deadline_ns) {
   auto made = std::make_unique<Waiter>();
   Waiter& waiter = *made;
@@ -39,15 +39,15 @@ Waiter& Waits::park(WaitQueue& line, Object& object, Owner owner, std::uint16_t 
   waiter.since_ns = now_ns;
   by_ticket_.emplace_hint(by_ticket_.end(), waiter.ticket, std::move(made));
   set_deadline(waiter, deadline_ns);
-  enter(waiter, line, object);
+  enter(waiter, queue, object);
   return waiter;
 }
 
-void Waits::enter(Waiter& waiter, WaitQueue& line, Object& object) {
+void Waits::enter(Waiter& waiter, WaitQueue& queue, Object& object) {
   waiter.object = &object;
-  waiter.may_be_blocked_ = &line != &object.watchers_ && object.has_blockers();
+  waiter.may_be_blocked_ = &queue != &object.watchers_ && object.has_blockers();
   by_owner_.insert(key_of(waiter));
-  line.push_back(waiter);
+  queue.push_back(waiter);
   waiter.previous_of_object_ = nullptr;
   waiter.next_of_object_ = object.first_waiter_;
   if (object.first_waiter_ != nullptr) object.first_waiter_->previous_of_object_ = &waiter;
@@ -66,9 +66,9 @@ void Waits::leave(Waiter& waiter) {
   --object.waiters_;
 }
 
-void Waits::move(Waiter& waiter, WaitQueue& line, Object& object) {
+void Waits::move(Waiter& waiter, WaitQueue& queue, Object& object) {
   leave(waiter);
-  enter(waiter, line, object);
+  enter(waiter, queue, object);
 }
 
 void Waits::set_deadline(Waiter& waiter, std::uint64_t deadline_ns) {

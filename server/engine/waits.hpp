@@ -117,10 +117,10 @@ class Waits {
   Waits(const Waits&) = delete;
   Waits& operator=(const Waits&) = delete;
 
-  Waiter& park(WaitQueue& line, Object& object, Owner owner, std::uint16_t operation, std::uint64_t now_ns,
+  Waiter& park(WaitQueue& queue, Object& object, Owner owner, std::uint16_t operation, std::uint64_t now_ns,
                std::uint64_t deadline_ns);
   /// Moves it to the end of another wait queue, of the same or another object.
-  void move(Waiter& waiter, WaitQueue& line, Object& object);
+  void move(Waiter& waiter, WaitQueue& queue, Object& object);
   void set_deadline(Waiter& waiter, std::uint64_t deadline_ns);
   /// Removes it from its queue and destroys it.
   void remove(Waiter& waiter);
@@ -168,7 +168,7 @@ class Waits {
   static OfOwner key_of(const Waiter& waiter) {
     return {waiter.owner, !waiter.may_be_blocked_, waiter.ticket};
   }
-  void enter(Waiter& waiter, WaitQueue& line, Object& object);
+  void enter(Waiter& waiter, WaitQueue& queue, Object& object);
   void leave(Waiter& waiter);
 
   std::map<Ticket, std::unique_ptr<Waiter>> by_ticket_;

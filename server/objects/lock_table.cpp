@@ -34,7 +34,7 @@ KeyLock& LockTable::insert(Value key, std::uint32_t hash) {
 }
 
 void LockTable::erase(KeyLock& lock) {
-  TANDEM_ASSERT(!lock.ownership.held() && lock.line.empty() && !lock.is_touched);
+  TANDEM_ASSERT(!lock.ownership.held() && lock.wait_queue.empty() && !lock.is_touched);
   KeyLock** at = &bucket_of(lock.hash);
   while (*at != &lock) at = &(*at)->next_in_bucket;
   *at = lock.next_in_bucket;

@@ -14,7 +14,7 @@ struct KeyLock {
   Value key;
   std::uint32_t hash = 0;
   Ownership ownership;
-  WaitQueue line;
+  WaitQueue wait_queue;
   bool is_touched = false;  // its object's serve() has to check it
 
   // Links to other locks that the same thread owns.

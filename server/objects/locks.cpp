@@ -43,7 +43,7 @@ Result<Written> Locks::acquire(CallContext& context, std::span<const Wanted> key
     write_grants(context, locks);
     return Written{};
   }
-  Waiter& waiter = context.park(table_.find(taken_end->key, taken_end->hash)->line, *this, limit_us);
+  Waiter& waiter = context.park(table_.find(taken_end->key, taken_end->hash)->wait_queue, *this, limit_us);
   waiter.position = locks.size();
   waiter.amount = taken_end->hash;
   waiter.values.reserve(keys.size());
@@ -144,7 +144,7 @@ Result<KeyLock*> Locks::owned(CallContext& context, ValueView key, std::uint32_t
 
 bool Locks::is_free(const Wanted& wanted) const {
   const KeyLock* lock = table_.find(wanted.key, wanted.hash);
-  return lock == nullptr || (!lock->ownership.held() && lock->line.empty());
+  return lock == nullptr || (!lock->ownership.held() && lock->wait_queue.empty());
 }
 
 KeyLock& Locks::take(CallContext& context, ValueView key, std::uint32_t hash, Owner owner) {
@@ -182,7 +182,7 @@ void Locks::write_grants(CallContext& reply, std::span<KeyLock* const> locks) {
 }
 
 void Locks::freed(CallContext& context, KeyLock& lock) {
-  if (!lock.line.empty() || lock.is_touched) touch(context, lock);
+  if (!lock.wait_queue.empty() || lock.is_touched) touch(context, lock);
   else if (!lock.ownership.previous_owner_died()) table_.erase(lock);
 }
 
@@ -220,7 +220,7 @@ void Locks::serve(CallContext& context) {
     KeyLock& lock = *touched_[i];
     lock.is_touched = false;
     if (lock.ownership.held()) continue;
-    if (!lock.line.empty()) advance(context, lock);
+    if (!lock.wait_queue.empty()) advance(context, lock);
     else if (!lock.ownership.previous_owner_died()) table_.erase(lock);
   }
   touched_.clear();
@@ -229,14 +229,14 @@ void Locks::serve(CallContext& context) {
 /// Gives the free lock to its first waiter, which goes on to its next keys: it waits for one of them or is
 /// answered.
 void Locks::advance(CallContext& context, KeyLock& lock) {
-  Waiter& waiter = *lock.line.front();
+  Waiter& waiter = *lock.wait_queue.front();
   take(context, lock, waiter.owner);
   while (++waiter.position < waiter.values.size()) {
     const ValueView key = waiter.values[waiter.position];
     const std::uint32_t hash = *context.hash(key);
     if (!is_free({key, hash})) {
       waiter.amount = hash;
-      return context.move(waiter, table_.find(key, hash)->line, *this);
+      return context.move(waiter, table_.find(key, hash)->wait_queue, *this);
     }
     take(context, key, hash, waiter.owner);
   }
@@ -303,8 +303,9 @@ void Locks::save(wire::Writer& out) const {
     out.array(3);
     out.raw(lock.key.view().bytes);
     lock.ownership.save(out);
-    out.array(lock.line.size());
-    for (const Waiter* waiter = lock.line.front(); waiter != nullptr; waiter = WaitQueue::next(*waiter)) {
+    out.array(lock.wait_queue.size());
+    for (const Waiter* waiter = lock.wait_queue.front(); waiter != nullptr;
+         waiter = WaitQueue::next(*waiter)) {
       out.array(waiter->values.size());
       for (const Value& key : waiter->values) out.raw(key.view().bytes);
     }

@@ -410,11 +410,11 @@ bool QueueObject::more_may_come(Owner asking) const {
 }
 
 void QueueObject::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
-  const WaitQueue* line = WaitQueue::of(waiter);
-  if (line == &putters_) forget_values(waiter);
+  const WaitQueue* queue = WaitQueue::of(waiter);
+  if (queue == &putters_) forget_values(waiter);
   if (why != WaitEnd::timed_out && why != WaitEnd::cancelled) return;
-  if (line == &putters_) answer_putter(context, waiter, false);
-  else if (line == &getters_) context.answer(waiter, [](CallContext& reply) { reply.out().array(0); });
+  if (queue == &putters_) answer_putter(context, waiter, false);
+  else if (queue == &getters_) context.answer(waiter, [](CallContext& reply) { reply.out().array(0); });
   else context.answer(waiter, [](CallContext& reply) { reply.out().boolean(false); });
 }
 

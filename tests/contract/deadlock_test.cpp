@@ -118,7 +118,7 @@ TEST_P(DeadlockContract, AReaderBehindAWriterThatWaitsForItIsRefused) {
   wait_for_waiters(1);
   EXPECT_THAT(error_of<DeadlockError>([&] { lock.lock_shared(); }),
               MatchesRegex(".* waits for shared_lock \"s\" to read, behind " PARTY
-                           " in the line, which waits for shared_lock \"s\" to write, held by " PARTY));
+                           " in the queue, which waits for shared_lock \"s\" to write, held by " PARTY));
   EXPECT_FALSE(lock.try_lock_shared_for(5ms));
   lock.unlock_shared();
 }

@@ -177,8 +177,7 @@ TEST_F(LeaseTest, AnotherConnectionReplacesOneThatIsCutOff) {
     test::eventually([&] { return is_lost || relay.connections() > before; },
                      "a connection in place of one that is silent");
     Manager here = server.connect();
-    const bool is_passed_on =
-        here.lock("kept").try_lock_for(std::chrono::milliseconds(lease_ms) * 3 / 2);
+    const bool is_passed_on = here.lock("kept").try_lock_for(std::chrono::milliseconds(lease_ms) * 3 / 2);
     return !is_passed_on && !is_lost;
   });
 }

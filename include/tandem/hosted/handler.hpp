@@ -285,13 +285,14 @@ struct Call<T, O, Signature<Const, R, A...>> {
   static_assert(O::description.effect != ops::Effect::waits, "a handler answers at once: it cannot wait");
   static_assert(O::description.effect != ops::Effect::reads || Const,
                 "the handler of an operation that reads is a const member function");
-  static_assert(!(client::is_proxy<std::remove_cvref_t<A>> || ...) && !client::is_proxy<Given>,
-                "a proxy would wait for the manager whose thread the handler is on: take and give HeldValue");
+  static_assert(
+      !(client::is_proxy<std::remove_cvref_t<A>> || ...) && !client::is_proxy<Given>,
+      "a proxy would wait for the manager whose thread the handler is on: take and return HeldValue");
   static_assert(!((std::is_lvalue_reference_v<A> && !std::is_const_v<std::remove_reference_t<A>>) || ...),
                 "a handler takes its parameters by value or by const reference");
   static_assert(O::description.parameters_max == sizeof...(A),
                 "the handler takes one parameter for each that the operation declares");
-  static_assert(gives<typename O::Result, Given>, "the handler gives what the operation does not declare");
+  static_assert(gives<typename O::Result, Given>, "the handler returns what the operation does not declare");
 
   static void run(Instance& instance, Exchange& exchange) {
     O::with_parameters([&]<class... Tag>() {

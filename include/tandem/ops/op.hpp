@@ -147,7 +147,7 @@ struct OpList {
     for (const OpDescription& d : descriptions) most = d.number > most ? d.number : most;
     return most;
   }
-  static_assert(distinct(), "an operation's number or name stands twice");
+  static_assert(distinct(), "an operation's number or name is used twice");
   static_assert(number_max() < 1024, "numbers index the dispatch table: keep them small");
 };
 

@@ -93,8 +93,9 @@ TEST_F(WorkTest, OfOperandsIsLimited) {
     check(queue, ops::Queue::PutMany{}, items);
     check(locks, ops::Locks::AcquireAll{}, items);
   }
-  EXPECT_EQ((host_.call<Manager::Create>(Manager::id, "list", test::list(), test::list(numbers(elements_max + 1)))),
-            fails(Code::resource_exhausted));
+  EXPECT_EQ(
+      (host_.call<Manager::Create>(Manager::id, "list", test::list(), test::list(numbers(elements_max + 1)))),
+      fails(Code::resource_exhausted));
 }
 
 TEST_F(WorkTest, OfAnObjectAsOperandIsLimited) {
@@ -170,8 +171,7 @@ TEST_F(WorkTest, ComparingLongValuesCountsTheirBytes) {
 TEST_F(WorkTest, OfABatchIsLimitedAsAWhole) {
   const ObjectId list = filled<List>(elements_max);
   const Packed count = test::list(list, List::Count::description.number, bytes(test::list(7).encoded));
-  const Reply each =
-      host_.call<Manager::Run>(Manager::id, list_of(std::vector<Packed>(20, count)), 0);
+  const Reply each = host_.call<Manager::Run>(Manager::id, list_of(std::vector<Packed>(20, count)), 0);
   ASSERT_EQ(each.code, Code::ok) << each.text();
   std::size_t done = 0, refused = 0;
   wire::Reader reader(each.value.bytes());
