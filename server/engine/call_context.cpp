@@ -1,5 +1,6 @@
 #include "server/engine/call_context.hpp"
 
+#include "server/engine/perform.hpp"
 #include "server/values/semantics.hpp"
 
 namespace tandem::server {
@@ -133,7 +134,7 @@ void CallContext::end_owners(const EndedOwners& owners) {
 void CallContext::refuse(Waiter& waiter, const Failure& failure) {
   Deliveries& deliveries = state_.deliveries;
   const std::size_t begin = deliveries.buffer().size();
-  wire::Writer(deliveries.buffer()).text(failure.text);
+  wire::Writer(deliveries.buffer()).text(failure_on(*waiter.object, failure).text);
   deliveries.add(waiter, failure.code, begin);
   state_.waits.remove(waiter);
 }

@@ -42,6 +42,7 @@ Outcome Engine::step(const Call& call, wire::Buffer& reply) {
   CallContext context(state_, Owner{call.session, call.actor}, operation, reply);
 
   Result<void> result = carry_out(context, *object, **row, arguments, *count, mark);
+  if (!result) result = failure_on(*object, std::move(result.failure()));
 
   const Ticket parked = context.parked() == nullptr ? 0 : context.parked()->ticket;
   if (result && parked == 0 && context.references_written())

@@ -3,6 +3,7 @@
 // accounting.
 
 #include "server/engine/call_context.hpp"
+#include "server/values/semantics.hpp"
 
 namespace tandem::server {
 
@@ -35,6 +36,14 @@ inline Result<std::uint32_t> check_call(const ops::OpDescription& op, wire::Read
                    std::string(op.signature) + ": the lock's grant with token " + std::to_string(token) +
                        " is over (it was unlocked, or passed on when its owner's session ended)"};
   return count;
+}
+
+/// The failure of an operation on `object`; its text begins with the object's type and name, if it has one. That
+/// of a deadlock names all objects itself.
+inline Failure failure_on(const Object& object, Failure failure) {
+  if (object.named() && failure.code != Code::deadlock)
+    failure.text = std::string(object.type().name) + ' ' + quote(object.name()) + ": " + failure.text;
+  return failure;
 }
 
 /// Runs the handler. Its result is then in the context's reply from `mark` on, unless it parked the request.

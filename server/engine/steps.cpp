@@ -127,7 +127,8 @@ class Run {
   void refuse(const Failure& failure) {
     buffer().truncate(result_at_);
     buffer().data()[result_at_ - 1] = static_cast<std::uint8_t>(failure.code);
-    context_.out().text(failure.text);
+    const Object* object = context_.registry().find(step_.object);
+    context_.out().text(object == nullptr ? failure.text : failure_on(*object, failure).text);
   }
 
   Result<void> perform(Undo* undo) {

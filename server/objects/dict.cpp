@@ -92,7 +92,7 @@ Result<ValueView> Dict::on(Ops::Add, CallContext& context, ValueView key, ValueV
   std::optional<ValueView> before = entry != nullptr ? std::optional(entry->mapped.view()) : initial;
   wire::Buffer buffer;
   Result<ValueView> after = sum_of(context, before, delta, typecode, buffer);
-  if (!after) return after;
+  if (!after) return failure_at(key, std::move(after.failure()));
   if (entry != nullptr) table_.replace(*entry, context.keep(*after), context.undo());
   else entry = &table_.insert(context.keep(key), *hash, context.keep(*after), context.undo());
   return entry->mapped.view();

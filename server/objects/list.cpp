@@ -99,7 +99,10 @@ Result<ValueView> List::on(Ops::Add, CallContext& context, std::int64_t index, V
   if (!at) return std::move(at.failure());
   wire::Buffer buffer;
   Result<ValueView> after = sum_of(context, items_[*at], delta, typecode, buffer);
-  if (!after) return after;
+  if (!after) {
+    after.failure().text += ", at index " + std::to_string(index);
+    return after;
+  }
   items_.replace(*at, context.keep(*after), context.undo());
   return items_[*at];
 }

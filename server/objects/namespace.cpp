@@ -61,7 +61,7 @@ Result<ValueView> Namespace::on(Ops::Add, CallContext& context, std::string_view
   if (entry != nullptr) before = entry->mapped.view();
   wire::Buffer buffer;
   Result<ValueView> after = sum_of(context, before, delta, std::nullopt, buffer);
-  if (!after) return after;
+  if (!after) return failure_at(key.view(), std::move(after.failure()));
   if (entry != nullptr) table_.replace(*entry, context.keep(*after), context.undo());
   else entry = &table_.insert(context.keep(key.view()), key.hash(), context.keep(*after), context.undo());
   return entry->mapped.view();

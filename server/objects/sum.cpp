@@ -1,7 +1,6 @@
 #include "server/objects/sum.hpp"
 
 #include "server/values/element_type.hpp"
-#include "server/values/semantics.hpp"
 
 namespace tandem::server {
 

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "server/engine/call_context.hpp"
+#include "server/values/semantics.hpp"
 
 namespace tandem::server {
 
@@ -12,5 +13,11 @@ namespace tandem::server {
 /// that type: type_error if the sum is of another kind, overflow if it is out of range.
 Result<ValueView> sum_of(const CallContext& context, std::optional<ValueView> before, ValueView delta,
                          std::optional<std::string_view> typecode, wire::Buffer& out);
+
+/// The failure of a sum, which says at which key.
+inline Failure failure_at(ValueView key, Failure failure) {
+  failure.text += ", at key " + describe(key);
+  return failure;
+}
 
 }  // namespace tandem::server

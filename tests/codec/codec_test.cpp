@@ -408,9 +408,10 @@ TEST(Parameters, ItemsAndEntriesTakeAnyRange) {
 }
 
 TEST(Parameters, OfACreatedObjectStandInOneArray) {
+  std::vector<int> items{1, 2};
   EXPECT_EQ(arguments_of_call<ops::Manager::Create>(
                 "list", std::optional<std::string_view>("name"),
-                client::arguments_of<ops::List::Create>(client::items_of<int>(std::vector{1, 2}))),
+                client::arguments_of<ops::List::Create>(client::items_of<int>(items))),
             R"(["list", ["name"], [[1, 2]]])");
 }
 

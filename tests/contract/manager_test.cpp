@@ -369,5 +369,33 @@ TEST_P(ManagerContract, TellsOfDeadlocksThatHaveATimeLimit) {
   lock.unlock();
 }
 
+// ---- errors ----------------------------------------------------------------------------------------------
+
+TEST_P(ManagerContract, ErrorsNameTheirObject) {
+  auto scores = manager().dict<std::string, std::int8_t>("scores");
+  scores["a"] = 127;
+  EXPECT_EQ(error_of<KeyError>([&] { (void)scores.at("b"); }), R"(dict "scores": no key "b")");
+  EXPECT_EQ(error_of<OverflowError>([&] { scores["a"] += 1; }),
+            R"(dict "scores": 128 is out of range for typecode b, at key "a")");
+  auto log = manager().list<std::string>("log");
+  log.push_back("x");
+  EXPECT_THAT(error_of<IndexError>([&] { (void)log.at(5); }),
+              testing::StartsWith(R"(list "log": list index 5)"));
+  EXPECT_THAT(error_of<TypeError>([&] { List<int>(log.remote())[0] += 1; }),
+              testing::AllOf(testing::StartsWith(R"(list "log": )"), testing::EndsWith("at index 0")));
+  auto jobs = manager().queue<int>("jobs");
+  jobs.close();
+  EXPECT_THAT(error_of<Closed>([&] { (void)jobs.get(); }), testing::StartsWith(R"(queue "jobs": )"));
+  auto batch = manager().batch();
+  auto found = batch.call<ops::Dict::At>(scores, "b");
+  batch.run();
+  EXPECT_EQ(error_of<KeyError>([&] { found.get(); }), R"(dict "scores": no key "b")");
+  EXPECT_THAT(
+      error_of<KeyError>([&] { manager().atomically([&](Transaction& tx) { tx(scores).pop("b"); }); }),
+      HasSubstr(R"("scores")"));
+  auto unnamed = manager().dict();
+  EXPECT_EQ(error_of<KeyError>([&] { (void)unnamed.at("b"); }), R"(no key "b")");
+}
+
 }  // namespace
 }  // namespace tandem

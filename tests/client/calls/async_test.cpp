@@ -185,7 +185,9 @@ TEST_P(Asyncs, EveryTokenCompletesWheneverItWasStartedAndWhereverItsHandlerRuns)
       std::future<int> result;
       io_.restart();
       if (when == When::during_run) asio::post(io_, [&] { result = start(async); });
-      if (when == When::after_run) EXPECT_EQ(io_.run(), 0u);
+      if (when == When::after_run) {
+        EXPECT_EQ(io_.run(), 0u) << token;
+      }
       if (when != When::during_run) result = start(async);
       if (when == When::after_run) io_.restart();
       io_.run();

@@ -255,7 +255,7 @@ class RandomInputs {
     if (type.name == ops::Pool::type && !is_manager && !its.empty() &&
         (operation.number == ops::Pool::Reap::description.number ||
          operation.number == ops::Pool::Fail::description.number))
-      its[0] = pack(1 + below(3));  // a supervisor
+      its[0] = pack(below(16));  // a supervisor
     if (type.name == ops::Locks::type && !is_manager && !its.empty() && !one_in(4)) {
       // Few keys and threads, so that an owner now and then comes back to what it owns.
       const bool several = operation.number == ops::Locks::AcquireAll::description.number ||
