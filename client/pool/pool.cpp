@@ -468,11 +468,14 @@ std::size_t Pool::chunk_size_for(std::size_t calls, std::size_t asked) const {
   return std::max<std::size_t>(1, calls / parts + (calls % parts != 0));
 }
 
-std::size_t Pool::calls_ahead(std::size_t chunk_size, std::size_t buffer_size) const {
+std::size_t Pool::calls_ahead(std::size_t chunk_size, std::size_t buffer_size, bool in_memory) const {
+  constexpr std::size_t in_memory_min = 1'000;  // a request then has many small calls
   if (chunk_size == 0) throw ValueError("a chunk has at least one call");
   if (buffer_size != 0) return std::max(buffer_size, chunk_size);
   const std::size_t chunks = client::chunks_per_worker * core().workers_in_all();
-  return chunk_size <= std::numeric_limits<std::size_t>::max() / chunks ? chunks * chunk_size : chunk_size;
+  const std::size_t calls =
+      chunk_size <= std::numeric_limits<std::size_t>::max() / chunks ? chunks * chunk_size : chunk_size;
+  return in_memory ? std::max(calls, in_memory_min) : calls;
 }
 
 void Pool::close() {

@@ -152,6 +152,11 @@ class Submission {
 template <class F, class Range>
 class StreamInputOf final : public StreamInput {
  public:
+  // Elements that exist already, or are computed from nothing, as those of std::views::iota().
+  static constexpr bool in_memory = std::ranges::forward_range<Range> &&
+                                    (std::is_lvalue_reference_v<std::ranges::range_reference_t<Range>> ||
+                                     std::ranges::borrowed_range<std::remove_cvref_t<Range>>);
+
   StreamInputOf(const std::shared_ptr<PoolCore>& core, F function, Range&& range, std::size_t chunk_size,
                 std::size_t calls_max)
       : StreamInput(core, function, chunk_size, calls_max, in_memory), range_(std::forward<Range>(range)) {}
@@ -169,11 +174,6 @@ class StreamInputOf final : public StreamInput {
  private:
   using Held =
       std::conditional_t<std::ranges::view<std::remove_cvref_t<Range>>, std::remove_cvref_t<Range>, Range>;
-
-  // Elements that exist already, or are computed from nothing, as those of std::views::iota().
-  static constexpr bool in_memory = std::ranges::forward_range<Range> &&
-                                    (std::is_lvalue_reference_v<std::ranges::range_reference_t<Range>> ||
-                                     std::ranges::borrowed_range<std::remove_cvref_t<Range>>);
 
   Held range_;
   std::optional<std::ranges::iterator_t<std::remove_reference_t<Held>>> at_;
@@ -326,9 +326,10 @@ class Pool {
   ///
   /// Items are read while results are taken: here and in the stream's next(), by the calling thread. So
   /// `items` may be larger than memory, single-pass or endless; an lvalue that is no view must outlive the
-  /// stream. At most `buffer_size` items are read whose results are not taken; 0: four chunks for each worker.
-  /// Reading stops earlier when the next result is there, unless the items are in memory. With a `buffer_size` of 1 an item is read when the
-  /// results of all earlier ones are taken, which an input needs that depends on them.
+  /// stream. At most `buffer_size` items are read whose results are not taken; 0: four chunks for each worker, and
+  /// of items in memory at least a thousand. Reading stops earlier when the next result is there, unless the items
+  /// are in memory. With a `buffer_size` of 1 an item is read when the results of all earlier ones are taken, which
+  /// an input needs that depends on them.
   template <class F, std::ranges::input_range Range>
   auto imap(F function, Range&& items, std::size_t chunk_size = 1, std::size_t buffer_size = 0) {
     return stream(function, std::forward<Range>(items), chunk_size, buffer_size, true);
@@ -361,7 +362,7 @@ class Pool {
   const std::shared_ptr<client::PoolCore>& shared_core() const;
   void check_open() const;
   std::size_t chunk_size_for(std::size_t calls, std::size_t asked) const;
-  std::size_t calls_ahead(std::size_t chunk_size, std::size_t buffer_size) const;
+  std::size_t calls_ahead(std::size_t chunk_size, std::size_t buffer_size, bool in_memory) const;
 
   template <class F, class Range, class Add>
   auto submit_many(F function, Range&& items, std::size_t chunk_size, Add add) {
@@ -381,7 +382,8 @@ class Pool {
   auto stream(F function, Range&& items, std::size_t chunk_size, std::size_t buffer_size, bool ordered) {
     if constexpr (client::check_task<F, client::ElementOf<Range>>()) {
       using R = std::decay_t<client::ResultOfFunction<F>>;
-      const std::size_t calls_max = calls_ahead(chunk_size, buffer_size);
+      const std::size_t calls_max =
+          calls_ahead(chunk_size, buffer_size, client::StreamInputOf<F, Range>::in_memory);
       return ResultStream<R>(std::make_shared<client::StreamedCalls<R>>(ordered),
                              std::make_unique<client::StreamInputOf<F, Range>>(
                                  shared_core(), function, std::forward<Range>(items), chunk_size, calls_max));
