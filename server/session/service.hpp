@@ -83,11 +83,13 @@ class Service {
   void messages_bytes_changed(std::uint64_t before, std::uint64_t now) { messages_bytes_ += now - before; }
   /// Shared memory of channels was taken or freed.
   void shared_bytes_changed(std::uint64_t before, std::uint64_t now) { shared_bytes_ += now - before; }
-  /// Whether `more` bytes would take objects, messages and the channels' shared memory over memory_bytes_max.
+  /// Whether `more` bytes would take objects and messages over memory_bytes_max.
   bool memory_exceeded_by(std::uint64_t more) const {
-    return engine_.registry().memory_bytes() + messages_bytes_ + shared_bytes_ + more >
-           limits_.memory_bytes_max;
+    return engine_.registry().memory_bytes() + messages_bytes_ + more > limits_.memory_bytes_max;
   }
+  /// Whether there is room for a channel to get so much shared memory. Objects and messages may use that room
+  /// later all the same: a reply must not fail because of it.
+  bool has_room_for_shared(std::uint64_t bytes) const { return !memory_exceeded_by(shared_bytes_ + bytes); }
   /// Shared buffer for a read whose bytes no channel has to keep (see Channel::input_space).
   std::span<std::uint8_t> scratch() { return {scratch_.get(), scratch_bytes}; }
 

@@ -34,7 +34,7 @@ RingChannel::RingChannel(asio::io_context& io, Service& service, PolledChannels&
 
 std::uint64_t RingChannel::offer_ring() {
   const std::size_t bytes = std::bit_ceil(static_cast<std::size_t>(service().limits().ring_bytes));
-  if (service().memory_exceeded_by(wire::ring_file_bytes(bytes))) {
+  if (!service().has_room_for_shared(wire::ring_file_bytes(bytes))) {
     service().log_event(LogLevel::warning, "no room for shared memory", peer(),
                         peer().address +
                             ": a client stays on its socket: its rings would be over memory_bytes_max (" +

@@ -809,7 +809,7 @@ TEST(PoolLife, JoinWaitsForCallbacks) {
 
 TEST(PoolLife, ClosedItFinishesItsStreams) {
   Pool pool(2);
-  auto stream = pool.imap(square, numbers(100));
+  auto stream = pool.imap(square, numbers(100), 1, 8);
   EXPECT_EQ(stream.next(), 0);
   pool.close();
   EXPECT_THROW((void)pool.imap(square, numbers(3)), ValueError);

@@ -109,7 +109,7 @@ TEST_F(QueueTest, WhatAClosedQueueHadOnLeaseIsGivenOutAgain) {
   parks<Do::Get>(1, queue);
   EXPECT_EQ(answers(), Answers());
   host.close(2);
-  EXPECT_EQ(answers(), (Answers{"ok [1]", "closed \"the queue is closed\""}));
+  EXPECT_EQ(answers(), (Answers{"ok [1]", R"(closed "queue \"queue\": the queue is closed")"}));
 }
 
 TEST_F(QueueTest, NothingComesBackToAQueueThatWasClosedAtOnce) {
