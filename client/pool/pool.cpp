@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 #include <limits>
+#include <new>
 #include <utility>
 
 #include "client/common/utf8.hpp"
@@ -445,7 +446,9 @@ Pool& Pool::operator=(Pool&& other) noexcept {
 Pool::~Pool() {
   if (!core_) return;
   if (core_->ours()) core_->end();
-  else new std::shared_ptr(std::move(core_));  // fork() copied this, but not its thread: never destroyed
+  else
+    new (std::nothrow)
+        std::shared_ptr(std::move(core_));  // fork() copied this, but not its thread: never destroyed
 }
 
 const std::shared_ptr<client::PoolCore>& Pool::shared_core() const {

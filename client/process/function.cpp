@@ -9,6 +9,7 @@
 #include <charconv>
 #include <cstdint>
 #include <cstring>
+#include <new>
 #include <optional>
 #include <span>
 #include <vector>
@@ -230,7 +231,8 @@ Function Functions::find(std::string_view id) const {
 namespace client {
 
 KnownInvoker::KnownInvoker(std::uintptr_t address) noexcept {
-  auto* entry = new InvokerEntry{address, known_invokers.load(std::memory_order_relaxed)};
+  auto* entry = new (std::nothrow) InvokerEntry{address, known_invokers.load(std::memory_order_relaxed)};
+  if (entry == nullptr) return;  // its ids are refused then
   while (!known_invokers.compare_exchange_weak(entry->next, entry, std::memory_order_release)) continue;
 }
 

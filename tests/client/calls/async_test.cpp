@@ -184,7 +184,7 @@ TEST_P(Asyncs, EveryTokenCompletesWheneverItWasStartedAndWhereverItsHandlerRuns)
       const Async async = make();
       std::future<int> result;
       io_.restart();
-      if (when == When::during_run) asio::post(io_, [&] { result = start(async); });
+      if (when == When::during_run) asio::post(io_, [&, &start = start] { result = start(async); });
       if (when == When::after_run) {
         EXPECT_EQ(io_.run(), 0u) << token;
       }
