@@ -702,6 +702,7 @@ TEST(PoolWorkers, AreInitializedWithProxies) {
   auto begun = manager.value<int>(0);
   Pool pool(manager, {.workers = 2, .initializer = {[](Value<int> count) { count += 1; }, begun}});
   pool.map(square, numbers(10));
+  test::eventually([&] { return begun.load() == 2; }, "both workers to begin");
   pool.close();
   pool.join();
   EXPECT_EQ(begun.load(), 2);
