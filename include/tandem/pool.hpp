@@ -218,22 +218,23 @@ constexpr bool check_tuple_task() {
 template <class R>
 using ElementOf = std::remove_cvref_t<std::ranges::range_reference_t<R>>;
 
+template <class Range>
+constexpr bool check_end() {
+  static_assert(!Endless<Range>,
+                "map() and starmap() read all items, and this range has no end: imap() reads as results are "
+                "taken");
+  return !Endless<Range>;
+}
 /// The check of map() and its relatives.
 template <class F, class Range>
 constexpr bool check_map() {
-  static_assert(!Endless<Range>,
-                "map() and starmap() read all items, and this range has no end: imap() reads as results are "
-                "taken");
-  if constexpr (!Endless<Range>) return check_task<F, ElementOf<Range>>();
-  return false;
+  if constexpr (check_end<Range>()) return check_task<F, ElementOf<Range>>();
+  else return false;
 }
 template <class F, class Range>
 constexpr bool check_starmap() {
-  static_assert(!Endless<Range>,
-                "map() and starmap() read all items, and this range has no end: imap() reads as results are "
-                "taken");
-  if constexpr (!Endless<Range>) return check_tuple_task<F, ElementOf<Range>>();
-  return false;
+  if constexpr (check_end<Range>()) return check_tuple_task<F, ElementOf<Range>>();
+  else return false;
 }
 
 }  // namespace client
