@@ -1,6 +1,5 @@
 #include "server/engine/call_context.hpp"
 
-#include "server/engine/perform.hpp"
 #include "server/values/semantics.hpp"
 
 namespace tandem::server {
@@ -182,6 +181,12 @@ Result<EntriesView> CallContext::entries_of(ValueView operand) {
   if (!(*object)->append_entries(writer, entries))
     return Failure{Code::type_error, "a " + std::string((*object)->type().name) + " has no entries to take"};
   return EntriesView(wire::Reader(copy.view()), entries, true);
+}
+
+Failure failure_on(const Object& object, Failure failure) {
+  if (object.named() && failure.code != Code::deadlock)
+    failure.text = std::string(object.type().name) + ' ' + quote(object.name()) + ": " + failure.text;
+  return failure;
 }
 
 }  // namespace tandem::server

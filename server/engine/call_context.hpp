@@ -278,4 +278,8 @@ class CallContext {
   std::list<wire::Buffer> copies_;  // contents of operand objects: an object may be its own operand
 };
 
+/// The failure of an operation on `object`; its text begins with the object's type and name, if it has one. That
+/// of a deadlock names all objects itself.
+Failure failure_on(const Object& object, Failure failure);
+
 }  // namespace tandem::server

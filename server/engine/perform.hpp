@@ -38,14 +38,6 @@ inline Result<std::uint32_t> check_call(const ops::OpDescription& op, wire::Read
   return count;
 }
 
-/// The failure of an operation on `object`; its text begins with the object's type and name, if it has one. That
-/// of a deadlock names all objects itself.
-inline Failure failure_on(const Object& object, Failure failure) {
-  if (object.named() && failure.code != Code::deadlock)
-    failure.text = std::string(object.type().name) + ' ' + quote(object.name()) + ": " + failure.text;
-  return failure;
-}
-
 /// Runs the handler. Its result is then in the context's reply from `mark` on, unless it parked the request.
 inline Result<void> carry_out(CallContext& context, Object& object, const OpRow& row, wire::Reader arguments,
                               std::uint32_t count, std::size_t mark) {

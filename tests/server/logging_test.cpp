@@ -10,6 +10,7 @@
 
 #include "tandem/server.hpp"
 #include "tandem/tandem.hpp"
+#include "tests/support/attachable.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/program.hpp"
 #include "tests/support/raw_client.hpp"
@@ -96,16 +97,7 @@ TEST(Logging, TandemdEndsAlthoughNobodyReadsItsReadyLine) {
   FullPipe full;
   test::Program tandemd({test::beside_the_test("tandemd"), "--listen", address, "--log-level", "off"}, {}, "",
                         [&] { ::dup2(full.writing_end(), STDOUT_FILENO); });
-  test::eventually(
-      [&] {
-        try {
-          Manager(address).ping();
-          return true;
-        } catch (const ConnectionError&) {
-          return false;
-        }
-      },
-      "tandemd to listen");
+  test::eventually([&] { return test::is_attachable(address); }, "tandemd to listen");
   tandemd.signal(SIGTERM);
   EXPECT_EQ(tandemd.wait(), 0);
 }

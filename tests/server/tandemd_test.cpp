@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "tandem/tandem.hpp"
+#include "tests/support/attachable.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/program.hpp"
 #include "tests/support/raw_client.hpp"
@@ -210,16 +211,7 @@ TEST_F(Tandemd, OutOfDescriptorsItRefusesFurtherClientsAtOnce) {
   EXPECT_GT(many.size(), 5u);
   for (int i = 0; i < 100; ++i) manager.ping();
   many.clear();
-  test::eventually(
-      [&] {
-        try {
-          Manager(address_).ping();
-          return true;
-        } catch (const ResourceExhausted&) {
-          return false;
-        }
-      },
-      "room for another client");
+  test::eventually([&] { return test::is_attachable(address_); }, "room for another client");
   program.signal(SIGTERM);
   EXPECT_EQ(program.wait(), 0);
   const std::string& errors = program.errors;

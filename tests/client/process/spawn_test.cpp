@@ -16,6 +16,7 @@
 
 #include "tandem/server.hpp"
 #include "tandem/tandem.hpp"
+#include "tests/support/attachable.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/program.hpp"
@@ -566,16 +567,7 @@ TEST(StandardDescriptors, MayBeClosedWhereTandemdStarts) {
       for (int descriptor = 0; descriptor < 3; ++descriptor)
         if ((closed & (1 << descriptor)) != 0) close(descriptor);
     });
-    test::eventually(
-        [&] {
-          try {
-            Manager(address).ping();
-            return true;
-          } catch (const ConnectionError&) {
-            return false;
-          }
-        },
-        "tandemd to listen");
+    test::eventually([&] { return test::is_attachable(address); }, "tandemd to listen");
     for (int descriptor = 0; descriptor < 3; ++descriptor) {
       if ((closed & (1 << descriptor)) == 0) continue;
       const std::string link = "/proc/" + std::to_string(tandemd.pid()) + "/fd/" + std::to_string(descriptor);
