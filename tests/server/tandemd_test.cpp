@@ -7,6 +7,7 @@
 
 #include "tandem/tandem.hpp"
 #include "tests/support/attachable.hpp"
+#include "tests/support/error_of.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/program.hpp"
 #include "tests/support/raw_client.hpp"

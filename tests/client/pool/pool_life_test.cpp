@@ -26,8 +26,8 @@
 namespace tandem {
 namespace {
 
-using test::children_of;
 using test::add;
+using test::children_of;
 using test::error_of;
 using test::numbers;
 using test::square;
