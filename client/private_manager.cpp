@@ -54,8 +54,8 @@ fs::path own_file() {
   return fs::weakly_canonical(info.dli_fname, ignored);
 }
 
-/// The include folder of the program's package, which lives until the process ends; null: none known.
-constinit std::atomic<const fs::path*> headers{nullptr};
+/// The folder of programs of this program's package, which lives until the process ends; null: none known.
+constinit std::atomic<const fs::path*> package{nullptr};
 
 std::vector<fs::path> folders_to_look_in() {
   std::vector<fs::path> folders;
@@ -66,7 +66,7 @@ std::vector<fs::path> folders_to_look_in() {
     folders.push_back(library.parent_path());
     folders.push_back((library.parent_path() / TANDEM_LIBDIR_TO_BINDIR).lexically_normal());
   }
-  if (const fs::path* found = headers.load()) folders.push_back(*found / TANDEM_INCLUDEDIR_TO_BINDIR);
+  if (const fs::path* found = package.load()) folders.push_back(*found);
   folders.emplace_back(TANDEM_INSTALL_BINDIR);
 #ifdef TANDEM_BUILD_BINDIR
   folders.emplace_back(TANDEM_BUILD_BINDIR);
@@ -107,14 +107,19 @@ std::string describe_status(int status) {
 
 }  // namespace
 
+bool search_tandemd_in(const char* folder) {
+  if (folder == nullptr) return false;
+  auto added = std::make_unique<const fs::path>(folder);
+  const fs::path* none = nullptr;
+  if (package.compare_exchange_strong(none, added.get())) (void)added.release();  // never freed
+  return true;
+}
+
 bool search_tandemd_from(const char* header) {
   // A relative path depends on the folder in which the compiler ran.
   fs::path path(header);
   if (!path.is_absolute()) return false;
-  auto folder = std::make_unique<const fs::path>(path.parent_path().parent_path());
-  const fs::path* none = nullptr;
-  if (headers.compare_exchange_strong(none, folder.get())) (void)folder.release();  // never freed
-  return true;
+  return search_tandemd_in((path.parent_path().parent_path() / TANDEM_INCLUDEDIR_TO_BINDIR).c_str());
 }
 
 std::vector<std::string> tandemd_search_path() {

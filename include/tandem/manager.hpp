@@ -72,10 +72,17 @@ namespace client {
 
 class Connector;  // client/transport/connector.hpp, internal: opens a session's channels
 
-/// Adds the package that `header`, this file, belongs to to the places where tandemd is searched. The library
-/// alone cannot know it: the program that it is linked into may be anywhere, and the package may have been moved.
+/// Adds the package's folder of programs to the places where tandemd is searched. The library alone cannot know it:
+/// the program that it is linked into may be anywhere, and the package may have been moved. find_package states the
+/// folder (null in tandem's own build); without CMake it is found from `header`, this file, unless the compiler was
+/// given a relative path to it. Every file that includes this one does it: the first to know the folder counts.
+bool search_tandemd_in(const char* folder);
 bool search_tandemd_from(const char* header);
-inline const bool tandemd_is_searched_from_here = search_tandemd_from(__FILE__);
+#ifdef TANDEM_PACKAGE_BINDIR
+const bool tandemd_is_searched_in_package = search_tandemd_in(TANDEM_PACKAGE_BINDIR);
+#else
+const bool tandemd_is_searched_in_package = search_tandemd_from(__FILE__);
+#endif
 
 template <class P>
 concept ProxyType = is_proxy<P>;

@@ -22,8 +22,9 @@ else
   build=$1 work=$2
 fi
 
+mkdir -p "$work"
 rm -rf "$work/first" "$work/prefix" "$work/outside"
-cmake --install "$build" --prefix "$work/first"
+cmake --install "$build" --prefix "$work/first" >"$work/installed.log"
 mv "$work/first" "$work/prefix"
 
 cmake -S "$here" -B "$work/outside" -G Ninja "${cxx[@]}" -DCMAKE_PREFIX_PATH="$work/prefix"
@@ -34,7 +35,9 @@ cmake --build "$work/outside"
 cd "$work/outside"
 env -i ./outside "$work/prefix/bin/tandemd"
 
-# The same for a program that is built without CMake.
+# The same for a program that is built without CMake. The compiler has to see where the headers are, so ccache may not
+# make their paths relative.
+unset CCACHE_BASEDIR
 if command -v pkg-config >/dev/null; then
   PKG_CONFIG_PATH=$(dirname "$(find "$work/prefix" -name tandem.pc)")
   export PKG_CONFIG_PATH
