@@ -333,8 +333,7 @@ TEST(WriteJson, DecimalIntegersOfEveryLengthComeBack) {
   }
 }
 
-// ---- depth and damage
-// ---------------------------------------------------------------------------------------
+// ---- depth and damage -------------------------------------------------------------------------------------
 
 TEST(JsonDepth, AThousandLevelsGoThereAndBack) {
   for (const char* level : {"\x91",

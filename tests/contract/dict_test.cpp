@@ -464,8 +464,7 @@ TEST_P(DictContract, ASumThatIsNotOfTheDeclaredTypeChangesNothing) {
   EXPECT_EQ(d.at("n"), 100);
 }
 
-// ---- compare_exchange
-// ---------------------------------------------------------------------------------------
+// ---- compare_exchange -------------------------------------------------------------------------------------
 
 TEST_P(DictContract, CompareExchangeKnowsValuesAndAbsence) {
   using Maybe = std::optional<int>;
@@ -498,8 +497,7 @@ TEST_P(DictContract, CompareExchangeComparesAsPython) {
   EXPECT_EQ(d.at("k"), nullptr);
 }
 
-// ---- many at once
-// ---------------------------------------------------------------------------------------------
+// ---- many at once -----------------------------------------------------------------------------------------
 
 TEST_P(DictContract, UpdateTakesEveryKindOfEntries) {
   auto d = manager().dict();
@@ -551,8 +549,7 @@ TEST_P(DictContract, LargeContentsComeWhole) {
   EXPECT_EQ(d.size(), wanted.size());
 }
 
-// ---- iteration
-// ------------------------------------------------------------------------------------------------
+// ---- iteration --------------------------------------------------------------------------------------------
 
 Dict<int, int> counted(const Manager& manager, int count) {
   std::vector<std::pair<int, int>> entries;
@@ -608,8 +605,7 @@ TEST_P(DictContract, WorksWithStandardAlgorithms) {
   EXPECT_EQ(copied, d.snapshot());
 }
 
-// ---- types and names
-// --------------------------------------------------------------------------------------------
+// ---- types and names --------------------------------------------------------------------------------------
 
 TEST_P(DictContract, UserTypesAreKeysAndValues) {
   auto d = manager().dict<std::string, Account>();
@@ -640,8 +636,7 @@ TEST_P(DictContract, TextThatIsNotUtf8IsRefused) {
   EXPECT_TRUE(d.empty());
 }
 
-// ---- proxies inside
-// ---------------------------------------------------------------------------------------------
+// ---- proxies inside ---------------------------------------------------------------------------------------
 
 TEST_P(DictContract, ProxiesStoredInsideComeBackAsProxies) {
   auto d = manager().dict<std::string, List<int>>();
@@ -807,8 +802,7 @@ TEST_P(DictContract, AReferenceToWhatWasRemovedIsGoneWhenUsed) {
   outer.clear();
 }
 
-// ---- limits
-// -----------------------------------------------------------------------------------------------------
+// ---- limits -----------------------------------------------------------------------------------------------
 
 class SmallDictContract : public test::ContractTest {
  protected:

@@ -26,8 +26,7 @@ class ManagerContract : public test::ContractTest {
 };
 TANDEM_CONTRACT_SUITE(ManagerContract);
 
-// ---- making objects
-// -----------------------------------------------------------------------------------------
+// ---- making objects ---------------------------------------------------------------------------------------
 
 TEST_P(ManagerContract, MakesEveryTypeWithContents) {
   EXPECT_EQ((manager().dict<std::string, int>({{"a", 1}})), (std::map<std::string, int>{{"a", 1}}));
@@ -70,8 +69,7 @@ TEST_P(ManagerContract, IdsAreNeverUsedAgain) {
   }
 }
 
-// ---- names
-// ------------------------------------------------------------------------------------------------------
+// ---- names ------------------------------------------------------------------------------------------------
 
 TEST_P(ManagerContract, WhoeverSaysTheSameNameMeansTheSameObject) {
   auto hits = manager().dict<std::string, int>("hits", {{"home", 1}});
@@ -125,8 +123,7 @@ TEST_P(ManagerContract, NamesAreTextOfSomeLength) {
   EXPECT_EQ(names(), std::vector<std::string>{"爸爸"});
 }
 
-// ---- references
-// -------------------------------------------------------------------------------------------------
+// ---- references -------------------------------------------------------------------------------------------
 
 TEST_P(ManagerContract, AnObjectLivesAsLongAsItsLastProxy) {
   std::optional<List<int>> first = manager().list<int>({1});
@@ -193,8 +190,7 @@ TEST_P(ManagerContract, ManyObjectsComeAndGo) {
   }
 }
 
-// ---- what there is
-// --------------------------------------------------------------------------------------------
+// ---- what there is ----------------------------------------------------------------------------------------
 
 TEST_P(ManagerContract, ListsObjectsInTheOrderTheyWereMade) {
   auto d = manager().dict<std::string, int>("d", {{"a", 1}, {"b", 2}});
@@ -238,8 +234,7 @@ TEST_P(ManagerContract, AnswersAndSaysWhatItIs) {
   EXPECT_FALSE(manager().address().empty());
 }
 
-// ---- many at once
-// -----------------------------------------------------------------------------------------------
+// ---- many at once -----------------------------------------------------------------------------------------
 
 TEST_P(ManagerContract, ThreadsMayUseOneManagerAndItsProxies) {
   auto counts = manager().dict<std::string, int>();
@@ -264,8 +259,7 @@ TEST_P(ManagerContract, ThreadsMayUseOneManagerAndItsProxies) {
   test::eventually([&] { return objects_count() == 2; }, "the threads' own objects to go");
 }
 
-// ---- references of others
-// ---------------------------------------------------------------------------------------
+// ---- references of others ---------------------------------------------------------------------------------
 
 TEST_P(ManagerContract, HoldsWhatASessionIsToldOf) {
   using Remote = std::shared_ptr<client::RemoteObject>;
@@ -302,8 +296,7 @@ TEST_P(ManagerContract, HoldsWhatASessionIsToldOf) {
   test::eventually([&] { return references(dict) == 1; }, "what was held of the dict to be given back");
 }
 
-// ---- limits
-// -----------------------------------------------------------------------------------------------------
+// ---- limits -----------------------------------------------------------------------------------------------
 
 class SmallManagerContract : public test::ContractTest {
  protected:

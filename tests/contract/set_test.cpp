@@ -87,8 +87,7 @@ TEST_P(SetContract, WhatPythonCannotHashIsNoElement) {
   EXPECT_EQ(s, (std::set<json>{0})) << "an operation is done whole or not at all";
 }
 
-// ---- algebra
-// ------------------------------------------------------------------------------------------------
+// ---- algebra ----------------------------------------------------------------------------------------------
 
 struct Algebra {
   Ints a, b, both, common, only_a, either;
@@ -197,8 +196,7 @@ TEST_P(SetContract, OrderOfInsertionStays) {
   EXPECT_EQ(s.items(), (std::vector<std::string>{"c", "a"})) << "the order is the set's own";
 }
 
-// ---- the whole
-// --------------------------------------------------------------------------------------------------
+// ---- the whole --------------------------------------------------------------------------------------------
 
 TEST_P(SetContract, PrintsAndCompares) {
   EXPECT_EQ(printed(of({})), "set()");
