@@ -1,6 +1,7 @@
 #pragma once
 // The limits of a manager: each has a name (its unit last), a default, a flag of tandemd (`--NAME` with
-// dashes), an entry in the debug endpoint's /info, and an error, ResourceExhausted, whose text names it.
+// dashes) and an entry in the debug endpoint's /info. Beyond it there is an error, ResourceExhausted, whose text names
+// the limit; orphaned_keys_max alone forgets instead.
 
 #include "tandem/cxx20.hpp"
 
@@ -25,6 +26,7 @@ struct Limits {
   std::uint64_t session_lease_ms = 10'000;
   std::uint64_t ring_bytes = std::uint64_t{64} << 10;
   std::uint64_t step_elements_max = std::uint64_t{1} << 20;
+  std::uint64_t orphaned_keys_max = 65'536;
 };
 
 struct LimitDescription {
@@ -35,7 +37,7 @@ struct LimitDescription {
   std::string_view help;
 };
 
-inline constexpr std::array<LimitDescription, 14> limit_descriptions{{
+inline constexpr std::array<LimitDescription, 15> limit_descriptions{{
     {"frame_bytes_max", &Limits::frame_bytes_max, 4096, std::uint64_t{1} << 30,
      "longest frame on a channel; longer messages travel in several frames"},
     {"message_bytes_max", &Limits::message_bytes_max, 4096, std::uint64_t{1} << 31,
@@ -56,14 +58,14 @@ inline constexpr std::array<LimitDescription, 14> limit_descriptions{{
      "time from accepting a channel to a finished handshake"},
     {"session_lease_ms", &Limits::session_lease_ms, 0, 86'400'000,
      "silence after which the session of a client on another machine ends (its library sends something in "
-     "time by "
-     "itself); 0: never"},
+     "time by itself); 0: never"},
     {"ring_bytes", &Limits::ring_bytes, 4096, std::uint64_t{1} << 30,
      "shared memory of a channel, each way; rounded up to a power of two"},
     {"step_elements_max", &Limits::step_elements_max, 1'000, std::uint64_t{1} << 40,
      "elements that one operation or batch may insert, copy or sort, during which no other is served; 16 "
-     "times "
-     "as many may be looked at"},
+     "times as many may be looked at"},
+    {"orphaned_keys_max", &Limits::orphaned_keys_max, 0, std::uint64_t{1} << 32,
+     "keys of a Locks kept only to tell their next owner that the last one died; the oldest are forgotten"},
 }};
 
 }  // namespace tandem

@@ -48,6 +48,7 @@ void LockTable::erase(KeyLock& lock) {
   if (spare_.size() == spare_max) return;
   if (spare_.empty()) spare_.reserve(spare_max);
   lock.key = Value();
+  lock.ownership = Ownership();
   spare_.push_back(std::move(taken));
 }
 

@@ -16,8 +16,10 @@ struct KeyLock {
   Ownership ownership;
   WaitQueue wait_queue;
   bool is_touched = false;  // its object's serve() has to check it
+  bool is_orphan = false;
 
-  // Links to other locks that the same thread owns.
+  // Links to other locks that the same thread owns; of an orphan, a key kept only to report that its last owner
+  // died, to the next older and the next newer orphan.
   KeyLock* next_of_owner = nullptr;
   KeyLock* previous_of_owner = nullptr;
 

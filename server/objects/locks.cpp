@@ -155,6 +155,7 @@ KeyLock& Locks::take(CallContext& context, ValueView key, std::uint32_t hash, Ow
 }
 
 void Locks::take(CallContext& context, KeyLock& lock, Owner owner) {
+  if (lock.is_orphan) unlink_orphan(lock);
   lock.ownership.take(context, *this, owner);
   link(lock, owner);
 }
@@ -183,7 +184,27 @@ void Locks::write_grants(CallContext& reply, std::span<KeyLock* const> locks) {
 
 void Locks::freed(CallContext& context, KeyLock& lock) {
   if (!lock.wait_queue.empty() || lock.is_touched) touch(context, lock);
-  else if (!lock.ownership.previous_owner_died()) table_.erase(lock);
+  else erase_or_keep(context, lock);
+}
+
+void Locks::erase_or_keep(CallContext& context, KeyLock& lock) {
+  if (!lock.ownership.previous_owner_died()) return table_.erase(lock);
+  lock.is_orphan = true;
+  lock.next_of_owner = std::exchange(newest_orphan_, &lock);
+  (lock.next_of_owner != nullptr ? lock.next_of_owner->previous_of_owner : oldest_orphan_) = &lock;
+  if (++orphans_ <= context.limits().orphaned_keys_max) return;
+  KeyLock& oldest = *oldest_orphan_;
+  unlink_orphan(oldest);
+  table_.erase(oldest);
+}
+
+void Locks::unlink_orphan(KeyLock& lock) {
+  KeyLock* older = std::exchange(lock.next_of_owner, nullptr);
+  KeyLock* newer = std::exchange(lock.previous_of_owner, nullptr);
+  (older != nullptr ? older->previous_of_owner : oldest_orphan_) = newer;
+  (newer != nullptr ? newer->next_of_owner : newest_orphan_) = older;
+  lock.is_orphan = false;
+  --orphans_;
 }
 
 void Locks::touch(CallContext& context, KeyLock& lock) {
@@ -221,7 +242,7 @@ void Locks::serve(CallContext& context) {
     lock.is_touched = false;
     if (lock.ownership.held()) continue;
     if (!lock.wait_queue.empty()) advance(context, lock);
-    else if (!lock.ownership.previous_owner_died()) table_.erase(lock);
+    else erase_or_keep(context, lock);
   }
   touched_.clear();
 }

@@ -65,8 +65,12 @@ class Locks final : public Object {
   /// Sets the common token of all keys that the caller or a waiter has taken, and writes the reply.
   void write_grants(CallContext& reply, std::span<KeyLock* const> locks);
   void advance(CallContext& context, KeyLock& lock);
-  /// Called when `lock` became free: has its waiters served, or erases it unless its last owner died.
+  /// Called when `lock` became free: has its waiters served, or erases it, see erase_or_keep().
   void freed(CallContext& context, KeyLock& lock);
+  /// Erases a free lock that no request waits for. One whose last owner died becomes an orphan, the newest of
+  /// at most orphaned_keys_max.
+  void erase_or_keep(CallContext& context, KeyLock& lock);
+  void unlink_orphan(KeyLock& lock);
   void touch(CallContext& context, KeyLock& lock);
   void link(KeyLock& lock, Owner owner);
   void unlink(KeyLock& lock, Owner owner);
@@ -76,7 +80,10 @@ class Locks final : public Object {
   LockTable table_;
   std::map<Owner, KeyLock*> by_owner_;  // heads of lists
   std::map<Owner, KeyLock*>::node_type
-      spare_head_;                 // saves an allocation when a thread's only key is unlocked
+      spare_head_;  // saves an allocation when a thread's only key is unlocked
+  KeyLock* oldest_orphan_ = nullptr;
+  KeyLock* newest_orphan_ = nullptr;
+  std::uint64_t orphans_ = 0;
   std::vector<KeyLock*> touched_;  // serve() has to check them
   std::uint64_t waiting_keys_bytes_ = 0;
 };

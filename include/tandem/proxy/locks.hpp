@@ -68,7 +68,8 @@ class KeyLocks {
 
 /// Each key's lock is as Lock: the same holds for owners, their deaths and deadlocks. Keys are those of a
 /// Dict (others throw TypeError); 1, 1.0 and true are the same. A free key takes no memory, unless its last
-/// owner died and no thread has held it since.
+/// owner died and no thread has held it since. Of such keys the manager keeps the latest orphaned_keys_max
+/// (limits.hpp; 65,536): the next owner of one that died before these is not told.
 ///
 /// Several keys are locked all or none. The manager takes them in an order that is the same for all requests,
 /// so threads that request all the keys they need at once never deadlock. A key given twice counts once; an

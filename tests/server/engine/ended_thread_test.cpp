@@ -40,7 +40,14 @@ class EndedThreadTest : public ::testing::Test {
   }
   std::size_t owned() { return host_.engine().state().holdings.of({1, std::nullopt}).size(); }
 
-  Host host_;
+  Host host_ = Host(limits());
+
+ private:
+  static Limits limits() {
+    Limits made;
+    made.orphaned_keys_max = 3;
+    return made;
+  }
 };
 
 TEST_F(EndedThreadTest, WhatItOwnsPassesOnAsAtASessionsEnd) {
@@ -70,6 +77,31 @@ TEST_F(EndedThreadTest, WhatItOwnsPassesOnAsAtASessionsEnd) {
   end(7);
   EXPECT_EQ(owned(), 0u);
   EXPECT_EQ(host_.engine().state().tokens.living(), 0u);
+}
+
+TEST_F(EndedThreadTest, OfKeysWhoseOwnerEndedTheLatestAreKept) {
+  const ObjectId locks = host_.make<ops::Locks>();
+  for (int key = 0; key < 5; ++key) call<ops::Locks::Acquire>(10 + key, locks, key);
+  for (int key = 0; key < 5; ++key) end(10 + key);
+  EXPECT_EQ(call<ops::Locks::Size>(6, locks), gives(3));
+  const auto previous_owner_died = [&](int key) {
+    const Reply reply = call<ops::Locks::Acquire>(6, locks, key);
+    return nlohmann::json::from_msgpack(std::string(wire::as_text(reply.value.bytes()))).at(1).get<bool>();
+  };
+  EXPECT_FALSE(previous_owner_died(0)) << "forgotten";
+  EXPECT_TRUE(previous_owner_died(3)) << "a key from the middle";
+  EXPECT_TRUE(previous_owner_died(4)) << "the newest";
+  EXPECT_EQ(call<ops::Locks::Size>(6, locks), gives(4));
+  for (int key = 5; key < 9; ++key) call<ops::Locks::Acquire>(10 + key, locks, key);
+  for (int key = 5; key < 9; ++key) end(10 + key);
+  EXPECT_EQ(call<ops::Locks::Size>(6, locks), gives(6));
+  EXPECT_FALSE(previous_owner_died(2)) << "the oldest had to give way";
+  for (const int key : {0, 2, 3, 4}) call<ops::Locks::Release>(6, locks, key);
+  for (const int key : {6, 7, 8}) {
+    EXPECT_TRUE(previous_owner_died(key));
+    call<ops::Locks::Release>(6, locks, key);
+  }
+  EXPECT_EQ(call<ops::Locks::Size>(6, locks), gives(0));
 }
 
 TEST_F(EndedThreadTest, ItsWaitsEndAndOthersMoveUp) {
@@ -167,6 +199,7 @@ TEST_F(EndedThreadTest, ManyThreadsThatOwnedSomethingLeaveNoMemory) {
     else end(actor);
   }
   EXPECT_EQ(owned(), 0u);
+  EXPECT_EQ(call<ops::Locks::Size>(1, locks), gives(3)) << "those whose next owner will be told";
 }
 
 }  // namespace
