@@ -318,24 +318,28 @@ class Manager {
   Event event(Name name = {}) const { return create<Event>(name); }
 
   /// ValueError: fewer than 0 permits.
-  Semaphore semaphore(std::int64_t permits = 1) const { return create<Semaphore>(std::nullopt, permits); }
-  Semaphore semaphore(std::int64_t permits, Ownerless) const {
+  Semaphore semaphore(client::AnyInteger permits = 1) const {
+    return create<Semaphore>(std::nullopt, permits);
+  }
+  Semaphore semaphore(client::AnyInteger permits, Ownerless) const {
     return create<Semaphore>(std::nullopt, permits, false, true);
   }
-  Semaphore semaphore(Name name, std::int64_t permits = 1) const { return create<Semaphore>(name, permits); }
-  Semaphore semaphore(Name name, std::int64_t permits, Ownerless) const {
+  Semaphore semaphore(Name name, client::AnyInteger permits = 1) const {
+    return create<Semaphore>(name, permits);
+  }
+  Semaphore semaphore(Name name, client::AnyInteger permits, Ownerless) const {
     return create<Semaphore>(name, permits, false, true);
   }
-  Semaphore bounded_semaphore(std::int64_t permits = 1) const {
+  Semaphore bounded_semaphore(client::AnyInteger permits = 1) const {
     return create<Semaphore>(std::nullopt, permits, true);
   }
-  Semaphore bounded_semaphore(std::int64_t permits, Ownerless) const {
+  Semaphore bounded_semaphore(client::AnyInteger permits, Ownerless) const {
     return create<Semaphore>(std::nullopt, permits, true, true);
   }
-  Semaphore bounded_semaphore(Name name, std::int64_t permits = 1) const {
+  Semaphore bounded_semaphore(Name name, client::AnyInteger permits = 1) const {
     return create<Semaphore>(name, permits, true);
   }
-  Semaphore bounded_semaphore(Name name, std::int64_t permits, Ownerless) const {
+  Semaphore bounded_semaphore(Name name, client::AnyInteger permits, Ownerless) const {
     return create<Semaphore>(name, permits, true, true);
   }
 
@@ -347,32 +351,32 @@ class Manager {
     return create<Barrier>(name, parties, count_of(limit));
   }
   /// ValueError: `expected` is negative.
-  Latch latch(std::int64_t expected) const { return create<Latch>(std::nullopt, expected); }
-  Latch latch(Name name, std::int64_t expected) const { return create<Latch>(name, expected); }
+  Latch latch(client::AnyInteger expected) const { return create<Latch>(std::nullopt, expected); }
+  Latch latch(Name name, client::AnyInteger expected) const { return create<Latch>(name, expected); }
 
   /// Holds at most `maxsize` items; unlimited if it is 0 or less, as in Python.
   template <class T = nlohmann::json>
-  Queue<T> queue(std::int64_t maxsize = 0) const {
+  Queue<T> queue(client::AnyInteger maxsize = 0) const {
     return create<Queue<T>>(std::nullopt, maxsize);
   }
   template <class T = nlohmann::json>
-  Queue<T> queue(Name name, std::int64_t maxsize = 0) const {
+  Queue<T> queue(Name name, client::AnyInteger maxsize = 0) const {
     return create<Queue<T>>(name, maxsize);
   }
   template <class T = nlohmann::json>
-  LifoQueue<T> lifo_queue(std::int64_t maxsize = 0) const {
+  LifoQueue<T> lifo_queue(client::AnyInteger maxsize = 0) const {
     return create<LifoQueue<T>>(std::nullopt, maxsize);
   }
   template <class T = nlohmann::json>
-  LifoQueue<T> lifo_queue(Name name, std::int64_t maxsize = 0) const {
+  LifoQueue<T> lifo_queue(Name name, client::AnyInteger maxsize = 0) const {
     return create<LifoQueue<T>>(name, maxsize);
   }
   template <class T = nlohmann::json>
-  PriorityQueue<T> priority_queue(std::int64_t maxsize = 0) const {
+  PriorityQueue<T> priority_queue(client::AnyInteger maxsize = 0) const {
     return create<PriorityQueue<T>>(std::nullopt, maxsize);
   }
   template <class T = nlohmann::json>
-  PriorityQueue<T> priority_queue(Name name, std::int64_t maxsize = 0) const {
+  PriorityQueue<T> priority_queue(Name name, client::AnyInteger maxsize = 0) const {
     return create<PriorityQueue<T>>(name, maxsize);
   }
 

@@ -104,6 +104,8 @@ TEST_P(ListContract, AnIndexOutsideIsAnIndexErrorThatNamesIt) {
   }
   EXPECT_THROW((void)l.at(std::numeric_limits<std::int64_t>::min()), IndexError);
   EXPECT_THROW((void)l.at(std::numeric_limits<std::int64_t>::max()), IndexError);
+  EXPECT_THROW((void)l.at(SIZE_MAX), IndexError) << "not the last item";
+  EXPECT_EQ(l.slice(1, SIZE_MAX), (std::vector<int>{1, 2}));
   EXPECT_EQ(l.size(), 3U);
   l.clear();
   EXPECT_THROW((void)l.pop(), IndexError);
@@ -184,8 +186,7 @@ TEST_P(ListContract, RepeatsAndReverses) {
   EXPECT_TRUE(l.empty()) << "nothing, however often";
 }
 
-// ---- slices, against Python
-// ---------------------------------------------------------------------------------
+// ---- slices, against Python -------------------------------------------------------------------------------
 
 TEST_P(ListContract, SlicesAreWhatPythonGives) {
   struct Row {
@@ -302,8 +303,7 @@ TEST_P(ListContract, BoundsAtTheEndsOf64BitsAreBounds) {
   EXPECT_EQ(l, (std::vector<int>{0, 2}));
 }
 
-// ---- sort
-// ---------------------------------------------------------------------------------------------------
+// ---- sort -------------------------------------------------------------------------------------------------
 
 struct SortRow {
   const char* items;
@@ -362,8 +362,7 @@ TEST_P(ListContract, SortsMany) {
   EXPECT_EQ(l.front(), 10'006);
 }
 
-// ---- the whole
-// ------------------------------------------------------------------------------------------------
+// ---- the whole --------------------------------------------------------------------------------------------
 
 TEST_P(ListContract, IsEqualToRangesWithTheSameItemsInTheSameOrder) {
   auto l = manager().list<int>({1, 2});
@@ -425,15 +424,15 @@ TEST_P(ListContract, TypesAreChecked) {
   l.extend({1, "two"});
   auto typed = List<int>(l.remote());
   EXPECT_EQ(typed.at(0), 1);
-  EXPECT_THAT(error_of<TypeError>([&] { (void)typed.at(1); }),
-              HasSubstr("asked for int32, found text \"two\""));
+  EXPECT_THAT(
+      error_of<TypeError>([&] { (void)typed.at(1); }),
+      HasSubstr("list.at on object " + std::to_string(l.id()) + ": asked for int32, found text \"two\""));
   EXPECT_THROW((void)typed.snapshot(), TypeError);
   EXPECT_EQ(typed.at<std::string>(1), "two");
   EXPECT_EQ(l.pop<std::string>(), "two");
 }
 
-// ---- proxies inside
-// -------------------------------------------------------------------------------------------
+// ---- proxies inside ---------------------------------------------------------------------------------------
 
 TEST_P(ListContract, ReferencesAreCountedThroughEveryChange) {
   auto inner = manager().dict();
@@ -502,8 +501,7 @@ TEST_P(ListContract, ARemovedListIsGone) {
   EXPECT_THROW((void)l[0].get(), ObjectGone);
 }
 
-// ---- limits
-// ---------------------------------------------------------------------------------------------------
+// ---- limits -----------------------------------------------------------------------------------------------
 
 class SmallListContract : public test::ContractTest {
  protected:
@@ -520,6 +518,7 @@ TEST_P(SmallListContract, RepeatingBeyondMemoryChangesNothing) {
   auto l = manager().list<int>(numbers(1000));
   EXPECT_THAT(error_of<ResourceExhausted>([&] { l *= 1'000'000; }), HasSubstr("memory_bytes_max"));
   EXPECT_THROW(l *= std::numeric_limits<std::int64_t>::max(), ResourceExhausted);
+  EXPECT_THROW(l *= SIZE_MAX, ResourceExhausted) << "not -1 times";
   EXPECT_EQ(l.size(), 1000U);
 }
 

@@ -32,6 +32,15 @@ TEST_P(SemaphoreContract, GivesAsManyPermitsAsItHas) {
   EXPECT_EQ(semaphore.held(), 0);
 }
 
+TEST_P(SemaphoreContract, SizesBeyond64BitsAreAsManyAsThereCanBe) {
+  Semaphore semaphore = manager().semaphore(SIZE_MAX);
+  EXPECT_EQ(semaphore.value(), INT64_MAX);
+  EXPECT_THROW(manager().semaphore(1).release(SIZE_MAX), Error);
+  EXPECT_EQ(manager().latch(SIZE_MAX).count(), INT64_MAX);
+  auto queue = manager().queue<int>(SIZE_MAX);
+  EXPECT_TRUE(queue.try_put(1));
+}
+
 TEST_P(SemaphoreContract, BadNumbersAreRefused) {
   EXPECT_THROW(manager().semaphore(-1), ValueError);
   Semaphore semaphore = manager().semaphore(2);

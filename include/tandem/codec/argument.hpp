@@ -36,6 +36,23 @@ concept EntryRange = MutableEntryRange<const R, K, V>;
 /// Base of types that write themselves, in the form that the parameter requires.
 struct Argument {};
 
+/// An integer of any type, as the argument of a proxy. One beyond 64 bits, SIZE_MAX say, is the largest that they
+/// express: it must not arrive as -1.
+class AnyInteger : public Argument {
+ public:
+  template <std::convertible_to<std::int64_t> I>
+  requires(!std::derived_from<I, AnyInteger>) constexpr AnyInteger(const I& value)
+      : value_(static_cast<std::int64_t>(value)) {
+    if constexpr (std::unsigned_integral<I>)
+      if (value > static_cast<std::uint64_t>(INT64_MAX)) value_ = INT64_MAX;
+  }
+  constexpr operator std::int64_t() const { return value_; }
+  void encode(Encoder& to) const { to.writer.integer(value_); }
+
+ private:
+  std::int64_t value_;
+};
+
 /// A class that is no value, which encode_value() says; taken only so that it can.
 template <class A>
 concept NoValue = std::is_class_v<A> && !Encodable<A> && !std::derived_from<A, Argument> &&

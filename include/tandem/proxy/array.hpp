@@ -36,8 +36,8 @@ class Array : public Container {
   static constexpr std::uint8_t type_number = Operations::number;
   static constexpr std::string_view typecode = client::typecode_of<T>();
   using value_type = T;
-  using Index = std::int64_t;
-  using Bound = std::optional<std::int64_t>;
+  using Index = client::AnyInteger;
+  using Bound = std::optional<client::AnyInteger>;
   struct Pages {
     using Item = T;
     Array array;

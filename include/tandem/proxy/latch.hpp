@@ -27,7 +27,7 @@ class Latch : public Proxy {
   using Proxy::Proxy;
 
   /// Throws ValueError, and counts nothing, if the count would fall below 0.
-  void count_down(std::int64_t count = 1) const { call<Operations::CountDown>(count); }
+  void count_down(client::AnyInteger count = 1) const { call<Operations::CountDown>(count); }
   bool try_wait() const { return wait_within(client::at_once); }
   void wait() const { wait_within(client::no_limit); }
   /// These return whether the count reached 0 within the limit and before a stop was requested.
@@ -35,9 +35,9 @@ class Latch : public Proxy {
   bool wait_for(For limit, const std::stop_token& stop = {}) const { return wait_within(limit, stop); }
   bool wait_until(Until end, const std::stop_token& stop = {}) const { return wait_within(end, stop); }
   /// count_down(count), then wait; one round trip.
-  void arrive_and_wait(std::int64_t count = 1) const { arrive_within(count, client::no_limit); }
+  void arrive_and_wait(client::AnyInteger count = 1) const { arrive_within(count, client::no_limit); }
   /// The same within a limit. The count stays reduced if the limit expires.
-  bool arrive_and_wait_for(For limit, std::int64_t count = 1, const std::stop_token& stop = {}) const {
+  bool arrive_and_wait_for(For limit, client::AnyInteger count = 1, const std::stop_token& stop = {}) const {
     return arrive_within(count, limit, stop);
   }
   std::int64_t count() const { return call<Operations::Count, std::int64_t>(); }
@@ -46,7 +46,8 @@ class Latch : public Proxy {
   bool wait_within(client::WaitLimit limit, const std::stop_token& stop = {}) const {
     return call_and_wait<Operations::Wait, bool>(limit, stop);
   }
-  bool arrive_within(std::int64_t count, client::WaitLimit limit, const std::stop_token& stop = {}) const {
+  bool arrive_within(client::AnyInteger count, client::WaitLimit limit,
+                     const std::stop_token& stop = {}) const {
     return call_and_wait<Operations::ArriveAndWait, bool>(limit, stop, count);
   }
 };

@@ -53,8 +53,8 @@ class List : public Container {
   using Operations = ops::List;
   static constexpr std::uint8_t type_number = Operations::number;
   using value_type = T;
-  using Index = std::int64_t;
-  using Bound = std::optional<std::int64_t>;
+  using Index = client::AnyInteger;
+  using Bound = std::optional<client::AnyInteger>;
   using Pages = client::PageOf<Operations::Page, T>;
   using iterator = PageIterator<Pages>;
   /// For internal use.
@@ -113,8 +113,8 @@ class List : public Container {
 
   /// Returns the position of the first item that equals `item`, within [start, stop) as in a slice. Throws
   /// ValueError if there is none.
-  Index index(client::In<T> item, Bound start = {}, Bound stop = {}) const {
-    return call<Operations::Index, Index>(item, start, stop);
+  std::int64_t index(client::In<T> item, Bound start = {}, Bound stop = {}) const {
+    return call<Operations::Index, std::int64_t>(item, start, stop);
   }
   std::size_t count(client::In<T> item) const { return call<Operations::Count, std::size_t>(item); }
   bool contains(client::In<T> item) const { return call<Operations::Contains, bool>(item); }
@@ -128,7 +128,7 @@ class List : public Container {
   bool empty() const { return size() == 0; }
   void clear() const { call<Operations::Clear>(); }
   /// Repeats the items `times` times; 0 or less clears the list.
-  const List& operator*=(std::int64_t times) const {
+  const List& operator*=(client::AnyInteger times) const {
     call<Operations::Repeat>(times);
     return *this;
   }

@@ -46,29 +46,31 @@ class Semaphore : public Proxy {
   using Proxy::Proxy;
 
   /// Acquires `permits`, all at once. Throws ValueError if less than 1, or more than there can ever be.
-  void acquire(std::int64_t permits = 1) const { acquire_within(permits, client::no_limit); }
+  void acquire(client::AnyInteger permits = 1) const { acquire_within(permits, client::no_limit); }
   /// These return whether they were acquired within the limit and before a stop was requested.
-  bool acquire(std::int64_t permits, const std::stop_token& stop) const {
+  bool acquire(client::AnyInteger permits, const std::stop_token& stop) const {
     return acquire_within(permits, client::no_limit, stop);
   }
   bool acquire(const std::stop_token& stop) const { return acquire(1, stop); }
-  bool try_acquire(std::int64_t permits = 1) const { return acquire_within(permits, client::at_once); }
-  bool try_acquire_for(For limit, std::int64_t permits = 1, const std::stop_token& stop = {}) const {
+  bool try_acquire(client::AnyInteger permits = 1) const { return acquire_within(permits, client::at_once); }
+  bool try_acquire_for(For limit, client::AnyInteger permits = 1, const std::stop_token& stop = {}) const {
     return acquire_within(permits, limit, stop);
   }
-  bool try_acquire_until(Until end, std::int64_t permits = 1, const std::stop_token& stop = {}) const {
+  bool try_acquire_until(Until end, client::AnyInteger permits = 1, const std::stop_token& stop = {}) const {
     return acquire_within(permits, end, stop);
   }
   /// Throws NotOwner if this process does not hold as many. An ownerless one throws ValueError if it is
   /// bounded and there would be more than initially.
-  void release(std::int64_t permits = 1) const { call<Operations::Release>(permits); }
+  void release(client::AnyInteger permits = 1) const { call<Operations::Release>(permits); }
 
   /// The same for a scope. The guard is empty if the permits were not acquired.
-  SemaphoreGuard guard(std::int64_t permits = 1) const;
-  SemaphoreGuard guard(std::int64_t permits, const std::stop_token& stop) const;
-  SemaphoreGuard try_guard(std::int64_t permits = 1) const;
-  SemaphoreGuard try_guard_for(For limit, std::int64_t permits = 1, const std::stop_token& stop = {}) const;
-  SemaphoreGuard try_guard_until(Until end, std::int64_t permits = 1, const std::stop_token& stop = {}) const;
+  SemaphoreGuard guard(client::AnyInteger permits = 1) const;
+  SemaphoreGuard guard(client::AnyInteger permits, const std::stop_token& stop) const;
+  SemaphoreGuard try_guard(client::AnyInteger permits = 1) const;
+  SemaphoreGuard try_guard_for(For limit, client::AnyInteger permits = 1,
+                               const std::stop_token& stop = {}) const;
+  SemaphoreGuard try_guard_until(Until end, client::AnyInteger permits = 1,
+                                 const std::stop_token& stop = {}) const;
 
   /// Returns the number of permits that can be acquired at this moment.
   std::int64_t value() const { return call<Operations::Value, std::int64_t>(); }
@@ -76,7 +78,8 @@ class Semaphore : public Proxy {
   std::int64_t held() const { return call<Operations::Held, std::int64_t>(); }
 
  private:
-  bool acquire_within(std::int64_t permits, client::WaitLimit limit, const std::stop_token& stop = {}) const {
+  bool acquire_within(client::AnyInteger permits, client::WaitLimit limit,
+                      const std::stop_token& stop = {}) const {
     return call_and_wait<Operations::Acquire, bool>(limit, stop, permits);
   }
 };
@@ -123,23 +126,23 @@ class [[nodiscard]] SemaphoreGuard {
   std::int64_t permits_ = 0;
 };
 
-inline SemaphoreGuard Semaphore::guard(std::int64_t permits) const {
+inline SemaphoreGuard Semaphore::guard(client::AnyInteger permits) const {
   acquire(permits);
   return {*this, permits};
 }
-inline SemaphoreGuard Semaphore::guard(std::int64_t permits, const std::stop_token& stop) const {
-  return {*this, acquire(permits, stop) ? permits : 0};
+inline SemaphoreGuard Semaphore::guard(client::AnyInteger permits, const std::stop_token& stop) const {
+  return {*this, acquire(permits, stop) ? permits : client::AnyInteger(0)};
 }
-inline SemaphoreGuard Semaphore::try_guard(std::int64_t permits) const {
-  return {*this, try_acquire(permits) ? permits : 0};
+inline SemaphoreGuard Semaphore::try_guard(client::AnyInteger permits) const {
+  return {*this, try_acquire(permits) ? permits : client::AnyInteger(0)};
 }
-inline SemaphoreGuard Semaphore::try_guard_for(For limit, std::int64_t permits,
+inline SemaphoreGuard Semaphore::try_guard_for(For limit, client::AnyInteger permits,
                                                const std::stop_token& stop) const {
-  return {*this, try_acquire_for(limit, permits, stop) ? permits : 0};
+  return {*this, try_acquire_for(limit, permits, stop) ? permits : client::AnyInteger(0)};
 }
-inline SemaphoreGuard Semaphore::try_guard_until(Until end, std::int64_t permits,
+inline SemaphoreGuard Semaphore::try_guard_until(Until end, client::AnyInteger permits,
                                                  const std::stop_token& stop) const {
-  return {*this, try_acquire_until(end, permits, stop) ? permits : 0};
+  return {*this, try_acquire_until(end, permits, stop) ? permits : client::AnyInteger(0)};
 }
 
 }  // namespace tandem
