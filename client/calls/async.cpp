@@ -334,6 +334,7 @@ void AsyncChannel::settle(const NumberedReply& reply) {
   if (reply.code == Code::ok) {
     outcome.cancelled = operation.is_cancelled;
     outcome.session = session_;
+    outcome.request = std::move(operation.request);
     outcome.result.append(reply.payload);
   } else {
     outcome.error = make_error(reply.code, reason_of(reply));

@@ -89,6 +89,8 @@ Call::Call(const RemoteObject& object, const ops::OpDescription& op, std::size_t
     encoder_.writer.raw(token);
   }
   encoder_.writer.array(argument_count);
+  decoder_.object = &object;
+  decoder_.op = &op;
 }
 
 Call::~Call() {

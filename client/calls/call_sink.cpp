@@ -15,8 +15,15 @@ std::shared_ptr<RemoteObject> redirect(std::shared_ptr<RemoteObject> object, std
 }
 
 std::string name_of_call(const RemoteObject& object, const ops::OpDescription& op) {
-  return std::string(hosted_type_name(object.reference().type)) + "." + std::string(op.name) + " on object " +
-         std::to_string(object.reference().id);
+  const wire::Reference reference = object.reference();
+  std::string type(hosted_type_name(reference.type));
+  if (type.empty()) type = "type " + std::to_string(reference.type);  // one of the manager's program
+  return type + "." + std::string(op.name) + " on object " + std::to_string(reference.id);
+}
+
+void throw_named(const Decoder& from, const TypeError& error) {
+  if (from.object == nullptr || from.op == nullptr) throw error;
+  throw TypeError(name_of_call(*from.object, *from.op) + ": " + error.what());
 }
 
 }  // namespace tandem::client

@@ -250,6 +250,8 @@ std::exception_ptr PipelineSink::taken(const Entry& entry, const NumberedReply& 
     return nullptr;
   }
   Decoder from{wire::Reader(reply.payload), session_};
+  from.object = entry.object.get();
+  from.op = entry.op;
   std::exception_ptr error;
   taking_ = true;
   try {

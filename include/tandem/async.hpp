@@ -180,6 +180,10 @@ class AsyncOperation final : public AsyncHandler {
   template <class... Into>
   static std::exception_ptr read(AsyncOutcome& outcome, Into&... result) {
     Decoder from{wire::Reader(outcome.result.view()), std::exchange(outcome.session, nullptr)};
+    if (outcome.request) {
+      from.object = outcome.request->object.get();
+      from.op = outcome.request->op;
+    }
     try {
       if constexpr (sizeof...(Into) == 0) decode_result<Tag, void>(from);
       else ((result = decode_result<Tag, Into>(from)), ...);

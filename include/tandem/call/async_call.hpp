@@ -40,6 +40,7 @@ struct AsyncOutcome {
   bool unsent = false;     // cancelled before it was sent
   wire::Buffer result;
   SessionPtr session;
+  std::shared_ptr<const AsyncRequest> request;  // whose result it is, for error texts
 };
 
 class AsyncHandler {

@@ -91,7 +91,7 @@ class AwaitedValue<void> : public Awaited {};
 template <class Tag, class R>
 class AwaitedResult final : public AwaitedValue<R> {
  public:
-  void take(Decoder& from) override { this->value.emplace(ResultOf<Tag, R>::decode(from)); }
+  void take(Decoder& from) override { this->value.emplace(decode_named<Tag, R>(from)); }
 };
 template <class Tag>
 class AwaitedResult<Tag, void> final : public AwaitedValue<void> {

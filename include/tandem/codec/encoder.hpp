@@ -11,6 +11,10 @@ namespace tandem::hosting {
 struct ReferenceHolder;  // hosted/type.hpp
 }
 
+namespace tandem::ops {
+struct OpDescription;  // ops/op.hpp
+}
+
 namespace tandem::client {
 
 class Session;        // client/session/session.hpp: this process's session with one manager
@@ -37,6 +41,9 @@ struct Decoder {
   SessionPtr session;                          // null: no proxies can be decoded
   SpawnReceiver* spawn_receiver = nullptr;     // not null: arguments of this process
   hosting::ReferenceHolder* holder = nullptr;  // in a manager's own handlers: for values that hold references
+  // The call whose result is read, for error texts, unless null.
+  const RemoteObject* object = nullptr;
+  const ops::OpDescription* op = nullptr;
 };
 
 /// Writes one argument of a process to be spawned, preceded by the manager of its proxies.

@@ -95,6 +95,18 @@ struct ResultOf<ops::Tuple<Tag...>, R> {
   }
 };
 
+/// Throws `error` again, its text preceded by the call whose result `from` reads.
+[[noreturn]] void throw_named(const Decoder& from, const TypeError& error);
+
+template <class Tag, class R>
+R decode_named(Decoder& from) {
+  try {
+    return ResultOf<Tag, R>::decode(from);
+  } catch (const TypeError& error) {
+    throw_named(from, error);
+  }
+}
+
 /// Reads the result of an operation. References that were not taken over are released, also if reading fails.
 template <class Tag, class R>
 R decode_result(Decoder& from) {
@@ -106,7 +118,7 @@ R decode_result(Decoder& from) {
   } rest{from};
   if constexpr (std::is_void_v<R>) return;
   else if constexpr (std::same_as<R, Rendering>) return {to_text(TakenValue(from).bytes())};
-  else return ResultOf<Tag, R>::decode(from);
+  else return decode_named<Tag, R>(from);
 }
 
 }  // namespace tandem::client

@@ -83,6 +83,16 @@ class Asyncs : public ContractTest {
 };
 TANDEM_CHANNEL_SUITE(Asyncs);
 
+TEST_P(Asyncs, AResultOfAnotherTypeIsAnErrorThatNamesItsCall) {
+  auto list = manager().list<int>({1});
+  const Async async = make();
+  auto text = async.call<ops::List::At, std::string>(list, 0, use_future);
+  io_.run();
+  EXPECT_THAT(
+      error_of<TypeError>([&] { text.get(); }),
+      HasSubstr("list.at on object " + std::to_string(list.id()) + ": asked for text, found integer 1"));
+}
+
 TEST_P(Asyncs, InCoroutines) {
   auto dict = manager().dict<std::string, int>({{"a", 1}});
   auto list = manager().list<int>();

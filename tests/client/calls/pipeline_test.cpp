@@ -59,7 +59,8 @@ TEST_P(Pipelines, EachErrorIsThatOfItsOperation) {
   pipeline.wait();
   EXPECT_THAT(error_of<IndexError>([&] { first.get(); }), HasSubstr("list index 5 is out of range"));
   EXPECT_EQ(second.get(), 1);
-  error_of<TypeError>([&] { wrong_type.get(); });
+  EXPECT_THAT(error_of<TypeError>([&] { wrong_type.get(); }),
+              HasSubstr("list.at on object " + std::to_string(list.id()) + ": asked for text"));
   EXPECT_EQ(last.get(), 1);
 }
 
