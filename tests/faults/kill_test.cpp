@@ -1,7 +1,10 @@
 // Real processes, really killed: what they leave behind is nothing, and nobody hangs.
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <unistd.h>
 
+#include <cstdlib>
+#include <thread>
 #include <vector>
 
 #include "tandem/tandem.hpp"
@@ -74,6 +77,29 @@ TEST(Kill, AWorkerKilledWhileOthersWorkDisturbsNobody) {
     EXPECT_EQ(counter.exit_code(), 0);
   }
   for (int n = 0; n < 3; ++n) EXPECT_EQ(counts.at(n), 500);
+}
+
+TEST(Kill, AProgramsExitPassesOnTheLocksOfItsThreads) {
+  Manager manager;
+  const Lock owned = manager.lock();
+  const Lock wanted = manager.lock();
+  const auto kept = wanted.guard();
+  for (const bool waits : {false, true}) {
+    Process program([=] {
+      std::thread([=] {
+        owned.lock();
+        if (waits) wanted.lock();  // its reply never arrives: the program has exited
+        for (;;) ::pause();
+      }).detach();
+      test::eventually([&] { return owned.locked(); }, "the thread owns the lock");
+      if (waits) test::eventually([&] { return !manager.waits().empty(); }, "it waits for the other");
+      std::exit(3);
+    });
+    program.join();
+    EXPECT_EQ(program.exit_code(), 3);
+    EXPECT_TRUE(owned.guard().previous_owner_died());
+  }
+  EXPECT_TRUE(manager.waits().empty());
 }
 
 TEST(Kill, WithTheManagerKilledEveryClientHearsOfItAndEnds) {

@@ -4,7 +4,12 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <thread>
+
 #include "client/transport/connector.hpp"
+#include "server/private_mode.hpp"
+#include "tandem/hosted.hpp"
+#include "tandem/proxy/proxy_of.hpp"
 #include "tandem/tandem.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/program.hpp"
@@ -47,6 +52,7 @@ class Pair {
     while (::recv(ends_[0], &byte, 1, 0) == 1 && byte != '\n') line += byte;
     return line;
   }
+  int theirs() const { return ends_[1]; }
   void drop_theirs() {
     if (ends_[1] >= 0) ::close(std::exchange(ends_[1], -1));
   }
@@ -158,6 +164,46 @@ TEST(PrivateMode, EndsWhenItsClientIsKilledThoughAnotherHoldsThePair) {
   Watched manager(pid_pipe.wait_for_number());
   creator.kill();
   manager.wait_until_gone();
+}
+
+struct StuckOps {
+  static constexpr std::string_view type = "stuck";
+  static constexpr std::uint8_t number = 128;
+  using Create = ops::Op<0, "create()", ops::Effect::writes, void()>;
+  using Stop = ops::Op<1, "stop()", ops::Effect::writes, void()>;
+  using All = ops::OpList<Create, Stop>;
+};
+struct StuckProxy : ProxyOf<StuckOps> {
+  using ProxyOf::ProxyOf;
+  void stop() const { call<StuckOps::Stop>(); }
+};
+test::Signal* has_stopped = nullptr;
+/// Its operation never ends, and with it the manager's event loop.
+class Stuck {
+ public:
+  using Ops = StuckOps;
+  void on(Ops::Create) {}
+  void on(Ops::Stop) {
+    has_stopped->send();
+    for (;;) ::pause();
+  }
+};
+
+TEST(PrivateMode, EndsThoughItsEventLoopIsStuck) {
+  test::Signal stopped;
+  has_stopped = &stopped;
+  Pair pair;
+  Child program([&] {
+    ServerOptions options;
+    options.types = {hosted<Stuck>()};
+    server::run_private(std::move(options), pair.theirs());
+  });
+  Manager client(ready_address(pair), {.authkey = key});
+  auto stuck = client.create<StuckProxy>();
+  std::jthread caller([&] { EXPECT_THROW(stuck.stop(), ConnectionError); });
+  stopped.wait();
+  pair.say("stop\n");
+  EXPECT_EQ(program.join(), -SIGALRM) << "its creator waits for it";
 }
 
 TEST(PrivateMode, RefusesAPairThatIsNotItsParents) {
