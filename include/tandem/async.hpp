@@ -14,12 +14,13 @@
 //   std::future<int> seven = async.call<Dict::At, int>(dict, "k", asio::use_future);
 //   io.run();
 //
-// The operations are those of include/tandem/ops. They take the same arguments as the proxies (time limits in
-// microseconds), the completion token last. An operation completes with void(std::exception_ptr, R), or
-// void(std::exception_ptr) if R is void. R is the type to read the result as and must be
-// default-constructible; if it is omitted, it is bool, std::int64_t, std::string, Bytes, a tuple,
-// std::optional<nlohmann::json> or void where the operation declares so, else nlohmann::json. Operations of
-// the manager itself, such as ops::Manager::WaitForChange, are called with the Manager in place of the proxy.
+// The operations are those of include/tandem/ops; which method is which operation: ops/README.md. They take
+// the same arguments as the proxies (time limits in microseconds), the completion token last. An operation
+// completes with void(std::exception_ptr, R), or void(std::exception_ptr) if R is void. R is the type to read
+// the result as and must be default-constructible; if it is omitted, it is bool, std::int64_t, std::string,
+// Bytes, a tuple, std::optional<nlohmann::json> or void where the operation declares so, else nlohmann::json.
+// Operations of the manager itself, such as ops::Manager::WaitForChange, are called with the Manager in place
+// of the proxy.
 //
 // Any number of operations may wait at once: all share one channel, and a waiting operation costs no thread.
 // Operations beyond the manager's requests_under_way_max (or what the session leaves of it: RequestBudget in

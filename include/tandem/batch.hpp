@@ -11,6 +11,8 @@
 //
 // The operations are independent: a failed one does not stop the others. With run(tandem::all_or_nothing) a
 // failure undoes all.
+//
+// Which method is which operation: ops/README.md.
 
 #include <cstddef>
 #include <exception>

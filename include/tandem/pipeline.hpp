@@ -14,6 +14,8 @@
 // the others. (A batch is one request, with nothing in between: batch.hpp.)
 //
 // An operation that waits may be among them. Only it waits: those after it are carried out meanwhile.
+//
+// Which method is which operation: ops/README.md.
 
 #include <chrono>
 #include <cstddef>
