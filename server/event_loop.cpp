@@ -25,17 +25,24 @@ using Clock = os::BusyPoll::Clock;
 constexpr unsigned busy_rounds_max = 32;
 constexpr unsigned idle_rounds_max = 64;
 
+/// Lets other threads have the processor, and notes if they took it for long.
+void yield(PolledChannels& polled) {
+  const Clock::time_point since = Clock::now();
+  ::sched_yield();
+  polled.contention().yielded(since, Clock::now());
+}
+
 /// Yields the processor between polls. Returns true if handlers have run.
-bool poll_busily(asio::io_context& io, Clock::time_point until) {
+bool poll_busily(asio::io_context& io, PolledChannels& polled, Clock::time_point until) {
   do {
-    ::sched_yield();
+    yield(polled);
     if (io.poll() != 0 || io.stopped()) return true;
-  } while (Clock::now() < until);
+  } while (!polled.contended() && Clock::now() < until);
   return false;
 }
 
 /// Runs until no channel is polled any more. Idle rounds regularly yield the processor, which the clients may
-/// need.
+/// need; with contention the first one ends the polling.
 void serve_polled(asio::io_context& io, PolledChannels& polled) {
   unsigned busy_rounds = 0;
   unsigned idle_rounds = 0;
@@ -45,12 +52,16 @@ void serve_polled(asio::io_context& io, PolledChannels& polled) {
       if (++busy_rounds < busy_rounds_max) continue;
     } else {
       os::relax();
-      if (++idle_rounds % idle_rounds_max != 0) continue;
-      ::sched_yield();
+      if (!polled.contended()) {
+        if (++idle_rounds % idle_rounds_max != 0) continue;
+        yield(polled);
+      }
     }
     busy_rounds = 0;
-    io.poll();
-    polled.stop_idle(Clock::now());
+    const Clock::time_point now = Clock::now();
+    polled.look_at_processors(now);
+    polled.stop_idle(now);
+    if (!polled.empty()) io.poll();
   }
 }
 
@@ -103,15 +114,16 @@ void run_event_loop(asio::io_context& io, PolledChannels& polled, std::chrono::m
   os::BusyPoll advice(busy_poll);
   while (!io.stopped()) {
     serve_polled(io, polled);
-    if (io.poll() != 0) continue;
+    if (!polled.contended() && io.poll() != 0) continue;
     if (io.stopped()) return;
     if (!polled.empty()) continue;
     const Clock::time_point idle_since = Clock::now();
-    if (!advice.worthwhile() || !poll_busily(io, idle_since + advice.limit())) {
+    polled.look_at_processors(idle_since);
+    if (polled.contended() || !advice.worthwhile() || !poll_busily(io, polled, idle_since + advice.limit())) {
       // The wait measured here includes the handler that run_one() runs, which takes negligible time.
       io.run_one();
     }
-    advice.waited(Clock::now() - idle_since);
+    if (!polled.contended()) advice.waited(Clock::now() - idle_since);
   }
 }
 

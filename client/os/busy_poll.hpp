@@ -18,7 +18,12 @@ class BusyPoll {
   explicit BusyPoll(std::chrono::nanoseconds limit) : limit_(limit) {}
 
   std::chrono::nanoseconds limit() const { return limit_; }
-  bool worthwhile() const { return limit_.count() > 0 && recent_ <= limit_; }
+  /// Whether to wait busily now. If that did not pay lately, it is tried again once in a while: waits asleep may be
+  /// long only because of the sleep.
+  bool worthwhile() {
+    if (limit_.count() == 0) return false;
+    return recent_ <= limit_ || ++declined_ % declined_in_turn == 0;
+  }
   /// Records a finished wait. It counts as at most four times the limit, so a few short waits outweigh one
   /// long.
   void waited(std::chrono::nanoseconds duration) {
@@ -26,8 +31,11 @@ class BusyPoll {
   }
 
  private:
+  static constexpr unsigned declined_in_turn = 32;
+
   std::chrono::nanoseconds limit_;
   std::chrono::nanoseconds recent_{0};  // weighted mean
+  unsigned declined_ = 0;
 };
 
 }  // namespace tandem::os

@@ -20,14 +20,16 @@ namespace {
 
 // Polls, a few tens of nanoseconds each, before a waiter first yields its processor.
 constexpr int looks_alone = 256;
-// The same if others compete for the processor: long enough for a reply that the manager is working on.
-constexpr int looks_contended = 64;
+// The same if other clients need the processor: long enough for a reply that the manager is working on.
+constexpr int looks_crowded = 64;
 // Polls between two readings of the clock.
 constexpr int looks_per_reading = 16;
 // Consecutive requests without a noticeable wait, after which this thread yields.
 constexpr int sent_in_turn_max = 64;
 // The most that is charged to our wait per yield: the cost of the yield itself.
 constexpr std::chrono::microseconds turn_counted_max{1};
+// A longer yield is no client's turn.
+constexpr std::chrono::microseconds turn_max{500};
 // How often a writer that waits for room checks on the manager: no bell signals the manager's end.
 constexpr std::chrono::milliseconds room_look{100};
 
@@ -112,15 +114,20 @@ void RingStream::ring_bell() noexcept {
 
 // ---- busy waits ------------------------------------------------------------------------------------------
 
-/// Whether the manager polls at least as many channels as there are processors: others compete for this one.
+/// Whether others want the processors, as the manager has found.
 bool RingStream::contended() const {
+  return directions_.to_client.busy_channel_count.load(std::memory_order_relaxed) == 0;
+}
+
+/// Whether the manager polls at least as many channels as there are processors: other clients need this one.
+bool RingStream::crowded() const {
   return directions_.to_client.busy_channel_count.load(std::memory_order_relaxed) >= os::processors_count();
 }
 
 /// Polls a few times without yielding: most replies arrive meanwhile.
 template <class Ready>
 bool RingStream::poll_briefly(const Ready& ready) const {
-  for (int looks = contended() ? looks_contended : looks_alone; looks > 0; --looks) {
+  for (int looks = crowded() ? looks_crowded : looks_alone; looks > 0; --looks) {
     if (ready()) return true;
     os::relax();
   }
@@ -128,15 +135,16 @@ bool RingStream::poll_briefly(const Ready& ready) const {
 }
 
 /// Busy-waits up to the limit and yields between polls, to the manager or to other clients. Time used by
-/// others is not charged; `waited` accumulates ours.
+/// others is not charged; `waited` accumulates ours. Ends when a yield took a time slice: those were not clients.
 template <class Ready>
 bool RingStream::poll_on(const Ready& ready, os::BusyPoll::Clock::duration& waited) const {
   using Clock = os::BusyPoll::Clock;
   for (Clock::time_point since = Clock::now(); waited < busy_poll_.limit();) {
     ::sched_yield();
     const Clock::time_point back = Clock::now();
+    if (back - since >= turn_max) return ready();
     waited += std::min<Clock::duration>(back - since, turn_counted_max);
-    for (int looks = contended() ? 1 : looks_per_reading; looks > 0; --looks) {
+    for (int looks = crowded() ? 1 : looks_per_reading; looks > 0; --looks) {
       if (ready()) return true;
       os::relax();
     }
@@ -168,7 +176,7 @@ std::size_t RingStream::send(wire::Bytes bytes, std::chrono::milliseconds timeou
   while (true) {
     const auto ready = [this] { return out_.room() != 0; };
     os::BusyPoll::Clock::duration waited{0};
-    if (!poll_briefly(ready) && !poll_on(ready, waited)) sleep_for_room(deadline);
+    if (contended() || (!poll_briefly(ready) && !poll_on(ready, waited))) sleep_for_room(deadline);
     count = send_now(bytes);
     if (count != 0) return count;
   }
@@ -195,7 +203,7 @@ bool RingStream::manager_is_gone() const noexcept {
 /// otherwise.
 void RingStream::yield() {
   sent_in_turn_.store(0, std::memory_order_relaxed);
-  if (contended()) ::sched_yield();
+  if (crowded()) ::sched_yield();
 }
 
 std::size_t RingStream::receive(std::uint8_t* at, std::size_t room, std::chrono::milliseconds timeout) {
@@ -214,14 +222,21 @@ std::size_t RingStream::receive(std::uint8_t* at, std::size_t room, std::chrono:
 
 void RingStream::await_bytes(std::chrono::milliseconds timeout) {
   const auto ready = [this] { return in_.available() != 0; };
-  const bool busily = busy_poll_.worthwhile();
+  const bool busily = busy_poll_.worthwhile() && !contended();
   if (busily && poll_briefly(ready)) return busy_poll_.waited(os::BusyPoll::Clock::duration{0});
   sent_in_turn_.store(0, std::memory_order_relaxed);
   os::BusyPoll::Clock::duration waited{0};
-  if (!busily || !poll_on(ready, waited)) {
+  bool is_there = false;
+  if (busily) {
+    in_.shared().reader_polls.store(1, std::memory_order_relaxed);
+    is_there = poll_on(ready, waited);
+    in_.shared().reader_polls.store(0, std::memory_order_relaxed);
+  }
+  if (!is_there) {
     const os::BusyPoll::Clock::time_point since = os::BusyPoll::Clock::now();
     const os::Deadline deadline(timeout);
     while (!ready()) sleep_for_bytes(deadline);
+    if (contended()) return;  // says nothing about busy waits
     waited += os::BusyPoll::Clock::now() - since;
   }
   busy_poll_.waited(waited);

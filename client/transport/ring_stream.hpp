@@ -35,6 +35,7 @@ class RingStream final : public Stream {
   void check_open() const;
   void ring_bell() noexcept;
   bool contended() const;
+  bool crowded() const;
   template <class Ready>
   bool poll_briefly(const Ready& ready) const;
   template <class Ready>

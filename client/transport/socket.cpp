@@ -16,6 +16,7 @@
 #include <system_error>
 #include <utility>
 
+#include "client/os/contention.hpp"
 #include "client/os/signals.hpp"
 #include "client/os/standard_descriptors.hpp"
 #include "tandem/error.hpp"
@@ -80,6 +81,12 @@ std::size_t SocketStream::send_now(wire::Bytes bytes) {
   }
 }
 
+/// What all threads of this process have found; over sockets the manager does not tell.
+os::Contention& contention() {
+  static constinit os::Contention found;
+  return found;
+}
+
 /// Polls recv() and returns its result; -1 with EAGAIN if nothing arrived within the limit.
 ssize_t SocketStream::receive_busily(std::uint8_t* at, std::size_t room,
                                      os::BusyPoll::Clock::time_point since) {
@@ -89,8 +96,10 @@ ssize_t SocketStream::receive_busily(std::uint8_t* at, std::size_t room,
       ssize_t received = ::recv(descriptor_, at, room, MSG_DONTWAIT);
       if (received >= 0 || (errno != EAGAIN && errno != EINTR)) return received;
     }
-    if (os::BusyPoll::Clock::now() - since > busy_poll_.limit()) return errno = EAGAIN, -1;
+    const os::BusyPoll::Clock::time_point now = os::BusyPoll::Clock::now();
+    if (now - since > busy_poll_.limit() || contention().found()) return errno = EAGAIN, -1;
     sched_yield();  // the manager may have only this processor to run on
+    contention().yielded(now, os::BusyPoll::Clock::now());
   }
 }
 
@@ -110,7 +119,8 @@ void SocketStream::sleep_until_readable(const os::Deadline& deadline) {
 std::size_t SocketStream::receive(std::uint8_t* at, std::size_t room, std::chrono::milliseconds timeout) {
   os::Deadline deadline(timeout);
   const os::BusyPoll::Clock::time_point since = os::BusyPoll::Clock::now();
-  bool busily = busy_poll_.worthwhile();
+  contention().look(since, 2);
+  bool busily = busy_poll_.worthwhile() && !contention().found();
   while (true) {
     if (!busily) sleep_until_readable(deadline);
     ssize_t received = busily ? receive_busily(at, room, since) : ::recv(descriptor_, at, room, MSG_DONTWAIT);

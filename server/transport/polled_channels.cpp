@@ -1,5 +1,7 @@
 #include "server/transport/polled_channels.hpp"
 
+#include <algorithm>
+
 #include "client/os/spin.hpp"
 #include "server/transport/ring_channel.hpp"
 
@@ -7,11 +9,32 @@ namespace tandem::server {
 namespace {
 
 constexpr std::size_t turns_max = 64;
+// For how many looks at the processors a client that is awake counts as one that takes turns, after its last use.
+constexpr std::uint64_t looks_recent = 2;
 
 }  // namespace
 
 void PolledChannels::add(std::shared_ptr<RingChannel> channel) {
+  channel->used_in_look = looks_count_;
+  if (!std::exchange(channel->recent, true)) recent_.push_back(channel);
   channels_.push_back(std::move(channel));
+}
+
+// Clients that wait busily, or that used their channel a moment ago and are awake, take turns with this thread. One
+// that computes for longer competes with it.
+void PolledChannels::look_at_processors(Clock::time_point now) {
+  if (!contention_.is_due(now)) return;
+  std::erase_if(recent_, [this](const std::weak_ptr<RingChannel>& each) {
+    const std::shared_ptr<RingChannel> channel = each.lock();
+    if (!channel) return true;
+    if (channel->polled) channel->used_in_look = looks_count_;
+    const bool takes_turns = channel->client_is_awake() &&
+                             (channel->client_polls() || looks_count_ - channel->used_in_look < looks_recent);
+    channel->recent = takes_turns;
+    return !takes_turns;
+  });
+  ++looks_count_;
+  contention_.look(now, 1 + std::max(static_cast<unsigned>(recent_.size()), 1U));
 }
 
 // By index: channels that are added meanwhile are checked too, and adding may reallocate.
@@ -25,10 +48,11 @@ bool PolledChannels::look() {
 }
 
 void PolledChannels::stop_idle(Clock::time_point now) {
-  const bool contended = channels_.size() > os::processors_count();
-  const auto limit = contended ? limit_ * static_cast<int>(std::min(channels_.size(), turns_max)) : limit_;
+  const bool crowded = !contended() && channels_.size() > os::processors_count();
+  auto limit = contended() ? std::chrono::nanoseconds{0} : limit_;
+  if (crowded) limit *= static_cast<int>(std::min(channels_.size(), turns_max));
   for (std::size_t i = channels_.size(); i-- > 0;) {
-    if (!channels_[i]->may_stop_polling(now, limit, contended)) continue;
+    if (!channels_[i]->may_stop_polling(now, limit, crowded)) continue;
     channels_[i]->polled = false;
     if (i + 1 != channels_.size()) std::swap(channels_[i], channels_.back());
     // Destroyed only after its removal: its destructor may end a session, and code run then may call size().

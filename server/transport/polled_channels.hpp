@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "client/os/busy_poll.hpp"
+#include "client/os/contention.hpp"
 
 namespace tandem::server {
 
@@ -23,18 +24,26 @@ class PolledChannels {
 
   /// Starts polling `channel`.
   void add(std::shared_ptr<RingChannel> channel);
+  /// Looks from time to time whether others want the processors.
+  void look_at_processors(Clock::time_point now);
+  os::Contention& contention() { return contention_; }
+  /// Returns whether the processors are contended: nothing is polled then that is idle.
+  bool contended() const { return contention_.found(); }
   bool empty() const { return channels_.empty(); }
   std::size_t size() const { return channels_.size(); }
   std::chrono::nanoseconds limit() const { return limit_; }
   /// Checks each channel once and does its pending work. Returns whether there was any.
   bool look();
-  /// Stops polling channels that were idle for the limit. When channels outnumber processors, the limit is
-  /// multiplied by their number (at most 64): their clients take turns.
+  /// Stops polling channels that were idle for the limit, with contention at once. When channels outnumber
+  /// processors, the limit is multiplied by their number (at most 64): their clients take turns.
   void stop_idle(Clock::time_point now);
 
  private:
   std::chrono::nanoseconds limit_;
   std::vector<std::shared_ptr<RingChannel>> channels_;
+  os::Contention contention_;
+  std::vector<std::weak_ptr<RingChannel>> recent_;  // were added and may be awake
+  std::uint64_t looks_count_ = 0;                   // at the processors
 };
 
 }  // namespace tandem::server

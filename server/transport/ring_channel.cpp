@@ -61,7 +61,8 @@ std::ptrdiff_t RingChannel::send_now(wire::Bytes bytes) {
   }
   if (socket_ended_) [[unlikely]]
     return ended;
-  ring_->directions.to_client.busy_channel_count.store(static_cast<std::uint32_t>(polled_.size()),
+  const std::size_t busy_channels = polled_.contended() ? 0 : polled_.size();
+  ring_->directions.to_client.busy_channel_count.store(static_cast<std::uint32_t>(busy_channels),
                                                        std::memory_order_relaxed);
   const std::size_t count = ring_->out.write(bytes);
   if (count == wire::ring_broken) [[unlikely]]
@@ -155,10 +156,10 @@ bool RingChannel::look() {
 }
 
 bool RingChannel::may_stop_polling(PolledChannels::Clock::time_point now, std::chrono::nanoseconds limit,
-                                   bool contended) {
+                                   bool crowded) {
   if (closed()) return true;
   if (std::exchange(used_, false)) last_use_ = now;
-  if (turn_due_ || ((contended || advice_.worthwhile()) && now - last_use_ < limit)) return false;
+  if (turn_due_ || ((crowded || advice_.worthwhile()) && now - last_use_ < limit)) return false;
   // The order matters: see wire/ring.hpp.
   std::atomic<std::uint32_t>& reader = ring_->in.shared().reader_sleeps;
   std::atomic<std::uint32_t>& writer = ring_->out.shared().writer_sleeps;
@@ -170,6 +171,11 @@ bool RingChannel::may_stop_polling(PolledChannels::Clock::time_point now, std::c
     return false;
   }
   return true;
+}
+
+bool RingChannel::client_is_awake() const {
+  return ring_ && !socket_ended_ &&
+         ring_->directions.to_client.reader_sleeps.load(std::memory_order_relaxed) == 0;
 }
 
 /// Waits for the bell, which also shows the end of the client. Repeated until the channel is closed.
@@ -184,7 +190,7 @@ void RingChannel::heard_bell() {
   const ssize_t heard = ::recv(socket().get(), bells, sizeof bells, MSG_DONTWAIT);
   if (heard == 0 || (heard < 0 && errno != EAGAIN && errno != EINTR)) socket_ended_ = true;
   else listen_to_bell();
-  advice_.waited(PolledChannels::Clock::now() - last_use_);
+  if (!polled_.contended()) advice_.waited(PolledChannels::Clock::now() - last_use_);
   start_polling();
 }
 

@@ -25,10 +25,16 @@ class RingChannel final : public SocketChannel {
   /// Does the pending work. Returns whether there was any.
   bool look();
   /// Whether polling should stop: idle for `limit`, or at once if polling did not pay lately and the channels
-  /// are not `crowded` (more than processors). False if data arrived in between.
-  bool may_stop_polling(PolledChannels::Clock::time_point now, std::chrono::nanoseconds limit,
-                        bool contended);
+  /// are not `crowded`, more than processors. False if data arrived in between.
+  bool may_stop_polling(PolledChannels::Clock::time_point now, std::chrono::nanoseconds limit, bool crowded);
+  /// Whether the client neither sleeps until something is sent to it nor has ended.
+  bool client_is_awake() const;
+  bool client_polls() const {
+    return ring_ && ring_->directions.to_client.reader_polls.load(std::memory_order_relaxed) != 0;
+  }
   bool polled = false;
+  bool recent = false;
+  std::uint64_t used_in_look = 0;
 
  private:
   struct Ring {

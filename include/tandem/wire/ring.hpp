@@ -16,7 +16,10 @@
 //                    manager by the bell, a client by a futex on this word, since one of its threads may wait
 //                    for room while another waits for bytes
 //   busy_channel_count   (to_client) number of channels that the manager is polling; a busy-waiting client
-//                    decides by it how long to wait before it yields
+//                    decides by it how long to wait before it yields. 0: others want the processors, so a
+//                    client is to sleep at once
+//   reader_polls     (to_client) 1: the client yields the processor in a busy wait, so it takes turns with the
+//                    manager and does not compete with it
 //
 // No wake-up is lost: a sleeper first sets its word and then checks the other side's count again; the other
 // side first changes its count and then checks the word. All four accesses are sequentially consistent. So in
@@ -43,6 +46,7 @@ struct RingDirection {
   alignas(64) std::atomic<std::uint64_t> written{0};
   std::atomic<std::uint32_t> busy_channel_count{0};
   alignas(64) std::atomic<std::uint64_t> taken{0};
+  std::atomic<std::uint32_t> reader_polls{0};
   alignas(64) std::atomic<std::uint32_t> reader_sleeps{0};
   alignas(64) std::atomic<std::uint32_t> writer_sleeps{0};
 };
