@@ -36,7 +36,8 @@ std::optional<unsigned> runnable_threads() {
   for (int averages = 0; averages < 3; ++averages)
     rest.remove_prefix(std::min(rest.size(), rest.find(' ') == rest.npos ? rest.size() : rest.find(' ') + 1));
   unsigned runnable = 0;
-  if (std::from_chars(rest.data(), rest.data() + rest.size(), runnable).ec != std::errc{}) return std::nullopt;
+  if (std::from_chars(rest.data(), rest.data() + rest.size(), runnable).ec != std::errc{})
+    return std::nullopt;
   return runnable;
 }
 
@@ -47,7 +48,8 @@ void Contention::look(Clock::time_point now, unsigned own) {
                                           std::memory_order_relaxed))
     return;  // another thread looks
   const std::optional<unsigned> runnable = runnable_();
-  if (!runnable) next_look_.store((now + blind_interval).time_since_epoch().count(), std::memory_order_relaxed);
+  if (!runnable)
+    next_look_.store((now + blind_interval).time_since_epoch().count(), std::memory_order_relaxed);
   const unsigned others = runnable && *runnable > own ? *runnable - own : 0;
   const bool seen = others != 0 && others + std::min(own, 2U) > processors_count();
   const unsigned weight = weight_.load(std::memory_order_relaxed);

@@ -110,10 +110,7 @@ std::vector<Ticket> Waits::tickets_of(const Object& object) const {
 // ---- holdings ---------------------------------------------------------------------------------------------
 
 void Holdings::add(SessionId session, std::uint64_t part, ObjectId object, std::uint64_t count) {
-  IdTable<Held>& parts = by_session_[session];
-  Held* held = parts.find(part);
-  if (held == nullptr) held = &(parts[part] = std::exchange(spare_, {}));
-  (*held)[object] += count;
+  by_session_[session][part][object] += count;
 }
 
 void Holdings::remove(SessionId session, std::uint64_t part, ObjectId object, std::uint64_t count) {
@@ -125,9 +122,7 @@ void Holdings::remove(SessionId session, std::uint64_t part, ObjectId object, st
   *held_of_it -= count;
   if (*held_of_it != 0) return;
   held->erase(object);
-  if (held->size() != 0) return;
-  spare_ = std::move(*held);
-  parts->erase(part);
+  if (held->size() == 0 && parts->size() > empty_kept_max) parts->erase(part);
 }
 
 std::vector<ObjectId> Holdings::of(const EndedOwners& owners) const {

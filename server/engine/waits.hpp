@@ -253,8 +253,11 @@ class Holdings {
     return parts == nullptr ? nullptr : parts->find(part);
   }
 
+  // A session with at most so many parts keeps empty ones, so that a thread which locks and unlocks one lock does
+  // not allocate.
+  static constexpr std::size_t empty_kept_max = 8;
+
   IdTable<IdTable<Held>> by_session_;
-  Held spare_;  // an empty one, so that a thread which locks and unlocks one lock does not allocate
 };
 
 /// Fencing tokens: one for each grant of a lock, from a counter, so that a later grant has a higher one. A
