@@ -40,6 +40,7 @@ FOUND = {
         rate("dict_get", "tandem-ring", 1_000_000), rate("dict_get", "redis-unix", 40_000),
         rate("dict_get", "raw-ring", 2_500_000), rate("dict_get", "tandem-unix", 200_000),
         rate("dict_get", "tandem-unix", 100_000, 2), rate("dict_get", "tandem-unix", 110_000, 8),
+        rate("dict_get_busy_2", "tandem-ring", 60_000), rate("dict_get_busy_2", "redis-unix", 50_000),
         rate("large_get", "tandem-ring", 5_000, bytes_per_s=5_000 << 20),
         rate("dict_get_pipelined", "tandem-unix", 1_400_000, 8, 16),
         rate("dict_get_pipelined", "redis-unix", 1_000_000, 8, 16),
@@ -139,10 +140,10 @@ class PageTest(unittest.TestCase):
 
 class ReportTest(unittest.TestCase):
     @staticmethod
-    def outcome(*wanted, depth=1):
+    def outcome(*wanted, depth=1, of=None):
         for outcome in targets.outcomes(FOUND["rows"]):
             target = outcome.target
-            if (target.workload, target.system, target.peer) == wanted and target.depth == depth and outcome.measured:
+            if (target.workload, target.system, target.peer) == wanted and (target.depth, target.of) == (depth, of) and outcome.measured:
                 return outcome.text, outcome.measured
         return None
 
@@ -152,6 +153,8 @@ class ReportTest(unittest.TestCase):
         self.assertEqual(self.outcome("dict_get_pipelined", "tandem-unix", "redis-unix", depth=16), ("met", 1.4))
         self.assertEqual(self.outcome("memory_dict_int", "tandem", "redis-unix"), ("met", 0.8))
         self.assertEqual(self.outcome("memory_list_int", "tandem", 16), ("short", 17 / 16))
+        self.assertEqual(self.outcome("dict_get_busy_2", "tandem-ring", "redis-unix"), ("met", 1.2))
+        self.assertEqual(self.outcome("dict_get_busy_2", "tandem-ring", "redis-unix", of="p99_us"), ("met", 50 / 60))
 
     def test_what_was_not_measured_is_said(self):
         texts = [o.text for o in targets.outcomes([])]
@@ -162,8 +165,13 @@ class ReportTest(unittest.TestCase):
         for target in targets.TARGETS:
             if target.workload.startswith("memory_"):
                 continue
-            self.assertEqual(target.depth, suite.WORKLOADS[target.workload].depth, target)
-            measured = suite.WORKLOADS[target.workload].systems_by_clients[target.clients]
+            workload, _, busy = target.workload.partition("_busy_")
+            if busy:
+                self.assertIn(workload, suite.BUSY_WORKLOADS)
+                self.assertIn(int(busy), suite.BUSY)
+                self.assertIn(target.clients, suite.BUSY_CLIENTS)
+            self.assertEqual(target.depth, suite.WORKLOADS[workload].depth, target)
+            measured = suite.WORKLOADS[workload].systems_by_clients[target.clients]
             self.assertIn(target.system, measured, target)
             self.assertIn(target.peer, measured, target)
 
@@ -205,7 +213,7 @@ class TinyRun(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             done = self.run_suite(
                 folder, "--only", "dict_get,dict_set_pipelined,dict_get_pipelined,large_put,lock_unlock,queue_handover,"
-                "killed_holder_handover",
+                "killed_holder_handover", "--busy", "0,1",
                 "--json", "figures.json", "--html", "figures.html")
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertIn("To reach", done.stdout)
@@ -216,6 +224,7 @@ class TinyRun(unittest.TestCase):
         self.assertEqual(set(found), {"machine", "rows", "measures"})
         measured = {row["system"] for row in found["rows"]}
         self.assertLessEqual(set(self.systems.split(",")) - {"tandem-ring"}, measured)
+        self.assertIn("dict_get_busy_1", {row["workload"] for row in found["rows"]})
         for row in found["rows"]:
             self.assertGreater(row["ops_per_s"], 0)
             self.assertLessEqual(row["p50_us"], row["p99_us"])

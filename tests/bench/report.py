@@ -37,6 +37,7 @@ queue_handover_pipelined: the same, where who puts does not wait for an answer, 
 queue_pingpong, condition_pingpong: an operation is there and back; p50 and p99 are those of either side.
 pool_map: an operation is one task of a map of 10,000, on as many workers as there are CPUs; p50 and p99 are those
   of a whole map.
+dict_get_busy_1, dict_get_busy_2, ...: the same beside 1 or 2 neighbours for each processor that do nothing but compute.
 killed_holder_handover: from the SIGKILL of the process that holds a lock until the one that waits for it has it."""
 
 PEERS = {"cpython-manager": "manager", "cpython-native": "native", "redis-unix": "redis",

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures tandem beside CPython's multiprocessing, Redis, Boost.Interprocess and the machine's own limits, in one run.
 #
-#   tests/bench/run.sh [--json FILE] [--html FILE] [--quick] [--systems LIST] [--only LIST]
+#   tests/bench/run.sh [--json FILE] [--html FILE] [--quick] [--systems LIST] [--only LIST] [--busy LIST]
 #
 #   --json FILE     write the machine and all rows there as JSON
 #   --html FILE     write a page with charts there, which needs nothing besides itself
@@ -11,6 +11,8 @@
 #   --only LIST     only these workloads, separated by commas: dict_set,dict_get,dict_set_pipelined,dict_get_pipelined,
 #                   list_push_back,counter_add,create_drop,large_get,large_put,lock_unlock,semaphore,queue_handover,
 #                   queue_handover_pipelined,queue_pingpong,condition_pingpong,pool_map,killed_holder_handover,scale
+#   --busy LIST     beside how many neighbours that do nothing but compute, for each processor: 0,1,2 by default. With
+#                   neighbours only dict_set, dict_get, lock_unlock and queue_handover are measured
 #
 # Installs the Debian packages that are missing, so it wants root or sudo the first time. Redis' system service is not
 # started: the suite runs servers of its own on temporary sockets and stops them at its end.
@@ -26,7 +28,7 @@ arguments=()
 while (($# > 0)); do
   case $1 in
     --quick) arguments+=("$1") ;;
-    --json | --html | --systems | --only)
+    --json | --html | --systems | --only | --busy)
       (($# > 1)) || { echo "$1 takes a value" >&2; exit 2; }
       value=$2
       # The file is meant relative to where the caller stands.
@@ -35,7 +37,7 @@ while (($# > 0)); do
       shift
       ;;
     -h | --help) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;
-    *) echo "unknown argument: $1 (there are --json FILE, --html FILE, --quick, --systems LIST, --only LIST)" >&2; exit 2 ;;
+    *) echo "unknown argument: $1 (there are --json FILE, --html FILE, --quick, --systems LIST, --only LIST, --busy LIST)" >&2; exit 2 ;;
   esac
   shift
 done

@@ -50,7 +50,7 @@ WORKLOADS = {
     "create_drop": Workload({1: SERVERS, 8: SERVERS}),
     "large_get": Workload({1: SERVERS + LIMITS[1:]}, bytes=MIB),
     "large_put": Workload({1: SERVERS + LIMITS[1:]}, bytes=MIB),
-    "lock_unlock": Workload({1: WAITS, 4: WAITS}),
+    "lock_unlock": Workload({1: WAITS, 4: WAITS, 8: WAITS}),
     "semaphore": Workload({1: WAITS, 4: WAITS}),
     "queue_handover": Workload({2: WAITS}),
     "queue_handover_pipelined": Workload({2: TANDEM + ("cpython-native",)}),
@@ -58,6 +58,13 @@ WORKLOADS = {
     "condition_pingpong": Workload({2: WITHOUT_REDIS}),
     "pool_map": Workload({1: WITHOUT_REDIS}),
 }
+
+# What is measured again beside neighbours that do nothing but compute, 1 and 2 for each processor. Their rows have other
+# workload names, such as dict_get_busy_2.
+BUSY_WORKLOADS = ("dict_get", "dict_set", "lock_unlock", "queue_handover")
+BUSY_CLIENTS = (1, 2, 8)
+BUSY = (0, 1, 2)
+NEIGHBOUR = ["sh", "-c", "while :; do :; done"]
 
 # What is no rate: how long the lock of a killed process is nobody's. The peers have nothing of the kind: a lock of
 # CPython's stays locked for ever, one of Redis' until the time that was set for it is over.
@@ -77,7 +84,8 @@ CELL_SECONDS_MAX = 120
 SCALE_SECONDS_MAX = 1800
 BUSY_SHARE_MAX = 0.05
 
-Cell = collections.namedtuple("Cell", "workload clients system")
+# busy: neighbours for each processor.
+Cell = collections.namedtuple("Cell", "workload clients system busy", defaults=(0,))
 
 
 def run_program(command, seconds_max):
@@ -95,17 +103,31 @@ def run_cell(command, cell, cell_number, pace):
         CELL_SECONDS_MAX))
 
 
-def cells_of(workloads, loads):
+def cells_of(workloads, loads, busy=(0,)):
     """In groups whose systems are measured one after the other, so that the machine's drift hits all of them alike."""
-    for workload in workloads:
-        for clients, wanted in WORKLOADS[workload].systems_by_clients.items():
-            if group := [Cell(workload, clients, system) for system in loads if system in wanted]:
-                yield group
+    for neighbours in busy:
+        for workload in workloads:
+            for clients, wanted in WORKLOADS[workload].systems_by_clients.items():
+                if neighbours and (workload not in BUSY_WORKLOADS or clients not in BUSY_CLIENTS):
+                    continue
+                if group := [Cell(workload, clients, system, neighbours) for system in loads
+                             if system in wanted and not (neighbours and system.startswith("raw-"))]:
+                    yield group
+
+
+@contextlib.contextmanager
+def busy_neighbours(for_each_processor):
+    count = for_each_processor * len(os.sched_getaffinity(0))
+    with contextlib.ExitStack() as stack:
+        for _ in range(count):
+            systems.start_server(stack, NEIGHBOUR)
+        yield
 
 
 def row_of(cell, results):
     workload = WORKLOADS[cell.workload]
-    row = {"workload": cell.workload, "system": cell.system, "clients": cell.clients, "depth": workload.depth}
+    name = f"{cell.workload}_busy_{cell.busy}" if cell.busy else cell.workload
+    row = {"workload": name, "system": cell.system, "clients": cell.clients, "depth": workload.depth}
     for key in ("ops_per_s", "p50_us", "p99_us", "p999_us"):
         row[key] = round(statistics.median(result[key] for result in results), 2)
     if workload.bytes:
@@ -116,8 +138,8 @@ def row_of(cell, results):
     return row
 
 
-def measure(loads, workloads, pace):
-    groups = list(cells_of(workloads, loads))
+def measure(loads, workloads, pace, busy=(0,)):
+    groups = list(cells_of(workloads, loads, busy))
     found = {cell: [] for group in groups for cell in group}
     cell_number = 0
     for repetition in range(pace["repetitions"]):
@@ -125,9 +147,11 @@ def measure(loads, workloads, pace):
             first = repetition % len(group)
             for cell in group[first:] + group[:first]:
                 cell_number += 1
-                result = run_cell(loads[cell.system], cell, cell_number, pace)
+                with busy_neighbours(cell.busy):
+                    result = run_cell(loads[cell.system], cell, cell_number, pace)
                 found[cell].append(result)
-                print(f"[{repetition + 1}/{pace['repetitions']}] {cell.workload} {cell.clients} {cell.system}: "
+                beside = f" ({cell.busy} busy neighbours for each processor)" if cell.busy else ""
+                print(f"[{repetition + 1}/{pace['repetitions']}] {cell.workload} {cell.clients} {cell.system}{beside}: "
                       f"{result['ops_per_s']:,.0f} ops/s", file=sys.stderr, flush=True)
     return [row_of(cell, results) for cell, results in found.items()]
 
@@ -202,7 +226,15 @@ def parse_arguments():
     parser.add_argument("--quick", dest="pace", action="store_const", const="quick", help="short cells, one repetition")
     parser.add_argument("--systems", default=",".join(SYSTEMS), help="which to measure, separated by commas")
     parser.add_argument("--only", default=",".join(EVERYTHING), help="which workloads, separated by commas")
+    parser.add_argument("--busy", default=",".join(map(str, BUSY)), metavar="LIST",
+                        help="beside how many neighbours that only compute, for each processor, separated by commas")
     arguments = parser.parse_args()
+    try:
+        arguments.busy = [int(one) for one in arguments.busy.split(",")]
+    except ValueError:
+        parser.error("--busy: numbers separated by commas")
+    if any(one < 0 for one in arguments.busy):
+        parser.error("--busy: 0 or more")
     for name, known in (("systems", SYSTEMS), ("only", EVERYTHING)):
         asked = getattr(arguments, name).split(",")
         if unknown := set(asked) - set(known):
@@ -218,7 +250,8 @@ def measure_all(arguments):
         loads = systems.start(place, arguments.systems)
         if "tandem-ring" in arguments.systems and "tandem-ring" not in loads:
             print("This tandemd has no ring: tandem-ring is left out.", file=sys.stderr)
-        rows = measure(loads, [name for name in arguments.only if name in WORKLOADS], PACE[arguments.pace])
+        rows = measure(loads, [name for name in arguments.only if name in WORKLOADS], PACE[arguments.pace],
+                       arguments.busy)
         if SCALE in arguments.only:
             rows += measure_scale(loads, place, arguments.pace)
         return rows, measure_handover(loads, place, arguments.pace) if HANDOVER in arguments.only else []

@@ -2,9 +2,9 @@
 
 import collections
 
-# `system` shall have at least (bytes: at most) `bound` times what `peer` has. Of rows with bytes_per_entry, less is better;
-# a peer that is a number stands for itself.
-Target = collections.namedtuple("Target", "workload clients system peer bound depth", defaults=(1,))
+# `system` shall have at least (bytes and p99: at most) `bound` times what `peer` has. Of rows with bytes_per_entry, and of
+# targets with `of` p99_us, less is better; a peer that is a number stands for itself.
+Target = collections.namedtuple("Target", "workload clients system peer bound depth of", defaults=(1, None))
 Outcome = collections.namedtuple("Outcome", "target measured text")  # measured: None where there was nothing to compare
 
 MANAGER, NATIVE, REDIS = "cpython-manager", "cpython-native", "redis-unix"
@@ -21,6 +21,10 @@ TARGETS = [
     *(Target(workload, 1, RING, REDIS, 3) for workload in ("large_get", "large_put")),
     *(Target(workload, 2, RING, NATIVE, 5) for workload in ("queue_handover", "queue_handover_pipelined")),
     Target("lock_unlock", 1, RING, MANAGER, 50),
+    # Beside neighbours that only compute.
+    *(Target(f"{workload}_busy_{busy}", clients, RING, peer, bound, 1, of)
+      for workload in ("dict_get", "dict_set") for busy in (1, 2) for clients in (1, 8)
+      for peer, bound, of in ((REDIS, 1, None), (MANAGER, 3, None), (REDIS, 1.2, "p99_us"))),
     Target("memory_dict_int", 1, "tandem", REDIS, 1),
     Target("memory_list_int", 1, "tandem", 16, 1),
     # Over unix sockets.
@@ -42,28 +46,32 @@ def by_cell(rows):
     return {(row["workload"], row["clients"], row["depth"], row["system"]): row for row in rows if "axis" not in row}
 
 
-def figure(row):
-    return row.get("ops_per_s") or row.get("bytes_per_entry")
+def figure(row, of=None):
+    return row.get(of) if of else row.get("ops_per_s") or row.get("bytes_per_entry")
 
 
-def ratio(rows, workload, clients, system, peer, depth=1):
+def less_is_better(target):
+    return target.of is not None or target.workload.startswith("memory_")
+
+
+def ratio(rows, workload, clients, system, peer, depth=1, of=None):
     """What system has over what peer has, or None where one of them was not measured. `rows`: by_cell()."""
     ours = rows.get((workload, clients, depth, system))
     theirs = peer if isinstance(peer, (int, float)) else rows.get((workload, clients, depth, peer))
     if not ours or not theirs:
         return None
-    return figure(ours) / (theirs if isinstance(theirs, (int, float)) else figure(theirs))
+    return figure(ours, of) / (theirs if isinstance(theirs, (int, float)) else figure(theirs, of))
 
 
 def outcomes(rows):
     cells = by_cell(rows)
     for target in TARGETS:
-        measured = ratio(cells, target.workload, target.clients, target.system, target.peer, target.depth)
+        measured = ratio(cells, target.workload, target.clients, target.system, target.peer, target.depth,
+                         target.of)
         if measured is None:
             yield Outcome(target, None, "not measured")
             continue
-        less_is_better = target.workload.startswith("memory_")
-        met = measured <= target.bound if less_is_better else measured >= target.bound
+        met = measured <= target.bound if less_is_better(target) else measured >= target.bound
         yield Outcome(target, measured, "met" if met else "short")
 
 
@@ -73,5 +81,7 @@ def describe(target):
     if target.depth > 1:
         what += f", depth {target.depth}"
     peer = f"{target.peer} bytes" if isinstance(target.peer, (int, float)) else target.peer
-    bound = f"<= {target.bound:g}x" if target.workload.startswith("memory_") else f">= {target.bound:g}x"
+    if target.of:
+        what += f", {target.of.removesuffix('_us')}"
+    bound = f"{'<=' if less_is_better(target) else '>='} {target.bound:g}x"
     return what, target.system, peer, bound
