@@ -183,6 +183,7 @@ TEST_P(LockContract, AGuardTellsOfItsGrant) {
   auto held = lock.try_guard_for(1s);
   EXPECT_GT(held.token(), earlier);
   held.unlock();
+  EXPECT_TRUE(lock.try_guard_until(std::chrono::steady_clock::now() + 1s));
   EXPECT_FALSE(held);
   EXPECT_FALSE(lock.locked());
 }

@@ -85,6 +85,7 @@ TEST_P(LocksContract, AKeysLockIsLockable) {
     EXPECT_EQ(doc.grant().token, locks.grant("doc-42").token);
     EXPECT_EQ(doc.owners().at(0).token, doc.grant().token);
   }
+  EXPECT_EQ(doc.key(), "doc-42");
   const std::unique_lock held(doc, 1s);
   EXPECT_TRUE(held.owns_lock());
   EXPECT_TRUE(doc.locked());

@@ -139,6 +139,7 @@ TEST_P(QueueContract, AnEmptyQueueGivesNothingWithinALimit) {
   EXPECT_EQ(queue.get_until(std::chrono::steady_clock::now() - 1s), std::nullopt);
   EXPECT_THAT(queue.try_get_many(3), IsEmpty());
   EXPECT_THAT(queue.get_many_for(3, 1ms), IsEmpty());
+  EXPECT_THAT(queue.get_many_until(3, std::chrono::steady_clock::now() - 1s), IsEmpty());
   EXPECT_FALSE(queue.try_get_leased());
   EXPECT_FALSE(queue.get_leased_for(1ms));
   queue.put(1);
@@ -157,6 +158,7 @@ TEST_P(QueueContract, AFullQueueTakesNothingWithinALimit) {
   EXPECT_FALSE(queue.put_until(3, std::chrono::steady_clock::now() - 1s));
   EXPECT_EQ(queue.try_put_many({3, 4}), 0u);
   EXPECT_EQ(queue.put_many_for({3, 4}, 1ms), 0u);
+  EXPECT_EQ(queue.put_many_until({3, 4}, std::chrono::system_clock::now() - 1s), 0u);
   EXPECT_THAT(queue.get_many(9), ElementsAre(1, 2));
 }
 

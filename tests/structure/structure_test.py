@@ -5,6 +5,7 @@ import os
 import tempfile
 import unittest
 
+import methods
 import structure
 
 GOOD = {
@@ -123,6 +124,23 @@ class StructureTest(unittest.TestCase):
 
     def test_header_without_guard(self):
         self.refuses("#pragma once", {"client/twice.hpp": "int f();\n"})
+
+
+class MethodsTest(unittest.TestCase):
+    def untested(self, test):
+        files = {"include/tandem/proxy/box.hpp": "class Box {\n public:\n  void open() const;\n  template <class R>\n"
+                                                 "  R look() const { return R(); }\n private:\n  void hinge();\n};\n",
+                 "tests/contract/box_test.cpp": test}
+        with tempfile.TemporaryDirectory() as root:
+            for path, text in files.items():
+                os.makedirs(os.path.dirname(f"{root}/{path}"), exist_ok=True)
+                with open(f"{root}/{path}", "w", encoding="utf-8") as file:
+                    file.write(text)
+            return methods.untested(root)
+
+    def test_methods_that_no_test_calls_are_found(self):
+        self.assertEqual(self.untested("box.open(); box->look<int>();"), ([], 2))
+        self.assertEqual(self.untested("box.open(); look(); opener.looks();"), ([("Box", "look", "tests/contract/box_test.cpp")], 2))
 
 
 if __name__ == "__main__":
