@@ -22,7 +22,7 @@ struct Options {
   std::chrono::milliseconds call_timeout{0};
   std::chrono::milliseconds start_timeout{10000};  // for a private manager to become ready
   // How long a call may busy-wait for its reply. Much faster if replies arrive soon; a call stops
-  // busy-waiting if they do not. Zero saves processor time at the cost of speed.
+  // busy-waiting if they do not, or if others want the processors. Zero saves processor time at the cost of speed.
   std::chrono::microseconds busy_poll{50};
   // Use shared memory instead of a unix socket if the manager offers it: several times faster.
   bool ring = true;

@@ -41,7 +41,8 @@ struct ServerOptions {
   std::string debug{};
   std::string debug_token{};
   std::string debug_token_file{};
-  /// How long the manager busy-waits for the next request, as long as that has paid off lately.
+  /// How long the manager busy-waits for the next request, as long as that has paid off lately and nobody else wants
+  /// the processors.
   std::chrono::microseconds busy_poll{50};
   /// Offers clients on a unix socket to continue through shared memory: ring_bytes (limits.hpp) each way, of
   /// which a channel occupies as much as it has used at once.
