@@ -159,6 +159,28 @@ inline bool is_first_of_its_large_key(const std::string& key) {
   return key < "key:000010";
 }
 
+// One call each millisecond, as of a worker that has other things to do: what counts is the processor time that it costs.
+constexpr std::int64_t pace_ns = 1'000'000;
+template <class Client>
+class Paced : public Client {
+ public:
+  static std::array<Workload<Paced>, 1> workloads() {
+    return {{{"dict_get_paced", &Paced::dict_get_paced, &Paced::dict_set, &Paced::dict_size, Leaves::keys}}};
+  }
+
+  using Client::Client;
+
+  void dict_get_paced(const std::string& key) {
+    next_ns_ = std::max(next_ns_ + pace_ns, now_ns());
+    const timespec until{next_ns_ / 1'000'000'000, next_ns_ % 1'000'000'000};
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr);
+    this->dict_get(key);
+  }
+
+ private:
+  std::int64_t next_ns_ = 0;
+};
+
 class Fd {
  public:
   explicit Fd(int fd = -1) : fd_(fd) {}

@@ -239,5 +239,5 @@ class RedisWaits : private RedisConnection {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return bench::bench_main<RedisClient, RedisPipeline, RedisWaits>(argc, argv);
+  return bench::bench_main<RedisClient, bench::Paced<RedisClient>, RedisPipeline, RedisWaits>(argc, argv);
 }

@@ -21,6 +21,7 @@ raw-unix, raw-ring: requests and replies as long as tandem's, and nothing done w
   blocking calls, and over a ring in shared memory with a short spin. The limits of this machine.
 dict_set_pipelined, dict_get_pipelined: in bursts of 16, sent without waiting, and then all their replies read; tandem
   by a Pipeline, Redis by redisAppendCommandArgv and redisGetReply. p50 and p99 are those of a whole burst.
+dict_get_paced: one call each millisecond. cpu us: the processor time of server and client together for one of them.
 counter_add: tandem and Redis add in one atomic operation. CPython's d[k] = d.get(k, 0) + 1 is two operations and
   loses updates under concurrency; made correct with a manager's Lock it would cost twice as much.
 create_drop: Redis has no unnamed objects; measured is HSET of a fresh key and DEL of it.
@@ -57,11 +58,12 @@ def print_rates(rows):
     lines = [[row["workload"], str(row["clients"]), str(row["depth"]), row["system"],
               f"{row['ops_per_s']:,.0f}", *(f"{row[key]:.1f}" for key in ("p50_us", "p99_us", "p999_us")),
               f"{row['bytes_per_s'] / 2**20:,.0f}" if "bytes_per_s" in row else "",
+              f"{row['cpu_us']:.1f}" if "cpu_us" in row else "",
               f"{row['spread']:.0%}" if "spread" in row else "-"]
              for row in rows if "ops_per_s" in row and "axis" not in row]
     if lines:
         print_columns(["workload", "clients", "depth", "system", "ops/s", "p50 us", "p99 us", "p99.9 us", "MiB/s",
-                       "spread"], lines)
+                       "cpu us", "spread"], lines)
 
 
 def print_memory(rows):

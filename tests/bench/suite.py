@@ -8,15 +8,18 @@ What comes out is rows, one for each workload, system, number of clients and dep
   bytes_per_entry                     instead, of what is held in memory
   axis at                             besides, of one point of a curve: what grows ("entries"), and how much it is there
   max_us                              besides, of points where the longest of all operations matters
+  cpu_us                              besides, of paced workloads: processor time of server and client for each operation
 """
 
 import argparse
 import collections
 import contextlib
+import glob
 import json
 import os
 import platform
 import re
+import resource
 import signal
 import statistics
 import subprocess
@@ -45,6 +48,7 @@ WORKLOADS = {
     "dict_get": Workload({1: SERVERS + LIMITS, 2: CURVE, 4: CURVE, 8: SERVERS + LIMITS[:1], 16: CURVE}),
     "dict_set_pipelined": Workload({1: PIPELINES, 8: PIPELINES}, depth=16),
     "dict_get_pipelined": Workload({1: PIPELINES, 8: PIPELINES}, depth=16),
+    "dict_get_paced": Workload({1: TANDEM + ("redis-unix",)}),
     "list_push_back": Workload({1: SERVERS, 8: SERVERS}),
     "counter_add": Workload({1: SERVERS, 8: SERVERS}),
     "create_drop": Workload({1: SERVERS, 8: SERVERS}),
@@ -81,6 +85,7 @@ PACE = {"full": {"seconds": 0.8, "warm_up_seconds": 0.2, "repetitions": 5},
         "quick": {"seconds": 0.3, "warm_up_seconds": 0.1, "repetitions": 1},
         "tiny": {"seconds": 0.02, "warm_up_seconds": 0.02, "repetitions": 2}}
 CELL_SECONDS_MAX = 120
+PACED_SECONDS = (0.1, 3.1)
 SCALE_SECONDS_MAX = 1800
 BUSY_SHARE_MAX = 0.05
 
@@ -96,11 +101,39 @@ def run_program(command, seconds_max):
     return done.stdout
 
 
-def run_cell(command, cell, cell_number, pace):
-    return json.loads(run_program(
-        command + ["--workload", cell.workload, "--clients", str(cell.clients), "--object", f"bench-{cell_number}",
-                   "--seconds", str(pace["seconds"]), "--warm-up-seconds", str(pace["warm_up_seconds"])],
-        CELL_SECONDS_MAX))
+def run_cell(command, cell, cell_number, pace, server):
+    def run(seconds):
+        return json.loads(run_program(
+            command + ["--workload", cell.workload, "--clients", str(cell.clients), "--object", f"bench-{cell_number}",
+                       "--seconds", str(seconds), "--warm-up-seconds", str(pace["warm_up_seconds"])],
+            CELL_SECONDS_MAX))
+
+    if cell.workload.endswith("_paced") and pace is not PACE["tiny"]:
+        return with_cpu_time(run, server)
+    return run(pace["seconds"])
+
+
+def used_seconds(pid):
+    """Processor time of a process."""
+    used = 0
+    for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
+        with open(path, encoding="ascii") as file:
+            used += int(file.read().split()[0])
+    return used / 1e9
+
+
+def with_cpu_time(run, server):
+    """What a cell printed, and the processor time of an operation. `run(seconds)` runs it; a short run tells what its
+    beginning costs. The pace lets a second have 1,000 operations, so a long run is needed."""
+    def measured(seconds):
+        begin = used_seconds(server.pid), sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
+        result = run(seconds)
+        return result, used_seconds(server.pid) - begin[0] + sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]) - begin[1]
+
+    short, short_seconds = measured(PACED_SECONDS[0])
+    result, seconds = measured(PACED_SECONDS[1])
+    operations = result["operations"] - short["operations"]
+    return {**result, "cpu_us": 1e6 * max(0, seconds - short_seconds) / max(1, operations)}
 
 
 def cells_of(workloads, loads, busy=(0,)):
@@ -130,6 +163,8 @@ def row_of(cell, results):
     row = {"workload": name, "system": cell.system, "clients": cell.clients, "depth": workload.depth}
     for key in ("ops_per_s", "p50_us", "p99_us", "p999_us"):
         row[key] = round(statistics.median(result[key] for result in results), 2)
+    if "cpu_us" in results[0]:
+        row["cpu_us"] = round(statistics.median(result["cpu_us"] for result in results), 1)
     if workload.bytes:
         row["bytes_per_s"] = round(row["ops_per_s"] * workload.bytes)
     rates = [result["ops_per_s"] for result in results]
@@ -138,7 +173,7 @@ def row_of(cell, results):
     return row
 
 
-def measure(loads, workloads, pace, busy=(0,)):
+def measure(loads, workloads, pace, busy=(0,), servers=None):
     groups = list(cells_of(workloads, loads, busy))
     found = {cell: [] for group in groups for cell in group}
     cell_number = 0
@@ -148,7 +183,7 @@ def measure(loads, workloads, pace, busy=(0,)):
             for cell in group[first:] + group[:first]:
                 cell_number += 1
                 with busy_neighbours(cell.busy):
-                    result = run_cell(loads[cell.system], cell, cell_number, pace)
+                    result = run_cell(loads[cell.system], cell, cell_number, pace, (servers or {}).get(cell.system))
                 found[cell].append(result)
                 beside = f" ({cell.busy} busy neighbours for each processor)" if cell.busy else ""
                 print(f"[{repetition + 1}/{pace['repetitions']}] {cell.workload} {cell.clients} {cell.system}{beside}: "
@@ -251,7 +286,7 @@ def measure_all(arguments):
         if "tandem-ring" in arguments.systems and "tandem-ring" not in loads:
             print("This tandemd has no ring: tandem-ring is left out.", file=sys.stderr)
         rows = measure(loads, [name for name in arguments.only if name in WORKLOADS], PACE[arguments.pace],
-                       arguments.busy)
+                       arguments.busy, place.servers)
         if SCALE in arguments.only:
             rows += measure_scale(loads, place, arguments.pace)
         return rows, measure_handover(loads, place, arguments.pace) if HANDOVER in arguments.only else []

@@ -62,6 +62,7 @@ class Place:
 
     def __init__(self, stack, directory, binaries):
         self.stack, self.directory, self.binaries = stack, directory, binaries
+        self.servers = {}  # the process of a system's server
 
     def program(self, name):
         return os.path.join(self.binaries, name)
@@ -83,10 +84,11 @@ def tandem_has_ring(place):
     return "--no-ring" in told
 
 
-def start_tandemd(place, name, *flags):
-    """Gives the addresses of its ready line, that of the debug endpoint at the end."""
+def start_tandemd(place, name, served, *flags):
+    """Gives the addresses of its ready line, that of the debug endpoint at the end. `served`: the systems it is for."""
     server = start_server(place.stack, [place.program("tandemd"), "--listen", f"unix:{place.path(name)}", "--authkey-file",
                                         authkey_file(place), "--log-level", "warning", *flags], stdout=subprocess.PIPE)
+    place.servers.update(dict.fromkeys(served, server))
     return re.findall(r"(?:unix:|tcp://|http://)\S+", first_line(server, "tandemd"))
 
 
@@ -119,7 +121,7 @@ def check_ring(endpoint, load):
 
 def start_tandem_ring(place):
     """Clients on the same host get a ring by themselves."""
-    unix, endpoint = start_tandemd(place, "ring.sock", "--debug", "127.0.0.1:0")
+    unix, endpoint = start_tandemd(place, "ring.sock", ("tandem-ring",), "--debug", "127.0.0.1:0")
     load = tandem_load(place, unix)
     check_ring(endpoint.removeprefix("http://"), load)
     return load
@@ -128,7 +130,7 @@ def start_tandem_ring(place):
 def start_tandem_sockets(place):
     """One tandemd with both listeners, and no ring."""
     flags = ["--no-ring"] if tandem_has_ring(place) else []
-    unix, tcp = start_tandemd(place, "tandem.sock", "--listen", "tcp://127.0.0.1:0", *flags)
+    unix, tcp = start_tandemd(place, "tandem.sock", ("tandem-unix", "tandem-tcp"), "--listen", "tcp://127.0.0.1:0", *flags)
     return {"tandem-unix": tandem_load(place, unix), "tandem-tcp": tandem_load(place, tcp)}
 
 
@@ -141,6 +143,7 @@ def start_redis(place):
     path = place.path("redis.sock")
     server = start_server(place.stack, ["redis-server", "--port", "0", "--unixsocket", path, "--save", "", "--appendonly",
                                         "no", "--dir", place.directory], stdout=subprocess.DEVNULL)
+    place.servers["redis-unix"] = server
     give_up = time.monotonic() + READY_SECONDS_MAX
     ping = ["redis-cli", "-s", path, "ping"]
     while subprocess.run(ping, capture_output=True, text=True, check=False).stdout.strip() != "PONG":

@@ -114,5 +114,5 @@ class TandemPipeline : public TandemClient {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return bench::bench_main<TandemClient, TandemPipeline, TandemWaits>(argc, argv);
+  return bench::bench_main<TandemClient, bench::Paced<TandemClient>, TandemPipeline, TandemWaits>(argc, argv);
 }

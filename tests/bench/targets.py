@@ -2,8 +2,8 @@
 
 import collections
 
-# `system` shall have at least (bytes and p99: at most) `bound` times what `peer` has. Of rows with bytes_per_entry, and of
-# targets with `of` p99_us, less is better; a peer that is a number stands for itself.
+# `system` shall have at least (bytes, p99 and processor time: at most) `bound` times what `peer` has. Of rows with bytes_per_entry, and of
+# targets with `of` p99_us or cpu_us, less is better; a peer that is a number stands for itself.
 Target = collections.namedtuple("Target", "workload clients system peer bound depth of", defaults=(1, None))
 Outcome = collections.namedtuple("Outcome", "target measured text")  # measured: None where there was nothing to compare
 
@@ -21,6 +21,7 @@ TARGETS = [
     *(Target(workload, 1, RING, REDIS, 3) for workload in ("large_get", "large_put")),
     *(Target(workload, 2, RING, NATIVE, 5) for workload in ("queue_handover", "queue_handover_pipelined")),
     Target("lock_unlock", 1, RING, MANAGER, 50),
+    Target("dict_get_paced", 1, RING, REDIS, 1.5, 1, "cpu_us"),
     # Beside neighbours that only compute.
     *(Target(f"{workload}_busy_{busy}", clients, RING, peer, bound, 1, of)
       for workload in ("dict_get", "dict_set") for busy in (1, 2) for clients in (1, 8)
@@ -60,7 +61,8 @@ def ratio(rows, workload, clients, system, peer, depth=1, of=None):
     theirs = peer if isinstance(peer, (int, float)) else rows.get((workload, clients, depth, peer))
     if not ours or not theirs:
         return None
-    return figure(ours, of) / (theirs if isinstance(theirs, (int, float)) else figure(theirs, of))
+    peers = theirs if isinstance(theirs, (int, float)) else figure(theirs, of)
+    return figure(ours, of) / peers if peers and figure(ours, of) is not None else None
 
 
 def outcomes(rows):
