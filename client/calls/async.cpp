@@ -266,6 +266,7 @@ void AsyncChannel::abort(std::vector<Operation> operations) {
   for (Operation& operation : operations) {
     AsyncOutcome outcome;
     outcome.unsent = true;
+    operation.request.reset();
     operation.handler->complete(std::move(outcome));
   }
 }
@@ -338,6 +339,7 @@ void AsyncChannel::settle(const NumberedReply& reply) {
     outcome.result.append(reply.payload);
   } else {
     outcome.error = make_error(reply.code, reason_of(reply));
+    operation.request.reset();  // its objects must not outlive what the handler tells
   }
   if (operation.handler) operation.handler->complete(std::move(outcome));
 }
@@ -364,8 +366,11 @@ void AsyncChannel::fail_all(Code code, const std::string& why) {
   }
   if (is_in_doubt && code != Code::session_lost) session_->give_up_session();
   const std::string at_and_why = " at " + session_->address() + ": " + why;
-  for (auto& [request, operation] : operations)
-    complete_with(operation.handler, make_error(code, name_of(*operation.request) + at_and_why));
+  for (auto& [request, operation] : operations) {
+    std::exception_ptr error = make_error(code, name_of(*operation.request) + at_and_why);
+    operation.request.reset();
+    complete_with(operation.handler, std::move(error));
+  }
 }
 
 // ---- interface of async_call.hpp -------------------------------------------------------------------------

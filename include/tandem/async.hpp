@@ -147,11 +147,13 @@ class AsyncOperation final : public AsyncHandler {
       std::exception_ptr error = error_of(outcome);
       if constexpr (std::is_void_v<R>) {
         if (!error) error = read(outcome);
+        outcome.request.reset();  // its objects must not outlive what the handler tells
         release(own_work, work);
         std::move(handler)(std::move(error));
       } else {
         R result{};
         if (!error) error = read(outcome, result);
+        outcome.request.reset();
         release(own_work, work);
         std::move(handler)(std::move(error), std::move(result));
       }
