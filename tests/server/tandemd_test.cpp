@@ -75,8 +75,9 @@ TEST_F(Tandemd, PrintsOneLineWithItsRealAddressesWhenItIsReady) {
 TEST_F(Tandemd, HelpNamesEveryFlagAndEveryLimit) {
   Program program = start({"--help"});
   EXPECT_EQ(program.wait(), 0);
-  for (const char* flag : {"--listen", "--authkey-file", "--insecure-tcp", "--debug", "--debug-token-file",
-                           "--log-level", "--config", "--version"})
+  for (const char* flag :
+       {"--listen", "--authkey-file", "--insecure-tcp", "--debug", "--debug-token-file", "--log-level",
+        "--config", "--version", "--busy-poll-us", "--no-ring", "--on-deadlock"})
     EXPECT_THAT(program.out, HasSubstr(flag));
   for (const LimitDescription& limit : limit_descriptions) {
     std::string flag = "--" + std::string(limit.name);

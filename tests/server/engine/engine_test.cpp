@@ -80,7 +80,8 @@ TEST_F(BadInput, UnknownObjects) {
 }
 
 TEST_F(BadInput, UnknownOperations) {
-  for (std::uint16_t op : {23, 100, 0xffff}) expect_refused(Code::protocol_error, list_, op, list());
+  for (const int op : {List::All::number_max() + 1, 100, 0xffff})
+    expect_refused(Code::protocol_error, list_, static_cast<std::uint16_t>(op), list());
   expect_refused(Code::protocol_error, Manager::id, 0, list());  // nobody has number 0 there
 }
 
