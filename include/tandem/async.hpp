@@ -141,6 +141,8 @@ class AsyncOperation final : public AsyncHandler {
 
   void complete(AsyncOutcome outcome) override {
     const Executor executor = work_.get_executor();
+    // The handler may have run, and its context be destroyed, before post() returns from that context.
+    const asio::executor_work_guard<Executor> posting = work_;
     asio::post(executor, [handler = std::move(handler_), own_work = std::move(own_work_),
                           work = std::move(work_), outcome = std::move(outcome)]() mutable {
       if (auto slot = asio::get_associated_cancellation_slot(handler); slot.is_connected()) slot.clear();
