@@ -21,11 +21,14 @@ std::string name_of(const AsyncRequest& request) {
   return name_of_call(*request.object, *request.op);
 }
 
-void complete_with(std::unique_ptr<AsyncHandler>& handler, std::exception_ptr error) {
-  if (!handler) return;
+AsyncOutcome failed(std::exception_ptr error) {
   AsyncOutcome outcome;
   outcome.error = std::move(error);
-  handler->complete(std::move(outcome));
+  return outcome;
+}
+
+void complete_with(std::unique_ptr<AsyncHandler>& handler, std::exception_ptr error) {
+  if (handler) handler->complete(failed(std::move(error)));
 }
 
 }  // namespace
@@ -266,8 +269,7 @@ void AsyncChannel::abort(std::vector<Operation> operations) {
   for (Operation& operation : operations) {
     AsyncOutcome outcome;
     outcome.unsent = true;
-    operation.request.reset();
-    operation.handler->complete(std::move(outcome));
+    operation.complete(std::move(outcome));
   }
 }
 
@@ -339,9 +341,8 @@ void AsyncChannel::settle(const NumberedReply& reply) {
     outcome.result.append(reply.payload);
   } else {
     outcome.error = make_error(reply.code, reason_of(reply));
-    operation.request.reset();  // its objects must not outlive what the handler tells
   }
-  if (operation.handler) operation.handler->complete(std::move(outcome));
+  operation.complete(std::move(outcome));
 }
 
 /// A waiting request may have been granted something (e.g. a lock) unnoticed: the session is given up then.
@@ -366,11 +367,8 @@ void AsyncChannel::fail_all(Code code, const std::string& why) {
   }
   if (is_in_doubt && code != Code::session_lost) session_->give_up_session();
   const std::string at_and_why = " at " + session_->address() + ": " + why;
-  for (auto& [request, operation] : operations) {
-    std::exception_ptr error = make_error(code, name_of(*operation.request) + at_and_why);
-    operation.request.reset();
-    complete_with(operation.handler, std::move(error));
-  }
+  for (auto& [request, operation] : operations)
+    operation.complete(failed(make_error(code, name_of(*operation.request) + at_and_why)));
 }
 
 // ---- interface of async_call.hpp -------------------------------------------------------------------------

@@ -45,6 +45,11 @@ class AsyncChannel final : public std::enable_shared_from_this<AsyncChannel>,
     bool is_cancelled = false;
 
     bool waits() const { return request->op->effect == ops::Effect::waits; }
+    /// Releases the request first: its objects must not outlive what the handler tells.
+    void complete(AsyncOutcome outcome) {
+      request.reset();
+      if (handler) handler->complete(std::move(outcome));
+    }
   };
   enum class State : std::uint8_t { open, closing, ended };
 

@@ -17,8 +17,6 @@ namespace {
 constexpr std::chrono::milliseconds look_interval{1};
 // Where the run queues cannot be seen only late yields show contention; this is how often busy waiting is tried again.
 constexpr std::chrono::milliseconds blind_interval{20};
-// Threads that wait for each other in turn yield for less.
-constexpr std::chrono::microseconds late_yield{500};
 
 }  // namespace
 

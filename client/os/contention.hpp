@@ -15,6 +15,10 @@ namespace tandem::os {
 /// about the processors that this process may use, since they are not all.
 std::optional<unsigned> runnable_threads();
 
+/// A yield of the processor to threads that wait for each other in turn takes less. One that takes as much lost a time
+/// slice to a thread that computes.
+inline constexpr std::chrono::microseconds late_yield{500};
+
 /// Watches the machine's run queues, at most once a millisecond. Thread-safe.
 class Contention {
  public:
@@ -32,7 +36,7 @@ class Contention {
   /// Looks, if it is due. `own`: the number of running threads that take turns waiting for each other, and so do not
   /// compete; at least the caller and the one that it waits for.
   void look(Clock::time_point now, unsigned own);
-  /// A yield of the processor lasted from `since` to `now`: if that is a time slice, others want it.
+  /// A yield of the processor lasted from `since` to `now`; a late one shows contention.
   void yielded(Clock::time_point since, Clock::time_point now);
 
  private:

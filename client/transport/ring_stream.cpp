@@ -12,6 +12,7 @@
 #include <string>
 #include <system_error>
 
+#include "client/os/contention.hpp"
 #include "client/os/signals.hpp"
 #include "client/os/spin.hpp"
 
@@ -28,8 +29,6 @@ constexpr int looks_per_reading = 16;
 constexpr int sent_in_turn_max = 64;
 // The most that is charged to our wait per yield: the cost of the yield itself.
 constexpr std::chrono::microseconds turn_counted_max{1};
-// A longer yield is no client's turn.
-constexpr std::chrono::microseconds turn_max{500};
 // How often a writer that waits for room checks on the manager: no bell signals the manager's end.
 constexpr std::chrono::milliseconds room_look{100};
 
@@ -135,14 +134,14 @@ bool RingStream::poll_briefly(const Ready& ready) const {
 }
 
 /// Busy-waits up to the limit and yields between polls, to the manager or to other clients. Time used by
-/// others is not charged; `waited` accumulates ours. Ends when a yield took a time slice: those were not clients.
+/// others is not charged; `waited` accumulates ours. Ends after a late yield: that was no client's turn.
 template <class Ready>
 bool RingStream::poll_on(const Ready& ready, os::BusyPoll::Clock::duration& waited) const {
   using Clock = os::BusyPoll::Clock;
   for (Clock::time_point since = Clock::now(); waited < busy_poll_.limit();) {
     ::sched_yield();
     const Clock::time_point back = Clock::now();
-    if (back - since >= turn_max) return ready();
+    if (back - since >= os::late_yield) return ready();
     waited += std::min<Clock::duration>(back - since, turn_counted_max);
     for (int looks = crowded() ? 1 : looks_per_reading; looks > 0; --looks) {
       if (ready()) return true;

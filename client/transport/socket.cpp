@@ -119,8 +119,11 @@ void SocketStream::sleep_until_readable(const os::Deadline& deadline) {
 std::size_t SocketStream::receive(std::uint8_t* at, std::size_t room, std::chrono::milliseconds timeout) {
   os::Deadline deadline(timeout);
   const os::BusyPoll::Clock::time_point since = os::BusyPoll::Clock::now();
-  contention().look(since, 2);
-  bool busily = busy_poll_.worthwhile() && !contention().found();
+  bool busily = busy_poll_.worthwhile();
+  if (busily) {
+    contention().look(since, 2);
+    busily = !contention().found();
+  }
   while (true) {
     if (!busily) sleep_until_readable(deadline);
     ssize_t received = busily ? receive_busily(at, room, since) : ::recv(descriptor_, at, room, MSG_DONTWAIT);

@@ -23,18 +23,21 @@ void PolledChannels::add(std::shared_ptr<RingChannel> channel) {
 // Clients that wait busily, or that used their channel a moment ago and are awake, take turns with this thread. One
 // that computes for longer competes with it.
 void PolledChannels::look_at_processors(Clock::time_point now) {
-  if (!contention_.is_due(now)) return;
-  std::erase_if(recent_, [this](const std::weak_ptr<RingChannel>& each) {
+  if (limit_.count() == 0 || !contention_.is_due(now)) return;
+  unsigned taking_turns = 0;
+  std::erase_if(recent_, [&](const std::weak_ptr<RingChannel>& each) {
     const std::shared_ptr<RingChannel> channel = each.lock();
     if (!channel) return true;
     if (channel->polled) channel->used_in_look = looks_count_;
-    const bool takes_turns = channel->client_is_awake() &&
-                             (channel->client_polls() || looks_count_ - channel->used_in_look < looks_recent);
-    channel->recent = takes_turns;
-    return !takes_turns;
+    const bool is_awake = channel->client_is_awake();
+    const bool was_used = looks_count_ - channel->used_in_look < looks_recent;
+    if (is_awake && (was_used || channel->client_polls())) ++taking_turns;
+    // A polled one is not added again when its client wakes up.
+    channel->recent = channel->polled || (is_awake && (was_used || channel->client_polls()));
+    return !channel->recent;
   });
   ++looks_count_;
-  contention_.look(now, 1 + std::max(static_cast<unsigned>(recent_.size()), 1U));
+  contention_.look(now, 1 + std::max(taking_turns, 1U));
 }
 
 // By index: channels that are added meanwhile are checked too, and adding may reallocate.

@@ -42,7 +42,7 @@ class PolledChannels {
   std::chrono::nanoseconds limit_;
   std::vector<std::shared_ptr<RingChannel>> channels_;
   os::Contention contention_;
-  std::vector<std::weak_ptr<RingChannel>> recent_;  // were added and may be awake
+  std::vector<std::weak_ptr<RingChannel>> recent_;  // are polled, or were lately and may be awake
   std::uint64_t looks_count_ = 0;                   // at the processors
 };
 
