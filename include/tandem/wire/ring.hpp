@@ -68,6 +68,10 @@ inline constexpr std::size_t ring_file_bytes(std::size_t ring_bytes) {
   return ring_header_bytes + 2 * ring_bytes;
 }
 
+/// Longer writes and reads publish their counts after each part of so many bytes, so that both sides copy at the same
+/// time.
+inline constexpr std::size_t ring_part_bytes = 8192;
+
 /// Returned if the count of the other side is impossible.
 inline constexpr std::size_t ring_broken = static_cast<std::size_t>(-1);
 
@@ -106,6 +110,21 @@ class RingWriter {
   /// Writes as many bytes as fit and returns their number, or ring_broken. The caller then wakes the reader
   /// if it sleeps.
   std::size_t write(Bytes from) {
+    if (from.size() <= ring_part_bytes) [[likely]]
+      return write_part(from);
+    std::size_t total = 0;
+    while (total != from.size()) {
+      const std::size_t count =
+          write_part(from.subspan(total, std::min(ring_part_bytes, from.size() - total)));
+      if (count == ring_broken) return ring_broken;
+      if (count == 0) break;
+      total += count;
+    }
+    return total;
+  }
+
+ private:
+  std::size_t write_part(Bytes from) {
     if (room_ < from.size()) room_ = room();
     if (room_ == ring_broken) [[unlikely]]
       return room_ = 0, ring_broken;
@@ -122,7 +141,6 @@ class RingWriter {
     return count;
   }
 
- private:
   RingDirection* shared_;
   std::uint8_t* bytes_;
   std::size_t size_;
@@ -145,18 +163,34 @@ class RingReader {
   /// Takes as many bytes as are available and fit, and returns their number, or ring_broken. The caller then
   /// wakes the writer if it sleeps.
   std::size_t read(std::span<std::uint8_t> to) {
-    const std::size_t there = available();
-    if (there == 0 || there == ring_broken) return there;
-    const std::size_t count = std::min(there, to.size());
-    const std::size_t at = static_cast<std::size_t>(taken_) & (size_ - 1);
-    const std::size_t first = std::min(count, size_ - at);
-    std::memcpy(to.data(), bytes_ + at, first);
-    if (first < count) [[unlikely]]
-      std::memcpy(to.data() + first, bytes_, count - first);
-    tell_order();
-    taken_ += count;
-    shared_->taken.store(taken_, std::memory_order_seq_cst);
-    return count;
+    std::uint8_t* at = to.data();
+    return take(to.size(), [&at](Bytes bytes) {
+      std::memcpy(at, bytes.data(), bytes.size());
+      at += bytes.size();
+    });
+  }
+  /// The same for at most `most` bytes, of which each piece is passed to `copy`, which does not throw.
+  template <class F>
+  std::size_t take(std::size_t most, F&& copy) {
+    std::size_t total = 0;
+    while (total != most) {
+      const std::size_t there = available();
+      if (there == ring_broken) return ring_broken;
+      if (there == 0) break;
+      const std::size_t count = std::min({there, most - total, ring_part_bytes});
+      const std::size_t at = static_cast<std::size_t>(taken_) & (size_ - 1);
+      const std::size_t first = std::min(count, size_ - at);
+      copy(Bytes(bytes_ + at, first));
+      if (first < count) [[unlikely]]
+        copy(Bytes(bytes_, count - first));
+      tell_order();
+      taken_ += count;
+      shared_->taken.store(taken_, std::memory_order_seq_cst);
+      total += count;
+      if (count < ring_part_bytes) [[likely]]
+        break;
+    }
+    return total;
   }
 
  private:
