@@ -18,6 +18,9 @@ VALUE = "v" * 64
 LARGE_BYTES = 1 << 20
 LARGE_COUNT = 10  # keys of large values: the keys' last digits
 LARGE_VALUE = b"v" * LARGE_BYTES
+HUGE_BYTES = 16 << 20
+HUGE_COUNT = 2  # keys of huge values: whether the keys' last digits are odd
+HUGE_VALUE = b"v" * HUGE_BYTES
 PERMITS = 2
 TASKS = 10_000
 AUTHKEY = b"bench"
@@ -141,6 +144,20 @@ class Sharing:
     def large_missing(self):
         return LARGE_COUNT - len(self.shared)
 
+    def huge_put(self, key):
+        self.shared[int(key[-1]) % HUGE_COUNT] = HUGE_VALUE
+
+    def huge_get(self, key):
+        if len(self.shared[int(key[-1]) % HUGE_COUNT]) != HUGE_BYTES:
+            raise RuntimeError("huge_get returned another value")
+
+    def huge_fill(self, key):
+        if key < "key:000002":
+            self.huge_put(key)
+
+    def huge_missing(self):
+        return HUGE_COUNT - len(self.shared)
+
     def size(self):
         return len(self.shared)
 
@@ -201,7 +218,8 @@ class Waits:
 
 class ManagerClient(Sharing, Waits):
     KINDS = {"dict_set": ["dict"], "dict_get": ["dict"], "list_push_back": ["list"], "counter_add": ["dict"],
-             "create_drop": ["dict"], "large_put": ["dict"], "large_get": ["dict"], "lock_unlock": ["lock"],
+             "create_drop": ["dict"], "large_put": ["dict"], "large_get": ["dict"],
+             "huge_put": ["dict"], "huge_get": ["dict"], "lock_unlock": ["lock"],
              "semaphore": ["semaphore"], "queue_handover": ["queue"],
              "queue_pingpong": ["queue", "queue"], "condition_pingpong": ["condition"], "pool_map": ["pool"]}
 
@@ -270,5 +288,7 @@ ManagerClient.WORKLOADS = {
     "create_drop": Workload(ManagerClient.create_drop, None, ManagerClient.objects_left, "nothing"),
     "large_put": Workload(ManagerClient.large_put, ManagerClient.large_fill, ManagerClient.large_missing, "nothing"),
     "large_get": Workload(ManagerClient.large_get, ManagerClient.large_fill, ManagerClient.large_missing, "nothing"),
+    "huge_put": Workload(ManagerClient.huge_put, ManagerClient.huge_fill, ManagerClient.huge_missing, "nothing"),
+    "huge_get": Workload(ManagerClient.huge_get, ManagerClient.huge_fill, ManagerClient.huge_missing, "nothing"),
 } | waits_workloads(ManagerClient)
 NativeClient.WORKLOADS = waits_workloads(NativeClient)

@@ -54,8 +54,10 @@ constexpr int key_count = 1000;
 constexpr std::size_t value_bytes = 64;
 constexpr std::size_t large_bytes = std::size_t{1} << 20;
 constexpr int large_count = 10;  // keys of large values, so that they need not fit into a cache
-constexpr int permits = 2;       // of the semaphore
-constexpr int tasks = 10'000;    // of one pool_map
+constexpr std::size_t huge_bytes = std::size_t{16} << 20;
+constexpr int huge_count = 2;  // keys of huge values
+constexpr int permits = 2;     // of the semaphore
+constexpr int tasks = 10'000;  // of one pool_map
 
 // Memory that the processes of one cell have in common. What guards it is what is measured: it is read and written by
 // plain loads and stores, so that the count is short if two owned a lock at once.
@@ -98,7 +100,7 @@ struct Workload {
 };
 
 template <class Client>
-constexpr std::array<Workload<Client>, 7> object_workloads = {{
+constexpr std::array<Workload<Client>, 9> object_workloads = {{
     {"dict_set", &Client::dict_set, &Client::dict_set, &Client::dict_size, Leaves::keys},
     {"dict_get", &Client::dict_get, &Client::dict_set, &Client::dict_size, Leaves::keys},
     {"list_push_back", &Client::list_push_back, nullptr, &Client::list_size, Leaves::operations},
@@ -106,6 +108,8 @@ constexpr std::array<Workload<Client>, 7> object_workloads = {{
     {"create_drop", &Client::create_drop, nullptr, &Client::objects_left, Leaves::nothing},
     {"large_put", &Client::large_put, &Client::large_fill, &Client::large_missing, Leaves::nothing},
     {"large_get", &Client::large_get, &Client::large_fill, &Client::large_missing, Leaves::nothing},
+    {"huge_put", &Client::huge_put, &Client::huge_fill, &Client::huge_missing, Leaves::nothing},
+    {"huge_get", &Client::huge_get, &Client::huge_fill, &Client::huge_missing, Leaves::nothing},
 }};
 
 // The same where each call is a burst: so many requests, sent without waiting, and then all their replies. One after the
@@ -157,6 +161,13 @@ inline std::string large_key(const std::string& key) {
 }
 inline bool is_first_of_its_large_key(const std::string& key) {
   return key < "key:000010";
+}
+// The same for huge values: whether the last digit is odd.
+inline std::string huge_key(const std::string& key) {
+  return std::string(1, static_cast<char>('0' + key.back() % huge_count));
+}
+inline bool is_first_of_its_huge_key(const std::string& key) {
+  return key < "key:000002";
 }
 
 // One call each millisecond, as of a worker that has other things to do: what counts is the processor time that it costs.

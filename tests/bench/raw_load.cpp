@@ -19,7 +19,7 @@ using bench::EchoHeader;
 // What tandem sends and gets for the operation of the same name (wire/frame.hpp, wire/msgpack.hpp).
 constexpr std::size_t key_bytes = 10;
 constexpr std::size_t large_key_bytes = 2;
-constexpr std::size_t message_bytes_max = 2 * bench::large_bytes;
+constexpr std::size_t message_bytes_max = 2 * bench::huge_bytes;
 constexpr std::size_t request_bytes(std::size_t arguments) {
   return tandem::wire::request_header_bytes + 1 + arguments;
 }
@@ -39,6 +39,8 @@ class RawClient {
         {"dict_get", &RawClient::dict_get, nullptr, &RawClient::count, Leaves::operations},
         {"large_put", &RawClient::large_put, nullptr, &RawClient::count, Leaves::operations},
         {"large_get", &RawClient::large_get, nullptr, &RawClient::count, Leaves::operations},
+        {"huge_put", &RawClient::huge_put, nullptr, &RawClient::count, Leaves::operations},
+        {"huge_get", &RawClient::huge_get, nullptr, &RawClient::count, Leaves::operations},
     };
   }
 
@@ -55,6 +57,12 @@ class RawClient {
   }
   void large_get(const std::string&) {
     exchange(request_bytes(large_key_bytes), reply_bytes(bench::large_bytes));
+  }
+  void huge_put(const std::string&) {
+    exchange(request_bytes(large_key_bytes + bench::huge_bytes), reply_bytes(1));
+  }
+  void huge_get(const std::string&) {
+    exchange(request_bytes(large_key_bytes), reply_bytes(bench::huge_bytes));
   }
   std::int64_t count() {
     const EchoHeader header{sizeof header, bench::tell_count};

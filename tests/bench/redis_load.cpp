@@ -121,6 +121,19 @@ class RedisClient : protected RedisConnection {
   }
   std::int64_t large_missing() { return bench::large_count - dict_size(); }
 
+  void huge_put(const std::string& key) {
+    static const std::string value(bench::huge_bytes, 'v');
+    call({"HSET", object_, bench::huge_key(key), value}, REDIS_REPLY_INTEGER);
+  }
+  void huge_get(const std::string& key) {
+    if (call({"HGET", object_, bench::huge_key(key)}, REDIS_REPLY_STRING)->len != bench::huge_bytes)
+      throw std::runtime_error("HGET returned another value");
+  }
+  void huge_fill(const std::string& key) {
+    if (bench::is_first_of_its_huge_key(key)) huge_put(key);
+  }
+  std::int64_t huge_missing() { return bench::huge_count - dict_size(); }
+
   void remove() { call({"DEL", object_}, REDIS_REPLY_INTEGER); }
 
  protected:

@@ -25,7 +25,7 @@ dict_get_paced: one call each millisecond. cpu us: the processor time of server 
 counter_add: tandem and Redis add in one atomic operation. CPython's d[k] = d.get(k, 0) + 1 is two operations and
   loses updates under concurrency; made correct with a manager's Lock it would cost twice as much.
 create_drop: Redis has no unnamed objects; measured is HSET of a fresh key and DEL of it.
-large_get, large_put: values of 1 MiB in a dict of ten.
+large_get, large_put: values of 1 MiB in a dict of ten; huge_get, huge_put: of 16 MiB in one of two.
 cpython-native: multiprocessing's own Lock, Semaphore, Queue, Condition and Pool, which need no server: shared
   memory and pipes between the processes of one family.
 lock_unlock: Redis gets SET NX PX, asked again at once until it succeeds, and a script that deletes the key if it

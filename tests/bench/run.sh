@@ -9,7 +9,7 @@
 #   --systems LIST  only these, separated by commas: tandem-ring,tandem-unix,tandem-tcp,cpython-manager,cpython-native,
 #                   redis-unix,boost-interprocess,raw-unix,raw-ring
 #   --only LIST     only these workloads, separated by commas: dict_set,dict_get,dict_get_paced,dict_set_pipelined,dict_get_pipelined,
-#                   list_push_back,counter_add,create_drop,large_get,large_put,lock_unlock,semaphore,queue_handover,
+#                   list_push_back,counter_add,create_drop,large_get,large_put,huge_get,huge_put,lock_unlock,semaphore,queue_handover,
 #                   queue_handover_pipelined,queue_pingpong,condition_pingpong,pool_map,killed_holder_handover,scale
 #   --busy LIST     beside how many neighbours that do nothing but compute, for each processor: 0,1,2 by default. With
 #                   neighbours only dict_set, dict_get, lock_unlock and queue_handover are measured

@@ -54,6 +54,8 @@ WORKLOADS = {
     "create_drop": Workload({1: SERVERS, 8: SERVERS}),
     "large_get": Workload({1: SERVERS + LIMITS[1:]}, bytes=MIB),
     "large_put": Workload({1: SERVERS + LIMITS[1:]}, bytes=MIB),
+    "huge_get": Workload({1: SERVERS + LIMITS[1:]}, bytes=16 * MIB),
+    "huge_put": Workload({1: SERVERS + LIMITS[1:]}, bytes=16 * MIB),
     "lock_unlock": Workload({1: WAITS, 4: WAITS, 8: WAITS}),
     "semaphore": Workload({1: WAITS, 4: WAITS}),
     "queue_handover": Workload({2: WAITS}),

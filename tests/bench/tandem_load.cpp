@@ -58,6 +58,19 @@ class TandemClient {
     return unnamed;
   }
 
+  void huge_put(const std::string& key) {
+    static const Bytes value(bench::huge_bytes, std::byte{'v'});
+    large_.insert_or_assign(bench::huge_key(key), value);
+  }
+  void huge_get(const std::string& key) {
+    if (large_.at(bench::huge_key(key)).size() != bench::huge_bytes)
+      throw std::runtime_error("at() returned another value");
+  }
+  void huge_fill(const std::string& key) {
+    if (bench::is_first_of_its_huge_key(key)) huge_put(key);
+  }
+  std::int64_t huge_missing() { return bench::huge_count - static_cast<std::int64_t>(large_.size()); }
+
   void large_put(const std::string& key) { large_.insert_or_assign(bench::large_key(key), large_value_); }
   void large_get(const std::string& key) {
     if (large_.at(bench::large_key(key)).size() != bench::large_bytes)

@@ -18,7 +18,8 @@ TARGETS = [
       for system, bound in ((RING, 8), (UNIX, 1.2))),
     *(Target(workload, 8, system, REDIS, bound, 16) for workload in ("dict_get_pipelined", "dict_set_pipelined")
       for system, bound in ((UNIX, 1.3), (RING, 2))),
-    *(Target(workload, 1, RING, REDIS, 3) for workload in ("large_get", "large_put")),
+    *(Target(workload, 1, RING, peer, bound) for workload in ("large_get", "large_put", "huge_get", "huge_put")
+      for peer, bound in ((REDIS, 3), ("raw-ring", 0.8))),
     *(Target(workload, 2, RING, NATIVE, 5) for workload in ("queue_handover", "queue_handover_pipelined")),
     Target("lock_unlock", 1, RING, MANAGER, 50),
     Target("dict_get_paced", 1, RING, REDIS, 1.5, 1, "cpu_us"),
