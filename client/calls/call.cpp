@@ -82,7 +82,8 @@ Call::Call(const RemoteObject& object, const ops::OpDescription& op, std::size_t
       redirected_(object.sink() ? std::make_unique<Redirected>(object.sink()) : nullptr),
       channel_(redirected_ ? nullptr : &acquire(object, type_name, op)),
       encoder_{wire::Writer(redirected_ ? redirected_->arguments : channel_->begin_request()),
-               object.session().get(), nullptr, redirected_ ? &redirected_->kept : nullptr} {
+               object.session().get(), nullptr, redirected_ ? &redirected_->kept : nullptr,
+               redirected_ ? nullptr : &channel_->long_arguments()} {
   if (object.token() != 0 && !redirected_) {
     std::uint8_t token[wire::token_bytes];
     wire::store_little(token, object.token());
@@ -130,7 +131,7 @@ Decoder& Call::exchange(std::chrono::milliseconds timeout, const std::stop_token
   Reply reply;
   try {
     reply = channel_->exchange({op_.number, this_thread_number(), object_.reference().id, object_.token()},
-                               timeout, stop);
+                               timeout, stop, long_result_);
   } catch (const os::TimedOut&) {
     const std::string text = describe(object_, type_name_, op_) + ": no answer within " +
                              std::to_string(timeout.count()) + " ms (call_timeout); ";

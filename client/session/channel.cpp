@@ -12,6 +12,18 @@ namespace tandem::client {
 namespace {
 
 constexpr std::size_t receive_bytes_min = std::size_t{16} << 10;  // minimum room for each receive
+// A result of so many bytes is received straight into its destination.
+constexpr std::size_t long_result_bytes_min = std::size_t{32} << 10;
+constexpr std::size_t value_header_bytes_max = 5;  // of a text or of bytes in MessagePack
+
+class ToLongResult final : public ByteSink {
+ public:
+  explicit ToLongResult(LongResult& into) : into_(into) {}
+  void append(wire::Bytes bytes) noexcept override { into_.append(bytes); }
+
+ private:
+  LongResult& into_;
+};
 
 }  // namespace
 
@@ -30,8 +42,15 @@ Channel::Channel(std::unique_ptr<Stream> stream, const wire::Welcome& welcome)
 
 wire::Buffer& Channel::begin_request() {
   out_.clear();
+  long_arguments_.clear();
   out_.extend(wire::request_header_bytes);
   return out_;
+}
+
+std::size_t Channel::long_arguments_bytes() const {
+  std::size_t bytes = 0;
+  for (const LongArgument& argument : long_arguments_) bytes += argument.bytes.size();
+  return bytes;
 }
 
 void Channel::end_request() noexcept {
@@ -47,7 +66,7 @@ void Channel::end_request() noexcept {
 }
 
 Reply Channel::exchange(const RequestTarget& target, std::chrono::milliseconds timeout,
-                        const std::stop_token& stop) {
+                        const std::stop_token& stop, LongResult* long_result) {
   if (broken_) throw StreamClosed("the connection is closed");
   os::Deadline deadline(timeout);
   std::uint32_t request = ++last_request_;
@@ -59,9 +78,9 @@ Reply Channel::exchange(const RequestTarget& target, std::chrono::milliseconds t
     throw_fault_or(closed);
   }
   if (!stop.stop_possible()) [[likely]]
-    return receive_reply(request, deadline);
+    return receive_reply(request, deadline, long_result);
   const std::stop_callback cancel(stop, [&] { send_cancel(request); });
-  return receive_reply(request, deadline);
+  return receive_reply(request, deadline, long_result);
 }
 
 /// Runs on the thread that requests the stop. The thread that has this channel sends nothing while it awaits
@@ -85,8 +104,7 @@ void Channel::send_unsent(const os::Deadline& deadline) {
 /// Sends `frame` within the deadline and keeps the rest of it in unsent_; if `is_late`, keeps all of it.
 /// Throws TimedOut if nothing was sent of the request's first frame; then nothing is kept. Returns whether it
 /// is late.
-bool Channel::send_or_keep(wire::Bytes frame, const os::Deadline& deadline, bool is_late) {
-  bool is_first = frame.data() == out_.data();
+bool Channel::send_or_keep(wire::Bytes frame, const os::Deadline& deadline, bool is_late, bool is_first) {
   std::size_t whole = frame.size();
   try {
     while (!is_late && !frame.empty()) frame = frame.subspan(stream_->send(frame, deadline.remaining()));
@@ -99,6 +117,8 @@ bool Channel::send_or_keep(wire::Bytes frame, const os::Deadline& deadline, bool
 }
 
 void Channel::send_request(const RequestTarget& target, std::uint32_t request, const os::Deadline& deadline) {
+  if (!long_arguments_.empty()) [[unlikely]]
+    return send_long_request(target, request, deadline);
   std::size_t size = out_.size();
   bool whole = size <= frame_bytes_max_;
   std::size_t sent = whole ? size : static_cast<std::size_t>(frame_bytes_max_);
@@ -106,7 +126,7 @@ void Channel::send_request(const RequestTarget& target, std::uint32_t request, c
       out_.data(), sent,
       {static_cast<std::uint8_t>((whole ? 0 : wire::flag_more) | (target.token == 0 ? 0 : wire::flag_fenced)),
        target.op, request, target.actor, target.object});
-  bool is_late = send_or_keep({out_.data(), sent}, deadline, false);
+  bool is_late = send_or_keep({out_.data(), sent}, deadline, false, true);
   while (sent < size) {
     std::size_t count = std::min<std::size_t>(size - sent, frame_bytes_max_ - wire::short_header_bytes);
     bool more = sent + count < size;
@@ -121,7 +141,51 @@ void Channel::send_request(const RequestTarget& target, std::uint32_t request, c
   if (is_late) throw os::TimedOut();
 }
 
-Reply Channel::receive_reply(std::uint32_t request, const os::Deadline& deadline) {
+/// The same with arguments that are elsewhere.
+void Channel::send_long_request(const RequestTarget& target, std::uint32_t request,
+                                const os::Deadline& deadline) {
+  std::vector<wire::Bytes> pieces;
+  std::size_t at = wire::request_header_bytes;
+  for (const LongArgument& argument : long_arguments_) {
+    pieces.push_back(out_.view().subspan(at, argument.at - at));
+    pieces.push_back(argument.bytes);
+    at = argument.at;
+  }
+  pieces.push_back(out_.view_from(at));
+  long_arguments_.clear();
+
+  std::size_t left = 0;
+  for (const wire::Bytes piece : pieces) left += piece.size();
+  bool is_late = false;
+  for (std::size_t next = 0, header_bytes = wire::request_header_bytes; left != 0;) {
+    std::size_t count = std::min<std::size_t>(left, frame_bytes_max_ - header_bytes);
+    left -= count;
+    const std::uint8_t more = left == 0 ? 0 : wire::flag_more;
+    std::uint8_t* header = out_.data();
+    if (header_bytes == wire::request_header_bytes) {
+      const std::uint8_t fenced = target.token == 0 ? 0 : wire::flag_fenced;
+      wire::store_request_header(
+          header, header_bytes + count,
+          {static_cast<std::uint8_t>(more | fenced), target.op, request, target.actor, target.object});
+    } else {
+      wire::store_short_header(header, header_bytes + count, wire::FrameKind::request_part, more, 0, request);
+    }
+    is_late =
+        send_or_keep({header, header_bytes}, deadline, is_late, header_bytes == wire::request_header_bytes);
+    while (count != 0) {
+      wire::Bytes& piece = pieces[next];
+      const wire::Bytes part = piece.first(std::min(count, piece.size()));
+      is_late = send_or_keep(part, deadline, is_late);
+      count -= part.size();
+      piece = piece.subspan(part.size());
+      if (piece.empty()) ++next;
+    }
+    header_bytes = wire::short_header_bytes;
+  }
+  if (is_late) throw os::TimedOut();
+}
+
+Reply Channel::receive_reply(std::uint32_t request, const os::Deadline& deadline, LongResult* long_result) {
   Reply reply;
   while (true) {
     wire::Frame frame;
@@ -131,20 +195,134 @@ Reply Channel::receive_reply(std::uint32_t request, const os::Deadline& deadline
         taken_ += frame.bytes.size();
         if (take(frame, request, reply)) return reply;
         break;
-      case wire::FrameStatus::incomplete: receive_more(needed, deadline); break;
+      case wire::FrameStatus::incomplete:
+        if (needed >= long_result_bytes_min && long_result != nullptr) [[unlikely]] {
+          if (receive_long(request, needed, deadline, *long_result)) return {};
+          break;
+        }
+        receive_more(needed, deadline);
+        break;
       case wire::FrameStatus::too_long:
       case wire::FrameStatus::malformed: throw_broken("the manager sent what is no frame of the protocol");
     }
   }
 }
 
+/// Receives the reply whose first frame begins in `in_`, if it is a long text or long bytes, as wanted. Else returns
+/// false, and has received more of the frame, which has `needed` bytes.
+bool Channel::receive_long(std::uint32_t request, std::size_t needed, const os::Deadline& deadline,
+                           LongResult& into) {
+  const std::size_t had = in_.size() - taken_;
+  while (in_.size() - taken_ < wire::short_header_bytes + 1 + value_header_bytes_max)
+    receive_more(receive_bytes_min, deadline);
+  std::size_t left = begin_long(request, into);
+  if (left == 0) {
+    // The frame may have become complete above.
+    if (in_.size() - taken_ == had) receive_more(needed, deadline);
+    return false;
+  }
+  ToLongResult sink(into);
+  while (true) {
+    left -= frame_left_;
+    const std::size_t there = std::min(frame_left_, in_.size() - taken_);
+    into.append(in_.view().subspan(taken_, there));
+    taken_ += there;
+    frame_left_ -= there;
+    if (frame_left_ != 0) {
+      in_.clear();
+      taken_ = 0;
+      while (frame_left_ != 0) receive_to(sink, frame_left_, deadline);
+    }
+    if (left == 0) break;
+    begin_part(request, deadline, left);
+  }
+  into.set_arrived();
+  return true;
+}
+
+/// Takes the beginning of such a reply, and returns how long its text or its bytes are; 0: it is none. From then on
+/// bytes are gone once they have been received, and frame_left_ says how many are to be skipped if that ends early.
+std::size_t Channel::begin_long(std::uint32_t request, LongResult& into) {
+  const std::uint8_t* frame = in_.data() + taken_;
+  const wire::ReplyHeader header = wire::load_reply_header(frame);
+  const std::size_t frame_bytes = wire::size_field_bytes + wire::load_little<std::uint32_t>(frame);
+  if (static_cast<wire::FrameKind>(frame[4]) != wire::FrameKind::reply || header.request != request ||
+      header.code != Code::ok)
+    return 0;
+  const std::uint8_t* value = frame + wire::short_header_bytes;
+  if (into.in_array() && *value++ != 0x91) return 0;
+  std::size_t length = 0;
+  if (*value == (into.is_text() ? 0xdb : 0xc6)) {
+    length = wire::load_big<std::uint32_t>(value + 1);
+    value += value_header_bytes_max;
+  } else if (*value == (into.is_text() ? 0xda : 0xc5)) {
+    length = wire::load_big<std::uint16_t>(value + 1);
+    value += value_header_bytes_max - 2;
+  } else {
+    return 0;
+  }
+  const std::size_t in_frame = frame_bytes - static_cast<std::size_t>(value - frame);
+  const bool more = (header.flags & wire::flag_more) != 0;
+  if (more ? length <= in_frame : length != in_frame) return 0;
+  into.reserve(length);
+  taken_ += static_cast<std::size_t>(value - frame);
+  frame_left_ = in_frame;
+  return length;
+}
+
+/// Finds the next part of a long reply, of which `left` bytes are to come, and takes its header.
+void Channel::begin_part(std::uint32_t request, const os::Deadline& deadline, std::size_t left) {
+  while (true) {
+    const wire::Bytes there = in_.view_from(taken_);
+    wire::Frame frame;
+    std::size_t needed = 0;
+    const wire::FrameStatus status = wire::next_frame(there, frame_bytes_max_, frame, needed);
+    if (status == wire::FrameStatus::too_long || status == wire::FrameStatus::malformed)
+      throw_broken("the manager sent what is no frame of the protocol");
+    if (there.size() >= wire::short_header_bytes &&
+        static_cast<wire::FrameKind>(there[4]) == wire::FrameKind::reply_part &&
+        wire::load_reply_header(there.data()).request == request) {
+      const std::size_t bytes = needed - wire::short_header_bytes;
+      const bool more = (wire::load_reply_header(there.data()).flags & wire::flag_more) != 0;
+      if (bytes == 0 || (more ? bytes >= left : bytes != left))
+        throw_broken("the parts of a reply are together not as long as its beginning says");
+      taken_ += wire::short_header_bytes;
+      frame_left_ = bytes;
+      return;
+    }
+    if (status == wire::FrameStatus::incomplete) {
+      receive_more(needed, deadline);
+      continue;
+    }
+    Reply other;
+    taken_ += frame.bytes.size();
+    take(frame, request, other);  // a late reply to another request, or a fault
+  }
+}
+
 void Channel::receive_more(std::size_t needed, const os::Deadline& deadline) {
+  if (frame_left_ != 0) [[unlikely]] {
+    struct : ByteSink {
+      void append(wire::Bytes) noexcept override {}
+    } nowhere;
+    while (frame_left_ != 0) receive_to(nowhere, frame_left_, deadline);
+  }
   in_.drop_front(taken_);
   taken_ = 0;
   in_.reserve(std::max(needed, receive_bytes_min));
   std::uint8_t* at = in_.data() + in_.size();
   try {
     in_.extend(stream_->receive(at, in_.capacity() - in_.size(), deadline.remaining()));
+  } catch (const StreamClosed&) {
+    broken_ = true;
+    throw;
+  }
+}
+
+/// Receives the next bytes of a long result's frame.
+void Channel::receive_to(ByteSink& to, std::size_t most, const os::Deadline& deadline) {
+  try {
+    frame_left_ -= stream_->receive_to(to, most, deadline.remaining());
   } catch (const StreamClosed&) {
     broken_ = true;
     throw;

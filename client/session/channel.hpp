@@ -11,6 +11,7 @@
 #include <unordered_map>
 
 #include "client/transport/stream.hpp"
+#include "tandem/call/long_result.hpp"
 #include "tandem/wire/frame.hpp"
 #include "tandem/wire/handshake.hpp"
 
@@ -50,7 +51,12 @@ class Channel {
 
   /// Starts a request. Returns the buffer for its arguments.
   wire::Buffer& begin_request();
-  std::size_t arguments_bytes() const { return out_.size() - wire::request_header_bytes; }
+  /// Arguments that are not copied into that buffer, but sent from where they are.
+  std::vector<LongArgument>& long_arguments() { return long_arguments_; }
+  std::size_t arguments_bytes() const {
+    const std::size_t bytes = out_.size() - wire::request_header_bytes;
+    return long_arguments_.empty() ? bytes : bytes + long_arguments_bytes();
+  }
   /// The maximum size of arguments, set by the manager.
   std::uint64_t message_bytes_max() const { return message_bytes_max_; }
   /// Sends the request that was begun and waits for its reply; `timeout` zero: no limit. Throws TimedOut; the
@@ -60,8 +66,10 @@ class Channel {
   Reply exchange(const RequestTarget& target, std::chrono::milliseconds timeout) {
     return exchange(target, timeout, std::stop_token());
   }
-  /// If `stop` is requested meanwhile, cancels the request (frame.hpp) and still waits for its reply.
-  Reply exchange(const RequestTarget& target, std::chrono::milliseconds timeout, const std::stop_token& stop);
+  /// If `stop` is requested meanwhile, cancels the request (frame.hpp) and still waits for its reply. A long result
+  /// of the wanted kind goes into `long_result` unless that is null, and the reply is empty then.
+  Reply exchange(const RequestTarget& target, std::chrono::milliseconds timeout, const std::stop_token& stop,
+                 LongResult* long_result = nullptr);
   /// Clears request and reply.
   void end_request() noexcept;
 
@@ -115,8 +123,15 @@ class Channel {
   void send_request(const RequestTarget& target, std::uint32_t request, const os::Deadline& deadline);
   void send_cancel(std::uint32_t request) noexcept;
   void send_unsent(const os::Deadline& deadline);
-  bool send_or_keep(wire::Bytes frame, const os::Deadline& deadline, bool is_late);
-  Reply receive_reply(std::uint32_t request, const os::Deadline& deadline);
+  std::size_t long_arguments_bytes() const;
+  void send_long_request(const RequestTarget& target, std::uint32_t request, const os::Deadline& deadline);
+  bool send_or_keep(wire::Bytes frame, const os::Deadline& deadline, bool is_late, bool is_first = false);
+  Reply receive_reply(std::uint32_t request, const os::Deadline& deadline, LongResult* long_result = nullptr);
+  bool receive_long(std::uint32_t request, std::size_t needed, const os::Deadline& deadline,
+                    LongResult& into);
+  std::size_t begin_long(std::uint32_t request, LongResult& into);
+  void begin_part(std::uint32_t request, const os::Deadline& deadline, std::size_t left);
+  void receive_to(ByteSink& to, std::size_t most, const os::Deadline& deadline);
   void receive_more(std::size_t needed, const os::Deadline& deadline);
   bool take(const wire::Frame& frame, std::uint32_t request, Reply& reply);
   bool take_any(const wire::Frame& frame, NumberedReply& reply);
@@ -130,12 +145,14 @@ class Channel {
   std::uint32_t last_request_ = 0;
   bool broken_ = false;
 
-  wire::Buffer out_;        // the request: room for its header, then its arguments
-  wire::Buffer unsent_;     // frames to send before the next request, the first possibly in part
-  wire::Buffer in_;         // received bytes
-  std::size_t taken_ = 0;   // bytes of `in_` already processed
-  std::size_t needed_ = 0;  // size of the next frame, as far as next_reply() knows it
-  wire::Buffer assembled_;  // a reply received in parts
+  wire::Buffer out_;  // the request: room for its header, then its arguments
+  std::vector<LongArgument> long_arguments_;
+  std::size_t frame_left_ = 0;  // bytes of a long result's frame that do not go through `in_`
+  wire::Buffer unsent_;         // frames to send before the next request, the first possibly in part
+  wire::Buffer in_;             // received bytes
+  std::size_t taken_ = 0;       // bytes of `in_` already processed
+  std::size_t needed_ = 0;      // size of the next frame, as far as next_reply() knows it
+  wire::Buffer assembled_;      // a reply received in parts
 
   struct Assembling {
     Code code = Code::ok;

@@ -206,11 +206,20 @@ void RingStream::yield() {
 }
 
 std::size_t RingStream::receive(std::uint8_t* at, std::size_t room, std::chrono::milliseconds timeout) {
+  return receive_by([&] { return in_.read({at, room}); }, timeout);
+}
+
+std::size_t RingStream::receive_to(ByteSink& to, std::size_t most, std::chrono::milliseconds timeout) {
+  return receive_by([&] { return in_.take(most, [&to](wire::Bytes bytes) { to.append(bytes); }); }, timeout);
+}
+
+template <class Take>
+std::size_t RingStream::receive_by(const Take& take, std::chrono::milliseconds timeout) {
   check_open();
-  std::size_t count = in_.read({at, room});
+  std::size_t count = take();
   if (count == 0) {
     await_bytes(timeout);
-    count = in_.read({at, room});
+    count = take();
   }
   if (count == wire::ring_broken) [[unlikely]]
     throw_broken();

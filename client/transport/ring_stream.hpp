@@ -25,6 +25,7 @@ class RingStream final : public Stream {
   std::size_t send(wire::Bytes bytes, std::chrono::milliseconds timeout) override;
   std::size_t send_now(wire::Bytes bytes) override;
   std::size_t receive(std::uint8_t* at, std::size_t room, std::chrono::milliseconds timeout) override;
+  std::size_t receive_to(ByteSink& to, std::size_t most, std::chrono::milliseconds timeout) override;
   void shut_down() noexcept override;
   void abandon() noexcept override;
 
@@ -32,6 +33,8 @@ class RingStream final : public Stream {
   RingStream(int socket, os::SharedMemory memory, std::size_t ring_bytes,
              std::chrono::microseconds busy_poll);
 
+  template <class Take>
+  std::size_t receive_by(const Take& take, std::chrono::milliseconds timeout);
   void check_open() const;
   void ring_bell() noexcept;
   bool contended() const;

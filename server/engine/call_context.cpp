@@ -130,6 +130,21 @@ void CallContext::end_owners(const EndedOwners& owners) {
   state_.holdings.forget(owners);
 }
 
+/// Takes over the memory of the arguments if the value is most of it; otherwise much would be kept for nothing.
+Value CallContext::keep_long(ValueView value) {
+  if (state_.arguments_memory == nullptr) return Value(value, state_.registry);
+  const wire::Buffer& memory = *state_.arguments_memory;
+  const wire::Bytes all = memory.view();
+  const bool is_inside =
+      value.bytes.data() >= all.data() && value.bytes.data() + value.bytes.size() <= all.data() + all.size();
+  if (value.references || !is_inside || value.bytes.size() < memory.capacity() / 8 * 7)
+    return Value(value, state_.registry);
+  SharedBytes bytes =
+      SharedBytes::adopt(std::move(*std::exchange(state_.arguments_memory, nullptr)), value.bytes);
+  state_.lent = bytes.again();
+  return Value(std::move(bytes));
+}
+
 void CallContext::refuse(Waiter& waiter, const Failure& failure) {
   Deliveries& deliveries = state_.deliveries;
   const std::size_t begin = deliveries.buffer().size();
@@ -156,11 +171,16 @@ Result<ItemsView> CallContext::items_of(ValueView operand) {
   if (!object) return std::move(object.failure());
   if (Result<void> work = work_on((*object)->size()); !work) return std::move(work.failure());
   std::uint64_t elements = 0;
-  wire::Buffer& copy = copies_.emplace_back();
+  wire::Buffer& copy = new_copy();
   wire::Writer writer(copy);
   if (!(*object)->append_items(writer, elements))
     return Failure{Code::type_error, "a " + std::string((*object)->type().name) + " has no items to take"};
   return ItemsView(wire::Reader(copy.view()), elements, true);
+}
+
+wire::Buffer& CallContext::new_copy() {
+  if (copies_ == nullptr) copies_ = std::make_unique<std::forward_list<wire::Buffer>>();
+  return copies_->emplace_front();
 }
 
 Result<EntriesView> CallContext::entries_of(ValueView operand) {
@@ -176,7 +196,7 @@ Result<EntriesView> CallContext::entries_of(ValueView operand) {
                    "a dict's entries are a map or a dict, not '" + type_name(operand) + "'"};
   if (Result<void> work = work_on((*object)->size()); !work) return std::move(work.failure());
   std::uint64_t entries = 0;
-  wire::Buffer& copy = copies_.emplace_back();
+  wire::Buffer& copy = new_copy();
   wire::Writer writer(copy);
   if (!(*object)->append_entries(writer, entries))
     return Failure{Code::type_error, "a " + std::string((*object)->type().name) + " has no entries to take"};

@@ -2,7 +2,8 @@
 // The context that a handler runs in: the calling thread, the other objects, the reply. Also the views of
 // operands that consist of several values.
 
-#include <list>
+#include <forward_list>
+#include <memory>
 #include <optional>
 
 #include "server/engine/registry.hpp"
@@ -82,7 +83,10 @@ struct EngineState {
   std::vector<ObjectId> ready_objects;       // to be served at the end of the step
   std::vector<Ticket> new_waits;             // waits begun or moved in this step, to be checked for cycles
   std::vector<std::string> deadlocks_found;  // since they were last taken, for display
-  std::uint64_t now_ns = 0;                  // as of the last input that carried the time
+  wire::Buffer* arguments_memory =
+      nullptr;                  // of this step's call, which a long value may take over; null: it may not
+  SharedBytes lent;             // that memory once a value has it: the arguments are used until the step ends
+  std::uint64_t now_ns = 0;     // as of the last input that carried the time
   std::uint64_t looked_at = 0;  // elements in this step, those worked on multiplied by their cost
 };
 
@@ -108,6 +112,10 @@ class CallContext {
     reply_bytes_before_ = reply_bytes;
   }
 
+  [[gnu::always_inline]] ~CallContext() {}  // part of every step
+  CallContext(const CallContext&) = delete;
+  CallContext& operator=(const CallContext&) = delete;
+
   Registry& registry() { return state_.registry; }
   const Limits& limits() const { return state_.registry.limits(); }
   const ServerInfo& server_info() const { return state_.server_info; }
@@ -126,12 +134,25 @@ class CallContext {
     references_written_ = true;
     out_.reference(reference);
   }
+  /// The same for the last value of the reply: if it is long, it may be sent without being copied.
+  void write_last(ValueView value) {
+    if (value.shared != nullptr && may_share_) [[unlikely]]
+      tail_ = SharedBytes(*value.shared);
+    else write(value);
+  }
+  SharedBytes::Block* take_tail() { return tail_.detach(); }
+  std::size_t tail_bytes() const { return tail_ ? tail_.bytes().size() : 0; }
+  void may_share() { may_share_ = true; }
   bool references_written() const { return references_written_; }
   /// The reply holds references that were not written with write().
   void note_references() { references_written_ = true; }
 
   /// Returns a copy of `value` to keep in an object.
-  Value keep(ValueView value) { return Value(value, state_.registry); }
+  Value keep(ValueView value) {
+    if (value.bytes.size() >= shared_bytes_min) [[unlikely]]
+      return keep_long(value);
+    return Value(value, state_.registry);
+  }
   Result<std::uint32_t> hash(ValueView key) const { return hash_of(key); }
 
   /// Checks that `bytes` more may be held; else resource_exhausted. For operations that grow by more than
@@ -258,10 +279,12 @@ class CallContext {
   }
   static constexpr std::uint64_t looks_per_work = 16;
   Result<void> account(std::uint64_t elements, std::uint64_t looks_each);
+  wire::Buffer& new_copy();
   Result<std::uint32_t> hash_of(ValueView key) const;
   Result<const Object*> operand_object(ValueView operand) const;
 
   void end_answer(Waiter& waiter, const CallContext& reply, std::size_t begin);
+  Value keep_long(ValueView value);
 
   EngineState& state_;
   const Owner owner_;
@@ -272,10 +295,13 @@ class CallContext {
   bool unchanged_ = false;
   bool is_step_ = false;
   bool no_room_to_wait_ = false;
+  bool may_share_ = false;
+  SharedBytes tail_;
   Undo* undo_ = nullptr;
   std::uint64_t reply_bytes_before_ = 0;
   Waiter* parked_ = nullptr;
-  std::list<wire::Buffer> copies_;  // contents of operand objects: an object may be its own operand
+  // Contents of operand objects: an object may be its own operand. Null: none yet.
+  std::unique_ptr<std::forward_list<wire::Buffer>> copies_;
 };
 
 /// The failure of an operation on `object`; its text begins with the object's type and name, if it has one. That

@@ -147,7 +147,7 @@ template <class Tag>
 struct Encoding;  // not specialized: the handler must return Written
 template <>
 struct Encoding<ops::Any> {
-  static void put(CallContext& context, ValueView v) { context.write(v); }
+  static void put(CallContext& context, ValueView v) { context.write_last(v); }
 };
 template <>
 struct Encoding<ops::Bool> {
@@ -166,7 +166,7 @@ struct Encoding<ops::Maybe> {
   template <class V>
   static void put(CallContext& context, const std::optional<V>& v) {
     context.out().array(v ? 1 : 0);
-    if (v) context.write(ValueView(*v));
+    if (v) context.write_last(ValueView(*v));
   }
 };
 

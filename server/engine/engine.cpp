@@ -25,6 +25,26 @@ Engine::Engine(const Limits& limits, ServerInfo server_info, std::span<const Typ
   state_.registry.before_destroyed = [this](Object& object) { before_destroy(object); };
 }
 
+namespace {
+
+/// Ends what a call lends for its step.
+struct Lending {
+  EngineState& state;
+  const bool any;
+  Lending(EngineState& of, wire::Buffer* memory) : state(of), any(memory != nullptr) {
+    if (any) [[unlikely]]
+      state.arguments_memory = memory;
+  }
+  ~Lending() {
+    if (any) [[unlikely]] {
+      state.arguments_memory = nullptr;
+      state.lent = {};
+    }
+  }
+};
+
+}  // namespace
+
 Outcome Engine::step(const Call& call, wire::Buffer& reply) {
   const std::size_t mark = reply.size();
   Registry& registry = state_.registry;
@@ -39,7 +59,9 @@ Outcome Engine::step(const Call& call, wire::Buffer& reply) {
   wire::Reader arguments(call.arguments);
   Result<std::uint32_t> count = check_call(op, arguments, call.token, state_.tokens);
   if (!count) return refuse(count.failure(), operation, mark, reply);
+  const Lending lending(state_, call.memory);
   CallContext context(state_, Owner{call.session, call.actor}, operation, reply);
+  if (call.may_share) context.may_share();
 
   Result<void> result = carry_out(context, *object, **row, arguments, *count, mark);
   if (!result) result = failure_on(*object, std::move(result.failure()));
@@ -50,7 +72,7 @@ Outcome Engine::step(const Call& call, wire::Buffer& reply) {
   if (op.effect != ops::Effect::reads) end_step();
   if (!result) return refuse(result.failure(), operation, mark, reply);
   if (parked != 0) reply.truncate(mark);
-  return {Code::ok, operation, parked};
+  return {Code::ok, operation, parked, context.take_tail()};
 }
 
 // ---- waits ------------------------------------------------------------------------------------------------

@@ -18,9 +18,11 @@ struct Call {
   std::uint32_t actor = 0;
   ObjectId object = 0;
   std::uint16_t op = 0;
-  wire::Bytes arguments;     // a MessagePack array
-  std::uint64_t token = 0;   // of a lock's grant that must still be live; 0: none
-  std::uint64_t now_ns = 0;  // of a monotonic clock
+  wire::Bytes arguments;           // a MessagePack array
+  std::uint64_t token = 0;         // of a lock's grant that must still be live; 0: none
+  std::uint64_t now_ns = 0;        // of a monotonic clock
+  wire::Buffer* memory = nullptr;  // not null: what holds the arguments, which a long value may take over
+  bool may_share = false;          // whether Outcome::tail may be used
 };
 
 /// A client cancels a waiting request.
@@ -56,6 +58,8 @@ struct Outcome {
   Code code = Code::ok;
   std::uint16_t operation = operation_none;  // index into Engine::operations()
   Ticket parked = 0;                         // not 0: the reply follows among the deliveries
+  SharedBytes::Block* tail =
+      nullptr;  // the end of the reply, after what was appended; the caller's to release
 };
 
 class Engine {

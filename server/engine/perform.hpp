@@ -50,7 +50,7 @@ inline Result<void> carry_out(CallContext& context, Object& object, const OpRow&
   if (effect == ops::Effect::waits && context.no_room_to_wait()) [[unlikely]]
     result = context.room_for(Waits::waiter_bytes);
   if (result && context.parked() == nullptr)
-    result = context.reply_fits(context.out().buffer().size() - mark);
+    result = context.reply_fits(context.out().buffer().size() - mark + context.tail_bytes());
   if (effect != ops::Effect::reads) context.registry().account(object);
   return result;
 }

@@ -173,7 +173,7 @@ void QueueObject::give(CallContext& context, std::uint32_t kind, Owner owner, st
   if (kind == get_one) {
     const QueueItem item = take();
     context.out().array(1);
-    context.write(item.value);
+    context.write_last(item.value);
     return;
   }
   const std::uint64_t most = std::min(max, static_cast<std::uint64_t>(page_elements_max));

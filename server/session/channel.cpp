@@ -19,6 +19,23 @@ constexpr std::size_t reply_always_bytes = 4096;
 constexpr std::size_t reference_bytes = 12;  // of an encoded reference
 constexpr std::size_t input_bytes_min = 4096;
 constexpr std::size_t inbox_bytes_kept = 64 * 1024;
+// A frame with so much more to come does not go through the inbox.
+constexpr std::size_t long_frame_bytes_min = 32 * 1024;
+
+/// How long the arguments that begin so will be at least, as far as the lengths in them say.
+std::size_t expected_bytes(const wire::RequestHeader& header, wire::Bytes payload) {
+  const std::size_t token_bytes = (header.flags & wire::flag_fenced) != 0 ? wire::token_bytes : 0;
+  if (payload.size() < token_bytes) return 0;
+  wire::Reader reader(payload.subspan(token_bytes));
+  std::uint32_t count = 0;
+  if (!reader.array(count)) return 0;
+  while (count-- != 0 && reader.skip()) {
+  }
+  const wire::Bytes last = reader.rest();
+  constexpr std::size_t length_bytes = 5;
+  if (last.size() < length_bytes || (last[0] != 0xdb && last[0] != 0xc6)) return 0;
+  return payload.size() - last.size() + length_bytes + wire::load_big<std::uint32_t>(last.data() + 1);
+}
 
 }  // namespace
 
@@ -68,6 +85,11 @@ void Channel::start() {
 // ---- bytes in ---------------------------------------------------------------------------------------------
 
 std::span<std::uint8_t> Channel::input_space() {
+  if (long_frame_.left != 0) [[unlikely]] {
+    PartialRequest& partial_request = *partial_requests_.find(long_frame_.request);
+    if (!partial_request.discarded) return partial_requests_.room(partial_request, long_frame_.left);
+    return service_.scratch().first(std::min(service_.scratch().size(), long_frame_.left));
+  }
   if (inbox_used_ == 0) return service_.scratch();
   // Room for the rest of the frame, but not much more than has already arrived: a size field alone costs no
   // memory.
@@ -80,6 +102,8 @@ std::span<std::uint8_t> Channel::input_space() {
 void Channel::received(std::size_t count) {
   service_.statistics_.bytes_received += count;
   begin_turn();
+  if (long_frame_.left != 0) [[unlikely]]
+    return received_of_long_frame(count);
   if (inbox_used_ != 0) {
     inbox_used_ += count;
     return take_from_inbox();
@@ -120,7 +144,10 @@ std::size_t Channel::consume(wire::Bytes bytes) {
     wire::Frame frame;
     switch (wire::next_frame(bytes.subspan(used), service_.limits().frame_bytes_max, frame, needed_)) {
       case wire::FrameStatus::complete: break;
-      case wire::FrameStatus::incomplete: return used;
+      case wire::FrameStatus::incomplete:
+        if (needed_ - (bytes.size() - used) < long_frame_bytes_min || !begin_long_frame(bytes.subspan(used)))
+          return used;
+        return bytes.size();
       case wire::FrameStatus::too_long:
         fault(Code::resource_exhausted,
               over_limit("a frame from the client", "frame_bytes_max", service_.limits().frame_bytes_max));
@@ -260,64 +287,128 @@ void Channel::handle(const wire::Frame& frame) {
 }
 
 void Channel::handle_request(const wire::Frame& frame) {
-  wire::RequestHeader header = frame.request_header();
-  if ((header.flags & ~(wire::flag_more | wire::flag_one_way | wire::flag_fenced)) != 0) [[unlikely]]
-    return fault(Code::protocol_error, "a request with unknown flags, " + std::to_string(header.flags));
-  if (partial_requests_.size() != 0 && partial_requests_.find(header.request) != nullptr) [[unlikely]]
-    return fault(Code::protocol_error,
-                 "request " + std::to_string(header.request) + " begins again before its last part has come");
-  if (!parked_.empty() && parked_.count(header.request) != 0) [[unlikely]]
-    return fault(Code::protocol_error,
-                 "request " + std::to_string(header.request) + " begins again while it waits");
+  const wire::RequestHeader header = frame.request_header();
+  if (!may_begin(header)) [[unlikely]]
+    return refuse_to_begin(header);
   if ((header.flags & wire::flag_more) == 0) [[likely]]
     return run(header, frame.request_payload());
+  if (PartialRequest* partial_request = begin_partial(header))
+    assemble(*partial_request, frame.request_payload(), true);
+}
 
-  if (partial_requests_.size() >= service_.limits().requests_under_way_max)
-    return fault(Code::resource_exhausted,
-                 over_limit("unfinished requests on one channel", "requests_under_way_max",
-                            service_.limits().requests_under_way_max));
-  bool too_many = too_many_under_way();
+void Channel::handle_part(const wire::Frame& frame) {
+  if (PartialRequest* partial_request = partial_of(frame.bytes.data()))
+    assemble(*partial_request, frame.short_payload(), (frame.bytes[5] & wire::flag_more) != 0);
+}
+
+/// Says why not; the channel ends.
+void Channel::refuse_to_begin(const wire::RequestHeader& header) {
+  if ((header.flags & ~request_flags) != 0)
+    return fault(Code::protocol_error, "a request with unknown flags, " + std::to_string(header.flags));
+  const std::string request = "request " + std::to_string(header.request) + " begins again ";
+  fault(Code::protocol_error,
+        request + (parked_.count(header.request) != 0 ? "while it waits" : "before its last part has come"));
+}
+
+/// Returns null if there are too many: then the channel ends.
+PartialRequest* Channel::begin_partial(const wire::RequestHeader& header) {
+  if (partial_requests_.size() >= service_.limits().requests_under_way_max) {
+    fault(Code::resource_exhausted, over_limit("unfinished requests on one channel", "requests_under_way_max",
+                                               service_.limits().requests_under_way_max));
+    return nullptr;
+  }
+  const bool too_many = too_many_under_way();
   PartialRequest& partial_request = *partial_requests_.begin(header);
   if (too_many) {
     refuse_request(header, over_limit("one more request under way", "requests_under_way_max",
                                       service_.limits().requests_under_way_max));
     partial_requests_.discard(partial_request);
   }
-  assemble(partial_request, frame.request_payload(), true);
+  return &partial_request;
 }
 
-void Channel::handle_part(const wire::Frame& frame) {
-  wire::ReplyHeader header = frame.reply_header();  // same layout; the code's byte holds flags here
-  std::uint8_t flags = frame.bytes[5];
-  if ((flags & ~wire::flag_more) != 0)
-    return fault(Code::protocol_error, "a part with unknown flags, " + std::to_string(flags));
-  PartialRequest* partial_request = partial_requests_.find(header.request);
+/// Returns the request of which this is a part; null if there is none: then the channel ends.
+PartialRequest* Channel::partial_of(const std::uint8_t* part_header) {
+  const std::uint8_t flags = part_header[5];
+  if ((flags & ~wire::flag_more) != 0) {
+    fault(Code::protocol_error, "a part with unknown flags, " + std::to_string(flags));
+    return nullptr;
+  }
+  const std::uint32_t request = wire::load_reply_header(part_header).request;
+  PartialRequest* partial_request = partial_requests_.find(request);
   if (partial_request == nullptr)
-    return fault(Code::protocol_error,
-                 "a part of request " + std::to_string(header.request) + ", which is not under way in parts");
-  assemble(*partial_request, frame.short_payload(), (flags & wire::flag_more) != 0);
+    fault(Code::protocol_error,
+          "a part of request " + std::to_string(request) + ", which is not under way in parts");
+  return partial_request;
+}
+
+/// Refuses the request if so many more bytes of it are too many. Its further parts are then dropped.
+void Channel::make_room(PartialRequest& partial_request, std::size_t bytes) {
+  if (partial_request.discarded) return;
+  const Limits& limits = service_.limits();
+  if (partial_request.payload.size() + bytes > limits.message_bytes_max)
+    refuse_request(partial_request.header,
+                   over_limit("the request's arguments", "message_bytes_max", limits.message_bytes_max));
+  else if (service_.memory_exceeded_by(bytes + messages_bytes() - counted_messages_bytes_))
+    refuse_request(partial_request.header,
+                   over_limit("the request's arguments", "memory_bytes_max", limits.memory_bytes_max));
+  else return;
+  partial_requests_.discard(partial_request);
 }
 
 void Channel::assemble(PartialRequest& partial_request, wire::Bytes payload, bool more) {
-  const Limits& limits = service_.limits();
-  if (!partial_request.discarded) {
-    if (partial_request.payload.size() + payload.size() > limits.message_bytes_max) {
-      refuse_request(partial_request.header,
-                     over_limit("the request's arguments", "message_bytes_max", limits.message_bytes_max));
-      partial_requests_.discard(partial_request);
-    } else if (service_.memory_exceeded_by(payload.size() + messages_bytes() - counted_messages_bytes_)) {
-      refuse_request(partial_request.header,
-                     over_limit("the request's arguments", "memory_bytes_max", limits.memory_bytes_max));
-      partial_requests_.discard(partial_request);
-    } else {
-      partial_requests_.append(partial_request, payload);
-    }
-  }
-  if (more) return;
-  wire::RequestHeader header = partial_request.header;
-  bool discarded = partial_request.discarded;
+  make_room(partial_request, payload.size());
+  if (!partial_request.discarded) partial_requests_.append(partial_request, payload);
+  if (!more) assembled(partial_request);
+}
+
+void Channel::assembled(PartialRequest& partial_request) {
+  const wire::RequestHeader header = partial_request.header;
+  const bool discarded = partial_request.discarded;
   wire::Buffer whole = partial_requests_.take(partial_request);
-  if (!discarded) run(header, whole.view());
+  if (discarded) return;
+  if (whole.capacity() - whole.size() > whole.size() / 16) whole.fit();  // it may become a value's
+  run(header, whole.view(), &whole);
+}
+
+/// `bytes` begin a frame of which much is still to come. Returns false until its header has come.
+bool Channel::begin_long_frame(wire::Bytes bytes) {
+  const auto kind = bytes.size() < wire::short_header_bytes ? wire::FrameKind::fault
+                                                            : static_cast<wire::FrameKind>(bytes[4]);
+  const bool is_first = kind == wire::FrameKind::request;
+  const std::size_t header_bytes = is_first ? wire::request_header_bytes : wire::short_header_bytes;
+  if ((!is_first && kind != wire::FrameKind::request_part) || bytes.size() < header_bytes) return false;
+  PartialRequest* partial_request = nullptr;
+  if (!is_first) {
+    partial_request = partial_of(bytes.data());
+  } else if (const wire::RequestHeader header = wire::load_request_header(bytes.data()); may_begin(header)) {
+    partial_request = begin_partial(header);
+  } else {
+    refuse_to_begin(header);
+  }
+  if (partial_request == nullptr) return true;  // the channel ends
+  const std::size_t left = needed_ - bytes.size();
+  const wire::Bytes payload = bytes.subspan(header_bytes);
+  make_room(*partial_request, payload.size() + left);
+  if (!partial_request->discarded) {
+    std::size_t room = payload.size() + left;
+    // Not much more than what is said to come, so that it need not be copied when the next part comes.
+    if (const std::size_t expected = expected_bytes(partial_request->header, payload);
+        is_first && expected > room && expected <= service_.limits().message_bytes_max &&
+        !service_.memory_exceeded_by(expected))
+      room = expected + expected / 64;
+    partial_requests_.room(*partial_request, room);
+    partial_requests_.append(*partial_request, payload);
+  }
+  long_frame_ = {partial_request->header.request, left, (bytes[5] & wire::flag_more) != 0};
+  return true;
+}
+
+void Channel::received_of_long_frame(std::size_t count) {
+  PartialRequest& partial_request = *partial_requests_.find(long_frame_.request);
+  if (!partial_request.discarded) partial_requests_.received(partial_request, count);
+  long_frame_.left -= count;
+  if (long_frame_.left == 0 && !long_frame_.more) assembled(partial_request);
 }
 
 void Channel::identify(const wire::Frame& frame) {
@@ -338,7 +429,8 @@ void Channel::cancel(const wire::Frame& frame) {
 
 // ---- requests ---------------------------------------------------------------------------------------------
 
-void Channel::run(const wire::RequestHeader& header, wire::Bytes arguments) {
+/// `memory`, unless null, holds the arguments, and may be taken over.
+void Channel::run(const wire::RequestHeader& header, wire::Bytes arguments, wire::Buffer* memory) {
   if (too_many_under_way()) [[unlikely]]
     return refuse_request(header, over_limit("one more request under way", "requests_under_way_max",
                                              service_.limits().requests_under_way_max));
@@ -354,7 +446,7 @@ void Channel::run(const wire::RequestHeader& header, wire::Bytes arguments) {
   Outcome outcome{};
   try {
     outcome = service_.engine_.step(
-        Call{session_->id, header.actor, header.object, header.op, arguments, token, now_ns_},
+        Call{session_->id, header.actor, header.object, header.op, arguments, token, now_ns_, memory, true},
         outbox_.buffer());
   } catch (const std::bad_alloc&) {
     outbox_.abandon_reply(at);
@@ -372,18 +464,29 @@ void Channel::run(const wire::RequestHeader& header, wire::Bytes arguments) {
     service_.park(outcome.parked, *this, header.request);
     return service_.after_step();
   }
-  finish_call(at, header, outcome.code);
+  finish_call(at, header, outcome.code, outcome.tail);
   service_.after_step();
 }
 
-void Channel::finish_call(std::size_t at, const wire::RequestHeader& header, Code code) {
+/// `tail`, unless null, ends the reply, and is released.
+void Channel::finish_call(std::size_t at, const wire::RequestHeader& header, Code code,
+                          SharedBytes::Block* tail) {
+  if (tail != nullptr) [[unlikely]]
+    return finish_long_call(at, header, code, SharedBytes::own(*tail));
   if ((header.flags & wire::flag_one_way) != 0) {
     give_back_references(at, header.actor);
     return outbox_.abandon_reply(at);
   }
-  if (!reply_fits(at)) [[unlikely]]
-    return replace_reply(at, header);
+  if (!reply_fits(at, 0)) [[unlikely]]
+    return replace_reply(at, 0, header);
   outbox_.finish_reply(at, code, header.request, service_.limits().frame_bytes_max);
+}
+
+void Channel::finish_long_call(std::size_t at, const wire::RequestHeader& header, Code code,
+                               SharedBytes tail) {
+  if ((header.flags & wire::flag_one_way) != 0) return outbox_.abandon_reply(at);
+  if (!reply_fits(at, tail.bytes().size())) return replace_reply(at, tail.bytes().size(), header);
+  outbox_.finish_long_reply(at, code, header.request, service_.limits().frame_bytes_max, tail);
 }
 
 void Channel::answer_parked(std::uint32_t request, Code code, wire::Bytes payload) {
@@ -399,18 +502,20 @@ void Channel::answer_parked(std::uint32_t request, Code code, wire::Bytes payloa
   finish_call(at, header, code);
 }
 
-bool Channel::reply_fits(std::size_t at) const {
-  if (others_outbox_bytes_ + outbox_.unsent_bytes() > service_.limits().outbox_bytes_max) return false;
-  return outbox_.reply_bytes(at) <= reply_always_bytes ||
-         !service_.memory_exceeded_by(messages_bytes() - counted_messages_bytes_);
+bool Channel::reply_fits(std::size_t at, std::size_t tail_bytes) const {
+  if (others_outbox_bytes_ + outbox_.unsent_bytes() + tail_bytes > service_.limits().outbox_bytes_max)
+    return false;
+  return outbox_.reply_bytes(at) + tail_bytes <= reply_always_bytes ||
+         !service_.memory_exceeded_by(messages_bytes() + tail_bytes - counted_messages_bytes_);
 }
 
 // The operation is not undone; only its reply cannot be delivered.
-void Channel::replace_reply(std::size_t at, const wire::RequestHeader& header) {
+void Channel::replace_reply(std::size_t at, std::size_t tail_bytes, const wire::RequestHeader& header) {
   const Limits& limits = service_.limits();
-  bool outbox = others_outbox_bytes_ + outbox_.unsent_bytes() > limits.outbox_bytes_max;
+  bool outbox = others_outbox_bytes_ + outbox_.unsent_bytes() + tail_bytes > limits.outbox_bytes_max;
   std::string what = "the operation was carried out, but its reply of " +
-                     std::to_string(outbox_.reply_bytes(at)) + " bytes cannot be kept for the client";
+                     std::to_string(outbox_.reply_bytes(at) + tail_bytes) +
+                     " bytes cannot be kept for the client";
   give_back_references(at, header.actor);
   outbox_.abandon_reply(at);
   ++service_.statistics_.replies_refused;

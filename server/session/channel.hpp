@@ -39,6 +39,8 @@ class Channel {
   std::span<std::uint8_t> input_space();
   void received(std::size_t count);
   wire::Bytes unsent() const { return outbox_.unsent(); }
+  /// Whether unsent() may not be all.
+  bool unsent_in_pieces() const { return outbox_.in_pieces(); }
   void sent(std::size_t count);
   /// Returns false if there was nothing to continue with.
   bool resume();
@@ -73,6 +75,7 @@ class Channel {
   std::optional<std::uint32_t> last_actor() const { return last_actor_; }
 
  private:
+  static constexpr std::uint8_t request_flags = wire::flag_more | wire::flag_one_way | wire::flag_fenced;
   enum class State : std::uint8_t { greeting, open, ending };
 
   bool held_back() const {
@@ -99,11 +102,25 @@ class Channel {
   void identify(const wire::Frame& frame);
   void cancel(const wire::Frame& frame);
   void count_others();
+  bool may_begin(const wire::RequestHeader& header) {
+    return (header.flags & ~request_flags) == 0 &&
+           (partial_requests_.size() == 0 || partial_requests_.find(header.request) == nullptr) &&
+           (parked_.empty() || parked_.count(header.request) == 0);
+  }
+  void refuse_to_begin(const wire::RequestHeader& header);
+  PartialRequest* begin_partial(const wire::RequestHeader& header);
+  PartialRequest* partial_of(const std::uint8_t* part_header);
+  void make_room(PartialRequest& partial_request, std::size_t bytes);
   void assemble(PartialRequest& partial_request, wire::Bytes payload, bool more);
-  void run(const wire::RequestHeader& header, wire::Bytes arguments);
-  void finish_call(std::size_t at, const wire::RequestHeader& header, Code code);
-  bool reply_fits(std::size_t at) const;
-  void replace_reply(std::size_t at, const wire::RequestHeader& header);
+  void assembled(PartialRequest& partial_request);
+  bool begin_long_frame(wire::Bytes bytes);
+  void received_of_long_frame(std::size_t count);
+  void run(const wire::RequestHeader& header, wire::Bytes arguments, wire::Buffer* memory = nullptr);
+  void finish_call(std::size_t at, const wire::RequestHeader& header, Code code,
+                   SharedBytes::Block* tail = nullptr);
+  void finish_long_call(std::size_t at, const wire::RequestHeader& header, Code code, SharedBytes tail);
+  bool reply_fits(std::size_t at, std::size_t tail_bytes) const;
+  void replace_reply(std::size_t at, std::size_t tail_bytes, const wire::RequestHeader& header);
   void give_back_references(std::size_t at, std::uint32_t actor);
   void refuse_request(const wire::RequestHeader& header, std::string_view text);
   void reply_error(std::uint32_t request, Code code, std::string_view text);
@@ -131,6 +148,13 @@ class Channel {
   bool waiting_ = false;        // inbox_ may begin with a complete frame
   Outbox outbox_;
   PartialRequests partial_requests_;
+  // The frame whose payload goes straight to where its request is put together.
+  struct LongFrame {
+    std::uint32_t request = 0;
+    std::size_t left = 0;  // bytes to come; 0: there is no such frame
+    bool more = false;
+  };
+  LongFrame long_frame_;
   // Requests that wait in the engine, by request id. Not a hash table: clients choose the ids.
   std::map<std::uint32_t, Ticket> parked_;
 

@@ -1,5 +1,7 @@
 #include "server/session/outbox.hpp"
 
+#include <algorithm>
+
 namespace tandem::server {
 
 void Outbox::append_fault(Code code, std::string_view text) {
@@ -14,6 +16,14 @@ void Outbox::advance() {
   while (boundary_ + wire::short_header_bytes <= sent_) {
     const std::uint8_t* frame = buffer_.data() + boundary_;
     std::size_t frame_bytes = wire::size_field_bytes + wire::load_little<std::uint32_t>(frame);
+    if (shared_ != nullptr &&
+        shared_->front().at == boundary_ + frame_bytes - shared_->front().bytes.size()) {
+      const SharedEnd& end = shared_->front();
+      if (end.at > sent_ || end.sent != end.bytes.size()) break;
+      frame_bytes -= end.bytes.size();
+      if (shared_->size() == 1) shared_.reset();
+      else shared_->erase(shared_->begin());
+    }
     if (boundary_ + frame_bytes > sent_) break;
     boundary_ += frame_bytes;
     if ((wire::load_reply_header(frame).flags & wire::flag_more) == 0) --unread_replies_;
@@ -23,7 +33,52 @@ void Outbox::advance() {
     buffer_.drop_front(droppable);
     sent_ -= droppable;
     boundary_ -= droppable;
+    if (shared_ != nullptr)
+      for (SharedEnd& end : *shared_) end.at -= droppable;
   }
+}
+
+void Outbox::finish_long_reply(std::size_t at, Code code, std::uint32_t request, std::size_t frame_bytes_max,
+                               const SharedBytes& tail) {
+  ++unread_replies_;
+  auto kind = wire::FrameKind::reply;
+  auto code_or_flags = static_cast<std::uint8_t>(code);
+  for (wire::Bytes rest = tail.bytes(); !rest.empty();) {
+    const wire::Bytes part = rest.first(std::min(rest.size(), frame_bytes_max - reply_bytes(at)));
+    rest = rest.subspan(part.size());
+    wire::store_short_header(buffer_.data() + at, reply_bytes(at) + part.size(), kind, code_or_flags,
+                             rest.empty() ? std::uint16_t{0} : std::uint16_t{wire::flag_more}, request);
+    if (shared_ == nullptr) shared_ = std::make_unique<std::vector<SharedEnd>>();
+    shared_->push_back({buffer_.size(), tail.again(), part});
+    unsent_shared_bytes_ += part.size();
+    if (rest.empty()) break;
+    at = begin_reply();
+    kind = wire::FrameKind::reply_part;
+    code_or_flags = 0;
+  }
+}
+
+wire::Bytes Outbox::unsent_with_shared() const {
+  for (const SharedEnd& next : *shared_) {
+    if (next.sent == next.bytes.size()) continue;
+    if (next.at == sent_) return next.bytes.subspan(next.sent);
+    return buffer_.view().subspan(sent_, next.at - sent_);
+  }
+  return buffer_.view_from(sent_);
+}
+
+void Outbox::sent_with_shared(std::size_t count) {
+  const auto next = std::find_if(shared_->begin(), shared_->end(),
+                                 [](const SharedEnd& end) { return end.sent != end.bytes.size(); });
+  if (next != shared_->end() && next->at == sent_) {
+    next->sent += count;
+    unsent_shared_bytes_ -= count;
+  } else {
+    sent_ += count;
+  }
+  if (unsent_bytes() != 0) return advance();
+  shared_.reset();
+  reset();
 }
 
 // Splits in place, from the last part to the first, since each part moves up by the headers before it.

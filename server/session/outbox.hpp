@@ -1,10 +1,14 @@
 #pragma once
 // Bytes to be sent to a client: contiguous, so that one send takes them all. A reply is built in place: room
-// for its header, then the payload that the engine appends, then the header is filled in.
+// for its header, then the payload that the engine appends, then the header is filled in. Only long values are
+// elsewhere, shared with the object that contains them.
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
+#include <vector>
 
+#include "server/values/shared_bytes.hpp"
 #include "tandem/wire/frame.hpp"
 
 namespace tandem::server {
@@ -31,6 +35,9 @@ class Outbox {
     wire::store_short_header(buffer_.data() + at, frame_bytes, wire::FrameKind::reply,
                              static_cast<std::uint8_t>(code), 0, request);
   }
+  /// The same, and `tail` follows what is in the buffer.
+  void finish_long_reply(std::size_t at, Code code, std::uint32_t request, std::size_t frame_bytes_max,
+                         const SharedBytes& tail);
   void abandon_reply(std::size_t at) { buffer_.truncate(at); }
 
   /// Appends a message of the handshake; only before the first frame.
@@ -40,12 +47,20 @@ class Outbox {
   }
   void append_fault(Code code, std::string_view text);
 
-  wire::Bytes unsent() const { return buffer_.view_from(sent_); }
-  std::size_t unsent_bytes() const { return buffer_.size() - sent_; }
+  /// The next bytes to be sent, and all of them unless some are shared.
+  wire::Bytes unsent() const {
+    if (shared_ == nullptr) [[likely]]
+      return buffer_.view_from(sent_);
+    return unsent_with_shared();
+  }
+  bool in_pieces() const { return shared_ != nullptr; }
+  std::size_t unsent_bytes() const { return buffer_.size() - sent_ + unsent_shared_bytes_; }
   /// Number of replies not completely sent.
   std::uint64_t unread_replies() const { return unread_replies_; }
-  /// The transport took this many of the unsent bytes.
+  /// The transport took this many of the bytes of unsent().
   void sent(std::size_t count) {
+    if (shared_ != nullptr) [[unlikely]]
+      return sent_with_shared(count);
     sent_ += count;
     if (sent_ == buffer_.size()) [[likely]]
       reset();
@@ -62,9 +77,21 @@ class Outbox {
     unread_replies_ = 0;
   }
   void advance();
+  wire::Bytes unsent_with_shared() const;
+  void sent_with_shared(std::size_t count);
   void cut(std::size_t at, Code code, std::uint32_t request, std::size_t frame_bytes_max);
 
+  /// Ends a frame of which the beginning is in buffer_, up to `at`.
+  struct SharedEnd {
+    std::size_t at;
+    SharedBytes owner;
+    wire::Bytes bytes;
+    std::size_t sent = 0;
+  };
+
   wire::Buffer buffer_;
+  std::unique_ptr<std::vector<SharedEnd>> shared_;  // of frames from boundary_ on; null: there are none
+  std::size_t unsent_shared_bytes_ = 0;
   std::size_t sent_ = 0;
   std::size_t boundary_ = 0;  // start of the first frame not completely sent, as of the last partial send
   std::uint64_t unread_replies_ = 0;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 
 #include "tandem/wire/frame.hpp"
 
@@ -30,25 +31,37 @@ class PartialRequests {
     return at == by_request_.end() ? nullptr : &at->second;
   }
   void append(PartialRequest& partial_request, wire::Bytes payload) {
-    bytes_ -= partial_request.payload.capacity();
     partial_request.payload.append(payload);
-    bytes_ += partial_request.payload.capacity();
+    bytes_ += payload.size();
+  }
+  /// Returns the room for `count` bytes more. Those that were stored there are then added by received().
+  std::span<std::uint8_t> room(PartialRequest& partial_request, std::size_t count) {
+    wire::Buffer& payload = partial_request.payload;
+    if (payload.capacity() - payload.size() < count) {
+      payload.extend(count);
+      payload.truncate(payload.size() - count);
+    }
+    return {payload.data() + payload.size(), count};
+  }
+  void received(PartialRequest& partial_request, std::size_t count) {
+    partial_request.payload.extend(count);
+    bytes_ += count;
   }
   void discard(PartialRequest& partial_request) {
-    bytes_ -= partial_request.payload.capacity();
+    bytes_ -= partial_request.payload.size();
     partial_request.payload = wire::Buffer();
     partial_request.discarded = true;
   }
   /// Removes the request and returns its payload. `assembly` is invalid afterwards.
   wire::Buffer take(PartialRequest& partial_request) {
-    bytes_ -= partial_request.payload.capacity();
+    bytes_ -= partial_request.payload.size();
     wire::Buffer payload = std::move(partial_request.payload);
     by_request_.erase(partial_request.header.request);
     return payload;
   }
 
   std::size_t size() const { return by_request_.size(); }
-  /// Memory held, in bytes.
+  /// The bytes that have arrived of them. Room that nothing was stored in yet costs no memory.
   std::uint64_t bytes() const { return bytes_; }
 
  private:

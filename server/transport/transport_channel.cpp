@@ -66,10 +66,14 @@ bool TransportChannel::receive() {
 /// Sends as many bytes as possible without waiting.
 void TransportChannel::send() {
   if (closed_) return;
-  wire::Bytes unsent = channel_.unsent();
-  std::ptrdiff_t count = unsent.empty() ? 0 : send_now(unsent);
-  if (count == ended) return close();
-  channel_.sent(static_cast<std::size_t>(count));
+  while (true) {
+    const wire::Bytes unsent = channel_.unsent();
+    const std::ptrdiff_t count = unsent.empty() ? 0 : send_now(unsent);
+    if (count == ended) return close();
+    channel_.sent(static_cast<std::size_t>(count));
+    if (!channel_.unsent_in_pieces() || static_cast<std::size_t>(count) < unsent.size()) [[likely]]
+      return;
+  }
 }
 
 /// The manager is stopping: requests that have already arrived are answered, then the client is informed.

@@ -22,6 +22,13 @@ Value::Value(ValueView view, ReferenceCounter& counter) {
     raw_[tag_at] = static_cast<std::uint8_t>(bytes);
     return;
   }
+  if (bytes >= shared_bytes_min && !counted) {
+    *this = Value(view.shared != nullptr && view.shared->bytes.data() == view.bytes.data() &&
+                          view.shared->bytes.size() == bytes
+                      ? SharedBytes(*view.shared)
+                      : SharedBytes::copy(view.bytes));
+    return;
+  }
   const std::size_t before = counted ? sizeof(ReferenceCounter*) : 0;
   auto* block = static_cast<std::uint8_t*>(std::malloc(before + bytes));
   if (block == nullptr) throw std::bad_alloc();
@@ -36,7 +43,22 @@ Value::Value(ValueView view, ReferenceCounter& counter) {
   raw_[tag_at] = counted ? tag_counted : tag_heap;
 }
 
+Value::Value(SharedBytes shared) {
+  const std::size_t bytes = shared.bytes().size();
+  TANDEM_ASSERT(bytes > inline_bytes_max && bytes <= 0xffffffff);
+  SharedBytes::Block* block = shared.detach();
+  const auto size = static_cast<std::uint32_t>(bytes);
+  std::memcpy(raw_, &block, sizeof block);
+  std::memcpy(raw_ + 8, &size, sizeof size);
+  raw_[tag_at] = tag_shared;
+}
+
 void Value::drop_heap() {
+  if (tag() == tag_shared) {
+    SharedBytes::release(shared());
+    raw_[tag_at] = 0;
+    return;
+  }
   if (tag() == tag_counted) {
     ReferenceCounter* counter;
     std::memcpy(&counter, block(), sizeof counter);

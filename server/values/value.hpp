@@ -2,11 +2,12 @@
 // A hosted value: validated MessagePack bytes, kept as received. Up to 15 bytes without references are stored
 // in the Value itself, so that small integers, floats and short texts need no allocation. A value with
 // references to objects counts them as long as it lives, so the counts stay right when a Value is
-// overwritten, erased, cleared or destroyed.
+// overwritten, erased, cleared or destroyed. Long values without references are SharedBytes.
 
 #include <cstdint>
 #include <cstring>
 
+#include "server/values/shared_bytes.hpp"
 #include "tandem/wire/msgpack.hpp"
 
 namespace tandem::server {
@@ -26,7 +27,8 @@ class ReferenceCounter {
 /// A view of a value stored elsewhere, in a request or a Value. Valid only while that is unchanged.
 struct ValueView {
   wire::Bytes bytes;
-  bool references = false;  // may hold references
+  bool references = false;               // may hold references
+  SharedBytes::Block* shared = nullptr;  // whose bytes these are, if they are shared
   wire::Reader reader() const { return wire::Reader(bytes); }
   wire::Kind kind() const { return reader().peek(); }
 };
@@ -63,6 +65,7 @@ class Value {
   Value() = default;  // absent: no value at all, not nil
   /// Copies `view`; its references are counted by `counter`, which must outlive the value.
   Value(ValueView view, ReferenceCounter& counter);
+  explicit Value(SharedBytes bytes);
   /// Makes a value of bytes that fit into the Value itself and contain no references.
   static Value in_place(wire::Bytes bytes) {
     Value made;
@@ -91,6 +94,8 @@ class Value {
   bool absent() const { return tag() == 0; }
   ValueView view() const {
     if (tag() <= inline_bytes_max) return {{raw_, tag()}, false};
+    if (tag() == tag_shared) [[unlikely]]
+      return {shared()->bytes, false, shared()};
     return {{block() + (tag() == tag_counted ? sizeof(ReferenceCounter*) : 0), size()}, tag() == tag_counted};
   }
   operator ValueView() const { return view(); }
@@ -109,11 +114,17 @@ class Value {
   static constexpr std::size_t tag_at = 15;
   static constexpr std::uint8_t tag_heap = 16;
   static constexpr std::uint8_t tag_counted = 17;  // on the heap, after a pointer to its ReferenceCounter
+  static constexpr std::uint8_t tag_shared = 18;   // a block of SharedBytes
   static constexpr std::size_t allocation_overhead_bytes = 16;
 
   std::uint8_t tag() const { return raw_[tag_at]; }
   std::uint8_t* block() const {
     std::uint8_t* at;
+    std::memcpy(&at, raw_, sizeof at);
+    return at;
+  }
+  SharedBytes::Block* shared() const {
+    SharedBytes::Block* at;
     std::memcpy(&at, raw_, sizeof at);
     return at;
   }

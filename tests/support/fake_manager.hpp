@@ -6,7 +6,9 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -133,6 +135,11 @@ class FakeManager {
     std::lock_guard lock(mutex_);
     return *channels_.at(number);
   }
+  /// The next receives of clients store at most so many bytes, one after the other.
+  void limit_receives(std::deque<std::size_t> bytes) {
+    std::lock_guard lock(mutex_);
+    receive_limits_ = std::move(bytes);
+  }
   std::size_t sends() const { return sends_; }
   std::size_t receives() const { return receives_; }
 
@@ -151,7 +158,7 @@ class FakeManager {
     }
     std::size_t receive(std::uint8_t* at, std::size_t room, std::chrono::milliseconds timeout) override {
       ++manager_.receives_;
-      return socket_.receive(at, room, timeout);
+      return socket_.receive(at, std::min(room, manager_.next_receive_limit()), timeout);
     }
     void shut_down() noexcept override { socket_.shut_down(); }
     void abandon() noexcept override { socket_.abandon(); }
@@ -175,6 +182,14 @@ class FakeManager {
     FakeManager& manager_;
     pid_t owner_;
   };
+
+  std::size_t next_receive_limit() {
+    std::lock_guard lock(mutex_);
+    if (receive_limits_.empty()) return SIZE_MAX;
+    const std::size_t bytes = receive_limits_.front();
+    receive_limits_.pop_front();
+    return bytes;
+  }
 
   client::Opened open(const client::OpenRequest& request) {
     admit(request);
@@ -240,6 +255,7 @@ class FakeManager {
   std::mutex mutex_;
   std::vector<client::OpenRequest> opened_;
   std::vector<SeenRequest> requests_;
+  std::deque<std::size_t> receive_limits_;
   std::vector<std::size_t> closed_;
   std::vector<std::pair<std::size_t, std::uint32_t>> identified_;
   std::deque<std::unique_ptr<FakeChannel>> channels_;

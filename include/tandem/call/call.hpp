@@ -13,7 +13,8 @@
 
 namespace tandem::client {
 
-class Channel;  // client/session/channel.hpp: one ordered, framed, two-way byte path
+class Channel;     // client/session/channel.hpp: one ordered, framed, two-way byte path
+class LongResult;  // call/long_result.hpp
 
 /// One request and its reply. Holds a channel of this thread from construction to destruction, so that code
 /// run while arguments are encoded or the result is decoded (such as a user's to_json) may make calls of its
@@ -28,7 +29,10 @@ class Call {
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
+  /// Long texts and bytes among the arguments are not copied: they must stay until send() or wait() returns.
   Encoder& arguments() { return encoder_; }
+  /// A long result may go there; it must outlive send() or wait().
+  void take_long_result(LongResult& into) { long_result_ = &into; }
   /// Sends the request and waits for the reply. Throws the error that the manager returned (KeyError,
   /// ObjectGone, …), ConnectionError if the manager is lost, Timeout after Options::call_timeout. The decoder
   /// is at the result and valid until this Call is destroyed.
@@ -50,6 +54,7 @@ class Call {
   std::string_view type_name_;
   std::unique_ptr<Redirected> redirected_;  // null: sent on a channel
   Channel* channel_;                        // null: sent to the object's sink
+  LongResult* long_result_ = nullptr;
   Encoder encoder_;
   Decoder decoder_;
 };

@@ -24,6 +24,12 @@ class RemoteObject;   // call/remote_object.hpp: a reference that this process h
 
 using SessionPtr = std::shared_ptr<Session>;
 
+/// A long text or long bytes, which follow what is in a buffer up to `at`.
+struct LongArgument {
+  std::size_t at;
+  wire::Bytes bytes;
+};
+
 /// The destination of values. Knows the session, since a proxy can only be stored in its own manager.
 struct Encoder {
   wire::Writer writer;
@@ -32,6 +38,8 @@ struct Encoder {
   SpawnSender* spawn_sender = nullptr;
   // Receives the objects of the proxies, unless null.
   std::vector<std::shared_ptr<const RemoteObject>>* kept = nullptr;
+  // Receives long arguments, which are then not written, unless null.
+  std::vector<LongArgument>* long_arguments = nullptr;
 };
 
 /// The source of values. The manager counted every reference in a reply for this process; decoding it into a

@@ -32,9 +32,25 @@ struct Parameter;
   throw ValueError(std::to_string(value) + " is too large: at most " + std::to_string(INT64_MAX));
 }
 
+/// Texts and bytes of at least so many bytes are sent from where they are, instead of being copied first.
+inline constexpr std::size_t long_argument_bytes_min = 32 * 1024;
+
+inline void encode_long(Encoder& to, std::string_view text) {
+  to.writer.text_header(text.size());
+  to.long_arguments->push_back({to.writer.buffer().size(), wire::as_bytes(text)});
+}
+inline void encode_long(Encoder& to, const Bytes& bytes) {
+  to.writer.bytes_header(bytes.size());
+  to.long_arguments->push_back({to.writer.buffer().size(), as_wire(bytes)});
+}
+
 /// Writes one argument of an operation.
 template <class Tag, class A>
 void encode_parameter(Encoder& to, const A& argument) {
+  if constexpr (std::same_as<A, std::string> || std::same_as<A, std::string_view> || std::same_as<A, Bytes>) {
+    if (argument.size() >= long_argument_bytes_min && to.long_arguments != nullptr) [[unlikely]]
+      return encode_long(to, argument);
+  }
   if constexpr (std::derived_from<A, Argument>) argument.encode(to);
   else Parameter<Tag>::encode(to, argument);
 }

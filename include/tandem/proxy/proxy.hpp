@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "tandem/call/call.hpp"
+#include "tandem/call/long_result.hpp"
 #include "tandem/codec/container.hpp"
 #include "tandem/codec/parameter.hpp"
 #include "tandem/codec/result.hpp"
@@ -60,7 +61,8 @@ class Proxy {
     if (object_ == nullptr) throw ValueError("an empty proxy has no object to call");
     client::Call call(*object_, Op::description, sizeof...(A));
     client::encode_arguments<Op>(call.arguments(), arguments...);
-    return client::decode_result<typename Op::Result, R>(call.send(!std::is_void_v<R>));
+    return client::result_of<typename Op::Result, R>(
+        call, [&]() -> Decoder& { return call.send(!std::is_void_v<R>); });
   }
   /// The same for an operation that waits in the manager (client::Call::wait). `limit` is its last argument.
   template <class Op, class R, class... A>
@@ -72,7 +74,8 @@ class Proxy {
     if (limit) limit_us = limit->count() < 0 ? 0 : limit->count();
     client::Call call(*object_, Op::description, sizeof...(A) + 1);
     client::encode_arguments<Op>(call.arguments(), arguments..., limit_us);
-    return client::decode_result<typename Op::Result, R>(call.wait(limit, stop));
+    return client::result_of<typename Op::Result, R>(call,
+                                                     [&]() -> Decoder& { return call.wait(limit, stop); });
   }
 
  private:

@@ -36,7 +36,7 @@ class ProxyOf : public Container {
     if (!valid()) throw ValueError("an empty proxy has no object to call");
     client::Call call(*remote(), Op::description, sizeof...(A), Operations::type);
     client::encode_arguments<Op>(call.arguments(), arguments...);
-    return client::decode_result<typename Op::Result, R>(call.send());
+    return client::result_of<typename Op::Result, R>(call, [&]() -> Decoder& { return call.send(); });
   }
 };
 

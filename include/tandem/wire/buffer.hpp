@@ -72,9 +72,15 @@ class Buffer {
     }
   }
 
+  /// Frees the memory that the contents do not need.
+  void fit() {
+    if (size_ != 0 && size_ < capacity_) reallocate(size_);
+  }
+
   /// Adds `count` uninitialised bytes to the contents and returns where they begin.
-  std::uint8_t* extend(std::size_t count) {
-    if (capacity_ - size_ < count) grow(count);
+  [[gnu::always_inline]] std::uint8_t* extend(std::size_t count) {
+    if (capacity_ - size_ < count) [[unlikely]]
+      grow(count);
     std::uint8_t* at = data_ + size_;
     size_ += count;
     return at;
@@ -83,10 +89,10 @@ class Buffer {
     if (count != 0) std::memcpy(extend(count), bytes, count);
   }
   void append(Bytes bytes) { append(bytes.data(), bytes.size()); }
-  void push(std::uint8_t byte) { *extend(1) = byte; }
+  [[gnu::always_inline]] void push(std::uint8_t byte) { *extend(1) = byte; }
 
  private:
-  void grow(std::size_t count) {
+  [[gnu::noinline]] void grow(std::size_t count) {
     std::size_t wanted = size_ + count;
     std::size_t doubled = capacity_ < 256 ? 512 : capacity_ * 2;
     reallocate(wanted > doubled ? wanted : doubled);

@@ -110,14 +110,18 @@ class Writer {
   void floating(double v) { tagged(0xcb, std::bit_cast<std::uint64_t>(v)); }
   void floating32(float v) { tagged(0xca, std::bit_cast<std::uint32_t>(v)); }
   void text(std::string_view v) {
-    if (v.size() < 32) out_->push(static_cast<std::uint8_t>(0xa0 | v.size()));
-    else sized(v.size(), 0xd9, 0xda, 0xdb);
+    text_header(v.size());
     out_->append(v.data(), v.size());
   }
+  void text_header(std::size_t size) {
+    if (size < 32) out_->push(static_cast<std::uint8_t>(0xa0 | size));
+    else sized(size, 0xd9, 0xda, 0xdb);
+  }
   void bytes(Bytes v) {
-    sized(v.size(), 0xc4, 0xc5, 0xc6);
+    bytes_header(v.size());
     out_->append(v);
   }
+  void bytes_header(std::size_t size) { sized(size, 0xc4, 0xc5, 0xc6); }
   void array(std::size_t count) { container(count, 0x90, 0xdc, 0xdd); }
   void map(std::size_t count) { container(count, 0x80, 0xde, 0xdf); }
   void extension(Extension type, Bytes body) {
@@ -221,7 +225,11 @@ class Reader {
     return true;
   }
   bool bytes(Bytes& v) { return body_of(Kind::bytes, v); }
-  bool array(std::uint32_t& count) { return header_of(0x90, 0x0f, 0xdc, count); }
+  [[gnu::always_inline]] bool array(std::uint32_t& count) {
+    if (at_ != end_ && (*at_ & 0xf0) == 0x90) [[likely]]
+      return count = *at_++ & 0x0f, true;
+    return header_of(0x90, 0x0f, 0xdc, count);
+  }
   bool map(std::uint32_t& count) { return header_of(0x80, 0x0f, 0xde, count); }
   bool extension(std::int8_t& type, Bytes& body);
   bool extension(Extension wanted, Bytes& body) {

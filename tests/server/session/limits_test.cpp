@@ -1,5 +1,11 @@
 // What happens at the limits, and to clients that do not read.
+#include <unistd.h>
+
+#include <deque>
+#include <fstream>
+
 #include "tests/server/session/fixture.hpp"
+#include "tests/support/sanitized.hpp"
 
 namespace tandem::server {
 namespace {
@@ -203,6 +209,8 @@ TEST(MemoryLimit, CountsUnfinishedRequests) {
   EXPECT_EQ(client.hear_bytes(), "");
   client.say(request_frame({wire::flag_more, 0, 2, 1, 1}, std::string(900'000, 'x')));
   EXPECT_EQ(client.hear_bytes(), "");
+  client.say(part_frame(2, std::string(900'000, 'x'), true));
+  EXPECT_EQ(client.hear_bytes(), "");
   Heard reply = client.ask(part_frame(1, std::string(900'000, 'x'), true));
   EXPECT_EQ(reply.request, 1u);
   EXPECT_EQ(reply.code, Code::resource_exhausted);
@@ -224,13 +232,24 @@ TEST(MemoryLimit, CountsUnreadReplies) {
   EXPECT_EQ(second.ask(snapshot(dict, 3)).code, Code::ok);
 }
 
+std::uint64_t resident_bytes() {
+  std::uint64_t pages = 0, resident = 0;
+  std::ifstream("/proc/self/statm") >> pages >> resident;
+  return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
 TEST(MemoryLimit, ASizeFieldAloneCostsNone) {
   TestManager manager;
-  TestClient client(manager);
-  client.shake_hands();
-  std::string frame = request_frame({0, 0, 1, 1, 1}, std::string(900'000, 'x'));
-  client.say(frame.substr(0, 100));
-  EXPECT_LE(client.channel().input_space().size(), 64u * 1024);
+  std::deque<TestClient> clients;
+  for (int i = 0; i < 100; ++i) clients.emplace_back(manager).shake_hands();
+  const std::string frame = request_frame({0, 0, 1, 1, 1}, std::string(900'000, 'x'));
+  const std::uint64_t counted = manager.service().messages_bytes();
+  const std::uint64_t before = resident_bytes();
+  for (TestClient& client : clients) client.say(frame.substr(0, 100));
+  EXPECT_LE(manager.service().messages_bytes(), counted + 100 * 100);
+  if (!test::sanitized) {
+    EXPECT_LT(resident_bytes(), before + 10'000'000);
+  }
 }
 
 }  // namespace

@@ -36,6 +36,37 @@ TEST(Outbox, CutsAtEveryLengthAroundTheEndOfAPart) {
   }
 }
 
+TEST(Outbox, SharedBytesEndRepliesAndAreCountedAsTheOthers) {
+  for (std::size_t piece : {1u, 5u, 12u, 13u, 100u, 100'000u}) {
+    for (std::size_t bytes : {88u, 89u, 500u, 3000u}) {
+      Outbox outbox;
+      std::vector<std::string> wanted;
+      for (std::uint32_t request = 0; request < 9; ++request) {
+        const std::string prefix(request % 3, 'p'), tail = payload_of(bytes + request);
+        wanted.push_back(prefix + (request % 2 == 0 ? tail : ""));
+        const std::size_t at = outbox.begin_reply();
+        outbox.buffer().append(wire::as_bytes(prefix));
+        if (request % 2 == 0)
+          outbox.finish_long_reply(at, Code::ok, request, 100, SharedBytes::copy(wire::as_bytes(tail)));
+        else outbox.finish_reply(at, Code::ok, request, 100);
+      }
+      std::string got;
+      std::size_t left = outbox.unsent_bytes();
+      while (outbox.unsent_bytes() != 0) {
+        const std::string_view next = wire::as_text(outbox.unsent()).substr(0, piece);
+        ASSERT_FALSE(next.empty());
+        got += next;
+        outbox.sent(next.size());
+        ASSERT_EQ(outbox.unsent_bytes(), left -= next.size());
+      }
+      EXPECT_EQ(outbox.unread_replies(), 0u);
+      const std::vector<Heard> heard = parse_frames(got, 100);
+      ASSERT_EQ(heard.size(), wanted.size());
+      for (std::size_t i = 0; i < heard.size(); ++i) EXPECT_EQ(heard[i].payload, wanted[i]);
+    }
+  }
+}
+
 TEST(Outbox, SentInPiecesOfAnyLengthNothingIsLostOrCountedTwice) {
   for (std::size_t piece : {1u, 5u, 11u, 12u, 13u, 100u, 1000u}) {
     Outbox outbox;
