@@ -10,7 +10,8 @@
 //   after it    bytes of the ring to the client; as many
 //
 //   written, taken   total bytes written and taken; byte n is at n modulo ring_bytes. Only the writer changes
-//                    `written`, only the reader `taken`, each after the bytes themselves
+//                    `written`, only the reader `taken`, each after the bytes themselves; in long writes and
+//                    reads after each part, so that both sides copy at the same time
 //   reader_sleeps    the reader found nothing and sleeps: the next write clears it and rings the bell
 //   writer_sleeps    the writer found no room and sleeps: the next read clears it and wakes the writer, the
 //                    manager by the bell, a client by a futex on this word, since one of its threads may wait
@@ -107,11 +108,12 @@ class RingWriter {
     const std::uint64_t under_way = written_ - shared_->taken.load(std::memory_order_seq_cst);
     return under_way <= size_ ? size_ - static_cast<std::size_t>(under_way) : ring_broken;
   }
-  /// Writes as many bytes as fit and returns their number, or ring_broken. The caller then wakes the reader
-  /// if it sleeps.
+  /// Writes as many bytes as fit, at most one ringful, and returns their number, or ring_broken. The caller then
+  /// wakes the reader if it sleeps.
   std::size_t write(Bytes from) {
     if (from.size() <= ring_part_bytes) [[likely]]
       return write_part(from);
+    from = from.first(std::min(from.size(), size_));  // the reader makes room meanwhile; others wait for their turn
     std::size_t total = 0;
     while (total != from.size()) {
       const std::size_t count =
@@ -160,8 +162,8 @@ class RingReader {
     const std::uint64_t count = shared_->written.load(std::memory_order_seq_cst) - taken_;
     return count <= size_ ? static_cast<std::size_t>(count) : ring_broken;
   }
-  /// Takes as many bytes as are available and fit, and returns their number, or ring_broken. The caller then
-  /// wakes the writer if it sleeps.
+  /// Takes as many bytes as are available and fit, at most one ringful, and returns their number, or ring_broken. The
+  /// caller then wakes the writer if it sleeps.
   std::size_t read(std::span<std::uint8_t> to) {
     std::uint8_t* at = to.data();
     return take(to.size(), [&at](Bytes bytes) {
@@ -172,6 +174,7 @@ class RingReader {
   /// The same for at most `most` bytes, of which each piece is passed to `copy`, which does not throw.
   template <class F>
   std::size_t take(std::size_t most, F&& copy) {
+    most = std::min(most, size_);
     std::size_t total = 0;
     while (total != most) {
       const std::size_t there = available();
