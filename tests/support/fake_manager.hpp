@@ -139,6 +139,7 @@ class FakeManager {
   void limit_receives(std::deque<std::size_t> bytes) {
     std::lock_guard lock(mutex_);
     receive_limits_ = std::move(bytes);
+    limits_receives_ = true;
   }
   std::size_t sends() const { return sends_; }
   std::size_t receives() const { return receives_; }
@@ -184,6 +185,7 @@ class FakeManager {
   };
 
   std::size_t next_receive_limit() {
+    if (!limits_receives_) return SIZE_MAX;  // without the mutex, which another thread may have while one forks
     std::lock_guard lock(mutex_);
     if (receive_limits_.empty()) return SIZE_MAX;
     const std::size_t bytes = receive_limits_.front();
@@ -250,6 +252,7 @@ class FakeManager {
   Behaviour behaviour_;
   std::atomic<std::size_t> sends_{0};
   std::atomic<std::size_t> receives_{0};
+  std::atomic<bool> limits_receives_{false};
 
   // Guarded by mutex_.
   std::mutex mutex_;
