@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <string>
 
 #include "tandem/server.hpp"
@@ -54,10 +55,10 @@ class ServerHost final : public Host {
   Server server_;
 };
 
-/// Free as long as nobody else uses our pid.
-std::string unix_address(const void* unique) {
-  return "unix:@tandem-contract-" + std::to_string(::getpid()) + "-" +
-         std::to_string(reinterpret_cast<std::uintptr_t>(unique));
+/// A new one each time; free as long as nobody else uses our pid.
+std::string unix_address() {
+  static std::atomic<int> count{0};
+  return "unix:@tandem-contract-" + std::to_string(::getpid()) + "-" + std::to_string(++count);
 }
 
 std::string join(const std::set<std::string>& names) {
@@ -72,8 +73,8 @@ std::unique_ptr<Host> make_host(Reach reach, const Limits& limits, const std::ve
   switch (reach) {
     case Reach::engine: return std::make_unique<DirectHost>(limits, types);
     case Reach::in_process: return std::make_unique<ServerHost>(limits, types, "", "");
-    case Reach::ring: return std::make_unique<ServerHost>(limits, types, unix_address(&limits), "", true);
-    case Reach::unix_socket: return std::make_unique<ServerHost>(limits, types, unix_address(&limits), "");
+    case Reach::ring: return std::make_unique<ServerHost>(limits, types, unix_address(), "", true);
+    case Reach::unix_socket: return std::make_unique<ServerHost>(limits, types, unix_address(), "");
     case Reach::tcp:
       return std::make_unique<ServerHost>(limits, types, "tcp://127.0.0.1:0", "a key for this test");
   }
