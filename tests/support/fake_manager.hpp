@@ -185,7 +185,8 @@ class FakeManager {
   };
 
   std::size_t next_receive_limit() {
-    if (!limits_receives_) return SIZE_MAX;  // without the mutex, which another thread may have while one forks
+    if (!limits_receives_)
+      return SIZE_MAX;  // without the mutex, which another thread may have while one forks
     std::lock_guard lock(mutex_);
     if (receive_limits_.empty()) return SIZE_MAX;
     const std::size_t bytes = receive_limits_.front();

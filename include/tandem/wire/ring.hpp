@@ -113,7 +113,8 @@ class RingWriter {
   std::size_t write(Bytes from) {
     if (from.size() <= ring_part_bytes) [[likely]]
       return write_part(from);
-    from = from.first(std::min(from.size(), size_));  // the reader makes room meanwhile; others wait for their turn
+    from = from.first(
+        std::min(from.size(), size_));  // the reader makes room meanwhile; others wait for their turn
     std::size_t total = 0;
     while (total != from.size()) {
       const std::size_t count =
