@@ -111,10 +111,15 @@ class RingWriter {
   /// Writes as many bytes as fit, at most one ringful, and returns their number, or ring_broken. The caller then
   /// wakes the reader if it sleeps.
   std::size_t write(Bytes from) {
-    if (from.size() <= ring_part_bytes) [[likely]]
-      return write_part(from);
-    from = from.first(
-        std::min(from.size(), size_));  // the reader makes room meanwhile; others wait for their turn
+    if (from.size() > ring_part_bytes) [[unlikely]]
+      return write_long(from);
+    return write_part(from);
+  }
+
+ private:
+  [[gnu::noinline]] std::size_t write_long(Bytes from) {
+    // The reader makes room meanwhile; others wait for their turn.
+    from = from.first(std::min(from.size(), size_));
     std::size_t total = 0;
     while (total != from.size()) {
       const std::size_t count =
@@ -125,9 +130,7 @@ class RingWriter {
     }
     return total;
   }
-
- private:
-  std::size_t write_part(Bytes from) {
+  [[gnu::always_inline]] std::size_t write_part(Bytes from) {
     if (room_ < from.size()) room_ = room();
     if (room_ == ring_broken) [[unlikely]]
       return room_ = 0, ring_broken;
@@ -166,11 +169,20 @@ class RingReader {
   /// Takes as many bytes as are available and fit, at most one ringful, and returns their number, or ring_broken. The
   /// caller then wakes the writer if it sleeps.
   std::size_t read(std::span<std::uint8_t> to) {
-    std::uint8_t* at = to.data();
-    return take(to.size(), [&at](Bytes bytes) {
-      std::memcpy(at, bytes.data(), bytes.size());
-      at += bytes.size();
-    });
+    const std::size_t there = available();
+    if (there == 0 || there == ring_broken) return there;
+    if (std::min(there, to.size()) > ring_part_bytes) [[unlikely]]
+      return read_long(to);
+    const std::size_t count = std::min(there, to.size());
+    const std::size_t at = static_cast<std::size_t>(taken_) & (size_ - 1);
+    const std::size_t first = std::min(count, size_ - at);
+    std::memcpy(to.data(), bytes_ + at, first);
+    if (first < count) [[unlikely]]
+      std::memcpy(to.data() + first, bytes_, count - first);
+    tell_order();
+    taken_ += count;
+    shared_->taken.store(taken_, std::memory_order_seq_cst);
+    return count;
   }
   /// The same for at most `most` bytes, of which each piece is passed to `copy`, which does not throw.
   template <class F>
@@ -198,6 +210,14 @@ class RingReader {
   }
 
  private:
+  [[gnu::noinline]] std::size_t read_long(std::span<std::uint8_t> to) {
+    std::uint8_t* at = to.data();
+    return take(to.size(), [&at](Bytes bytes) {
+      std::memcpy(at, bytes.data(), bytes.size());
+      at += bytes.size();
+    });
+  }
+
   RingDirection* shared_;
   const std::uint8_t* bytes_;
   std::size_t size_;
