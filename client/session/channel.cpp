@@ -16,14 +16,10 @@ constexpr std::size_t receive_bytes_min = std::size_t{16} << 10;  // minimum roo
 constexpr std::size_t long_result_bytes_min = std::size_t{32} << 10;
 constexpr std::size_t value_header_bytes_max = 5;  // of a text or of bytes in MessagePack
 
-class ToLongResult final : public ByteSink {
- public:
-  explicit ToLongResult(LongResult& into) : into_(into) {}
-  void append(wire::Bytes bytes) noexcept override { into_.append(bytes); }
-
- private:
-  LongResult& into_;
-};
+wire::RequestHeader header_of(const RequestTarget& target, std::uint32_t request, std::uint8_t flags) {
+  const std::uint8_t fenced = target.token == 0 ? 0 : wire::flag_fenced;
+  return {static_cast<std::uint8_t>(flags | fenced), target.op, request, target.actor, target.object};
+}
 
 }  // namespace
 
@@ -117,33 +113,16 @@ bool Channel::send_or_keep(wire::Bytes frame, const os::Deadline& deadline, bool
 }
 
 void Channel::send_request(const RequestTarget& target, std::uint32_t request, const os::Deadline& deadline) {
-  if (!long_arguments_.empty()) [[unlikely]]
-    return send_long_request(target, request, deadline);
-  std::size_t size = out_.size();
-  bool whole = size <= frame_bytes_max_;
-  std::size_t sent = whole ? size : static_cast<std::size_t>(frame_bytes_max_);
-  wire::store_request_header(
-      out_.data(), sent,
-      {static_cast<std::uint8_t>((whole ? 0 : wire::flag_more) | (target.token == 0 ? 0 : wire::flag_fenced)),
-       target.op, request, target.actor, target.object});
-  bool is_late = send_or_keep({out_.data(), sent}, deadline, false, true);
-  while (sent < size) {
-    std::size_t count = std::min<std::size_t>(size - sent, frame_bytes_max_ - wire::short_header_bytes);
-    bool more = sent + count < size;
-    // The header overwrites bytes that are already sent or kept.
-    std::uint8_t* frame = out_.data() + sent - wire::short_header_bytes;
-    std::size_t frame_bytes = count + wire::short_header_bytes;
-    wire::store_short_header(frame, frame_bytes, wire::FrameKind::request_part, more ? wire::flag_more : 0, 0,
-                             request);
-    is_late = send_or_keep({frame, frame_bytes}, deadline, is_late);
-    sent += count;
-  }
-  if (is_late) throw os::TimedOut();
+  const std::size_t size = out_.size();
+  if (size > frame_bytes_max_ || !long_arguments_.empty()) [[unlikely]]
+    return send_in_pieces(target, request, deadline);
+  wire::store_request_header(out_.data(), size, header_of(target, request, 0));
+  if (send_or_keep(out_.view(), deadline, false, true)) throw os::TimedOut();
 }
 
-/// The same with arguments that are elsewhere.
-void Channel::send_long_request(const RequestTarget& target, std::uint32_t request,
-                                const os::Deadline& deadline) {
+/// The same in several frames, or with arguments that are elsewhere.
+void Channel::send_in_pieces(const RequestTarget& target, std::uint32_t request,
+                             const os::Deadline& deadline) {
   std::vector<wire::Bytes> pieces;
   std::size_t at = wire::request_header_bytes;
   for (const LongArgument& argument : long_arguments_) {
@@ -152,26 +131,21 @@ void Channel::send_long_request(const RequestTarget& target, std::uint32_t reque
     at = argument.at;
   }
   pieces.push_back(out_.view_from(at));
+  std::size_t left = arguments_bytes();
   long_arguments_.clear();
 
-  std::size_t left = 0;
-  for (const wire::Bytes piece : pieces) left += piece.size();
+  bool is_first = true;
   bool is_late = false;
-  for (std::size_t next = 0, header_bytes = wire::request_header_bytes; left != 0;) {
+  for (std::size_t next = 0; left != 0; is_first = false) {
+    const std::size_t header_bytes = is_first ? wire::request_header_bytes : wire::short_header_bytes;
     std::size_t count = std::min<std::size_t>(left, frame_bytes_max_ - header_bytes);
     left -= count;
     const std::uint8_t more = left == 0 ? 0 : wire::flag_more;
-    std::uint8_t* header = out_.data();
-    if (header_bytes == wire::request_header_bytes) {
-      const std::uint8_t fenced = target.token == 0 ? 0 : wire::flag_fenced;
-      wire::store_request_header(
-          header, header_bytes + count,
-          {static_cast<std::uint8_t>(more | fenced), target.op, request, target.actor, target.object});
-    } else {
+    std::uint8_t header[wire::request_header_bytes];
+    if (is_first) wire::store_request_header(header, header_bytes + count, header_of(target, request, more));
+    else
       wire::store_short_header(header, header_bytes + count, wire::FrameKind::request_part, more, 0, request);
-    }
-    is_late =
-        send_or_keep({header, header_bytes}, deadline, is_late, header_bytes == wire::request_header_bytes);
+    is_late = send_or_keep({header, header_bytes}, deadline, is_late, is_first);
     while (count != 0) {
       wire::Bytes& piece = pieces[next];
       const wire::Bytes part = piece.first(std::min(count, piece.size()));
@@ -180,7 +154,6 @@ void Channel::send_long_request(const RequestTarget& target, std::uint32_t reque
       piece = piece.subspan(part.size());
       if (piece.empty()) ++next;
     }
-    header_bytes = wire::short_header_bytes;
   }
   if (is_late) throw os::TimedOut();
 }
@@ -221,7 +194,6 @@ bool Channel::receive_long(std::uint32_t request, std::size_t needed, const os::
     if (in_.size() - taken_ == had) receive_more(needed, deadline);
     return false;
   }
-  ToLongResult sink(into);
   while (true) {
     left -= frame_left_;
     const std::size_t there = std::min(frame_left_, in_.size() - taken_);
@@ -231,7 +203,7 @@ bool Channel::receive_long(std::uint32_t request, std::size_t needed, const os::
     if (frame_left_ != 0) {
       in_.clear();
       taken_ = 0;
-      while (frame_left_ != 0) receive_to(sink, frame_left_, deadline);
+      while (frame_left_ != 0) receive_to(into, frame_left_, deadline);
     }
     if (left == 0) break;
     begin_part(request, deadline, left);
@@ -302,7 +274,7 @@ void Channel::begin_part(std::uint32_t request, const os::Deadline& deadline, st
 
 void Channel::receive_more(std::size_t needed, const os::Deadline& deadline) {
   if (frame_left_ != 0) [[unlikely]] {
-    struct : ByteSink {
+    struct : wire::ByteSink {
       void append(wire::Bytes) noexcept override {}
     } nowhere;
     while (frame_left_ != 0) receive_to(nowhere, frame_left_, deadline);
@@ -320,7 +292,7 @@ void Channel::receive_more(std::size_t needed, const os::Deadline& deadline) {
 }
 
 /// Receives the next bytes of a long result's frame.
-void Channel::receive_to(ByteSink& to, std::size_t most, const os::Deadline& deadline) {
+void Channel::receive_to(wire::ByteSink& to, std::size_t most, const os::Deadline& deadline) {
   try {
     frame_left_ -= stream_->receive_to(to, most, deadline.remaining());
   } catch (const StreamClosed&) {
@@ -384,9 +356,7 @@ void Channel::finish_request(wire::Buffer& out, std::size_t at, const RequestTar
   const std::size_t size = out.size() - at;
   const std::size_t first = std::min<std::size_t>(size, frame_bytes_max_);
   wire::store_request_header(out.data() + at, first,
-                             {static_cast<std::uint8_t>((size == first ? 0 : wire::flag_more) |
-                                                        (target.token == 0 ? 0 : wire::flag_fenced)),
-                              target.op, request, target.actor, target.object});
+                             header_of(target, request, size == first ? 0 : wire::flag_more));
   if (size == first) [[likely]]
     return;
   // Moves the parts, the last one first, to make room for their headers.

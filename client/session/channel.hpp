@@ -124,14 +124,14 @@ class Channel {
   void send_cancel(std::uint32_t request) noexcept;
   void send_unsent(const os::Deadline& deadline);
   std::size_t long_arguments_bytes() const;
-  void send_long_request(const RequestTarget& target, std::uint32_t request, const os::Deadline& deadline);
+  void send_in_pieces(const RequestTarget& target, std::uint32_t request, const os::Deadline& deadline);
   bool send_or_keep(wire::Bytes frame, const os::Deadline& deadline, bool is_late, bool is_first = false);
   Reply receive_reply(std::uint32_t request, const os::Deadline& deadline, LongResult* long_result = nullptr);
   bool receive_long(std::uint32_t request, std::size_t needed, const os::Deadline& deadline,
                     LongResult& into);
   std::size_t begin_long(std::uint32_t request, LongResult& into);
   void begin_part(std::uint32_t request, const os::Deadline& deadline, std::size_t left);
-  void receive_to(ByteSink& to, std::size_t most, const os::Deadline& deadline);
+  void receive_to(wire::ByteSink& to, std::size_t most, const os::Deadline& deadline);
   void receive_more(std::size_t needed, const os::Deadline& deadline);
   bool take(const wire::Frame& frame, std::uint32_t request, Reply& reply);
   bool take_any(const wire::Frame& frame, NumberedReply& reply);

@@ -209,7 +209,7 @@ std::size_t RingStream::receive(std::uint8_t* at, std::size_t room, std::chrono:
   return receive_by([&] { return in_.read({at, room}); }, timeout);
 }
 
-std::size_t RingStream::receive_to(ByteSink& to, std::size_t most, std::chrono::milliseconds timeout) {
+std::size_t RingStream::receive_to(wire::ByteSink& to, std::size_t most, std::chrono::milliseconds timeout) {
   return receive_by([&] { return in_.take(most, [&to](wire::Bytes bytes) { to.append(bytes); }); }, timeout);
 }
 

@@ -25,7 +25,7 @@ class RingStream final : public Stream {
   std::size_t send(wire::Bytes bytes, std::chrono::milliseconds timeout) override;
   std::size_t send_now(wire::Bytes bytes) override;
   std::size_t receive(std::uint8_t* at, std::size_t room, std::chrono::milliseconds timeout) override;
-  std::size_t receive_to(ByteSink& to, std::size_t most, std::chrono::milliseconds timeout) override;
+  std::size_t receive_to(wire::ByteSink& to, std::size_t most, std::chrono::milliseconds timeout) override;
   void shut_down() noexcept override;
   void abandon() noexcept override;
 

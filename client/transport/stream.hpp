@@ -20,14 +20,6 @@ struct StreamClosed : std::runtime_error {
   Code code = Code::connection_error;  // the manager's code, if it sent one
 };
 
-class ByteSink {
- public:
-  virtual void append(wire::Bytes bytes) noexcept = 0;
-
- protected:
-  ~ByteSink() = default;
-};
-
 /// Used by one thread at a time, except that it may send while another waits in receive(). A time limit of
 /// zero means none.
 class Stream {
@@ -47,7 +39,7 @@ class Stream {
   /// (also at the end, when the peer closed), TimedOut.
   virtual std::size_t receive(std::uint8_t* at, std::size_t room, std::chrono::milliseconds timeout) = 0;
   /// The same, but the bytes are passed to `to`, maybe in several pieces, from where they are.
-  virtual std::size_t receive_to(ByteSink& to, std::size_t most, std::chrono::milliseconds timeout) {
+  virtual std::size_t receive_to(wire::ByteSink& to, std::size_t most, std::chrono::milliseconds timeout) {
     std::uint8_t piece[16 * 1024];
     const std::size_t count = receive(piece, most < sizeof piece ? most : sizeof piece, timeout);
     to.append({piece, count});

@@ -141,7 +141,7 @@ Value CallContext::keep_long(ValueView value) {
     return Value(value, state_.registry);
   SharedBytes bytes =
       SharedBytes::adopt(std::move(*std::exchange(state_.arguments_memory, nullptr)), value.bytes);
-  state_.lent = bytes.again();
+  state_.lent = bytes;
   return Value(std::move(bytes));
 }
 

@@ -49,7 +49,7 @@ void Outbox::finish_long_reply(std::size_t at, Code code, std::uint32_t request,
     wire::store_short_header(buffer_.data() + at, reply_bytes(at) + part.size(), kind, code_or_flags,
                              rest.empty() ? std::uint16_t{0} : std::uint16_t{wire::flag_more}, request);
     if (shared_ == nullptr) shared_ = std::make_unique<std::vector<SharedEnd>>();
-    shared_->push_back({buffer_.size(), tail.again(), part});
+    shared_->push_back({buffer_.size(), tail, part});
     unsent_shared_bytes_ += part.size();
     if (rest.empty()) break;
     at = begin_reply();

@@ -29,11 +29,11 @@ void PolledChannels::look_at_processors(Clock::time_point now) {
     const std::shared_ptr<RingChannel> channel = each.lock();
     if (!channel) return true;
     if (channel->polled) channel->used_in_look = looks_count_;
-    const bool is_awake = channel->client_is_awake();
     const bool was_used = looks_count_ - channel->used_in_look < looks_recent;
-    if (is_awake && (was_used || channel->client_polls())) ++taking_turns;
+    const bool takes_turns = channel->client_is_awake() && (was_used || channel->client_polls());
+    if (takes_turns) ++taking_turns;
     // A polled one is not added again when its client wakes up.
-    channel->recent = channel->polled || (is_awake && (was_used || channel->client_polls()));
+    channel->recent = channel->polled || takes_turns;
     return !channel->recent;
   });
   ++looks_count_;

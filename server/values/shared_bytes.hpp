@@ -33,19 +33,19 @@ class SharedBytes {
   }
   /// One more handle of the same.
   explicit SharedBytes(Block& block) : block_(&block) { ++block.users; }
+  SharedBytes(const SharedBytes& other) : block_(other.block_) {
+    if (block_ != nullptr) ++block_->users;
+  }
   SharedBytes(SharedBytes&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
-  SharedBytes& operator=(SharedBytes&& other) noexcept {
+  SharedBytes& operator=(SharedBytes other) noexcept {
     std::swap(block_, other.block_);
     return *this;
   }
-  SharedBytes(const SharedBytes&) = delete;
-  SharedBytes& operator=(const SharedBytes&) = delete;
   ~SharedBytes() {
     if (block_ != nullptr) [[unlikely]]
       release(block_);
   }
 
-  SharedBytes again() const { return block_ == nullptr ? SharedBytes() : SharedBytes(*block_); }
   explicit operator bool() const { return block_ != nullptr; }
   wire::Bytes bytes() const { return block_ == nullptr ? wire::Bytes() : block_->bytes; }
   /// The block, whose use the caller ends with release().

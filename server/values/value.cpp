@@ -23,10 +23,7 @@ Value::Value(ValueView view, ReferenceCounter& counter) {
     return;
   }
   if (bytes >= shared_bytes_min && !counted) {
-    *this = Value(view.shared != nullptr && view.shared->bytes.data() == view.bytes.data() &&
-                          view.shared->bytes.size() == bytes
-                      ? SharedBytes(*view.shared)
-                      : SharedBytes::copy(view.bytes));
+    *this = Value(view.shared != nullptr ? SharedBytes(*view.shared) : SharedBytes::copy(view.bytes));
     return;
   }
   const std::size_t before = counted ? sizeof(ReferenceCounter*) : 0;

@@ -28,7 +28,7 @@ class ReferenceCounter {
 struct ValueView {
   wire::Bytes bytes;
   bool references = false;               // may hold references
-  SharedBytes::Block* shared = nullptr;  // whose bytes these are, if they are shared
+  SharedBytes::Block* shared = nullptr;  // whose bytes these are, all of them, if they are shared
   wire::Reader reader() const { return wire::Reader(bytes); }
   wire::Kind kind() const { return reader().peek(); }
 };

@@ -10,7 +10,7 @@
 namespace tandem::client {
 
 /// Where such a result goes. The channel decides by the beginning of the reply whether it is one.
-class LongResult {
+class LongResult : public wire::ByteSink {
  public:
   /// `in_array`: the value is the only element of an array.
   LongResult(bool is_text, bool in_array) : is_text_(is_text), in_array_(in_array) {}
@@ -19,7 +19,6 @@ class LongResult {
 
   /// The length in bytes, before the first of them.
   virtual void reserve(std::size_t bytes) = 0;
-  virtual void append(wire::Bytes bytes) noexcept = 0;
 
   bool is_text() const { return is_text_; }
   bool in_array() const { return in_array_; }

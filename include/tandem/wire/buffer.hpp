@@ -24,6 +24,15 @@ inline std::string_view as_text(Bytes bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+/// Where bytes go as they arrive, piece by piece.
+class ByteSink {
+ public:
+  virtual void append(Bytes bytes) noexcept = 0;
+
+ protected:
+  ~ByteSink() = default;
+};
+
 class Buffer {
  public:
   static constexpr std::size_t kept_bytes_max = std::size_t{2}

@@ -169,53 +169,43 @@ class RingReader {
   /// Takes as many bytes as are available and fit, at most one ringful, and returns their number, or ring_broken. The
   /// caller then wakes the writer if it sleeps.
   std::size_t read(std::span<std::uint8_t> to) {
+    auto copy = [at = to.data()](Bytes bytes) mutable {
+      std::memcpy(at, bytes.data(), bytes.size());
+      at += bytes.size();
+    };
     const std::size_t there = available();
     if (there == 0 || there == ring_broken) return there;
     if (std::min(there, to.size()) > ring_part_bytes) [[unlikely]]
-      return read_long(to);
-    const std::size_t count = std::min(there, to.size());
-    const std::size_t at = static_cast<std::size_t>(taken_) & (size_ - 1);
-    const std::size_t first = std::min(count, size_ - at);
-    std::memcpy(to.data(), bytes_ + at, first);
-    if (first < count) [[unlikely]]
-      std::memcpy(to.data() + first, bytes_, count - first);
-    tell_order();
-    taken_ += count;
-    shared_->taken.store(taken_, std::memory_order_seq_cst);
-    return count;
+      return take(to.size(), copy);
+    return take_part(there, to.size(), copy);
   }
   /// The same for at most `most` bytes, of which each piece is passed to `copy`, which does not throw.
   template <class F>
-  std::size_t take(std::size_t most, F&& copy) {
+  [[gnu::noinline]] std::size_t take(std::size_t most, F copy) {
     most = std::min(most, size_);
     std::size_t total = 0;
     while (total != most) {
       const std::size_t there = available();
       if (there == ring_broken) return ring_broken;
       if (there == 0) break;
-      const std::size_t count = std::min({there, most - total, ring_part_bytes});
-      const std::size_t at = static_cast<std::size_t>(taken_) & (size_ - 1);
-      const std::size_t first = std::min(count, size_ - at);
-      copy(Bytes(bytes_ + at, first));
-      if (first < count) [[unlikely]]
-        copy(Bytes(bytes_, count - first));
-      tell_order();
-      taken_ += count;
-      shared_->taken.store(taken_, std::memory_order_seq_cst);
-      total += count;
-      if (count < ring_part_bytes) [[likely]]
-        break;
+      total += take_part(there, std::min(most - total, ring_part_bytes), copy);
     }
     return total;
   }
 
  private:
-  [[gnu::noinline]] std::size_t read_long(std::span<std::uint8_t> to) {
-    std::uint8_t* at = to.data();
-    return take(to.size(), [&at](Bytes bytes) {
-      std::memcpy(at, bytes.data(), bytes.size());
-      at += bytes.size();
-    });
+  template <class F>
+  [[gnu::always_inline]] std::size_t take_part(std::size_t there, std::size_t most, F&& copy) {
+    const std::size_t count = std::min(there, most);
+    const std::size_t at = static_cast<std::size_t>(taken_) & (size_ - 1);
+    const std::size_t first = std::min(count, size_ - at);
+    copy(Bytes(bytes_ + at, first));
+    if (first < count) [[unlikely]]
+      copy(Bytes(bytes_, count - first));
+    tell_order();
+    taken_ += count;
+    shared_->taken.store(taken_, std::memory_order_seq_cst);
+    return count;
   }
 
   RingDirection* shared_;
