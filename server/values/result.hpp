@@ -23,7 +23,7 @@ struct Failure {
   std::abort();
 }
 #define TANDEM_ASSERT(condition) \
-  ((condition) ? void() : ::tandem::server::assertion_failed(#condition, __FILE__, __LINE__))
+  ((condition) ? void() : ::tandem::server::assertion_failed(#condition, __FILE_NAME__, __LINE__))
 
 /// A T, or the Failure for which there is none.
 template <class T>
