@@ -17,6 +17,7 @@ constexpr std::size_t idle_channels_max = 8;
 constexpr std::chrono::milliseconds notice_wait{250};
 // How long a fork waits for a manager that is known to be slow to answer, or after waiting for another one.
 constexpr std::chrono::milliseconds fork_wait_least{250};
+constexpr std::chrono::milliseconds fork_wait_most{5000};
 
 std::uint64_t next_number() {
   static std::atomic<std::uint64_t> numbers{0};
@@ -448,10 +449,11 @@ Channel& Session::best_channel() {
 
 // ---- fork -----------------------------------------------------------------------------------------------
 
-/// Managers that do not answer delay a fork by one connect_timeout in all, and later forks only briefly.
+/// Managers that do not answer delay a fork by one connect_timeout in all, at most fork_wait_most, and later forks
+/// only briefly.
 std::chrono::milliseconds Session::inherit_timeout() const {
-  const std::chrono::milliseconds limit = options_.connect_timeout;
-  if (limit.count() <= 0) return silent_ ? fork_wait_least : limit;
+  std::chrono::milliseconds limit = fork_wait_most;
+  if (options_.connect_timeout.count() > 0) limit = std::min(limit, options_.connect_timeout);
   const std::chrono::milliseconds least = std::min(limit, fork_wait_least);
   if (silent_) return least;
   const auto waited = std::chrono::steady_clock::now() - os::fork_began();

@@ -22,7 +22,7 @@ struct Limits {
   std::uint64_t objects_max = 10'000'000;
   std::uint64_t name_bytes_max = 1'024;
   std::uint64_t memory_bytes_max = 0;
-  std::uint64_t handshake_ms_max = 5'000;
+  std::uint64_t handshake_ms_max = 30'000;
   std::uint64_t session_lease_ms = 10'000;
   std::uint64_t ring_bytes = std::uint64_t{64} << 10;
   std::uint64_t step_elements_max = std::uint64_t{1} << 20;

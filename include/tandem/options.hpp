@@ -8,19 +8,20 @@
 
 namespace tandem {
 
-/// How to reach a manager. A time limit of zero means no limit.
+/// How to reach a manager. A time limit of zero means no limit. The defaults leave room for a machine that stalls: a
+/// manager that has ended is noticed at once.
 struct Options {
   // Secret shared with the manager; any bytes. It is never sent. Without one, only a manager of this user or of
   // root is trusted, on a unix socket.
   std::string authkey{};
   // Or the file that contains it, as given to tandemd; trailing line ends are ignored.
   std::string authkey_file{};
-  std::chrono::milliseconds connect_timeout{5000};  // for each channel, its handshake included
+  std::chrono::milliseconds connect_timeout{30000};  // for each channel, its handshake included
   // For each operation; zero: none. The time that an operation may wait in the manager is not part of it: a wait
   // with a limit may take as much longer, one without a limit is not ended by call_timeout. One that waits ends
   // the session (SessionLost), since it may be granted later what nobody would give back.
   std::chrono::milliseconds call_timeout{0};
-  std::chrono::milliseconds start_timeout{10000};  // for a private manager to become ready
+  std::chrono::milliseconds start_timeout{60000};  // for a private manager to become ready
   // How long a call may busy-wait for its reply. Much faster if replies arrive soon; a call stops
   // busy-waiting if they do not, or if others want the processors. Zero saves processor time at the cost of speed.
   std::chrono::microseconds busy_poll{50};
