@@ -12,12 +12,17 @@ cxx=(-DCMAKE_CXX_COMPILER="${CXX:-c++}" -DCMAKE_CXX_COMPILER_LAUNCHER="${CXX_LAU
 
 if [[ "$1" == --shared ]]; then
   source_dir=$2 work=$3
-  build=$work/build
-  # As the default build is, so that ccache has every file. Where there is no ccache, without optimisation, which
-  # changes nothing of what is installed and takes a third of the time.
+  build=$work/tree/build
+  # A copy, built at the place where a build of it would be: so ccache finds in it what it knows of SOURCE_DIR.
+  rm -rf "$work/tree"
+  mkdir -p "$work/tree"
+  cp -r "$source_dir"/{CMakeLists.txt,client,include,server} "$work/tree"
+  export CCACHE_BASEDIR=$work/tree
+  # Where there is no ccache, without optimisation, which changes nothing of what is installed and takes a third of the
+  # time.
   build_type=(-DCMAKE_BUILD_TYPE=Release)
   [[ -n "${CXX_LAUNCHER:-}" ]] || build_type=(-DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0)
-  cmake -S "$source_dir" -B "$build" -G Ninja "${cxx[@]}" "${build_type[@]}" \
+  cmake -S "$work/tree" -B "$build" -G Ninja "${cxx[@]}" "${build_type[@]}" \
     -DBUILD_SHARED_LIBS=ON \
     -DTANDEM_TESTS=OFF -DTANDEM_EXAMPLES=OFF
   cmake --build "$build"

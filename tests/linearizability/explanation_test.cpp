@@ -12,15 +12,15 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using Kind = ValueModel::Kind;
+using ValueKind = ValueModel::Kind;
 
 TEST(ExplanationOfARefusal, NamesTheFewThatContradictEachOther) {
   const History<ValueModel> history{
-      {0, {Kind::store, 3}, 0, 10, Outcome{true, 0}},
-      {1, {Kind::load}, 12, 14, Outcome{true, 3}},
-      {2, {Kind::fetch_add, 1}, 20, 40, Outcome{true, 3}},
-      {1, {Kind::fetch_add, 1}, 25, 30, Outcome{true, 3}},
-      {0, {Kind::load}, 50, 60, Outcome{true, 4}},
+      {0, {ValueKind::store, 3}, 0, 10, Outcome{true, 0}},
+      {1, {ValueKind::load}, 12, 14, Outcome{true, 3}},
+      {2, {ValueKind::fetch_add, 1}, 20, 40, Outcome{true, 3}},
+      {1, {ValueKind::fetch_add, 1}, 25, 30, Outcome{true, 3}},
+      {0, {ValueKind::load}, 50, 60, Outcome{true, 4}},
   };
   EXPECT_EQ(refusal_of(history),
             "not linearizable: after the first 4 of 5 operations no order explains what they gave.\n"
@@ -36,8 +36,8 @@ TEST(ExplanationOfARefusal, NamesTheFewThatContradictEachOther) {
 }
 
 TEST(ExplanationOfARefusal, IsEmptyWhereThereIsNone) {
-  EXPECT_EQ(refusal_of<ValueModel>({{0, {Kind::load}, 0, 1, Outcome{true, 0}}}), "");
-  EXPECT_THAT(refusal_of<ValueModel>({{0, {Kind::load}, 0, 1, Outcome{true, 1}}}),
+  EXPECT_EQ(refusal_of<ValueModel>({{0, {ValueKind::load}, 0, 1, Outcome{true, 0}}}), "");
+  EXPECT_THAT(refusal_of<ValueModel>({{0, {ValueKind::load}, 0, 1, Outcome{true, 1}}}),
               HasSubstr("load() → 1, but would give 0"));
 }
 
@@ -59,12 +59,12 @@ TEST(ExplanationOfARefusal, FindsOneWrongResultAmongMany) {
   simulated.operations = 60;
   std::int64_t next = 1;  // every value is stored once
   simulated.next_call = [&](Random& random, std::size_t, const std::int64_t&) {
-    return random.one_in(3) ? ValueModel::Call{Kind::store, next++} : ValueModel::Call{};
+    return random.one_in(3) ? ValueModel::Call{ValueKind::store, next++} : ValueModel::Call{};
   };
   History<ValueModel> history = Simulation<ValueModel>(7, simulated).run();
   ASSERT_EQ(refusal_of(history), "");
   std::size_t wrong = 30;
-  while (history[wrong].call.kind != Kind::load) ++wrong;
+  while (history[wrong].call.kind != ValueKind::load) ++wrong;
   history[wrong].result->number = 0;  // what it was before anything was stored
   const Explanation<ValueModel> explanation(history, 0);
   ASSERT_FALSE(explanation.core().empty());

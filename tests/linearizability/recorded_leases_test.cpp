@@ -10,7 +10,7 @@
 namespace tandem::test {
 namespace {
 
-using Kind = LeaseModel::Kind;
+using LeaseKind = LeaseModel::Kind;
 using Result = LeaseModel::Result;
 
 /// One process that takes an item at a time.
@@ -20,16 +20,16 @@ class Leaser {
       : client_(client), queue_(std::move(queue)), owner_(static_cast<std::int64_t>(number) + 1) {}
 
   void put(std::int64_t item) {
-    client_.record({Kind::put, item, owner_}, [&] { return queue_.put(item), Result{true}; });
+    client_.record({LeaseKind::put, item, owner_}, [&] { return queue_.put(item), Result{true}; });
   }
   void step(Random& random) {
-    if (lease_) end(random.one_in(4) ? Kind::give_back : Kind::done);
+    if (lease_) end(random.one_in(4) ? LeaseKind::give_back : LeaseKind::done);
     else try_lease();
   }
   /// Killed in the middle of an operation, before it or after it was done, with the item if it has one.
   void die_in_next_step(bool is_done) {
-    client_.record_unknown({Kind::die, 0, owner_});
-    client_.record({lease_ ? Kind::done : Kind::try_lease, lease_ ? *lease_ : 0, owner_}, [&] {
+    client_.record_unknown({LeaseKind::die, 0, owner_});
+    client_.record({lease_ ? LeaseKind::done : LeaseKind::try_lease, lease_ ? *lease_ : 0, owner_}, [&] {
       if (is_done && lease_) lease_.done();
       else if (is_done) take();
       die();
@@ -37,18 +37,18 @@ class Leaser {
     });
   }
   void try_lease() {
-    client_.record({Kind::try_lease, 0, owner_}, [&] { return take(); });
+    client_.record({LeaseKind::try_lease, 0, owner_}, [&] { return take(); });
   }
   /// Waits for an item and is done with it.
   void lease_and_finish() {
-    client_.record({Kind::try_lease, 0, owner_}, [&] {
+    client_.record({LeaseKind::try_lease, 0, owner_}, [&] {
       lease_ = queue_.get_leased();
       return Result{true, *lease_, static_cast<std::int64_t>(lease_.deliveries())};
     });
-    end(Kind::done);
+    end(LeaseKind::done);
   }
   void finish() {
-    if (lease_) end(Kind::done);
+    if (lease_) end(LeaseKind::done);
   }
 
  private:
@@ -58,9 +58,9 @@ class Leaser {
     lease_ = std::move(lease);
     return {true, *lease_, static_cast<std::int64_t>(lease_.deliveries())};
   }
-  void end(Kind kind) {
+  void end(LeaseKind kind) {
     client_.record({kind, *lease_, owner_}, [&] {
-      kind == Kind::done ? lease_.done() : lease_.give_back();
+      kind == LeaseKind::done ? lease_.done() : lease_.give_back();
       return Result{true};
     });
   }
@@ -96,11 +96,11 @@ TEST(RecordedHistory, OfLeasedItemsIsLinearizableThoughOwnersAreKilled) {
 
 TEST(SeededBug, AnItemThatIsGivenOutWhileItIsOnLeaseIsCaught) {
   const History<LeaseModel> history{
-      {0, {Kind::put, 7, 1}, 0, 1, Result{true}},
-      {1, {Kind::try_lease, 0, 2}, 2, 3, Result{true, 7, 1}},
-      {1, {Kind::die, 0, 2}, 4},
-      {2, {Kind::try_lease, 0, 3}, 5, 6, Result{true, 7, 2}},
-      {0, {Kind::try_lease, 0, 1}, 7, 8, Result{true, 7, 3}},
+      {0, {LeaseKind::put, 7, 1}, 0, 1, Result{true}},
+      {1, {LeaseKind::try_lease, 0, 2}, 2, 3, Result{true, 7, 1}},
+      {1, {LeaseKind::die, 0, 2}, 4},
+      {2, {LeaseKind::try_lease, 0, 3}, 5, 6, Result{true, 7, 2}},
+      {0, {LeaseKind::try_lease, 0, 1}, 7, 8, Result{true, 7, 3}},
   };
   EXPECT_EQ(check(prefix_of(history, 6)), Verdict::linearizable);
   EXPECT_THAT(refusal_of(history),

@@ -20,11 +20,11 @@ namespace {
 using server::Owner;
 using server::Ticket;
 
-constexpr std::uint64_t seeds = 400;
-constexpr int steps = 500;
-
 class LockSimulation {
  public:
+  static constexpr std::uint64_t seeds = 400;
+  static constexpr int steps = 500;
+
   explicit LockSimulation(std::uint64_t seed) : random_(seed) {
     lock_ = host_.make_named<ops::Lock>("lock");
     rlock_ = host_.make_named<ops::RLock>("rlock");
@@ -202,7 +202,7 @@ class LockSimulation {
 };
 
 TEST(LockSimulation, NothingIsOwnedTwiceAndNothingStaysOwned) {
-  for_each_seed(seeds, [](std::uint64_t seed) { LockSimulation(seed).run(); });
+  for_each_seed(LockSimulation::seeds, [](std::uint64_t seed) { LockSimulation(seed).run(); });
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tandem/ops/list.hpp"
 #include "tandem/wire/msgpack.hpp"
 
 namespace tandem::test {
@@ -82,6 +83,9 @@ inline Packed extension(wire::Extension type, std::string_view body) {
 }
 inline Packed reference(std::uint8_t type, std::uint64_t id) {
   return packed_by([&](wire::Writer& to) { to.reference({type, id}); });
+}
+inline Packed list_reference(std::uint64_t id) {
+  return reference(ops::List::number, id);
 }
 /// A big integer from its two's complement, big-endian.
 inline Packed big(std::string_view body) {

@@ -21,12 +21,13 @@ using Do = ops::Pool;
 using nlohmann::json;
 using server::Ticket;
 
-constexpr std::uint64_t seeds = 300;
-constexpr int steps = 500;
 constexpr SessionId observer = 1;
 
 class PoolSimulation {
  public:
+  static constexpr std::uint64_t seeds = 300;
+  static constexpr int steps = 500;
+
   explicit PoolSimulation(std::uint64_t seed) : random_(seed) {
     pool_ = host_.make_named<ops::Pool>("pool");
     new_submitter(observer);
@@ -305,7 +306,7 @@ class PoolSimulation {
 };
 
 TEST(PoolSimulation, NoTaskIsLostOrDoneTwice) {
-  for_each_seed(seeds, [](std::uint64_t seed) { PoolSimulation(seed).run(); });
+  for_each_seed(PoolSimulation::seeds, [](std::uint64_t seed) { PoolSimulation(seed).run(); });
 }
 
 }  // namespace

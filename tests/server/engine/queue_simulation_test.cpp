@@ -19,12 +19,13 @@ namespace {
 using Do = ops::QueueOperations;
 using server::Ticket;
 
-constexpr std::uint64_t seeds = 300;
-constexpr int steps = 600;
 constexpr SessionId observer = 1;
 
 class QueueSimulation {
  public:
+  static constexpr std::uint64_t seeds = 300;
+  static constexpr int steps = 600;
+
   explicit QueueSimulation(std::uint64_t seed) : random_(seed) {
     maxsize_ = below(3) == 0 ? 0 : 1 + below(4);
     switch (below(3)) {
@@ -286,7 +287,7 @@ class QueueSimulation {
 };
 
 TEST(QueueSimulation, NoItemIsLostOrHandledTwice) {
-  for_each_seed(seeds, [](std::uint64_t seed) { QueueSimulation(seed).run(); });
+  for_each_seed(QueueSimulation::seeds, [](std::uint64_t seed) { QueueSimulation(seed).run(); });
 }
 
 }  // namespace

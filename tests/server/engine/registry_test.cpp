@@ -15,10 +15,6 @@ using ops::List;
 using ops::Manager;
 using ops::Set;
 
-Packed list_reference(ObjectId id) {
-  return reference(List::number, id);
-}
-
 class RegistryTest : public ::testing::Test {
  protected:
   Host host_;

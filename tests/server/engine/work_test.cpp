@@ -33,10 +33,6 @@ Packed entries(int count) {
   });
 }
 
-Packed list_reference(ObjectId id) {
-  return reference(List::number, id);
-}
-
 class WorkTest : public ::testing::Test {
  protected:
   template <class Ops>

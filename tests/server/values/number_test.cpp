@@ -24,7 +24,7 @@ Number number(const Packed& value) {
   wire::Reader reader(value.bytes());
   return Number::read(reader);
 }
-ValueView view(const Packed& value) {
+ValueView number_view(const Packed& value) {
   return {value.bytes(), false};
 }
 std::string zeros(std::size_t count) {
@@ -125,17 +125,17 @@ TEST(Number, OrderAndEqualityAreExactAndHashesAgree) {
         for (const Packed& b : all[j]) {
           SCOPED_TRACE(::testing::PrintToString(a) + " against " + ::testing::PrintToString(b));
           ASSERT_TRUE(compare(number(a), number(b)) == (i <=> j));
-          ASSERT_EQ(are_equal(view(a), view(b)), i == j);
-          ASSERT_EQ(*is_less(view(a), view(b)), i < j);
+          ASSERT_EQ(are_equal(number_view(a), number_view(b)), i == j);
+          ASSERT_EQ(*is_less(number_view(a), number_view(b)), i < j);
           if (i == j) {
-            ASSERT_EQ(*hash_key(view(a), 99), *hash_key(view(b), 99));
+            ASSERT_EQ(*hash_key(number_view(a), 99), *hash_key(number_view(b), 99));
           }
         }
 }
 
 TEST(Number, HashesOfUnequalNumbersSpread) {
   std::vector<std::uint32_t> hashes;
-  for (const auto& group : groups()) hashes.push_back(*hash_key(view(group[0]), 1));
+  for (const auto& group : groups()) hashes.push_back(*hash_key(number_view(group[0]), 1));
   std::sort(hashes.begin(), hashes.end());
   // 2^1024 and its like share their low bytes, which is all that a hash looks at; nothing else may collide.
   EXPECT_GE(std::unique(hashes.begin(), hashes.end()) - hashes.begin(),
@@ -171,10 +171,10 @@ TEST(Number, RandomPairsAgreeWithIntegersOf128Bits) {
     const Packed left = written(random, a);
     const Packed right = written(random, b);
     SCOPED_TRACE(::testing::PrintToString(left) + " against " + ::testing::PrintToString(right));
-    ASSERT_EQ(are_equal(view(left), view(right)), a == b);
-    ASSERT_EQ(*is_less(view(left), view(right)), a < b);
+    ASSERT_EQ(are_equal(number_view(left), number_view(right)), a == b);
+    ASSERT_EQ(*is_less(number_view(left), number_view(right)), a < b);
     if (a == b) {
-      ASSERT_EQ(*hash_key(view(left), 7), *hash_key(view(right), 7));
+      ASSERT_EQ(*hash_key(number_view(left), 7), *hash_key(number_view(right), 7));
     }
   }
 }
@@ -186,22 +186,22 @@ TEST(Number, FractionsLieBetweenIntegers) {
         static_cast<std::int64_t>(random() >> (14 + random() % 50)) * (random() % 2 == 0 ? 1 : -1);
     const double fraction = static_cast<double>(whole) + 0.5;
     if (fraction == std::trunc(fraction)) continue;
-    EXPECT_TRUE(*is_less(view(pack(whole)), view(pack(fraction))));
-    EXPECT_TRUE(*is_less(view(pack(fraction)), view(pack(whole + 1))));
-    EXPECT_FALSE(are_equal(view(pack(fraction)), view(pack(whole))));
+    EXPECT_TRUE(*is_less(number_view(pack(whole)), number_view(pack(fraction))));
+    EXPECT_TRUE(*is_less(number_view(pack(fraction)), number_view(pack(whole + 1))));
+    EXPECT_FALSE(are_equal(number_view(pack(fraction)), number_view(pack(whole))));
   }
 }
 
 TEST(Number, NanHasNoOrderAndEqualsOnlyItsOwnBits) {
   for (const auto& group : groups())
     for (const Packed& other : group) {
-      EXPECT_FALSE(are_equal(view(pack(nan)), view(other)));
-      EXPECT_FALSE(*is_less(view(pack(nan)), view(other)));
-      EXPECT_FALSE(*is_less(view(other), view(pack(nan))));
+      EXPECT_FALSE(are_equal(number_view(pack(nan)), number_view(other)));
+      EXPECT_FALSE(*is_less(number_view(pack(nan)), number_view(other)));
+      EXPECT_FALSE(*is_less(number_view(other), number_view(pack(nan))));
     }
-  EXPECT_TRUE(are_equal(view(pack(nan)), view(pack(nan))));
-  EXPECT_FALSE(are_equal(view(pack(nan)), view(pack(std::nan("7")))));
-  EXPECT_EQ(*hash_key(view(pack(nan)), 3), *hash_key(view(pack(nan)), 3));
+  EXPECT_TRUE(are_equal(number_view(pack(nan)), number_view(pack(nan))));
+  EXPECT_FALSE(are_equal(number_view(pack(nan)), number_view(pack(std::nan("7")))));
+  EXPECT_EQ(*hash_key(number_view(pack(nan)), 3), *hash_key(number_view(pack(nan)), 3));
 }
 
 TEST(Number, IntegersAsFloatsAreRoundedToNearestEven) {
