@@ -4,22 +4,13 @@
 
 namespace tandem::server {
 
-Result<std::uint32_t> CallContext::hash_of(ValueView key) const {
-  return hash_key(key, server_info().hash_seed);
-}
-
-Result<void> CallContext::room_for(std::uint64_t bytes) const {
+/// Memory that only waits to be freed must not cause a refusal: frees it now.
+Result<void> CallContext::make_room_for(std::uint64_t bytes) const {
   const std::uint64_t most = limits().memory_bytes_max;
-  Registry& registry = state_.registry;
-  auto held_bytes = [&] { return registry.memory_bytes() + (undo_ == nullptr ? 0 : undo_->bytes()); };
   std::uint64_t held = held_bytes();
-  auto fits = [&] { return most == 0 || (bytes <= most && held <= most - bytes); };
-  if (fits()) [[likely]]
-    return {};
-  // Memory that only waits to be freed must not cause a refusal: free it now.
-  while (registry.reclaim_queue().release(Registry::cleaning_per_step_max) != 0) {
+  while (state_.registry.reclaim_queue().release(Registry::cleaning_per_step_max) != 0) {
     held = held_bytes();
-    if (fits()) return {};
+    if (bytes <= most && held <= most - bytes) return {};
   }
   return Failure{Code::resource_exhausted, "memory_bytes_max (" + std::to_string(most) +
                                                ") would be exceeded: " + std::to_string(held) +
@@ -35,12 +26,10 @@ Result<void> CallContext::room_to_wait(std::optional<std::int64_t> limit_us) con
   return room_for(Waits::waiter_bytes);
 }
 
-Result<void> CallContext::reply_fits(std::uint64_t bytes) const {
-  const std::uint64_t most = limits().outbox_bytes_max;
-  bytes += reply_bytes_before_;
-  if (bytes <= most) return {};
+Result<void> CallContext::reply_too_long(std::uint64_t bytes) const {
   return Failure{Code::resource_exhausted, "a reply of " + std::to_string(bytes) +
-                                               " bytes is over outbox_bytes_max (" + std::to_string(most) +
+                                               " bytes is over outbox_bytes_max (" +
+                                               std::to_string(limits().outbox_bytes_max) +
                                                "); ask for parts of it, by slices or pages"};
 }
 

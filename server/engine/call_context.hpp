@@ -8,6 +8,7 @@
 
 #include "server/engine/registry.hpp"
 #include "server/structures/undo.hpp"
+#include "server/values/semantics.hpp"
 
 namespace tandem::server {
 
@@ -86,6 +87,7 @@ struct EngineState {
   wire::Buffer* arguments_memory =
       nullptr;                  // of this step's call, which a long value may take over; null: it may not
   SharedBytes lent;             // that memory once a value has it: the arguments are used until the step ends
+  wire::Buffer scratch;         // see CallContext::scratch()
   std::uint64_t now_ns = 0;     // as of the last input that carried the time
   std::uint64_t looked_at = 0;  // elements in this step, those worked on multiplied by their cost
 };
@@ -135,7 +137,7 @@ class CallContext {
     out_.reference(reference);
   }
   /// The same for the last value of the reply: if it is long, it may be sent without being copied.
-  void write_last(ValueView value) {
+  [[gnu::always_inline]] void write_last(ValueView value) {
     if (value.shared != nullptr && may_share_) [[unlikely]]
       tail_ = SharedBytes(*value.shared);
     else write(value);
@@ -147,20 +149,36 @@ class CallContext {
   /// The reply holds references that were not written with write().
   void note_references() { references_written_ = true; }
 
+  /// An empty buffer for a value in the making, the same each time.
+  wire::Buffer& scratch() {
+    state_.scratch.clear();
+    state_.scratch.shrink(wire::Buffer::kept_bytes_max);
+    return state_.scratch;
+  }
   /// Returns a copy of `value` to keep in an object.
   Value keep(ValueView value) {
     if (value.bytes.size() >= shared_bytes_min) [[unlikely]]
       return keep_long(value);
     return Value(value, state_.registry);
   }
-  Result<std::uint32_t> hash(ValueView key) const { return hash_of(key); }
+  Result<std::uint32_t> hash(ValueView key) const { return hash_key(key, server_info().hash_seed); }
 
   /// Checks that `bytes` more may be held; else resource_exhausted. For operations that grow by more than
   /// their arguments, which the engine itself checks for operations with Effect::writes.
-  Result<void> room_for(std::uint64_t bytes) const;
+  Result<void> room_for(std::uint64_t bytes) const {
+    const std::uint64_t most = limits().memory_bytes_max;
+    const std::uint64_t held = held_bytes();
+    if (most == 0 || (bytes <= most && held <= most - bytes)) [[likely]]
+      return {};
+    return make_room_for(bytes);
+  }
   /// Checks the length of a reply. The engine checks every reply; a handler that checks first never builds a
   /// reply too large, and an operation that would lose what it cannot send leaves everything unchanged.
-  Result<void> reply_fits(std::uint64_t bytes) const;
+  Result<void> reply_fits(std::uint64_t bytes) const {
+    if (bytes + reply_bytes_before_ <= limits().outbox_bytes_max) [[likely]]
+      return {};
+    return reply_too_long(bytes + reply_bytes_before_);
+  }
   /// Accounts for elements that this step is about to insert, copy or sort. resource_exhausted if these would be
   /// more than step_elements_max, together with those of the step before: then nothing may be changed.
   Result<void> work_on(std::uint64_t elements) { return account(elements, looks_per_work); }
@@ -279,8 +297,12 @@ class CallContext {
   }
   static constexpr std::uint64_t looks_per_work = 16;
   Result<void> account(std::uint64_t elements, std::uint64_t looks_each);
+  std::uint64_t held_bytes() const {
+    return state_.registry.memory_bytes() + (undo_ == nullptr ? 0 : undo_->bytes());
+  }
+  Result<void> make_room_for(std::uint64_t bytes) const;
+  Result<void> reply_too_long(std::uint64_t bytes) const;
   wire::Buffer& new_copy();
-  Result<std::uint32_t> hash_of(ValueView key) const;
   Result<const Object*> operand_object(ValueView operand) const;
 
   void end_answer(Waiter& waiter, const CallContext& reply, std::size_t begin);

@@ -36,8 +36,8 @@ struct Written {};
 
 namespace detail {
 
-inline Failure wrong_argument(const ops::OpDescription& op, std::size_t position, std::string_view wanted,
-                              ValueView found) {
+[[gnu::cold, gnu::noinline]] inline Failure wrong_argument(const ops::OpDescription& op, std::size_t position,
+                                                           std::string_view wanted, ValueView found) {
   return {Code::type_error, std::string(op.signature) + ": argument " + std::to_string(position + 1) +
                                 " must be " + std::string(wanted) + ", not '" + type_name(found) + "'"};
 }
@@ -172,29 +172,32 @@ struct Encoding<ops::Maybe> {
 
 /// Takes one argument and moves the reader past it.
 template <class Tag>
-bool take_argument(const ops::OpDescription& op, CallContext& context, wire::Reader& reader,
-                   std::uint32_t position, std::uint32_t count,
-                   std::optional<typename Argument<Tag>::Type>& into, std::optional<Failure>& failure) {
+[[gnu::always_inline]] inline bool take_argument(const ops::OpDescription& op, CallContext& context,
+                                                 wire::Reader& reader, std::uint32_t position,
+                                                 std::uint32_t count,
+                                                 std::optional<typename Argument<Tag>::Type>& into,
+                                                 Result<void>& failed) {
   if (position >= count) {  // left out: the engine has checked that it may be
     if constexpr (ops::detail::is_optional<Tag>) into.emplace();
     return true;
   }
   Result<ValueView> value = validate(reader, context.limits().value_depth_max, context.registry());
-  if (!value) return failure = std::move(value.failure()), false;
+  if (!value) return failed = std::move(value.failure()), false;
   auto taken = Argument<Tag>::take(context, *value);
-  if (!taken) return failure = std::move(taken.failure()), false;
-  if (!*taken) return failure = wrong_argument(op, position, Argument<Tag>::wanted, *value), false;
+  if (!taken) return failed = std::move(taken.failure()), false;
+  if (!*taken) return failed = wrong_argument(op, position, Argument<Tag>::wanted, *value), false;
   into = std::move(*taken);
   return true;
 }
 
 template <class T, class O, class... P, std::size_t... I>
-Result<void> invoke(Object& object, CallContext& context, wire::Reader& reader,
-                    [[maybe_unused]] std::uint32_t count, std::index_sequence<I...>) {
+[[gnu::always_inline]] inline Result<void> invoke(Object& object, CallContext& context, wire::Reader& reader,
+                                                  [[maybe_unused]] std::uint32_t count,
+                                                  std::index_sequence<I...>) {
   std::tuple<std::optional<typename Argument<P>::Type>...> arguments;
-  std::optional<Failure> failure;
-  if (!(take_argument<P>(O::description, context, reader, I, count, std::get<I>(arguments), failure) && ...))
-    return std::move(*failure);
+  Result<void> failed;
+  if (!(take_argument<P>(O::description, context, reader, I, count, std::get<I>(arguments), failed) && ...))
+    return failed;
   if (!reader.at_end()) return Failure{Code::protocol_error, "bytes follow the last argument"};
   auto result = static_cast<T&>(object).on(O{}, context, std::move(*std::get<I>(arguments))...);
   if (!result) return std::move(result.failure());

@@ -19,7 +19,7 @@ Engine::Engine(const Limits& limits, ServerInfo server_info, std::span<const Typ
       if (row.op != nullptr) state_.operations.push_back({type, row.op});
     }
   }
-  Object& manager = state_.registry.adopt(types[0]->make(*types[0]));
+  Object& manager = state_.registry.make(*types[0]);
   TANDEM_ASSERT(manager.id() == ops::Manager::id);
   state_.registry.retain(manager.id());  // never released
   state_.registry.before_destroyed = [this](Object& object) { before_destroy(object); };
@@ -72,14 +72,14 @@ Outcome Engine::step(const Call& call, wire::Buffer& reply) {
   if (op.effect != ops::Effect::reads) end_step();
   if (!result) return refuse(result.failure(), operation, mark, reply);
   if (parked != 0) reply.truncate(mark);
-  return {Code::ok, operation, parked, context.take_tail()};
+  return {Code::ok, op.effect != ops::Effect::reads, operation, parked, context.take_tail()};
 }
 
 // ---- waits ------------------------------------------------------------------------------------------------
 
-/// Ends every step that changes something: serves ready objects, breaks deadlocks, destroys objects without a
+/// Serves ready objects, breaks deadlocks, destroys objects without a
 /// holder. It frees about cleaning_per_step_max elements at most; later steps free the rest.
-void Engine::end_step() {
+void Engine::end_busy_step() {
   std::int64_t cleaning_left = Registry::cleaning_per_step_max;
   do {
     if (!state_.ready_objects.empty()) serve_ready();
@@ -206,7 +206,7 @@ Outcome Engine::refuse(const Failure& failure, std::uint16_t operation, std::siz
                        wire::Buffer& reply) {
   reply.truncate(mark);
   wire::Writer(reply).text(failure.text);
-  return {failure.code, operation};
+  return {.code = failure.code, .operation = operation};
 }
 
 // ---- sessions ---------------------------------------------------------------------------------------------

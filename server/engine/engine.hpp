@@ -56,6 +56,7 @@ inline constexpr std::uint16_t operation_none = 0xffff;
 
 struct Outcome {
   Code code = Code::ok;
+  bool may_have_effects = true;              // on others than the caller; else nothing follows from the step
   std::uint16_t operation = operation_none;  // index into Engine::operations()
   Ticket parked = 0;                         // not 0: the reply follows among the deliveries
   SharedBytes::Block* tail =
@@ -128,7 +129,13 @@ class Engine {
   bool refuse_cycle_through(const Waiter& waiter);
   void refuse_wait(Waiter& waiter, const std::string& cycle);
   void before_destroy(Object& object);
-  void end_step();
+  /// Ends every step that changes something.
+  void end_step() {
+    if (!state_.ready_objects.empty() || !state_.new_waits.empty() || !state_.registry.is_clean())
+      end_busy_step();
+    else state_.registry.account_waits(state_.waits.size());
+  }
+  void end_busy_step();
   Outcome refuse(const Failure& failure, std::uint16_t operation, std::size_t mark, wire::Buffer& reply);
 
   EngineState state_;

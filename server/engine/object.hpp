@@ -79,7 +79,6 @@ class Object {
  public:
   virtual ~Object() = default;
 
-  virtual const Type& type() const = 0;
   /// Number of elements; 1 for a single value.
   virtual std::uint64_t size() const = 0;
   /// Memory held, without the Object itself; constant time.
@@ -146,6 +145,7 @@ class Object {
       });
   }
 
+  const Type& type() const { return *type_; }
   ObjectId id() const { return id_; }
   const std::string& name() const { return name_; }
   bool named() const { return named_; }
@@ -163,6 +163,7 @@ class Object {
   friend class Registry;
   friend class CallContext;
   friend class Waits;
+  const Type* type_ = nullptr;
   ObjectId id_ = 0;
   std::string name_;
   bool named_ = false;

@@ -26,15 +26,17 @@ Object* Registry::find(std::string_view name) {
   return found == by_name_.end() ? nullptr : found->second;
 }
 
-Object& Registry::adopt(std::unique_ptr<Object> object) {
-  Object& adopted = *object;
-  adopted.id_ = next_id_++;
-  by_id_[adopted.id_] = &adopted;
-  objects_.emplace_hint(objects_.end(), adopted.id_, std::move(object));
+Object& Registry::make(const Type& type) {
+  std::unique_ptr<Object> object = type.make(type);
+  Object& made = *object;
+  made.type_ = &type;
+  made.id_ = next_id_++;
+  by_id_[made.id_] = &made;
+  objects_.emplace_hint(objects_.end(), made.id_, std::move(object));
   memory_bytes_ += object_overhead_bytes;
-  unheld_.push_back(adopted.id_);
-  account(adopted);
-  return adopted;
+  unheld_.push_back(made.id_);
+  account(made);
+  return made;
 }
 
 void Registry::give_name(Object& object, std::string_view name) {
@@ -110,6 +112,7 @@ void Registry::close(SessionId session) {
   std::vector<std::pair<ObjectId, std::uint64_t>> held;
   found->second.counts.each([&](ObjectId id, std::uint64_t count) { held.emplace_back(id, count); });
   sessions_.erase(found);
+  found_session_ = 0;
   std::sort(held.begin(), held.end());
   unreleased_.insert(unreleased_.end(), held.begin(), held.end());
 }

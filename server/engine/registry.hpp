@@ -27,7 +27,7 @@ class Registry final : public ReferenceCounter, public ReferenceCheck {
   const Type* type_named(std::string_view name) const;
   std::span<const Type* const> types() const { return types_; }
 
-  Object* find(ObjectId id) {
+  [[gnu::always_inline]] Object* find(ObjectId id) {
     Object** found = by_id_.find(id);
     return found == nullptr ? nullptr : *found;
   }
@@ -35,9 +35,9 @@ class Registry final : public ReferenceCounter, public ReferenceCheck {
   Object* find(std::string_view name);
   const Object* find(std::string_view name) const { return const_cast<Registry*>(this)->find(name); }
 
-  /// Takes ownership of a new object, which has no holder yet: if unnamed, it is destroyed at the end of the
-  /// step unless held by then.
-  Object& adopt(std::unique_ptr<Object> object);
+  /// Makes a new object, which has no holder yet: if unnamed, it is destroyed at the end of the step unless held
+  /// by then.
+  Object& make(const Type& type);
   /// `name` must be free.
   void give_name(Object& object, std::string_view name);
   /// Makes it an unnamed object, if it has a name, which is free from now on.
@@ -59,7 +59,12 @@ class Registry final : public ReferenceCounter, public ReferenceCheck {
   void open(SessionId session, SessionId inherits_from);
   /// The session's references are released by clean_up().
   void close(SessionId session);
-  bool has(SessionId session) const { return sessions_.find(session) != sessions_.end(); }
+  bool has(SessionId session) const {
+    if (session == found_session_) return true;
+    if (sessions_.find(session) == sessions_.end()) return false;
+    found_session_ = session;
+    return true;
+  }
   /// Counts every reference in `reply`, which is about to be sent, for `session`.
   void hold(SessionId session, wire::Bytes reply);
   void hold(SessionId session, ObjectId id);
@@ -143,6 +148,7 @@ class Registry final : public ReferenceCounter, public ReferenceCheck {
     std::uint64_t sum = 0;
   };
   std::map<SessionId, Held> sessions_;                         // references held
+  mutable SessionId found_session_ = 0;                        // the last one that has() found; 0: none
   std::deque<std::pair<ObjectId, std::uint64_t>> unreleased_;  // references that closed sessions held
 
   std::uint64_t memory_bytes_ = 0;

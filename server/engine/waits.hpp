@@ -248,16 +248,27 @@ class Holdings {
   static std::uint64_t part_of(Owner owner) { return std::uint64_t{owner.actor} + 1; }
   void add(SessionId session, std::uint64_t part, ObjectId object, std::uint64_t count);
   void remove(SessionId session, std::uint64_t part, ObjectId object, std::uint64_t count);
-  const Held* find(SessionId session, std::uint64_t part) const {
-    const IdTable<Held>* parts = by_session_.find(session);
+  Held* find(SessionId session, std::uint64_t part) {
+    IdTable<Held>* parts = by_session_.find(session);
     return parts == nullptr ? nullptr : parts->find(part);
+  }
+  const Held* find(SessionId session, std::uint64_t part) const {
+    return const_cast<Holdings*>(this)->find(session, part);
   }
 
   // A session with at most so many parts keeps empty ones, so that a thread which locks and unlocks one lock does
   // not allocate.
   static constexpr std::size_t empty_kept_max = 8;
 
+  Held& held_by(SessionId session, std::uint64_t part);
+  void forget_last() { last_ = nullptr; }
+
   IdTable<IdTable<Held>> by_session_;
+  // The part that was used last, so that a thread which locks and unlocks is not looked up each time. Inserting into
+  // the tables, which held_by() alone does, or erasing from them may move it.
+  Held* last_ = nullptr;
+  SessionId last_session_ = 0;
+  std::uint64_t last_part_ = 0;
 };
 
 /// Fencing tokens: one for each grant of a lock, from a counter, so that a later grant has a higher one. A

@@ -27,7 +27,6 @@ class Array final : public Object {
   Result<std::int64_t> on(Ops::Size, CallContext&);
   Result<std::string_view> on(Ops::TypeCode, CallContext&);
 
-  const Type& type() const override { return type_of<Array>(); }
   std::uint64_t size() const override { return bytes_ / element_.bytes(); }
   std::uint64_t memory_bytes() const override { return bytes_; }
   void save(wire::Writer& out) const override;

@@ -23,7 +23,6 @@ class Barrier final : public Object {
 
   void on_wait_ended(CallContext&, Waiter&, WaitEnd) override;
 
-  const Type& type() const override { return type_of<Barrier>(); }
   std::uint64_t size() const override { return 1; }
   std::uint64_t memory_bytes() const override { return broken_.size(); }
   void save(wire::Writer& out) const override;

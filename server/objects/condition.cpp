@@ -39,7 +39,7 @@ Result<void> Condition::on(Ops::Create, CallContext& context, std::optional<Valu
       return Failure{Code::resource_exhausted, "objects_max (" +
                                                    std::to_string(context.limits().objects_max) +
                                                    "): there is no room for the condition's lock"};
-    lock = static_cast<OwnedLock*>(&context.registry().adopt(std::make_unique<RLock>()));
+    lock = static_cast<OwnedLock*>(&context.registry().make(type_of<RLock>()));
     reference = {lock->type().number, lock->id()};
   }
   wire::Buffer encoded;

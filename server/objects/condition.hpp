@@ -31,7 +31,6 @@ class Condition final : public Object {
   void on_wait_ended(CallContext&, Waiter&, WaitEnd) override;
   void on_destroy(CallContext&) override;
 
-  const Type& type() const override { return type_of<Condition>(); }
   std::uint64_t size() const override { return 1; }
   std::uint64_t memory_bytes() const override { return lock_.heap_bytes(); }
   void save(wire::Writer& out) const override { out.raw(lock_.view().bytes); }

@@ -90,7 +90,7 @@ Result<ValueView> Dict::on(Ops::Add, CallContext& context, ValueView key, ValueV
   if (!hash) return std::move(hash.failure());
   Table::Entry* entry = table_.find(key, *hash);
   std::optional<ValueView> before = entry != nullptr ? std::optional(entry->mapped.view()) : initial;
-  wire::Buffer buffer;
+  wire::Buffer& buffer = context.scratch();
   Result<ValueView> after = sum_of(context, before, delta, typecode, buffer);
   if (!after) return failure_at(key, std::move(after.failure()));
   if (entry != nullptr) table_.replace(*entry, context.keep(*after), context.undo());

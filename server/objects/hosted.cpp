@@ -166,12 +166,12 @@ constexpr auto invokes = []<std::size_t... Number>(std::index_sequence<Number...
 
 Result<void> CustomObject::call(std::size_t number, CallContext& context, wire::Reader& arguments,
                                 std::uint32_t argument_count) {
-  const hosting::Handler& handler = type_.hosted.handlers[number];
+  const hosting::Handler& handler = custom_type_.hosted.handlers[number];
   CallExchange exchange(*handler.op, context);
   if (Result<void> taken = exchange.take(arguments, argument_count); !taken) return taken;
   Result<void> done;
   try {
-    if (number == 0) instance_ = type_.hosted.make();
+    if (number == 0) instance_ = custom_type_.hosted.make();
     handler.call(*instance_, exchange);
   } catch (...) {
     done = failure_of_exception();
@@ -213,12 +213,12 @@ wire::Buffer CustomObject::contents() const {
   // Shows the error instead, in the shape that was announced.
   shown.clear();
   wire::Writer out(shown);
-  if (type_.hosted.shown == hosting::Shown::entries) {
+  if (custom_type_.hosted.shown == hosting::Shown::entries) {
     out.map(1);
     out.text("show() failed");
     out.text(why);
   } else {
-    if (type_.hosted.shown == hosting::Shown::items) out.array(1);
+    if (custom_type_.hosted.shown == hosting::Shown::items) out.array(1);
     out.text("show() failed: " + why);
   }
   return shown;
@@ -226,13 +226,13 @@ wire::Buffer CustomObject::contents() const {
 
 std::optional<std::uint64_t> CustomObject::visit_elements(std::uint64_t cursor,
                                                           const ElementVisitor& visit) const {
-  if (type_.hosted.shown == hosting::Shown::nothing) return std::nullopt;
+  if (custom_type_.hosted.shown == hosting::Shown::nothing) return std::nullopt;
   const wire::Buffer shown = contents();
   wire::Reader reader(shown.view());
   std::uint32_t count = 1;
   wire::Bytes body;
   if (keyed()) (void)reader.map(count);
-  else if (type_.hosted.shown == hosting::Shown::items && !reader.array(count) &&
+  else if (custom_type_.hosted.shown == hosting::Shown::items && !reader.array(count) &&
            (reader.extension(wire::Extension::tuple, body) || reader.extension(wire::Extension::set, body))) {
     reader = wire::Reader(body);
     count = ~std::uint32_t{0};

@@ -22,20 +22,19 @@ struct CustomType : Type {
 
 class CustomObject final : public Object {
  public:
-  explicit CustomObject(const CustomType& type) : type_(type) {}
+  explicit CustomObject(const CustomType& type) : custom_type_(type) {}
 
   /// Runs the handler of operation `number`.
   Result<void> call(std::size_t number, CallContext& context, wire::Reader& arguments,
                     std::uint32_t argument_count);
 
-  const Type& type() const override { return type_; }
   std::uint64_t size() const override { return size_; }
   std::uint64_t memory_bytes() const override { return memory_bytes_; }
   void save(wire::Writer& out) const override { out.raw(contents().view()); }
   std::optional<std::uint64_t> visit_elements(std::uint64_t cursor,
                                               const ElementVisitor& visit) const override;
   std::optional<std::uint64_t> cursor_at(std::uint64_t offset) const override { return offset; }
-  bool keyed() const override { return type_.hosted.shown == hosting::Shown::entries; }
+  bool keyed() const override { return custom_type_.hosted.shown == hosting::Shown::entries; }
 
  private:
   /// Updates the sizes from the user's class; if it throws, sizes not read yet keep their values.
@@ -44,7 +43,7 @@ class CustomObject final : public Object {
   /// of the type's `shown`.
   wire::Buffer contents() const;
 
-  const CustomType& type_;
+  const CustomType& custom_type_;
   std::unique_ptr<hosting::Instance> instance_;  // null until created
   std::uint64_t size_ = 0;
   std::uint64_t memory_bytes_ = 0;

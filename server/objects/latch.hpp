@@ -20,7 +20,6 @@ class Latch final : public Object {
   void serve(CallContext&) override;
   void on_wait_ended(CallContext&, Waiter&, WaitEnd) override;
 
-  const Type& type() const override { return type_of<Latch>(); }
   std::uint64_t size() const override { return 1; }
   std::uint64_t memory_bytes() const override { return 0; }
   void save(wire::Writer& out) const override { out.integer(count_); }

@@ -97,7 +97,7 @@ Result<ValueView> List::on(Ops::Add, CallContext& context, std::int64_t index, V
                            std::optional<std::string_view> typecode) {
   Result<std::uint64_t> at = position(index);
   if (!at) return std::move(at.failure());
-  wire::Buffer buffer;
+  wire::Buffer& buffer = context.scratch();
   Result<ValueView> after = sum_of(context, items_[*at], delta, typecode, buffer);
   if (!after) {
     after.failure().text += ", at index " + std::to_string(index);

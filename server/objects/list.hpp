@@ -38,7 +38,6 @@ class List final : public Object {
   Result<Written> on(Ops::Snapshot, CallContext&);
   Result<Written> on(Ops::Page, CallContext&, std::int64_t cursor, std::int64_t limit);
 
-  const Type& type() const override { return type_of<List>(); }
   std::uint64_t size() const override { return items_.size(); }
   std::uint64_t memory_bytes() const override { return items_.memory_bytes(); }
   void save(wire::Writer& out) const override;

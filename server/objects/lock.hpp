@@ -79,8 +79,6 @@ class LockOf final : public OwnedLock {
     write_owners(context, *this);
     return Written{};
   }
-
-  const Type& type() const override { return type_of<LockOf>(); }
 };
 
 using Lock = LockOf<ops::Lock, false>;

@@ -34,7 +34,6 @@ class Locks final : public Object {
   std::optional<HoldingCursor> visit_holdings(HoldingCursor cursor,
                                               const HoldingVisitor& visit) const override;
 
-  const Type& type() const override { return type_of<Locks>(); }
   std::uint64_t size() const override { return table_.size(); }
   std::uint64_t memory_bytes() const override { return table_.memory_bytes() + waiting_keys_bytes_; }
   void save(wire::Writer& out) const override;

@@ -43,10 +43,6 @@ Written answer_created(CallContext& context, const Object& object, bool created)
 
 }  // namespace
 
-const Type& Manager::type() const {
-  return type_of<Manager>();
-}
-
 Result<Written> Manager::on(Ops::Create, CallContext& context, std::string_view type_name,
                             std::optional<ValueView> name_value, ItemsView arguments) {
   Registry& registry = context.registry();
@@ -68,7 +64,7 @@ Result<Written> Manager::on(Ops::Create, CallContext& context, std::string_view 
   if (arguments.count() < create.op->parameters_min || arguments.count() > create.op->parameters_max)
     return Failure{Code::type_error, std::string(type_name) + ": " + std::string(create.op->signature) +
                                          ", " + std::to_string(arguments.count()) + " arguments given"};
-  Object& object = registry.adopt(type->make(*type));
+  Object& object = registry.make(*type);
   wire::Buffer unused;  // create returns nothing
   CallContext inner(context, unused);
   wire::Reader at = arguments.rest();

@@ -34,7 +34,6 @@ class Manager final : public Object {
                      std::optional<std::int64_t> limit);
   Result<Written> on(Ops::Run, CallContext&, ItemsView steps, std::int64_t mode);
 
-  const Type& type() const override;
   std::uint64_t size() const override { return 0; }
   std::uint64_t memory_bytes() const override { return 0; }
   void save(wire::Writer& out) const override { out.nil(); }

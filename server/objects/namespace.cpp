@@ -59,7 +59,7 @@ Result<ValueView> Namespace::on(Ops::Add, CallContext& context, std::string_view
   Table::Entry* entry = table_.find(key.view(), key.hash());
   std::optional<ValueView> before;
   if (entry != nullptr) before = entry->mapped.view();
-  wire::Buffer buffer;
+  wire::Buffer& buffer = context.scratch();
   Result<ValueView> after = sum_of(context, before, delta, std::nullopt, buffer);
   if (!after) return failure_at(key.view(), std::move(after.failure()));
   if (entry != nullptr) table_.replace(*entry, context.keep(*after), context.undo());

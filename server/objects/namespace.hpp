@@ -21,7 +21,6 @@ class Namespace final : public Object {
   Result<Written> on(Ops::Snapshot, CallContext&);
   Result<std::int64_t> on(Ops::Size, CallContext&);
 
-  const Type& type() const override { return type_of<Namespace>(); }
   std::uint64_t size() const override { return table_.size(); }
   std::uint64_t memory_bytes() const override { return table_.memory_bytes(); }
   void save(wire::Writer& out) const override;

@@ -41,7 +41,6 @@ class Pool final : public Object {
   std::optional<HoldingCursor> visit_holdings(HoldingCursor cursor,
                                               const HoldingVisitor& visit) const override;
 
-  const Type& type() const override { return type_of<Pool>(); }
   /// Returns the number of queued tasks.
   std::uint64_t size() const override { return queued_.size(); }
   std::uint64_t memory_bytes() const override;

@@ -155,7 +155,6 @@ class Queue : public QueueObject {
  public:
   using Ops = ops::Queue;
   ~Queue() override { Queue::drop_all(); }
-  const Type& type() const override;
 
  protected:
   std::uint64_t count() const final { return items_.size() + returned_.size(); }
@@ -178,7 +177,6 @@ class Queue : public QueueObject {
 class LifoQueue final : public Queue {
  public:
   using Ops = ops::LifoQueue;
-  const Type& type() const override;
 
  protected:
   const QueueItem& first() const override;
@@ -191,7 +189,6 @@ class PriorityQueue final : public QueueObject {
  public:
   using Ops = ops::PriorityQueue;
   ~PriorityQueue() override { PriorityQueue::drop_all(); }
-  const Type& type() const override;
 
  protected:
   std::uint64_t count() const override { return items_.size(); }

@@ -9,13 +9,6 @@ namespace tandem::server {
 
 // ---- FIFO, LIFO -------------------------------------------------------------------------------------------
 
-const Type& Queue::type() const {
-  return type_of<Queue>();
-}
-const Type& LifoQueue::type() const {
-  return type_of<LifoQueue>();
-}
-
 const QueueItem& Queue::first() const {
   const bool returned =
       !returned_.empty() && (items_.empty() || returned_.begin()->first < items_.front().sequence);
@@ -96,10 +89,6 @@ void LifoQueue::each_from(std::uint64_t begin, const OnItem& f) const {
 }
 
 // ---- priority ---------------------------------------------------------------------------------------------
-
-const Type& PriorityQueue::type() const {
-  return type_of<PriorityQueue>();
-}
 
 /// Items that cannot be compared count as equal: only returned items can be such, and they must not be lost.
 bool PriorityQueue::Before::operator()(const QueueItem& a, const QueueItem& b) const {

@@ -27,7 +27,6 @@ class Semaphore final : public Object {
   std::optional<HoldingCursor> visit_holdings(HoldingCursor cursor,
                                               const HoldingVisitor& visit) const override;
 
-  const Type& type() const override { return type_of<Semaphore>(); }
   std::uint64_t size() const override { return 1; }
   std::uint64_t memory_bytes() const override { return held_.size() * holder_bytes; }
   void save(wire::Writer& out) const override;

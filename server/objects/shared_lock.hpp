@@ -31,7 +31,6 @@ class SharedLock final : public Object {
   std::optional<HoldingCursor> visit_holdings(HoldingCursor cursor,
                                               const HoldingVisitor& visit) const override;
 
-  const Type& type() const override { return type_of<SharedLock>(); }
   std::uint64_t size() const override { return 1; }
   std::uint64_t memory_bytes() const override { return readers_.capacity() * sizeof(Reader); }
   void save(wire::Writer& out) const override;

@@ -22,19 +22,28 @@ Result<Value> HostedValue::fetch(CallContext& context, Result<void> made, const 
 
 Result<Value> HostedValue::fetch_wrapping(CallContext& context, ValueView operand, std::string_view typecode,
                                           bool minus) {
+  wire::Buffer& result = context.scratch();
+  wire::Writer writer(result);
+  std::int64_t before = 0;
+  std::int64_t by = 0;
+  if (typecode == "q" && value_.view().reader().int64(before) &&
+      operand.reader().int64(by)) {  // most counters
+    const auto x = static_cast<std::uint64_t>(before);
+    const auto y = static_cast<std::uint64_t>(by);
+    writer.integer(static_cast<std::int64_t>(minus ? x - y : x + y));
+    return fetch(context, {}, result, false);
+  }
   Result<ElementType> type = ElementType::of(typecode);
   if (!type) return std::move(type.failure());
   ElementType::Space element{};
   Result<void> made = type->write(value_, element.data());
   if (made) made = minus ? type->subtract(operand, element.data()) : type->add(operand, element.data());
-  wire::Buffer result;
-  wire::Writer writer(result);
   type->read(element.data(), writer);
   return fetch(context, std::move(made), result, false);
 }
 
 Result<Value> HostedValue::fetch_bits(CallContext& context, Bitwise how, ValueView operand) {
-  wire::Buffer result;
+  wire::Buffer& result = context.scratch();
   Result<void> made = combine_bits(how, value_, operand, result);
   return fetch(context, std::move(made), result, false);
 }
@@ -73,14 +82,14 @@ Result<Written> HostedValue::on(Ops::CompareExchange, CallContext& context, Valu
 
 Result<Value> HostedValue::on(Ops::FetchAdd, CallContext& context, ValueView operand, TypeCode typecode) {
   if (typecode) return fetch_wrapping(context, operand, *typecode, false);
-  wire::Buffer sum;
+  wire::Buffer& sum = context.scratch();
   Result<void> made = context.add(value_, operand, sum);
   return fetch(context, std::move(made), sum, value_.view().references || operand.references);
 }
 
 Result<Value> HostedValue::on(Ops::FetchSub, CallContext& context, ValueView operand, TypeCode typecode) {
   if (typecode) return fetch_wrapping(context, operand, *typecode, true);
-  wire::Buffer difference;
+  wire::Buffer& difference = context.scratch();
   Result<void> made = subtract(value_, operand, difference);
   return fetch(context, std::move(made), difference, false);
 }

@@ -23,7 +23,6 @@ class HostedValue final : public Object {
   Result<Value> on(Ops::FetchOr, CallContext&, ValueView operand);
   Result<Value> on(Ops::FetchXor, CallContext&, ValueView operand);
 
-  const Type& type() const override { return type_of<HostedValue>(); }
   std::uint64_t size() const override { return 1; }
   std::uint64_t memory_bytes() const override { return value_.heap_bytes(); }
   void save(wire::Writer& out) const override { out.raw(value_.view().bytes); }

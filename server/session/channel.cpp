@@ -14,8 +14,6 @@
 namespace tandem::server {
 namespace {
 
-// Replies up to this size are sent even when memory is short, so that a client can still query, and free.
-constexpr std::size_t reply_always_bytes = 4096;
 constexpr std::size_t reference_bytes = 12;  // of an encoded reference
 constexpr std::size_t input_bytes_min = 4096;
 constexpr std::size_t inbox_bytes_kept = 64 * 1024;
@@ -133,6 +131,16 @@ void Channel::take_from_inbox() {
   inbox_used_ -= used;
 }
 
+inline void Channel::handle_request(const wire::Frame& frame) {
+  const wire::RequestHeader header = frame.request_header();
+  if (!may_begin(header)) [[unlikely]]
+    return refuse_to_begin(header);
+  if ((header.flags & wire::flag_more) == 0) [[likely]]
+    return run(header, frame.request_payload());
+  if (PartialRequest* partial_request = begin_partial(header))
+    assemble(*partial_request, frame.request_payload(), true);
+}
+
 /// Carries out the frames at the front of `bytes` and returns how many bytes they took.
 std::size_t Channel::consume(wire::Bytes bytes) {
   std::size_t used = state_ == State::greeting ? greet(bytes) : 0;
@@ -157,7 +165,9 @@ std::size_t Channel::consume(wire::Bytes bytes) {
         continue;
     }
     used += frame.bytes.size();
-    handle(frame);
+    if (frame.kind == wire::FrameKind::request) [[likely]]
+      handle_request(frame);
+    else handle(frame);
   }
   return state_ == State::ending ? bytes.size() : used;
 }
@@ -274,9 +284,9 @@ void Channel::shut_down() {
 
 // ---- frames -----------------------------------------------------------------------------------------------
 
+/// Handles a frame that is no request.
 void Channel::handle(const wire::Frame& frame) {
   switch (frame.kind) {
-    case wire::FrameKind::request: return handle_request(frame);
     case wire::FrameKind::request_part: return handle_part(frame);
     case wire::FrameKind::identify: return identify(frame);
     case wire::FrameKind::cancel: return cancel(frame);
@@ -284,16 +294,6 @@ void Channel::handle(const wire::Frame& frame) {
       fault(Code::protocol_error,
             "a client does not send frames of kind " + std::to_string(static_cast<unsigned>(frame.kind)));
   }
-}
-
-void Channel::handle_request(const wire::Frame& frame) {
-  const wire::RequestHeader header = frame.request_header();
-  if (!may_begin(header)) [[unlikely]]
-    return refuse_to_begin(header);
-  if ((header.flags & wire::flag_more) == 0) [[likely]]
-    return run(header, frame.request_payload());
-  if (PartialRequest* partial_request = begin_partial(header))
-    assemble(*partial_request, frame.request_payload(), true);
 }
 
 void Channel::handle_part(const wire::Frame& frame) {
@@ -464,8 +464,11 @@ void Channel::run(const wire::RequestHeader& header, wire::Bytes arguments, wire
     service_.park(outcome.parked, *this, header.request);
     return service_.after_step();
   }
-  finish_call(at, header, outcome.code, outcome.tail);
-  service_.after_step();
+  const bool is_plain = outcome.tail == nullptr && (header.flags & wire::flag_one_way) == 0;
+  if (is_plain && reply_fits(at, 0)) [[likely]]
+    outbox_.finish_reply(at, outcome.code, header.request, service_.limits().frame_bytes_max);
+  else finish_call(at, header, outcome.code, outcome.tail);
+  if (outcome.may_have_effects) service_.after_step();
 }
 
 /// `tail`, unless null, ends the reply, and is released.
@@ -500,13 +503,6 @@ void Channel::answer_parked(std::uint32_t request, Code code, wire::Bytes payloa
   header.request = request;
   header.actor = last_actor_.value_or(0);
   finish_call(at, header, code);
-}
-
-bool Channel::reply_fits(std::size_t at, std::size_t tail_bytes) const {
-  if (others_outbox_bytes_ + outbox_.unsent_bytes() + tail_bytes > service_.limits().outbox_bytes_max)
-    return false;
-  return outbox_.reply_bytes(at) + tail_bytes <= reply_always_bytes ||
-         !service_.memory_exceeded_by(messages_bytes() + tail_bytes - counted_messages_bytes_);
 }
 
 // The operation is not undone; only its reply cannot be delivered.

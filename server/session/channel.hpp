@@ -75,6 +75,8 @@ class Channel {
   std::optional<std::uint32_t> last_actor() const { return last_actor_; }
 
  private:
+  // Replies up to this size are sent even when memory is short, so that a client can still query, and free.
+  static constexpr std::size_t reply_always_bytes = 4096;
   static constexpr std::uint8_t request_flags = wire::flag_more | wire::flag_one_way | wire::flag_fenced;
   enum class State : std::uint8_t { greeting, open, ending };
 
@@ -97,7 +99,7 @@ class Channel {
   void fault(Code code, std::string_view text);
 
   void handle(const wire::Frame& frame);
-  void handle_request(const wire::Frame& frame);
+  [[gnu::always_inline]] inline void handle_request(const wire::Frame& frame);
   void handle_part(const wire::Frame& frame);
   void identify(const wire::Frame& frame);
   void cancel(const wire::Frame& frame);
@@ -119,7 +121,12 @@ class Channel {
   void finish_call(std::size_t at, const wire::RequestHeader& header, Code code,
                    SharedBytes::Block* tail = nullptr);
   void finish_long_call(std::size_t at, const wire::RequestHeader& header, Code code, SharedBytes tail);
-  bool reply_fits(std::size_t at, std::size_t tail_bytes) const;
+  bool reply_fits(std::size_t at, std::size_t tail_bytes) const {
+    if (others_outbox_bytes_ + outbox_.unsent_bytes() + tail_bytes > service_.limits().outbox_bytes_max)
+      return false;
+    return outbox_.reply_bytes(at) + tail_bytes <= reply_always_bytes ||
+           !service_.memory_exceeded_by(messages_bytes() + tail_bytes - counted_messages_bytes_);
+  }
   void replace_reply(std::size_t at, std::size_t tail_bytes, const wire::RequestHeader& header);
   void give_back_references(std::size_t at, std::uint32_t actor);
   void refuse_request(const wire::RequestHeader& header, std::string_view text);

@@ -111,7 +111,7 @@ class Service {
   };
 
   std::uint64_t next_timer_ns() const {
-    return std::min({engine_.next_deadline_ns(), lease_check_ns_, repeats_.next_ns()});
+    return std::min(std::min(engine_.next_deadline_ns(), lease_check_ns_), repeats_.next_ns());
   }
   std::uint64_t lease_ns() const { return limits_.session_lease_ms * 1'000'000; }
   void check_leases(std::uint64_t now_ns);

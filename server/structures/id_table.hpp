@@ -15,9 +15,9 @@ namespace tandem::server {
 template <class T>
 class IdTable {
  public:
-  T* find(std::uint64_t id) {
+  [[gnu::always_inline]] T* find(std::uint64_t id) {
     if (!parts_.empty()) [[unlikely]]
-      return part_of(id).find(id);
+      return find_in_part(id);
     std::size_t i = position(id);
     return i == nowhere ? nullptr : &slots_[i].value;
   }
@@ -91,7 +91,7 @@ class IdTable {
   static constexpr std::size_t count_divided_min = 1'024;
   static constexpr int part_bits = 8;
 
-  std::size_t position(std::uint64_t id) const {
+  [[gnu::always_inline]] std::size_t position(std::uint64_t id) const {
     if (slots_.empty() || id == 0) return nowhere;
     for (std::size_t i = home(id);; i = (i + 1) & mask()) {
       if (slots_[i].id == id) return i;
@@ -113,6 +113,11 @@ class IdTable {
     }
   }
 
+  [[gnu::noinline]] T* find_in_part(std::uint64_t id) {
+    IdTable& part = part_of(id);
+    const std::size_t i = part.position(id);
+    return i == nowhere ? nullptr : &part.slots_[i].value;
+  }
   IdTable& part_of(std::uint64_t id) { return parts_[(id * 0x9e3779b97f4a7c15) >> (64 - part_bits)]; }
   void divide() {
     parts_.resize(std::size_t{1} << part_bits);

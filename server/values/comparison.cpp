@@ -371,8 +371,7 @@ bool has_order(TypeClass type_class) {
 
 }  // namespace
 
-bool are_equal(ValueView a, ValueView b) {
-  if (same_bytes(a.bytes, b.bytes)) return true;
+bool are_equal_otherwise(ValueView a, ValueView b) {
   Cursor left{a.reader()};
   Cursor right{b.reader()};
   return equal(left, right);

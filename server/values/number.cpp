@@ -133,8 +133,7 @@ std::size_t Number::canonical(std::uint8_t* out) const {
   if (form == Form::word || (form == Form::floating && integral(floating) && std::fabs(floating) < 0x1p62)) {
     // The most common case, and the form that all small equal numbers share.
     std::int64_t small = form == Form::word ? word.as_int64() : static_cast<std::int64_t>(floating);
-    if (form == Form::floating ||
-        (word.fits_int64() && small < (std::int64_t{1} << 62) && small > -(std::int64_t{1} << 62))) {
+    if (form == Form::floating || is_small(word)) {
       std::memcpy(out, &small, sizeof small);
       return sizeof small;
     }

@@ -22,6 +22,11 @@ struct Number {
   static Number read(wire::Reader& reader);
 
   bool is_word() const { return form == Form::word; }
+  /// Whether the canonical form of `word` is the eight bytes of an int64.
+  static bool is_small(wire::Integer word) {
+    constexpr std::int64_t limit = std::int64_t{1} << 62;
+    return word.fits_int64() && word.as_int64() < limit && word.as_int64() > -limit;
+  }
   /// The nearest double; overflow for integers beyond the largest.
   Result<double> to_double() const;
 

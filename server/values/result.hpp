@@ -4,10 +4,9 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <optional>
+#include <new>
 #include <string>
 #include <utility>
-#include <variant>
 
 #include "tandem/error.hpp"
 
@@ -16,6 +15,12 @@ namespace tandem::server {
 struct Failure {
   Code code;
   std::string text;
+
+  // For Result.
+  [[gnu::noinline, gnu::cold]] static Failure* keep(Failure&& failure) {
+    return new Failure(std::move(failure));
+  }
+  [[gnu::noinline, gnu::cold]] static void discard(Failure* failure) noexcept { delete failure; }
 };
 
 [[noreturn]] inline void assertion_failed(const char* what, const char* file, int line) {
@@ -25,32 +30,55 @@ struct Failure {
 #define TANDEM_ASSERT(condition) \
   ((condition) ? void() : ::tandem::server::assertion_failed(#condition, __FILE_NAME__, __LINE__))
 
-/// A T, or the Failure for which there is none.
+/// A T, or the Failure for which there is none. Hardly any result has a failure, so one is kept elsewhere in memory.
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
-  Result(Failure failure) : state_(std::in_place_index<1>, std::move(failure)) {}
-  explicit operator bool() const { return state_.index() == 0; }
-  T& operator*() { return *std::get_if<0>(&state_); }
-  const T& operator*() const { return *std::get_if<0>(&state_); }
-  T* operator->() { return std::get_if<0>(&state_); }
-  Failure& failure() { return *std::get_if<1>(&state_); }
+  Result(T value) : value_(std::move(value)) {}
+  Result(Failure failure) : failure_(Failure::keep(std::move(failure))) {}
+  Result(Result&& other) {
+    if (other.failure_ != nullptr) [[unlikely]]
+      failure_ = Failure::keep(std::move(*other.failure_));
+    else new (&value_) T(std::move(other.value_));
+  }
+  Result& operator=(Result&&) = delete;
+  ~Result() {
+    if (failure_ != nullptr) [[unlikely]]
+      Failure::discard(failure_);
+    else value_.~T();
+  }
+  explicit operator bool() const { return failure_ == nullptr; }
+  T& operator*() { return value_; }
+  const T& operator*() const { return value_; }
+  T* operator->() { return &value_; }
+  Failure& failure() { return *failure_; }
 
  private:
-  std::variant<T, Failure> state_;
+  union {
+    T value_;  // if there is no failure
+  };
+  Failure* failure_ = nullptr;
 };
 
 template <>
 class [[nodiscard]] Result<void> {
  public:
   Result() = default;
-  Result(Failure failure) : failure_(std::move(failure)) {}
-  explicit operator bool() const { return !failure_; }
+  Result(Failure failure) : failure_(Failure::keep(std::move(failure))) {}
+  Result(Result&& other) noexcept : failure_(std::exchange(other.failure_, nullptr)) {}
+  Result& operator=(Result&& other) noexcept {
+    std::swap(failure_, other.failure_);
+    return *this;
+  }
+  ~Result() {
+    if (failure_ != nullptr) [[unlikely]]
+      Failure::discard(failure_);
+  }
+  explicit operator bool() const { return failure_ == nullptr; }
   Failure& failure() { return *failure_; }
 
  private:
-  std::optional<Failure> failure_;
+  Failure* failure_ = nullptr;
 };
 
 }  // namespace tandem::server

@@ -1,5 +1,6 @@
 #include "server/values/semantics.hpp"
 
+#define XXH_INLINE_ALL  // the length of most keys is known where they are hashed
 #include <xxhash.h>
 
 #include "server/values/parsed.hpp"
@@ -154,9 +155,15 @@ Result<std::uint64_t> hash_parsed(const Parsed& p, ValueView whole, std::uint64_
 }
 
 Result<std::uint32_t> hash_key(ValueView key, std::uint64_t seed) {
-  // Short texts are the most common keys: they need no general parsing.
+  // Short texts and small integers are the most common keys: they need no general parsing.
   if (!key.bytes.empty() && (key.bytes[0] & 0xe0) == 0xa0)
     return static_cast<std::uint32_t>(hash_bytes(key.bytes.subspan(1), seed + 1));
+  wire::Reader reader = key.reader();
+  if (wire::Integer word; reader.integer(word) && Number::is_small(word)) {
+    const std::int64_t small = word.as_int64();
+    return static_cast<std::uint32_t>(
+        hash_bytes({reinterpret_cast<const std::uint8_t*>(&small), sizeof small}, seed));
+  }
   Result<std::uint64_t> wide = hash_parsed(parse(key), key, seed);
   if (!wide) return std::move(wide.failure());
   return static_cast<std::uint32_t>(*wide);

@@ -5,6 +5,7 @@
 //
 // All views must have passed validate().
 
+#include <cstring>
 #include <optional>
 #include <string>
 
@@ -18,7 +19,16 @@ namespace tandem::server {
 Result<std::uint32_t> hash_key(ValueView key, std::uint64_t seed);
 
 /// Python's `==`: 1 == 1.0 == True, sequences element by element, maps and sets in any order. Never fails.
-bool are_equal(ValueView a, ValueView b);
+inline bool are_equal(ValueView a, ValueView b);
+/// The same for values of different bytes.
+bool are_equal_otherwise(ValueView a, ValueView b);
+
+bool are_equal(ValueView a, ValueView b) {
+  const bool same_bytes =
+      a.bytes.size() == b.bytes.size() &&
+      (a.bytes.empty() || std::memcmp(a.bytes.data(), b.bytes.data(), a.bytes.size()) == 0);
+  return same_bytes || are_equal_otherwise(a, b);
+}
 
 /// Python's `<`; type_error where Python raises TypeError.
 Result<bool> is_less(ValueView a, ValueView b);

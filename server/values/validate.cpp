@@ -109,8 +109,8 @@ class Validator {
 
 }  // namespace
 
-Result<ValueView> validate(wire::Reader& reader, std::uint64_t value_depth_max,
-                           const ReferenceCheck& references) {
+Result<ValueView> validate_any(wire::Reader& reader, std::uint64_t value_depth_max,
+                               const ReferenceCheck& references) {
   Validator validator(value_depth_max, references);
   const std::uint8_t* begin = reader.position();
   if (!validator.one(reader, 0)) return validator.take_failure();

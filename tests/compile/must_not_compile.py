@@ -32,7 +32,6 @@ struct Door final : Object {
   Result<void> on(Ops::Create, CallContext&) { return {}; }
   Result<bool> on(Ops::Open, CallContext&, std::int64_t width) { return width > 0; }
   Result<void> on(Ops::Close, CallContext&, std::optional<bool>) { return {}; }
-  const Type& type() const override { return type_of<Door>(); }
   std::uint64_t size() const override { return 1; }
   std::uint64_t memory_bytes() const override { return 0; }
   void save(wire::Writer& out) const override { out.nil(); }

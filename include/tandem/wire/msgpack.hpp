@@ -14,6 +14,7 @@
 // bounds; if the next value is of another kind or truncated, it returns false and does not move. It never
 // allocates.
 
+#include <array>
 #include <bit>
 #include <cstring>
 #include <limits>
@@ -248,6 +249,33 @@ class Reader {
     std::memcpy(&v.id, body.data() + 1, 8);
     return true;
   }
+  /// Takes a value of which the first byte says how long it is and nothing else can be wrong: nil, a boolean, a number.
+  [[gnu::always_inline]] bool scalar(Bytes& v) {
+    if (at_ == end_) return false;
+    const std::size_t length = scalar_bytes[*at_];
+    if (length == 0 || !has(length)) return false;
+    v = {at_, length};
+    at_ += length;
+    return true;
+  }
+  /// Takes a text of at most 31 bytes which is ASCII.
+  [[gnu::always_inline]] bool short_ascii(Bytes& v) {
+    if (at_ == end_ || (*at_ & 0xe0) != 0xa0) return false;
+    const std::size_t length = *at_ & 0x1f;
+    if (!has(1 + length)) return false;
+    const std::uint8_t* text = at_ + 1;
+    std::uint64_t bits = 0;
+    if (length >= 8) {
+      for (std::size_t i = 0; i + 8 <= length; i += 8) bits |= load_big<std::uint64_t>(text + i);
+      bits |= load_big<std::uint64_t>(text + length - 8);
+    } else {
+      for (std::size_t i = 0; i < length; ++i) bits |= text[i];
+    }
+    if ((bits & 0x8080808080808080) != 0) return false;
+    v = {at_, 1 + length};
+    at_ += 1 + length;
+    return true;
+  }
   /// Skips one value of any kind and depth, without recursion. Extension bodies are not examined.
   bool skip();
   /// Skips one value and returns its bytes in `v`.
@@ -260,6 +288,17 @@ class Reader {
 
  private:
   static Kind kind_of_tag(std::uint8_t tag);
+  /// By first byte: the length of a value that scalar() takes; 0: another value.
+  static constexpr std::array<std::uint8_t, 256> scalar_bytes = [] {
+    std::array<std::uint8_t, 256> bytes{};
+    for (std::size_t tag = 0; tag < bytes.size(); ++tag) bytes[tag] = tag < 0x80 || tag >= 0xe0 ? 1 : 0;
+    for (const std::size_t tag : {0xc0, 0xc2, 0xc3}) bytes[tag] = 1;
+    for (const std::size_t tag : {0xcc, 0xd0}) bytes[tag] = 2;
+    for (const std::size_t tag : {0xcd, 0xd1}) bytes[tag] = 3;
+    for (const std::size_t tag : {0xca, 0xce, 0xd2}) bytes[tag] = 5;
+    for (const std::size_t tag : {0xcb, 0xcf, 0xd3}) bytes[tag] = 9;
+    return bytes;
+  }();
   bool has(std::size_t count) const { return static_cast<std::size_t>(end_ - at_) >= count; }
   bool literal(std::uint8_t tag) {
     if (at_ == end_ || *at_ != tag) return false;
