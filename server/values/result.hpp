@@ -20,7 +20,14 @@ struct Failure {
   [[gnu::noinline, gnu::cold]] static Failure* keep(Failure&& failure) {
     return new Failure(std::move(failure));
   }
-  [[gnu::noinline, gnu::cold]] static void discard(Failure* failure) noexcept { delete failure; }
+  [[gnu::noinline, gnu::cold]] static void discard(Failure* failure) noexcept {
+    if (failure != moved()) delete failure;
+  }
+  /// That of a Result whose failure was moved to another.
+  static Failure* moved() noexcept {
+    static Failure failure{};
+    return &failure;
+  }
 };
 
 [[noreturn]] inline void assertion_failed(const char* what, const char* file, int line) {
@@ -36,9 +43,9 @@ class [[nodiscard]] Result {
  public:
   Result(T value) : value_(std::move(value)) {}
   Result(Failure failure) : failure_(Failure::keep(std::move(failure))) {}
-  Result(Result&& other) {
-    if (other.failure_ != nullptr) [[unlikely]]
-      failure_ = Failure::keep(std::move(*other.failure_));
+  Result(Result&& other) noexcept : failure_(other.failure_) {
+    if (failure_ != nullptr) [[unlikely]]
+      other.failure_ = Failure::moved();
     else new (&value_) T(std::move(other.value_));
   }
   Result& operator=(Result&&) = delete;
