@@ -429,6 +429,20 @@ void Channel::cancel(const wire::Frame& frame) {
 
 // ---- requests ---------------------------------------------------------------------------------------------
 
+/// `tail`, unless null, ends the reply, and is released.
+inline void Channel::finish_call(std::size_t at, const wire::RequestHeader& header, Code code,
+                                 SharedBytes::Block* tail) {
+  if (tail != nullptr) [[unlikely]]
+    return finish_long_call(at, header, code, SharedBytes::own(*tail));
+  if ((header.flags & wire::flag_one_way) != 0) [[unlikely]] {
+    give_back_references(at, header.actor);
+    return outbox_.abandon_reply(at);
+  }
+  if (!reply_fits(at, 0)) [[unlikely]]
+    return replace_reply(at, 0, header);
+  outbox_.finish_reply(at, code, header.request, service_.limits().frame_bytes_max);
+}
+
 /// `memory`, unless null, holds the arguments, and may be taken over.
 void Channel::run(const wire::RequestHeader& header, wire::Bytes arguments, wire::Buffer* memory) {
   if (too_many_under_way()) [[unlikely]]
@@ -464,25 +478,8 @@ void Channel::run(const wire::RequestHeader& header, wire::Bytes arguments, wire
     service_.park(outcome.parked, *this, header.request);
     return service_.after_step();
   }
-  const bool is_plain = outcome.tail == nullptr && (header.flags & wire::flag_one_way) == 0;
-  if (is_plain && reply_fits(at, 0)) [[likely]]
-    outbox_.finish_reply(at, outcome.code, header.request, service_.limits().frame_bytes_max);
-  else finish_call(at, header, outcome.code, outcome.tail);
+  finish_call(at, header, outcome.code, outcome.tail);
   if (outcome.may_have_effects) service_.after_step();
-}
-
-/// `tail`, unless null, ends the reply, and is released.
-void Channel::finish_call(std::size_t at, const wire::RequestHeader& header, Code code,
-                          SharedBytes::Block* tail) {
-  if (tail != nullptr) [[unlikely]]
-    return finish_long_call(at, header, code, SharedBytes::own(*tail));
-  if ((header.flags & wire::flag_one_way) != 0) {
-    give_back_references(at, header.actor);
-    return outbox_.abandon_reply(at);
-  }
-  if (!reply_fits(at, 0)) [[unlikely]]
-    return replace_reply(at, 0, header);
-  outbox_.finish_reply(at, code, header.request, service_.limits().frame_bytes_max);
 }
 
 void Channel::finish_long_call(std::size_t at, const wire::RequestHeader& header, Code code,

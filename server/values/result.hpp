@@ -4,7 +4,8 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <new>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -15,19 +16,6 @@ namespace tandem::server {
 struct Failure {
   Code code;
   std::string text;
-
-  // For Result.
-  [[gnu::noinline, gnu::cold]] static Failure* keep(Failure&& failure) {
-    return new Failure(std::move(failure));
-  }
-  [[gnu::noinline, gnu::cold]] static void discard(Failure* failure) noexcept {
-    if (failure != moved()) delete failure;
-  }
-  /// That of a Result whose failure was moved to another.
-  static Failure* moved() noexcept {
-    static Failure failure{};
-    return &failure;
-  }
 };
 
 [[noreturn]] inline void assertion_failed(const char* what, const char* file, int line) {
@@ -37,55 +25,49 @@ struct Failure {
 #define TANDEM_ASSERT(condition) \
   ((condition) ? void() : ::tandem::server::assertion_failed(#condition, __FILE_NAME__, __LINE__))
 
-/// A T, or the Failure for which there is none. Hardly any result has a failure, so one is kept elsewhere in memory.
+/// Hardly any result has a failure: so it is elsewhere in memory, and its making and its end are out of line.
+class FailurePointer {
+ public:
+  FailurePointer() = default;
+  [[gnu::noinline, gnu::cold]] FailurePointer(Failure&& failure)
+      : failure_(new Failure(std::move(failure))) {}
+  explicit operator bool() const { return failure_ != nullptr; }
+  Failure& operator*() const { return *failure_; }
+
+ private:
+  struct Delete {
+    [[gnu::noinline, gnu::cold]] void operator()(Failure* failure) const noexcept { delete failure; }
+  };
+  std::unique_ptr<Failure, Delete> failure_;
+};
+
+/// A T, or the Failure for which there is none. One that was moved from has neither.
 template <class T>
 class [[nodiscard]] Result {
  public:
   Result(T value) : value_(std::move(value)) {}
-  Result(Failure failure) : failure_(Failure::keep(std::move(failure))) {}
-  Result(Result&& other) noexcept : failure_(other.failure_) {
-    if (failure_ != nullptr) [[unlikely]]
-      other.failure_ = Failure::moved();
-    else new (&value_) T(std::move(other.value_));
-  }
-  Result& operator=(Result&&) = delete;
-  ~Result() {
-    if (failure_ != nullptr) [[unlikely]]
-      Failure::discard(failure_);
-    else value_.~T();
-  }
-  explicit operator bool() const { return failure_ == nullptr; }
-  T& operator*() { return value_; }
-  const T& operator*() const { return value_; }
-  T* operator->() { return &value_; }
+  Result(Failure failure) : failure_(std::move(failure)) {}
+  explicit operator bool() const { return !failure_; }
+  T& operator*() { return *value_; }
+  const T& operator*() const { return *value_; }
+  T* operator->() { return &*value_; }
   Failure& failure() { return *failure_; }
 
  private:
-  union {
-    T value_;  // if there is no failure
-  };
-  Failure* failure_ = nullptr;
+  std::optional<T> value_;
+  FailurePointer failure_;
 };
 
 template <>
 class [[nodiscard]] Result<void> {
  public:
   Result() = default;
-  Result(Failure failure) : failure_(Failure::keep(std::move(failure))) {}
-  Result(Result&& other) noexcept : failure_(std::exchange(other.failure_, nullptr)) {}
-  Result& operator=(Result&& other) noexcept {
-    std::swap(failure_, other.failure_);
-    return *this;
-  }
-  ~Result() {
-    if (failure_ != nullptr) [[unlikely]]
-      Failure::discard(failure_);
-  }
-  explicit operator bool() const { return failure_ == nullptr; }
+  Result(Failure failure) : failure_(std::move(failure)) {}
+  explicit operator bool() const { return !failure_; }
   Failure& failure() { return *failure_; }
 
  private:
-  Failure* failure_ = nullptr;
+  FailurePointer failure_;
 };
 
 }  // namespace tandem::server

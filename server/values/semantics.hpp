@@ -18,12 +18,11 @@ namespace tandem::server {
 /// dict, set.
 Result<std::uint32_t> hash_key(ValueView key, std::uint64_t seed);
 
-/// Python's `==`: 1 == 1.0 == True, sequences element by element, maps and sets in any order. Never fails.
-inline bool are_equal(ValueView a, ValueView b);
-/// The same for values of different bytes.
+/// are_equal() of values that are not the same bytes.
 bool are_equal_otherwise(ValueView a, ValueView b);
 
-bool are_equal(ValueView a, ValueView b) {
+/// Python's `==`: 1 == 1.0 == True, sequences element by element, maps and sets in any order. Never fails.
+inline bool are_equal(ValueView a, ValueView b) {
   const bool same_bytes =
       a.bytes.size() == b.bytes.size() &&
       (a.bytes.empty() || std::memcmp(a.bytes.data(), b.bytes.data(), a.bytes.size()) == 0);

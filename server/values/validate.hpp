@@ -21,15 +21,12 @@ class ReferenceCheck {
 /// Takes one value from `reader`. Fails with protocol_error (malformed), value_error (not UTF-8, unknown
 /// extension), resource_exhausted (too deep), type_error (a key that cannot be hashed), object_gone or
 /// type_error (a reference).
-[[gnu::always_inline]] inline Result<ValueView> validate(wire::Reader& reader, std::uint64_t value_depth_max,
-                                                         const ReferenceCheck& references);
-
-/// The same for values of every kind.
 Result<ValueView> validate_any(wire::Reader& reader, std::uint64_t value_depth_max,
                                const ReferenceCheck& references);
 
-Result<ValueView> validate(wire::Reader& reader, std::uint64_t value_depth_max,
-                           const ReferenceCheck& references) {
+/// The same, inline for what most arguments are.
+[[gnu::always_inline]] inline Result<ValueView> validate(wire::Reader& reader, std::uint64_t value_depth_max,
+                                                         const ReferenceCheck& references) {
   wire::Bytes plain;
   if (reader.scalar(plain) || reader.short_ascii(plain)) [[likely]]
     return ValueView{plain};

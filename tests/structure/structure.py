@@ -13,6 +13,7 @@ import sys
 
 TOP_LEVEL = {"server", "client", "include", "tests", "examples", "CMakeLists.txt", "README.md"}
 TOP_LEVEL_IGNORED = {"build"}
+README_LINES_MAX = 150  # what is longer belongs into the README.md of a folder
 
 
 def layers(*folders, below=()):
@@ -191,7 +192,10 @@ def check_folders(root):
 def check_top_level(root):
     entries = {name for name in os.listdir(root) if not name.startswith(".")} - TOP_LEVEL_IGNORED
     problems = [f"{name}: does not belong at the top level" for name in sorted(entries - TOP_LEVEL)]
-    return problems + [f"{name}: is missing at the top level" for name in sorted(TOP_LEVEL - entries)]
+    problems += [f"{name}: is missing at the top level" for name in sorted(TOP_LEVEL - entries)]
+    if "README.md" in entries and len(list(read_lines(root, "README.md"))) > README_LINES_MAX:
+        problems.append(f"README.md: is longer than {README_LINES_MAX} lines")
+    return problems
 
 
 def check(root):

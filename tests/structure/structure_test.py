@@ -57,6 +57,7 @@ class StructureTest(unittest.TestCase):
         self.refuses("notes.txt: does not belong", {"notes.txt": ""})
         self.refuses("scripts: does not belong", {"scripts/build.sh": ""})
         self.refuses("README.md: is missing", {"README.md": None})
+        self.refuses("README.md: is longer than 150 lines", {"README.md": "a line\n" * 151})
 
     def test_includes_that_point_the_wrong_way(self):
         for folder, target in [
