@@ -24,6 +24,8 @@ using Clock = os::BusyPoll::Clock;
 // idle ones.
 constexpr unsigned busy_rounds_max = 32;
 constexpr unsigned idle_rounds_max = 64;
+// Idle rounds after which the processor is yielded although no client seems to need it.
+constexpr unsigned yield_rounds_max = 16 * idle_rounds_max;
 
 /// Lets other threads have the processor, and notes if they took it for long.
 void yield(PolledChannels& polled) {
@@ -41,8 +43,8 @@ bool poll_busily(asio::io_context& io, PolledChannels& polled, Clock::time_point
   return false;
 }
 
-/// Runs until no channel is polled any more. Idle rounds regularly yield the processor, which the clients may
-/// need; with contention the first one ends the polling.
+/// Runs until no channel is polled any more. Idle rounds yield the processor to clients that ran on it and may go on;
+/// with contention the first one ends the polling.
 void serve_polled(asio::io_context& io, PolledChannels& polled) {
   unsigned busy_rounds = 0;
   unsigned idle_rounds = 0;
@@ -53,8 +55,10 @@ void serve_polled(asio::io_context& io, PolledChannels& polled) {
     } else {
       os::relax();
       if (!polled.contended()) {
-        if (++idle_rounds % idle_rounds_max != 0) continue;
-        yield(polled);
+        const bool hand_over = polled.take_answered_wait();
+        if (++idle_rounds % idle_rounds_max != 0 && !hand_over) continue;
+        if (hand_over || idle_rounds % yield_rounds_max == 0 || polled.client_needs_processor())
+          yield(polled);
       }
     }
     busy_rounds = 0;

@@ -123,11 +123,22 @@ bool RingStream::crowded() const {
   return directions_.to_client.busy_channel_count.load(std::memory_order_relaxed) >= os::processors_count();
 }
 
+/// Whether a request waits until something else happens.
+bool RingStream::parked() const {
+  return directions_.to_client.parked_count.load(std::memory_order_relaxed) != 0;
+}
+
+void RingStream::show_processor() const {
+  directions_.to_server.writer_processor.store(static_cast<std::uint32_t>(::sched_getcpu() + 1),
+                                               std::memory_order_relaxed);
+}
+
 /// Polls a few times without yielding: most replies arrive meanwhile.
 template <class Ready>
 bool RingStream::poll_briefly(const Ready& ready) const {
   for (int looks = crowded() ? looks_crowded : looks_alone; looks > 0; --looks) {
     if (ready()) return true;
+    if (parked()) return false;
     os::relax();
   }
   return false;
@@ -140,6 +151,7 @@ bool RingStream::poll_on(const Ready& ready, os::BusyPoll::Clock::duration& wait
   using Clock = os::BusyPoll::Clock;
   for (Clock::time_point since = Clock::now(); waited < busy_poll_.limit();) {
     ::sched_yield();
+    show_processor();
     const Clock::time_point back = Clock::now();
     if (back - since >= os::late_yield) return ready();
     waited += std::min<Clock::duration>(back - since, turn_counted_max);
@@ -157,6 +169,7 @@ bool RingStream::poll_on(const Ready& ready, os::BusyPoll::Clock::duration& wait
 
 std::size_t RingStream::send_now(wire::Bytes bytes) {
   check_open();
+  show_processor();
   const std::size_t count = out_.write(bytes);
   if (count == wire::ring_broken) [[unlikely]]
     throw_broken();

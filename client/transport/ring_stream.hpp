@@ -39,6 +39,8 @@ class RingStream final : public Stream {
   void ring_bell() noexcept;
   bool contended() const;
   bool crowded() const;
+  bool parked() const;
+  void show_processor() const;
   template <class Ready>
   bool poll_briefly(const Ready& ready) const;
   template <class Ready>

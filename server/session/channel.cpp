@@ -476,6 +476,7 @@ void Channel::run(const wire::RequestHeader& header, wire::Bytes arguments, wire
     if ((header.flags & wire::flag_one_way) != 0) return service_.cancel(outcome.parked);
     parked_.emplace(header.request, outcome.parked);
     service_.park(outcome.parked, *this, header.request);
+    transport_.parked_count_changed(parked_.size());
     return service_.after_step();
   }
   finish_call(at, header, outcome.code, outcome.tail);
@@ -491,6 +492,7 @@ void Channel::finish_long_call(std::size_t at, const wire::RequestHeader& header
 
 void Channel::answer_parked(std::uint32_t request, Code code, wire::Bytes payload) {
   parked_.erase(request);
+  transport_.parked_count_changed(parked_.size());
   transport_.wake();  // a channel sends only in its own turns
   if (state_ != State::open) return;
   count_others();

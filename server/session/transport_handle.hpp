@@ -25,6 +25,8 @@ class TransportHandle {
   /// the rings are passed as soon as the bytes unsent now are sent; all further bytes, both ways, travel
   /// there.
   virtual std::uint64_t offer_ring() { return 0; }
+  /// So many of the channel's requests wait in the engine now.
+  virtual void parked_count_changed(std::size_t) {}
   /// How bytes travel now, for people: "unix", "tcp", "ring", "in-process".
   virtual std::string_view path() const = 0;
   /// Closes the path at once, even if bytes are unsent. The channel is destroyed soon afterwards, not within

@@ -20,6 +20,20 @@ void PolledChannels::add(std::shared_ptr<RingChannel> channel) {
   channels_.push_back(std::move(channel));
 }
 
+void PolledChannels::note_answered_wait(const RingChannel& channel) {
+  if (channel.client_is_on(static_cast<std::uint32_t>(::sched_getcpu() + 1))) answered_wait_ = true;
+}
+
+bool PolledChannels::client_needs_processor() const {
+  const auto processor = static_cast<std::uint32_t>(::sched_getcpu() + 1);
+  bool any_waits = false;
+  for (const std::shared_ptr<RingChannel>& channel : channels_) {
+    if (channel->client_waits()) any_waits = true;
+    else if (channel->client_is_on(processor)) return true;
+  }
+  return !any_waits;
+}
+
 // Clients that wait busily, or that used their channel a moment ago and are awake, take turns with this thread. One
 // that computes for longer competes with it.
 void PolledChannels::look_at_processors(Clock::time_point now) {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "client/os/busy_poll.hpp"
@@ -29,6 +30,12 @@ class PolledChannels {
   os::Contention& contention() { return contention_; }
   /// Returns whether the processors are contended: nothing is polled then that is idle.
   bool contended() const { return contention_.found(); }
+  /// The client of `channel` waited and has its answer now.
+  void note_answered_wait(const RingChannel& channel);
+  /// Whether such a client was noted since the last call that may need the processor on which this thread runs.
+  bool take_answered_wait() { return std::exchange(answered_wait_, false); }
+  /// Whether a client may need it: one that does not wait may be on it, or none waits.
+  bool client_needs_processor() const;
   bool empty() const { return channels_.empty(); }
   std::size_t size() const { return channels_.size(); }
   std::chrono::nanoseconds limit() const { return limit_; }
@@ -43,7 +50,8 @@ class PolledChannels {
   std::vector<std::shared_ptr<RingChannel>> channels_;
   os::Contention contention_;
   std::vector<std::weak_ptr<RingChannel>> recent_;  // are polled, or were lately and may be awake
-  std::uint64_t looks_count_ = 0;                   // at the processors
+  bool answered_wait_ = false;
+  std::uint64_t looks_count_ = 0;  // at the processors
 };
 
 }  // namespace tandem::server

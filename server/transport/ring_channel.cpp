@@ -110,6 +110,14 @@ void RingChannel::ring_bell() {
   ::send(socket().get(), &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+void RingChannel::parked_count_changed(std::size_t count) {
+  if (!passed_) return;
+  if (count < parked_count_) polled_.note_answered_wait(*this);
+  parked_count_ = count;
+  ring_->directions.to_client.parked_count.store(static_cast<std::uint32_t>(count),
+                                                 std::memory_order_relaxed);
+}
+
 // ---- waiting ----------------------------------------------------------------------------------------------
 
 void RingChannel::wake() {

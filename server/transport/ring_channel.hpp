@@ -19,6 +19,7 @@ class RingChannel final : public SocketChannel {
 
   void wake() override;
   std::uint64_t offer_ring() override;
+  void parked_count_changed(std::size_t count) override;
   std::string_view path() const override { return passed_ ? "ring" : SocketChannel::path(); }
 
   // For PolledChannels.
@@ -31,6 +32,14 @@ class RingChannel final : public SocketChannel {
   bool client_is_awake() const;
   bool client_polls() const {
     return ring_ && ring_->directions.to_client.reader_polls.load(std::memory_order_relaxed) != 0;
+  }
+  /// Whether a request of the client waits in the engine.
+  bool client_waits() const { return parked_count_ != 0; }
+  /// Whether the client may be on `processor` (counted from 1).
+  bool client_is_on(std::uint32_t processor) const {
+    const std::uint32_t last =
+        !ring_ ? 0 : ring_->directions.to_server.writer_processor.load(std::memory_order_relaxed);
+    return last == 0 || last == processor;
   }
   bool polled = false;
   bool recent = false;
@@ -64,6 +73,7 @@ class RingChannel final : public SocketChannel {
 
   PolledChannels& polled_;
   std::optional<Ring> ring_;
+  std::size_t parked_count_ = 0;
   bool passed_ = false;  // all bytes use the ring from now on
   bool socket_ended_ = false;
   bool turn_due_ = false;

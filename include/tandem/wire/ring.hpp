@@ -19,6 +19,10 @@
 //   busy_channel_count   (to_client) number of channels that the manager is polling; a busy-waiting client
 //                    decides by it how long to wait before it yields. 0: others want the processors, so a
 //                    client is to sleep at once
+//   parked_count     (to_client) number of the channel's requests that wait for something to happen: a reply will
+//                    take longer, so a busy-waiting client yields the processor at once
+//   writer_processor (to_server) 1 + the number of the processor on which the client ran last; 0: not known. The
+//                    manager yields its processor to clients that may be on the same one
 //   reader_polls     (to_client) 1: the client yields the processor in a busy wait, so it takes turns with the
 //                    manager and does not compete with it
 //
@@ -46,6 +50,8 @@ namespace tandem::wire {
 struct RingDirection {
   alignas(64) std::atomic<std::uint64_t> written{0};
   std::atomic<std::uint32_t> busy_channel_count{0};
+  std::atomic<std::uint32_t> parked_count{0};
+  std::atomic<std::uint32_t> writer_processor{0};
   alignas(64) std::atomic<std::uint64_t> taken{0};
   std::atomic<std::uint32_t> reader_polls{0};
   alignas(64) std::atomic<std::uint32_t> reader_sleeps{0};

@@ -36,7 +36,9 @@ struct FakeLink final : TransportHandle {
   void wake() override { ++wakes; }
   void close() override { ++closes; }
   std::uint64_t offer_ring() override { return ring_bytes; }
+  void parked_count_changed(std::size_t count) override { parked_counts.push_back(count); }
   std::string_view path() const override { return "test"; }
+  std::vector<std::size_t> parked_counts;
   std::uint64_t ring_bytes = 0;
   int wakes = 0;
   int closes = 0;

@@ -151,6 +151,23 @@ TEST_F(Framing, OperationsAreCountedAndTimed) {
 
 // ---- parts --------------------------------------------------------------------------------------------------------------
 
+TEST_F(Framing, TheTransportLearnsHowManyRequestsWait) {
+  const std::uint64_t queue = client_.create("queue");
+  const std::string no_item = "\x90";
+  client_.say(request_frame({0, ops::Queue::Get::description.number, 1, 1, queue}, no_item));
+  client_.say(request_frame({0, ops::Queue::Get::description.number, 2, 2, queue}, no_item));
+  client_.say(ping(3));
+  EXPECT_EQ(client_.hear_one().request, 3u);
+  EXPECT_THAT(client_.link().parked_counts, testing::ElementsAre(1, 2));
+  // Shown before the answer is sent, so that a client never takes an answer for one that is late.
+  client_.say(request_frame({0, ops::Queue::Put::description.number, 4, 1, queue}, "\x91\x07"));
+  EXPECT_THAT(client_.link().parked_counts, testing::ElementsAre(1, 2, 1));
+  EXPECT_EQ(client_.hear().size(), 2u);
+  client_.say(short_frame(wire::FrameKind::cancel, 0, 2, ""));
+  EXPECT_EQ(client_.hear_one().request, 2u);
+  EXPECT_THAT(client_.link().parked_counts, testing::ElementsAre(1, 2, 1, 0));
+}
+
 TEST_F(Framing, ARequestMayComeInParts) {
   std::uint64_t dict = client_.create("dict");
   std::string arguments = set_arguments("key", std::string(1000, 'v'));
