@@ -109,34 +109,23 @@ std::vector<Ticket> Waits::tickets_of(const Object& object) const {
 
 // ---- holdings ---------------------------------------------------------------------------------------------
 
-/// What is held by this part; an empty table if it was not known.
-Holdings::Held& Holdings::held_by(SessionId session, std::uint64_t part) {
-  if (last_ == nullptr || last_session_ != session || last_part_ != part) {
-    last_ = &by_session_[session][part];
-    last_session_ = session;
-    last_part_ = part;
-  }
-  return *last_;
+void Holdings::enter_newest() const {
+  if (newest_.count == 0) return;
+  by_session_[newest_.session][newest_.part][newest_.object] += newest_.count;
+  newest_ = {};
 }
 
-void Holdings::add(SessionId session, std::uint64_t part, ObjectId object, std::uint64_t count) {
-  held_by(session, part)[object] += count;
-}
-
-void Holdings::remove(SessionId session, std::uint64_t part, ObjectId object, std::uint64_t count) {
-  const bool is_last = last_ != nullptr && last_session_ == session && last_part_ == part;
-  Held* held = is_last ? last_ : find(session, part);
+void Holdings::remove_entered(SessionId session, std::uint64_t part, ObjectId object, std::uint64_t count) {
+  enter_newest();
+  IdTable<Held>* parts = by_session_.find(session);
+  Held* held = parts == nullptr ? nullptr : parts->find(part);
   std::uint64_t* held_of_it = held == nullptr ? nullptr : held->find(object);
   if (held_of_it == nullptr) return;
   TANDEM_ASSERT(*held_of_it >= count);
   *held_of_it -= count;
   if (*held_of_it != 0) return;
   held->erase(object);
-  if (held->size() != 0) return;
-  IdTable<Held>& parts = *by_session_.find(session);
-  if (parts.size() <= empty_kept_max) return;
-  parts.erase(part);
-  forget_last();
+  if (held->size() == 0 && parts->size() > empty_kept_max) parts->erase(part);
 }
 
 std::vector<ObjectId> Holdings::of(const EndedOwners& owners) const {
@@ -146,8 +135,10 @@ std::vector<ObjectId> Holdings::of(const EndedOwners& owners) const {
   };
   if (!owners.is_whole_session()) {
     each_of(owners.first(), [&](ObjectId object) { objects.push_back(object); });
-  } else if (const IdTable<Held>* parts = by_session_.find(owners.session)) {
-    parts->each([&](std::uint64_t, const Held& held) { take(held); });
+  } else {
+    enter_newest();
+    if (const IdTable<Held>* parts = by_session_.find(owners.session))
+      parts->each([&](std::uint64_t, const Held& held) { take(held); });
   }
   std::sort(objects.begin(), objects.end());
   objects.erase(std::unique(objects.begin(), objects.end()), objects.end());
@@ -155,7 +146,7 @@ std::vector<ObjectId> Holdings::of(const EndedOwners& owners) const {
 }
 
 void Holdings::forget(const EndedOwners& owners) {
-  forget_last();
+  enter_newest();
   if (owners.is_whole_session()) {
     by_session_.erase(owners.session);
   } else if (IdTable<Held>* parts = by_session_.find(owners.session)) {

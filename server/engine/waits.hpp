@@ -242,33 +242,43 @@ class Holdings {
 
  private:
   using Held = IdTable<std::uint64_t>;  // counts by object
+  struct Holding {
+    SessionId session = 0;
+    std::uint64_t part = 0;
+    ObjectId object = 0;
+    std::uint64_t count = 0;  // 0: there is none
+  };
 
   // Keys of the inner table, which are not 0.
   static constexpr std::uint64_t whole_session = std::uint64_t{1} << 33;
   static std::uint64_t part_of(Owner owner) { return std::uint64_t{owner.actor} + 1; }
-  void add(SessionId session, std::uint64_t part, ObjectId object, std::uint64_t count);
-  void remove(SessionId session, std::uint64_t part, ObjectId object, std::uint64_t count);
-  Held* find(SessionId session, std::uint64_t part) {
+  void add(SessionId session, std::uint64_t part, ObjectId object, std::uint64_t count) {
+    if (newest_.count != 0) [[unlikely]]
+      enter_newest();
+    newest_ = {session, part, object, count};
+  }
+  void remove(SessionId session, std::uint64_t part, ObjectId object, std::uint64_t count) {
+    if (newest_.object == object && newest_.session == session && newest_.part == part &&
+        newest_.count >= count) [[likely]]
+      newest_.count -= count;
+    else remove_entered(session, part, object, count);
+  }
+  void enter_newest() const;
+  void remove_entered(SessionId session, std::uint64_t part, ObjectId object, std::uint64_t count);
+  const Held* find(SessionId session, std::uint64_t part) const {
+    enter_newest();
     IdTable<Held>* parts = by_session_.find(session);
     return parts == nullptr ? nullptr : parts->find(part);
-  }
-  const Held* find(SessionId session, std::uint64_t part) const {
-    return const_cast<Holdings*>(this)->find(session, part);
   }
 
   // A session with at most so many parts keeps empty ones, so that a thread which locks and unlocks one lock does
   // not allocate.
   static constexpr std::size_t empty_kept_max = 8;
 
-  Held& held_by(SessionId session, std::uint64_t part);
-  void forget_last() { last_ = nullptr; }
-
-  IdTable<IdTable<Held>> by_session_;
-  // The part that was used last, so that a thread which locks and unlocks is not looked up each time. Inserting into
-  // the tables, which held_by() alone does, or erasing from them may move it.
-  Held* last_ = nullptr;
-  SessionId last_session_ = 0;
-  std::uint64_t last_part_ = 0;
+  mutable IdTable<IdTable<Held>> by_session_;
+  // The one added last, not entered in the tables until they are read or another is added: most locks are released
+  // before the next one is acquired.
+  mutable Holding newest_;
 };
 
 /// Fencing tokens: one for each grant of a lock, from a counter, so that a later grant has a higher one. A
@@ -276,17 +286,24 @@ class Holdings {
 class Tokens {
  public:
   std::uint64_t grant() {
-    (void)live_[next_];
-    return next_++;
+    if (newest_ != 0) (void)live_[newest_];
+    return newest_ = next_++;
   }
-  void end(std::uint64_t token) { live_.erase(token); }
-  bool lives(std::uint64_t token) const { return token != 0 && live_.find(token) != nullptr; }
-  std::size_t living() const { return live_.size(); }
+  void end(std::uint64_t token) {
+    if (token == newest_) newest_ = 0;
+    else live_.erase(token);
+  }
+  bool lives(std::uint64_t token) const {
+    return token != 0 && (token == newest_ || live_.find(token) != nullptr);
+  }
+  std::size_t living() const { return live_.size() + (newest_ != 0 ? 1 : 0); }
   std::uint64_t next() const { return next_; }
 
  private:
   struct Nothing {};
-  IdTable<Nothing> live_;
+  IdTable<Nothing> live_;  // all but the newest
+  // 0: it is over. Most locks are released before the next one is acquired.
+  std::uint64_t newest_ = 0;
   std::uint64_t next_ = 1;
 };
 
