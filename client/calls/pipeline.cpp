@@ -201,6 +201,7 @@ bool PipelineSink::a_reply_is_certain() const {
 }
 
 void PipelineSink::receive(std::chrono::milliseconds timeout) {
+  channel_->stream().expect_replies(under_way_);
   channel_->receive_some(timeout);
   for (NumberedReply reply; channel_->next_reply(reply);) settle(reply);
 }

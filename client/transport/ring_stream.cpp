@@ -23,6 +23,8 @@ namespace {
 constexpr int looks_alone = 256;
 // The same if other clients need the processor: long enough for a reply that the manager is working on.
 constexpr int looks_crowded = 64;
+// So many replies take the manager longer than another client takes to get the processor.
+constexpr std::size_t burst_replies = 8;
 // Polls between two readings of the clock.
 constexpr int looks_per_reading = 16;
 // Consecutive requests without a noticeable wait, after which this thread yields.
@@ -136,7 +138,8 @@ void RingStream::show_processor() const {
 /// Polls a few times without yielding: most replies arrive meanwhile.
 template <class Ready>
 bool RingStream::poll_briefly(const Ready& ready) const {
-  for (int looks = crowded() ? looks_crowded : looks_alone; looks > 0; --looks) {
+  const int crowded_looks = expected_replies_ < burst_replies ? looks_crowded : 1;
+  for (int looks = crowded() ? crowded_looks : looks_alone; looks > 0; --looks) {
     if (ready()) return true;
     if (parked()) return false;
     os::relax();

@@ -26,6 +26,7 @@ class RingStream final : public Stream {
   std::size_t send_now(wire::Bytes bytes) override;
   std::size_t receive(std::uint8_t* at, std::size_t room, std::chrono::milliseconds timeout) override;
   std::size_t receive_to(wire::ByteSink& to, std::size_t most, std::chrono::milliseconds timeout) override;
+  void expect_replies(std::size_t count) noexcept override { expected_replies_ = count; }
   void shut_down() noexcept override;
   void abandon() noexcept override;
 
@@ -57,6 +58,7 @@ class RingStream final : public Stream {
   wire::RingWriter out_;
   wire::RingReader in_;
   os::BusyPoll busy_poll_;
+  std::size_t expected_replies_ = 1;
   std::atomic<int> sent_in_turn_{0};  // approximate: one thread may send while another receives
   std::atomic<bool> shut_down_{false};
   bool ended_ = false;  // the manager closed the socket; only the bytes in the ring are left

@@ -45,6 +45,8 @@ class Stream {
     to.append({piece, count});
     return count;
   }
+  /// So many replies are awaited from now on; a busy wait decides by it how soon it yields.
+  virtual void expect_replies(std::size_t) noexcept {}
   /// Closes the stream, from any thread: sends and receives throw StreamClosed.
   virtual void shut_down() noexcept = 0;
   /// Called in a forked child, where the stream is still the parent's: releases it without the peer noticing.
