@@ -58,7 +58,7 @@
 // with the same text; any other exception as RemoteError, "CLASS: TEXT". The manager continues. The object is
 // as the handler left it; it is destroyed if its Create failed.
 //
-// Optional members, all const:
+// Optional members, all const but load():
 //
 //   size()          number of elements; 1 without it. Required if show() shows entries or items
 //   memory_bytes()  memory held beyond sizeof(T), for memory_bytes_max; 0 without it. Must be fast: called
@@ -67,6 +67,10 @@
 //                   as entries, another container as items, anything else as one value. Without it, T's
 //                   to_json (nlohmann::json) is used, if there is one. Called for every page. Equal objects
 //                   must show equal contents, so that states can be compared.
+//   save()          all of the state, as any type with a codec (HeldValue in it keeps references); and
+//   load(saved)     which takes that type and brings a default-constructed object into that state, so that
+//                   the same calls have the same results from there on. For managers that are to survive
+//                   their own end
 //
 // Handlers run on the manager's thread, one at a time, and stall all clients while they run: no waiting, no
 // I/O. The same calls must lead to the same state: no clocks, no random numbers. Objects are destroyed on
@@ -91,6 +95,15 @@ concept HasSize = requires(const T& object) {
 template <class T>
 concept HasMemoryBytes = requires(const T& object) {
   { object.memory_bytes() } -> std::convertible_to<std::uint64_t>;
+};
+
+template <class T>
+concept HasSave = requires(const T& object) {
+  object.save();
+};
+template <class T>
+concept HasLoad = requires(T& object) {
+  object.load(object.save());
 };
 
 template <class T>
@@ -121,6 +134,18 @@ class InstanceOf final : public Instance {
     else if constexpr (HasShow<T>) Result<ops::Any>::put(to, object.show());
     else if constexpr (client::JsonWritable<T>) Codec<T>::encode(to, object);
     else to.writer.nil();
+  }
+  void save(wire::Buffer& out) const override {
+    Encoder to{wire::Writer(out), nullptr};
+    if constexpr (HasSave<T>) Codec<std::remove_cvref_t<decltype(object.save())>>::encode(to, object.save());
+    else to.writer.nil();
+  }
+  void load([[maybe_unused]] wire::Bytes saved,
+            [[maybe_unused]] const std::shared_ptr<References>& references) override {
+    if constexpr (HasSave<T>) {
+      using Saved = std::remove_cvref_t<decltype(object.save())>;
+      object.load(decode_held(saved, references, [](Decoder& from) { return Codec<Saved>::decode(from); }));
+    }
   }
 
   T object{};
@@ -155,14 +180,19 @@ struct TypeOf {
   static_assert(Ops::number >= type_number_min, "type numbers below 128 are tandem's own");
   static_assert(shown_by<T>() == Shown::nothing || shown_by<T>() == Shown::value || HasSize<T>,
                 "a class that shows elements has a size()");
+  static_assert(!HasSave<T> || HasLoad<T>, "a class with a save() has a load() that takes what it returns");
   static_assert(is_type_name(Ops::type), "a type's name is made of letters, digits, '_' and '.'");
   static_assert(Create::description.number == 0 && Create::description.effect == ops::Effect::writes &&
                     std::is_void_v<typename Create::Result> &&
                     Handlers<T, typename Ops::All>::table[0].op != nullptr,
                 "operation 0 is Create, in the list with the others; it writes and returns nothing");
 
-  static constexpr Type type{Ops::type, Ops::number, shown_by<T>(), Handlers<T, typename Ops::All>::table,
-                             []() -> std::unique_ptr<Instance> { return std::make_unique<InstanceOf<T>>(); }};
+  static constexpr Type type{Ops::type,
+                             Ops::number,
+                             shown_by<T>(),
+                             Handlers<T, typename Ops::All>::table,
+                             []() -> std::unique_ptr<Instance> { return std::make_unique<InstanceOf<T>>(); },
+                             HasSave<T>};
 };
 
 }  // namespace hosting

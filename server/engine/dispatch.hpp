@@ -28,6 +28,7 @@
 #include <tuple>
 
 #include "server/engine/call_context.hpp"
+#include "server/engine/state.hpp"
 #include "server/values/semantics.hpp"
 
 namespace tandem::server {

@@ -228,47 +228,4 @@ void Engine::step(const SessionClosed& input) {
   end_step();
 }
 
-void Engine::save(wire::Writer& out) const {
-  out.array(7);
-  out.unsigned_integer(state_.waits.next_ticket());
-  out.unsigned_integer(state_.tokens.next());
-  out.array(state_.waits.size());
-  state_.waits.each([&](const Waiter& waiter) {
-    out.array(6);
-    for (std::uint64_t number : {waiter.ticket, waiter.owner.session, std::uint64_t{waiter.owner.actor},
-                                 waiter.object->id(), std::uint64_t{waiter.operation}, waiter.deadline_ns})
-      out.unsigned_integer(number);
-  });
-  out.unsigned_integer(state_.registry.next_id());
-  out.array(state_.registry.size());
-  state_.registry.each(ops::Manager::id, [&](const Object& object) {
-    out.array(6);
-    out.unsigned_integer(object.id());
-    out.unsigned_integer(object.version());
-    out.text(object.type().name);
-    if (object.named()) out.text(object.name());
-    else out.nil();
-    out.unsigned_integer(object.references());
-    object.save(out);
-    return true;
-  });
-  out.map(state_.registry.sessions_count());
-  state_.registry.each_session([&](SessionId id, const IdTable<std::uint64_t>& held) {
-    std::vector<std::pair<ObjectId, std::uint64_t>> sorted;
-    held.each([&](ObjectId object, std::uint64_t count) { sorted.emplace_back(object, count); });
-    std::sort(sorted.begin(), sorted.end());
-    out.unsigned_integer(id);
-    out.map(sorted.size());
-    for (auto [object, references] : sorted) {
-      out.unsigned_integer(object);
-      out.unsigned_integer(references);
-    }
-  });
-  out.array(2 * state_.registry.unreleased());
-  state_.registry.each_unreleased([&](ObjectId object, std::uint64_t references) {
-    out.unsigned_integer(object);
-    out.unsigned_integer(references);
-  });
-}
-
 }  // namespace tandem::server

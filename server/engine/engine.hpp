@@ -9,6 +9,7 @@
 #include "server/engine/call_context.hpp"
 #include "server/engine/deadlocks.hpp"
 #include "server/engine/registry.hpp"
+#include "server/engine/state.hpp"
 
 namespace tandem::server {
 
@@ -118,8 +119,13 @@ class Engine {
   std::span<const Operation> operations() const { return state_.operations; }
   const EngineState& state() const { return state_; }
 
-  /// Appends the whole state as MessagePack. Equal states produce equal bytes.
-  void save(wire::Writer& out) const;
+  /// Writes the whole state, without deliveries and deadlocks found that were not taken. Equal states produce equal
+  /// bytes. Only a state with nothing left to free can be loaded (Registry::is_clean).
+  void save(StateWriter& out) const;
+  /// Brings this engine, which has taken no input yet, into a saved state: it then goes on as the saved one would. Fails
+  /// if what is read is damaged, or needs a type or an operation that this engine does not have; then the engine
+  /// must not be used.
+  Result<void> load(StateReader::Source source);
 
  private:
   void advance_time(std::uint64_t now_ns) { state_.now_ns = now_ns > state_.now_ns ? now_ns : state_.now_ns; }
@@ -136,6 +142,14 @@ class Engine {
     else state_.registry.account_waits(state_.waits.size());
   }
   void end_busy_step();
+  void save_waiters(StateWriter& out) const;
+  void load_sessions(StateReader& in);
+  void load_objects(StateReader& in);
+  void load_waiters(StateReader& in);
+  std::uint16_t operation_of(std::uint64_t type, std::uint64_t op) const;
+  void load_waiter(StateReader& in, WaitQueue& queue, Object& object);
+  void load_holdings(StateReader& in);
+  void check_references(StateReader& in, const std::vector<std::pair<ObjectId, std::uint64_t>>& saved);
   Outcome refuse(const Failure& failure, std::uint16_t operation, std::size_t mark, wire::Buffer& reply);
 
   EngineState state_;

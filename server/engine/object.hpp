@@ -17,6 +17,8 @@ namespace tandem::server {
 
 class Object;
 class CallContext;
+class StateReader;
+class StateWriter;
 struct Type;
 
 /// Decodes the arguments, runs the handler and encodes the result into the context's reply.
@@ -83,8 +85,15 @@ class Object {
   virtual std::uint64_t size() const = 0;
   /// Memory held, without the Object itself; constant time.
   virtual std::uint64_t memory_bytes() const = 0;
-  /// Appends the whole contents, the same bytes for the same contents: one MessagePack value.
-  virtual void save(wire::Writer& out) const = 0;
+  /// Writes the whole contents without the waiters, the same bytes for the same contents.
+  virtual void save(StateWriter& out) const = 0;
+  /// Reads what save() wrote, into an object that was just made. Other objects are there, but may not have their
+  /// contents yet.
+  virtual void load(StateReader& in) = 0;
+  /// Visits the wait queues of the type's own, always in the same order.
+  virtual void visit_queues(const std::function<void(WaitQueue&)>&) {}
+  /// `waiter`, in one of these queues, was loaded.
+  virtual void waiter_loaded(const Waiter&) {}
   /// Calls `visit` for the elements after `cursor` (0: from the start) until it returns false. Returns the
   /// cursor to continue from, none at the end. Nothing is copied, so the visitor decides how much is read.
   virtual std::optional<std::uint64_t> visit_elements(std::uint64_t cursor,

@@ -26,17 +26,35 @@ Object* Registry::find(std::string_view name) {
   return found == by_name_.end() ? nullptr : found->second;
 }
 
-Object& Registry::make(const Type& type) {
+Object& Registry::add(const Type& type, ObjectId id) {
   std::unique_ptr<Object> object = type.make(type);
   Object& made = *object;
   made.type_ = &type;
-  made.id_ = next_id_++;
-  by_id_[made.id_] = &made;
-  objects_.emplace_hint(objects_.end(), made.id_, std::move(object));
+  made.id_ = id;
+  by_id_[id] = &made;
+  objects_.emplace_hint(objects_.end(), id, std::move(object));
   memory_bytes_ += object_overhead_bytes;
-  unheld_.push_back(made.id_);
   account(made);
   return made;
+}
+
+Object& Registry::make(const Type& type) {
+  Object& made = add(type, next_id_++);
+  unheld_.push_back(made.id_);
+  return made;
+}
+
+Object& Registry::restore(const Type& type, ObjectId id) {
+  TANDEM_ASSERT(objects_.empty() || objects_.rbegin()->first < id);
+  return add(type, id);
+}
+
+void Registry::restore_held(SessionId session, ObjectId id, std::uint64_t count) {
+  Held& held = sessions_.at(session);
+  held.counts[id] = count;
+  held.sum += count;
+  memory_bytes_ += reference_bytes;
+  if (Object* object = find(id)) object->references_ += count;
 }
 
 void Registry::give_name(Object& object, std::string_view name) {

@@ -38,6 +38,14 @@ class Registry final : public ReferenceCounter, public ReferenceCheck {
   /// Makes a new object, which has no holder yet: if unnamed, it is destroyed at the end of the step unless held
   /// by then.
   Object& make(const Type& type);
+  // For loading.
+  /// Makes an object with this id, above all others, to be held later.
+  Object& restore(const Type& type, ObjectId id);
+  /// The next object gets this id, which is above all others.
+  void continue_from(ObjectId next) { next_id_ = next; }
+  /// The open session holds `count` references to an object, which may have been removed.
+  void restore_held(SessionId session, ObjectId id, std::uint64_t count);
+
   /// `name` must be free.
   void give_name(Object& object, std::string_view name);
   /// Makes it an unnamed object, if it has a name, which is free from now on.
@@ -130,6 +138,7 @@ class Registry final : public ReferenceCounter, public ReferenceCheck {
     Registry* registry;  // null once it is destroyed
   };
 
+  Object& add(const Type& type, ObjectId id);
   void destroy(Object& object);
   void drop(ObjectId id, std::uint64_t count);
 

@@ -1,6 +1,7 @@
 #include "server/engine/waits.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "server/engine/object.hpp"
 
@@ -38,6 +39,15 @@ Waiter& Waits::park(WaitQueue& queue, Object& object, Owner owner, std::uint16_t
   waiter.operation = operation;
   waiter.since_ns = now_ns;
   by_ticket_.emplace_hint(by_ticket_.end(), waiter.ticket, std::move(made));
+  set_deadline(waiter, deadline_ns);
+  enter(waiter, queue, object);
+  return waiter;
+}
+
+Waiter& Waits::restore(std::unique_ptr<Waiter> made, WaitQueue& queue, Object& object) {
+  Waiter& waiter = *made;
+  const std::uint64_t deadline_ns = std::exchange(waiter.deadline_ns, never_ns);
+  by_ticket_.emplace(waiter.ticket, std::move(made));
   set_deadline(waiter, deadline_ns);
   enter(waiter, queue, object);
   return waiter;
@@ -145,6 +155,18 @@ std::vector<ObjectId> Holdings::of(const EndedOwners& owners) const {
   return objects;
 }
 
+void Holdings::each(const std::function<void(SessionId, std::uint64_t, ObjectId, std::uint64_t)>& f) const {
+  enter_newest();
+  std::vector<std::array<std::uint64_t, 4>> all;
+  by_session_.each([&](SessionId session, const IdTable<Held>& parts) {
+    parts.each([&](std::uint64_t part, const Held& held) {
+      held.each([&](ObjectId object, std::uint64_t count) { all.push_back({session, part, object, count}); });
+    });
+  });
+  std::sort(all.begin(), all.end());
+  for (const auto& [session, part, object, count] : all) f(session, part, object, count);
+}
+
 void Holdings::forget(const EndedOwners& owners) {
   enter_newest();
   if (owners.is_whole_session()) {
@@ -152,6 +174,16 @@ void Holdings::forget(const EndedOwners& owners) {
   } else if (IdTable<Held>* parts = by_session_.find(owners.session)) {
     parts->erase(part_of(owners.first()));
   }
+}
+
+// ---- tokens -----------------------------------------------------------------------------------------------
+
+std::vector<std::uint64_t> Tokens::all() const {
+  std::vector<std::uint64_t> tokens;
+  live_.each([&](std::uint64_t token, Nothing) { tokens.push_back(token); });
+  if (newest_ != 0) tokens.push_back(newest_);
+  std::sort(tokens.begin(), tokens.end());
+  return tokens;
 }
 
 }  // namespace tandem::server

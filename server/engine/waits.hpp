@@ -7,6 +7,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <map>
 #include <memory>
@@ -157,6 +158,10 @@ class Waits {
       if (!f(*at->second)) return;
   }
   Ticket next_ticket() const { return next_ticket_; }
+  // For loading.
+  /// Puts a waiter with its ticket and deadline, which no other has, at the end of the queue.
+  Waiter& restore(std::unique_ptr<Waiter> made, WaitQueue& queue, Object& object);
+  void continue_from(Ticket next) { next_ticket_ = next; }
 
  private:
   struct OfOwner {
@@ -240,6 +245,13 @@ class Holdings {
   }
   void forget(const EndedOwners& owners);
 
+  // For saving and loading. A part is a thread of the session, or the session as a whole.
+  /// Calls f(SessionId, part, ObjectId, count) for all, in this order.
+  void each(const std::function<void(SessionId, std::uint64_t, ObjectId, std::uint64_t)>& f) const;
+  void restore(SessionId session, std::uint64_t part, ObjectId object, std::uint64_t count) {
+    by_session_[session][part][object] = count;
+  }
+
  private:
   using Held = IdTable<std::uint64_t>;  // counts by object
   struct Holding {
@@ -298,6 +310,12 @@ class Tokens {
   }
   std::size_t living() const { return live_.size() + (newest_ != 0 ? 1 : 0); }
   std::uint64_t next() const { return next_; }
+
+  // For saving and loading.
+  /// Oldest first.
+  std::vector<std::uint64_t> all() const;
+  void restore(std::uint64_t token) { (void)live_[token]; }
+  void continue_from(std::uint64_t next) { next_ = next; }
 
  private:
   struct Nothing {};

@@ -170,10 +170,22 @@ Result<std::string_view> Array::on(Ops::TypeCode, CallContext&) {
   return element_.code();
 }
 
-void Array::save(wire::Writer& out) const {
-  out.array(2);
+void Array::save(StateWriter& out) const {
   out.text(element_.code());
   out.bytes({memory_.get(), bytes_});
+}
+
+void Array::load(StateReader& in) {
+  Result<ElementType> type = ElementType::of(in.text());
+  if (in.failed()) return;
+  if (!type) return in.fail("an array: " + type.failure().text);
+  element_ = *type;
+  bytes_ = in.bytes(array_bytes_max, [&](std::uint64_t size) {
+    memory_.reset(static_cast<std::uint8_t*>(std::malloc(size)));
+    if (memory_ == nullptr) throw std::bad_alloc();
+    return memory_.get();
+  });
+  if (bytes_ % element_.bytes() != 0) in.fail("an array ends in the middle of an element");
 }
 
 std::optional<std::uint64_t> Array::visit_elements(std::uint64_t cursor, const ElementVisitor& visit) const {

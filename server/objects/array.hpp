@@ -29,7 +29,8 @@ class Array final : public Object {
 
   std::uint64_t size() const override { return bytes_ / element_.bytes(); }
   std::uint64_t memory_bytes() const override { return bytes_; }
-  void save(wire::Writer& out) const override;
+  void save(StateWriter& out) const override;
+  void load(StateReader& in) override;
   std::optional<std::uint64_t> visit_elements(std::uint64_t cursor,
                                               const ElementVisitor& visit) const override;
   std::optional<std::uint64_t> cursor_at(std::uint64_t offset) const override { return offset; }

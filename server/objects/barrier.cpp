@@ -62,12 +62,16 @@ void Barrier::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd why) {
   break_down(context, owner + " ended while it waited");
 }
 
-void Barrier::save(wire::Writer& out) const {
-  out.array(3);
-  out.unsigned_integer(parties_);
-  if (limit_us_) out.integer(*limit_us_);
-  else out.nil();
+void Barrier::save(StateWriter& out) const {
+  out.number(parties_);
+  out.maybe(limit_us_);
   out.text(broken_);
+}
+
+void Barrier::load(StateReader& in) {
+  parties_ = in.number();
+  limit_us_ = in.maybe_integer();
+  broken_ = in.text();
 }
 
 std::optional<std::uint64_t> Barrier::visit_elements(std::uint64_t cursor,

@@ -25,7 +25,9 @@ class Barrier final : public Object {
 
   std::uint64_t size() const override { return 1; }
   std::uint64_t memory_bytes() const override { return broken_.size(); }
-  void save(wire::Writer& out) const override;
+  void save(StateWriter& out) const override;
+  void load(StateReader& in) override;
+  void visit_queues(const std::function<void(WaitQueue&)>& visit) override { visit(wait_queue_); }
   std::optional<std::uint64_t> visit_elements(std::uint64_t cursor,
                                               const ElementVisitor& visit) const override;
 

@@ -27,6 +27,14 @@ Result<OwnedLock*> Condition::lock(CallContext& context) const {
   return static_cast<OwnedLock*>(found);
 }
 
+void Condition::load(StateReader& in) {
+  lock_ = in.value();
+  wire::Reference reference;
+  if (in.failed()) return;
+  if (!lock_.view().reader().reference(reference)) return in.fail("a condition's lock is no reference");
+  lock_id_ = reference.id;
+}
+
 Result<void> Condition::on(Ops::Create, CallContext& context, std::optional<ValueView> given) {
   wire::Reference reference;
   OwnedLock* lock = nullptr;

@@ -33,7 +33,9 @@ class Condition final : public Object {
 
   std::uint64_t size() const override { return 1; }
   std::uint64_t memory_bytes() const override { return lock_.heap_bytes(); }
-  void save(wire::Writer& out) const override { out.raw(lock_.view().bytes); }
+  void save(StateWriter& out) const override { out.value(lock_); }
+  void load(StateReader& in) override;
+  void visit_queues(const std::function<void(WaitQueue&)>& visit) override { visit(wait_queue_); }
   std::optional<std::uint64_t> visit_elements(std::uint64_t cursor,
                                               const ElementVisitor& visit) const override;
 

@@ -2,6 +2,7 @@
 
 #include "server/objects/paging.hpp"
 #include "server/objects/sum.hpp"
+#include "server/objects/table_state.hpp"
 
 namespace tandem::server {
 namespace {
@@ -225,10 +226,12 @@ Result<Written> Dict::on(Ops::Page, CallContext& context, std::int64_t cursor, s
       });
 }
 
-void Dict::save(wire::Writer& out) const {
-  out.map(table_.size());
-  std::uint64_t count = 0;
-  append_entries(out, count);
+void Dict::save(StateWriter& out) const {
+  save_table(out, table_, [&](const Value& mapped) { out.value(mapped); });
+}
+
+void Dict::load(StateReader& in) {
+  load_table(in, table_, [&] { return in.value(); });
 }
 
 std::optional<std::uint64_t> Dict::visit_elements(std::uint64_t cursor, const ElementVisitor& visit) const {

@@ -21,7 +21,9 @@ class Event final : public Object {
 
   std::uint64_t size() const override { return 1; }
   std::uint64_t memory_bytes() const override { return 0; }
-  void save(wire::Writer& out) const override { out.boolean(set_); }
+  void save(StateWriter& out) const override { out.boolean(set_); }
+  void load(StateReader& in) override { set_ = in.boolean(); }
+  void visit_queues(const std::function<void(WaitQueue&)>& visit) override { visit(wait_queue_); }
   std::optional<std::uint64_t> visit_elements(std::uint64_t cursor,
                                               const ElementVisitor& visit) const override;
 

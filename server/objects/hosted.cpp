@@ -130,6 +130,10 @@ class ResultCheck final : public ReferenceCheck {
   const Registry& registry_;
 };
 
+struct AnyReference final : ReferenceCheck {
+  Result<void> check(wire::Reference) const override { return {}; }
+};
+
 /// Validates a value that user code wrote.
 Result<ValueView> checked(wire::Bytes value, const ReferenceCheck& references) {
   constexpr std::uint64_t depth_max = 1000;  // the highest value_depth_max: these values are not stored
@@ -201,9 +205,6 @@ wire::Buffer CustomObject::contents() const {
   try {
     if (instance_ == nullptr) throw Refused{{Code::remote_error, "not created"}};
     instance_->show(shown);
-    struct AnyReference final : ReferenceCheck {
-      Result<void> check(wire::Reference) const override { return {}; }
-    };
     Result<ValueView> good = checked(shown.view(), AnyReference());
     if (good) return shown;
     why = std::move(good.failure().text);
@@ -222,6 +223,37 @@ wire::Buffer CustomObject::contents() const {
     out.text("show() failed: " + why);
   }
   return shown;
+}
+
+// ---- state ------------------------------------------------------------------------------------------------
+
+/// Of a type that cannot save itself, what it shows: then states can be compared at least.
+void CustomObject::save(StateWriter& out) const {
+  if (!custom_type_.hosted.can_save) return out.value({contents().view()});
+  wire::Buffer saved;
+  try {
+    instance_->save(saved);
+    Result<ValueView> good = checked(saved.view(), AnyReference());
+    if (good) return out.value(*good);
+    throw Refused{std::move(good.failure())};
+  } catch (...) {
+    out.fail("object " + std::to_string(id()) + ", a " + std::string(type().name) +
+             ", could not be saved: " + failure_of_exception().text);
+  }
+}
+
+void CustomObject::load(StateReader& in) {
+  const Value saved = in.value();
+  if (in.failed()) return;
+  const std::string told = "object " + std::to_string(id()) + ", a " + std::string(type().name);
+  if (!custom_type_.hosted.can_save) return in.fail(told + ", cannot be loaded: its class has no save()");
+  try {
+    instance_ = custom_type_.hosted.make();
+    instance_->load(saved.view().bytes, in.registry().weak_references());
+  } catch (...) {
+    return in.fail(told + ", could not be loaded: " + failure_of_exception().text);
+  }
+  measure();
 }
 
 std::optional<std::uint64_t> CustomObject::visit_elements(std::uint64_t cursor,

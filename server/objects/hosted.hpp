@@ -30,7 +30,8 @@ class CustomObject final : public Object {
 
   std::uint64_t size() const override { return size_; }
   std::uint64_t memory_bytes() const override { return memory_bytes_; }
-  void save(wire::Writer& out) const override { out.raw(contents().view()); }
+  void save(StateWriter& out) const override;
+  void load(StateReader& in) override;
   std::optional<std::uint64_t> visit_elements(std::uint64_t cursor,
                                               const ElementVisitor& visit) const override;
   std::optional<std::uint64_t> cursor_at(std::uint64_t offset) const override { return offset; }

@@ -22,7 +22,9 @@ class Latch final : public Object {
 
   std::uint64_t size() const override { return 1; }
   std::uint64_t memory_bytes() const override { return 0; }
-  void save(wire::Writer& out) const override { out.integer(count_); }
+  void save(StateWriter& out) const override { out.integer(count_); }
+  void load(StateReader& in) override { count_ = in.integer(); }
+  void visit_queues(const std::function<void(WaitQueue&)>& visit) override { visit(wait_queue_); }
   std::optional<std::uint64_t> visit_elements(std::uint64_t cursor,
                                               const ElementVisitor& visit) const override;
 

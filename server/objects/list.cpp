@@ -264,10 +264,14 @@ Result<Written> List::on(Ops::Page, CallContext& context, std::int64_t cursor, s
   return Written{};
 }
 
-void List::save(wire::Writer& out) const {
-  out.array(items_.size());
-  std::uint64_t count = 0;
-  append_items(out, count);
+void List::save(StateWriter& out) const {
+  out.number(items_.size());
+  for (std::uint64_t i = 0; i < items_.size(); ++i) out.value(items_[i]);
+}
+
+void List::load(StateReader& in) {
+  items_.defer_to(in.registry().reclaim_queue());
+  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) items_.push_back(in.value());
 }
 
 std::optional<std::uint64_t> List::visit_elements(std::uint64_t cursor, const ElementVisitor& visit) const {

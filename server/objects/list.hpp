@@ -40,7 +40,8 @@ class List final : public Object {
 
   std::uint64_t size() const override { return items_.size(); }
   std::uint64_t memory_bytes() const override { return items_.memory_bytes(); }
-  void save(wire::Writer& out) const override;
+  void save(StateWriter& out) const override;
+  void load(StateReader& in) override;
   std::optional<std::uint64_t> visit_elements(std::uint64_t cursor,
                                               const ElementVisitor& visit) const override;
   std::optional<std::uint64_t> cursor_at(std::uint64_t offset) const override { return offset; }

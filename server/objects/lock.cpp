@@ -114,6 +114,20 @@ void OwnedLock::each_blocker(const Waiter&, const std::function<void(const Block
   if (ownership_.held()) visit({ownership_.owner()});
 }
 
+// ---- state ------------------------------------------------------------------------------------------------
+
+void OwnedLock::save(StateWriter& out) const {
+  ownership_.save(out);
+  out.number(conditions_.size());
+  for (ObjectId id : conditions_) out.number(id);
+}
+
+void OwnedLock::load(StateReader& in) {
+  ownership_.load(in);
+  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left)
+    conditions_.push_back(in.number());
+}
+
 // ---- inspection -------------------------------------------------------------------------------------------
 
 std::optional<HoldingCursor> OwnedLock::visit_holdings(HoldingCursor cursor,

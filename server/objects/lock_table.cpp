@@ -57,6 +57,12 @@ std::vector<LockTable::Place>::const_iterator LockTable::behind(std::uint64_t cu
                           [](std::uint64_t ordinal, const Place& place) { return ordinal < place.ordinal; });
 }
 
+KeyLock* LockTable::with_ordinal(std::uint64_t ordinal) const {
+  if (ordinal == 0) return nullptr;
+  const auto at = behind(ordinal - 1);
+  return at == order_.end() || at->ordinal != ordinal ? nullptr : at->lock.get();
+}
+
 void LockTable::set_buckets(std::size_t count) {
   std::vector<KeyLock*>(count, nullptr).swap(buckets_);
   each([&](KeyLock& lock) { lock.next_in_bucket = std::exchange(bucket_of(lock.hash), &lock); });

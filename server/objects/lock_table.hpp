@@ -10,11 +10,19 @@
 
 namespace tandem::server {
 
+struct KeyLock;
+
+/// The requests that wait for one key.
+struct KeyQueue : WaitQueue {
+  explicit KeyQueue(KeyLock& of) : lock(of) {}
+  KeyLock& lock;
+};
+
 struct KeyLock {
   Value key;
   std::uint32_t hash = 0;
   Ownership ownership;
-  WaitQueue wait_queue;
+  KeyQueue wait_queue{*this};
   bool is_touched = false;  // its object's serve() has to check it
   bool is_orphan = false;
 
@@ -31,10 +39,8 @@ struct KeyLock {
 class LockTable {
  public:
   std::uint64_t size() const { return size_; }
-  std::uint64_t memory_bytes() const {
-    return (size_ + spare_.size()) * lock_bytes + keys_bytes_ + buckets_.capacity() * sizeof(KeyLock*) +
-           order_.capacity() * sizeof(Place);
-  }
+  /// It depends only on the keys: not on unused capacity, which is at most a few times as much.
+  std::uint64_t memory_bytes() const { return size_ * lock_bytes + keys_bytes_; }
   /// Returns the memory that one more key of this length needs.
   static std::uint64_t bytes_for(std::size_t key_bytes) {
     return lock_bytes + Value::heap_bytes_for(key_bytes);
@@ -44,6 +50,13 @@ class LockTable {
   KeyLock* find(ValueView key, std::uint32_t hash) const;
   /// Adds a key, which must be absent.
   KeyLock& insert(Value key, std::uint32_t hash);
+  // For loading.
+  std::uint64_t last_ordinal() const { return last_ordinal_; }
+  /// The ordinal of the key that is added next will be above this one.
+  void continue_behind(std::uint64_t ordinal) { last_ordinal_ = ordinal; }
+  std::uint64_t ordinal_of(const KeyLock& lock) const { return order_[lock.position].ordinal; }
+  /// Returns null if there is none.
+  KeyLock* with_ordinal(std::uint64_t ordinal) const;
   void erase(KeyLock& lock);
 
   /// Calls f(KeyLock&) for each lock, oldest first.
@@ -66,7 +79,9 @@ class LockTable {
     std::uint64_t ordinal = 0;      // from 1, increasing
     std::unique_ptr<KeyLock> lock;  // null: erased
   };
-  static constexpr std::uint64_t lock_bytes = sizeof(KeyLock) + 16;  // with allocation overhead
+  // With allocation overhead, and its share of the tables.
+  static constexpr std::uint64_t lock_bytes = 256;
+  static_assert(sizeof(KeyLock) + 16 + 2 * (sizeof(KeyLock*) + sizeof(Place)) <= lock_bytes);
   static constexpr std::size_t spare_max = 4;
   static constexpr std::size_t kept_max = 64;  // a table this small never shrinks
 

@@ -45,7 +45,6 @@ Result<Written> Locks::acquire(CallContext& context, std::span<const Wanted> key
   }
   Waiter& waiter = context.park(table_.find(taken_end->key, taken_end->hash)->wait_queue, *this, limit_us);
   waiter.position = locks.size();
-  waiter.amount = taken_end->hash;
   waiter.values.reserve(keys.size());
   for (const Wanted& wanted : keys) waiter.values.push_back(context.keep(wanted.key));
   waiting_keys_bytes_ += keys_bytes(waiter);
@@ -106,7 +105,7 @@ Result<Written> Locks::on(Ops::Owners, CallContext& context, ValueView key) {
   return Written{};
 }
 
-/// Orders keys by a hash that depends on the key alone, and keys that share it by the secret hash.
+/// The order depends on the keys alone. The secret hash finds equal ones among many, whatever they are.
 Result<std::vector<Locks::Wanted>> Locks::wanted(CallContext& context, ItemsView keys) const {
   std::vector<Wanted> all;
   all.reserve(keys.count());
@@ -117,9 +116,7 @@ Result<std::vector<Locks::Wanted>> Locks::wanted(CallContext& context, ItemsView
     all.push_back({key, *hash, *hash_key(key, 0)});
   }
   if (all.empty()) return Failure{Code::value_error, "no keys are given"};
-  std::stable_sort(all.begin(), all.end(), [](const Wanted& a, const Wanted& b) {
-    return std::pair(a.place, a.hash) < std::pair(b.place, b.hash);
-  });
+  std::stable_sort(all.begin(), all.end(), [](const Wanted& a, const Wanted& b) { return a.hash < b.hash; });
   std::vector<Wanted> distinct;
   for (const Wanted& one : all) {
     bool is_new = true;
@@ -127,6 +124,11 @@ Result<std::vector<Locks::Wanted>> Locks::wanted(CallContext& context, ItemsView
       is_new = !are_equal(at->key, one.key);
     if (is_new) distinct.push_back(one);
   }
+  std::sort(distinct.begin(), distinct.end(), [](const Wanted& a, const Wanted& b) {
+    if (a.place != b.place) return a.place < b.place;
+    return std::lexicographical_compare(a.key.bytes.begin(), a.key.bytes.end(), b.key.bytes.begin(),
+                                        b.key.bytes.end());
+  });
   return distinct;
 }
 
@@ -189,13 +191,18 @@ void Locks::freed(CallContext& context, KeyLock& lock) {
 
 void Locks::erase_or_keep(CallContext& context, KeyLock& lock) {
   if (!lock.ownership.previous_owner_died()) return table_.erase(lock);
-  lock.is_orphan = true;
-  lock.next_of_owner = std::exchange(newest_orphan_, &lock);
-  (lock.next_of_owner != nullptr ? lock.next_of_owner->previous_of_owner : oldest_orphan_) = &lock;
-  if (++orphans_ <= context.limits().orphaned_keys_max) return;
+  link_orphan(lock);
+  if (orphans_ <= context.limits().orphaned_keys_max) return;
   KeyLock& oldest = *oldest_orphan_;
   unlink_orphan(oldest);
   table_.erase(oldest);
+}
+
+void Locks::link_orphan(KeyLock& lock) {
+  lock.is_orphan = true;
+  lock.next_of_owner = std::exchange(newest_orphan_, &lock);
+  (lock.next_of_owner != nullptr ? lock.next_of_owner->previous_of_owner : oldest_orphan_) = &lock;
+  ++orphans_;
 }
 
 void Locks::unlink_orphan(KeyLock& lock) {
@@ -256,7 +263,6 @@ void Locks::advance(CallContext& context, KeyLock& lock) {
     const ValueView key = waiter.values[waiter.position];
     const std::uint32_t hash = *context.hash(key);
     if (!is_free({key, hash})) {
-      waiter.amount = hash;
       return context.move(waiter, table_.find(key, hash)->wait_queue, *this);
     }
     take(context, key, hash, waiter.owner);
@@ -293,9 +299,8 @@ void Locks::on_destroy(CallContext& context) {
 }
 
 void Locks::each_blocker(const Waiter& waiter, const std::function<void(const Blocker&)>& visit) const {
-  const KeyLock* lock =
-      table_.find(waiter.values[waiter.position], static_cast<std::uint32_t>(waiter.amount));
-  if (lock != nullptr && lock->ownership.held()) visit({lock->ownership.owner()});
+  const Ownership& ownership = static_cast<const KeyQueue*>(WaitQueue::of(waiter))->lock.ownership;
+  if (ownership.held()) visit({ownership.owner()});
 }
 
 std::string Locks::describe_wait(const Waiter& waiter) const {
@@ -318,19 +323,54 @@ std::optional<HoldingCursor> Locks::visit_holdings(HoldingCursor cursor, const H
   return HoldingCursor{*next};
 }
 
-void Locks::save(wire::Writer& out) const {
-  out.array(table_.size());
+void Locks::save(StateWriter& out) const {
+  out.number(table_.size());
   table_.each([&](const KeyLock& lock) {
-    out.array(3);
-    out.raw(lock.key.view().bytes);
+    out.number(table_.ordinal_of(lock));
+    out.value(lock.key);
     lock.ownership.save(out);
-    out.array(lock.wait_queue.size());
-    for (const Waiter* waiter = lock.wait_queue.front(); waiter != nullptr;
-         waiter = WaitQueue::next(*waiter)) {
-      out.array(waiter->values.size());
-      for (const Value& key : waiter->values) out.raw(key.view().bytes);
-    }
   });
+  out.number(table_.last_ordinal());
+  // The order in which an owner has got its keys, and in which keys became orphans, decides who is served first when
+  // they become free. The lists begin with the newest.
+  auto save_list = [&](const KeyLock* newest) {
+    std::vector<std::uint64_t> ordinals;
+    for (const KeyLock* lock = newest; lock != nullptr; lock = lock->next_of_owner)
+      ordinals.push_back(table_.ordinal_of(*lock));
+    out.number(ordinals.size());
+    for (auto ordinal = ordinals.rbegin(); ordinal != ordinals.rend(); ++ordinal) out.number(*ordinal);
+  };
+  out.number(by_owner_.size());
+  for (const auto& [owner, newest] : by_owner_) save_list(newest);
+  save_list(newest_orphan_);
+}
+
+void Locks::load(StateReader& in) {
+  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) {
+    const std::uint64_t ordinal = in.number();
+    Value key = in.value();
+    const std::uint32_t hash = in.hash(key);
+    if (!in.failed() && ordinal <= table_.last_ordinal())
+      in.fail("the ordinals of keyed locks do not increase");
+    if (in.failed()) return;
+    table_.continue_behind(ordinal - 1);
+    table_.insert(std::move(key), hash).ownership.load(in);
+  }
+  table_.continue_behind(in.number());
+  auto load_list = [&](const std::function<void(KeyLock&)>& add) {
+    for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) {
+      KeyLock* lock = table_.with_ordinal(in.number());
+      if (lock == nullptr) return in.fail("a list of keyed locks names one that is not there");
+      add(*lock);
+    }
+  };
+  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left)
+    load_list([&](KeyLock& lock) { link(lock, lock.ownership.owner()); });
+  load_list([&](KeyLock& lock) { link_orphan(lock); });
+}
+
+void Locks::waiter_loaded(const Waiter& waiter) {
+  waiting_keys_bytes_ += keys_bytes(waiter);
 }
 
 std::optional<std::uint64_t> Locks::visit_elements(std::uint64_t cursor, const ElementVisitor& visit) const {

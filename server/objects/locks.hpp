@@ -36,7 +36,12 @@ class Locks final : public Object {
 
   std::uint64_t size() const override { return table_.size(); }
   std::uint64_t memory_bytes() const override { return table_.memory_bytes() + waiting_keys_bytes_; }
-  void save(wire::Writer& out) const override;
+  void save(StateWriter& out) const override;
+  void load(StateReader& in) override;
+  void waiter_loaded(const Waiter& waiter) override;
+  void visit_queues(const std::function<void(WaitQueue&)>& visit) override {
+    table_.each([&](KeyLock& lock) { visit(lock.wait_queue); });
+  }
   std::optional<std::uint64_t> visit_elements(std::uint64_t cursor,
                                               const ElementVisitor& visit) const override;
   bool keyed() const override { return true; }
@@ -69,6 +74,7 @@ class Locks final : public Object {
   /// Erases a free lock that no request waits for. One whose last owner died becomes an orphan, the newest of
   /// at most orphaned_keys_max.
   void erase_or_keep(CallContext& context, KeyLock& lock);
+  void link_orphan(KeyLock& lock);
   void unlink_orphan(KeyLock& lock);
   void touch(CallContext& context, KeyLock& lock);
   void link(KeyLock& lock, Owner owner);

@@ -349,6 +349,7 @@ Result<Written> Manager::on(Ops::Contents, CallContext& context, std::int64_t id
 }
 
 Result<Written> Manager::on(Ops::Run, CallContext& context, ItemsView steps, std::int64_t mode) {
+  context.unchanged();  // the steps change what they change
   if (mode < 0 || mode > static_cast<std::int64_t>(ops::RunMode::trial))
     return Failure{Code::value_error, "run: there is no mode " + std::to_string(mode)};
   if (Result<void> run = run_steps(context, steps, static_cast<ops::RunMode>(mode)); !run)

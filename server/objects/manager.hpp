@@ -36,7 +36,8 @@ class Manager final : public Object {
 
   std::uint64_t size() const override { return 0; }
   std::uint64_t memory_bytes() const override { return 0; }
-  void save(wire::Writer& out) const override { out.nil(); }
+  void save(StateWriter&) const override {}
+  void load(StateReader&) override {}
   std::optional<std::uint64_t> visit_elements(std::uint64_t, const ElementVisitor&) const override {
     return std::nullopt;
   }

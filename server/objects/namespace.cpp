@@ -1,6 +1,7 @@
 #include "server/objects/namespace.hpp"
 
 #include "server/objects/sum.hpp"
+#include "server/objects/table_state.hpp"
 
 namespace tandem::server {
 namespace {
@@ -93,10 +94,12 @@ Result<std::int64_t> Namespace::on(Ops::Size, CallContext&) {
   return static_cast<std::int64_t>(table_.size());
 }
 
-void Namespace::save(wire::Writer& out) const {
-  out.map(table_.size());
-  std::uint64_t count = 0;
-  append_entries(out, count);
+void Namespace::save(StateWriter& out) const {
+  save_table(out, table_, [&](const Value& mapped) { out.value(mapped); });
+}
+
+void Namespace::load(StateReader& in) {
+  load_table(in, table_, [&] { return in.value(); });
 }
 
 std::optional<std::uint64_t> Namespace::visit_elements(std::uint64_t cursor,

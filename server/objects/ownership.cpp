@@ -83,13 +83,22 @@ Failure Ownership::not_owner(const CallContext& context, std::string_view lock, 
   return {Code::not_owner, text};
 }
 
-void Ownership::save(wire::Writer& out) const {
-  out.array(6);
-  const Owner shown = held() ? owner_ : Owner{};
-  for (std::uint64_t number :
-       {shown.session, std::uint64_t{shown.actor}, depth_, held() ? token_ : 0, held() ? since_ns_ : 0})
-    out.unsigned_integer(number);
+void Ownership::save(StateWriter& out) const {
+  out.number(depth_);
   out.boolean(previous_owner_died_);
+  if (!held()) return;
+  out.owner(owner_);
+  out.number(token_);
+  out.number(since_ns_);
+}
+
+void Ownership::load(StateReader& in) {
+  depth_ = in.number();
+  previous_owner_died_ = in.boolean();
+  if (!held()) return;
+  owner_ = in.owner();
+  token_ = in.number();
+  since_ns_ = in.number();
 }
 
 Holding Ownership::holding() const {

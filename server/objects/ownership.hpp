@@ -2,6 +2,7 @@
 // Ownership of one lock: the common part of Lock, RLock, SharedLock's writer and each key of Locks.
 
 #include "server/engine/call_context.hpp"
+#include "server/engine/state.hpp"
 
 namespace tandem::server {
 
@@ -53,7 +54,8 @@ class Ownership {
   void write_grant(wire::Writer& out) const { server::write_grant(out, token_, previous_owner_died_); }
   /// Returns the not_owner failure for a caller that does not own `lock`; `what` is the refused action.
   Failure not_owner(const CallContext& context, std::string_view lock, std::string_view what) const;
-  void save(wire::Writer& out) const;
+  void save(StateWriter& out) const;
+  void load(StateReader& in);
   Holding holding() const;
 
  private:

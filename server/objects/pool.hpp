@@ -44,7 +44,12 @@ class Pool final : public Object {
   /// Returns the number of queued tasks.
   std::uint64_t size() const override { return queued_.size(); }
   std::uint64_t memory_bytes() const override;
-  void save(wire::Writer& out) const override;
+  void save(StateWriter& out) const override;
+  void load(StateReader& in) override;
+  void visit_queues(const std::function<void(WaitQueue&)>& visit) override {
+    visit(collectors_);
+    visit(idle_workers_);
+  }
   std::optional<std::uint64_t> visit_elements(std::uint64_t cursor,
                                               const ElementVisitor& visit) const override;
   std::optional<std::uint64_t> cursor_at(std::uint64_t offset) const override { return offset; }
@@ -99,6 +104,10 @@ class Pool final : public Object {
     std::int64_t failed = 0;
     ValueView results;
   };
+
+  static void save_task(StateWriter& out, const Task& task);
+  Task load_task(StateReader& in);
+  void load_submitter(StateReader& in);
 
   static constexpr std::uint64_t reply_overhead_bytes = 64;  // of a reply, besides the value in it
 

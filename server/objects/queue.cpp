@@ -427,34 +427,70 @@ std::uint64_t QueueObject::memory_bytes() const {
          lessees_.size() * lessee_bytes + lease_bytes_ + parked_bytes_;
 }
 
-void QueueObject::save(wire::Writer& out) const {
-  out.array(9);
+void QueueObject::save(StateWriter& out) const {
   out.boolean(closed_);
   out.boolean(dropping_);
-  for (std::uint64_t number : {maxsize_, unfinished_, next_sequence_, next_lease_})
-    out.unsigned_integer(number);
-  auto write = [&](const QueueItem& item) {
-    out.array(3);
-    out.unsigned_integer(item.sequence);
-    out.unsigned_integer(item.deliveries);
-    out.raw(item.value.view().bytes);
+  for (std::uint64_t number : {maxsize_, unfinished_, next_sequence_, next_lease_}) out.number(number);
+  auto save_item = [&](const QueueItem& item) {
+    out.number(item.sequence);
+    out.number(item.deliveries);
+    out.value(item.value);
     return true;
   };
-  out.array(count());
-  each_from(0, write);
-  out.array(leases_.size());
+  out.number(count());
+  each_from(0, save_item);
+  out.number(leases_.size());
   for (const auto& [id, lease] : leases_) {
-    out.array(4);
-    for (std::uint64_t number : {id, lease.owner.session, std::uint64_t{lease.owner.actor}})
-      out.unsigned_integer(number);
-    write(lease.item);
+    out.number(id);
+    out.owner(lease.owner);
+    save_item(lease.item);
   }
-  out.array(putters_.size());
-  for (const Waiter* putter = putters_.front(); putter != nullptr; putter = WaitQueue::next(*putter)) {
-    out.array(putter->values.size() - putter->position);
-    for (std::size_t i = putter->position; i < putter->values.size(); ++i)
-      out.raw(putter->values[i].view().bytes);
+  out.number(lessees_.size());
+  for (const auto& [owner, lessee] : lessees_) {
+    out.owner(owner);
+    out.number(lessee.leases);
+    out.number(lessee.since_ns);
   }
+}
+
+void QueueObject::load(StateReader& in) {
+  reclaim_queue_ = &in.registry().reclaim_queue();
+  closed_ = in.boolean();
+  dropping_ = in.boolean();
+  for (std::uint64_t* number : {&maxsize_, &unfinished_, &next_sequence_, &next_lease_})
+    *number = in.number();
+  auto load_item = [&] {
+    QueueItem item;
+    item.sequence = in.number();
+    item.deliveries = in.number();
+    item.value = in.value();
+    return item;
+  };
+  for (std::uint64_t left = in.number(); left != 0; --left) {
+    QueueItem item = load_item();
+    if (in.failed()) return;
+    heap_bytes_ += item.value.heap_bytes();
+    restore(std::move(item));
+  }
+  for (std::uint64_t left = in.number(); left != 0; --left) {
+    const std::uint64_t id = in.number();
+    const Owner owner = in.owner();
+    QueueItem item = load_item();
+    if (in.failed()) return;
+    lease_bytes_ += item.value.heap_bytes();
+    leases_.insert_or_assign(id, Lease{std::move(item), owner});
+  }
+  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) {
+    Lessee& lessee = lessees_[in.owner()];
+    lessee.leases = in.number();
+    lessee.since_ns = in.number();
+  }
+}
+
+void QueueObject::waiter_loaded(const Waiter& waiter) {
+  if (WaitQueue::of(waiter) != &putters_) return;
+  for (std::size_t i = waiter.position; i < waiter.values.size(); ++i)
+    parked_bytes_ += parked_bytes(waiter.values[i]);
 }
 
 std::optional<std::uint64_t> QueueObject::visit_elements(std::uint64_t cursor,

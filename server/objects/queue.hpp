@@ -55,7 +55,12 @@ class QueueObject : public Object {
 
   std::uint64_t size() const final { return count(); }
   std::uint64_t memory_bytes() const override;
-  void save(wire::Writer& out) const override;
+  void save(StateWriter& out) const override;
+  void load(StateReader& in) override;
+  void waiter_loaded(const Waiter& waiter) override;
+  void visit_queues(const std::function<void(WaitQueue&)>& visit) override {
+    for (WaitQueue* queue : {&getters_, &putters_, &joiners_}) visit(*queue);
+  }
   std::optional<std::uint64_t> visit_elements(std::uint64_t cursor,
                                               const ElementVisitor& visit) const override;
   std::optional<std::uint64_t> cursor_at(std::uint64_t offset) const override { return offset; }
@@ -71,6 +76,8 @@ class QueueObject : public Object {
   virtual Result<void> enter(QueueItem item) = 0;
   /// Puts an item that was taken back in its original position.
   virtual void reenter(QueueItem item) = 0;
+  /// Adds an item while the queue is loaded, in the order of each_from().
+  virtual void restore(QueueItem item) = 0;
   /// Drops the items with sequence number `sequence` or later.
   virtual void withdraw(std::uint64_t sequence) = 0;
   virtual void drop_all() = 0;
@@ -162,6 +169,7 @@ class Queue : public QueueObject {
   QueueItem take_first() override;
   Result<void> enter(QueueItem item) final;
   void reenter(QueueItem item) final;
+  void restore(QueueItem item) override { items_.push_back(std::move(item)); }
   void withdraw(std::uint64_t sequence) final;
   void drop_all() final;
   void each_from(std::uint64_t begin, const OnItem& f) const override;
@@ -179,6 +187,7 @@ class LifoQueue final : public Queue {
   using Ops = ops::LifoQueue;
 
  protected:
+  void restore(QueueItem item) override { items_.push_front(std::move(item)); }
   const QueueItem& first() const override;
   QueueItem take_first() override;
   void each_from(std::uint64_t begin, const OnItem& f) const override;
@@ -196,6 +205,7 @@ class PriorityQueue final : public QueueObject {
   QueueItem take_first() override;
   Result<void> enter(QueueItem item) override;
   void reenter(QueueItem item) override { items_.insert(std::move(item)); }
+  void restore(QueueItem item) override { items_.insert(items_.end(), std::move(item)); }
   void withdraw(std::uint64_t sequence) override;
   void drop_all() override { drop(items_, PriorityQueue::place_bytes()); }
   void each_from(std::uint64_t begin, const OnItem& f) const override;

@@ -122,18 +122,28 @@ std::optional<HoldingCursor> Semaphore::visit_holdings(HoldingCursor cursor,
   return std::nullopt;
 }
 
-void Semaphore::save(wire::Writer& out) const {
-  out.array(5);
+void Semaphore::save(StateWriter& out) const {
   out.integer(initial_);
   out.integer(free_);
   out.boolean(bounded_);
   out.boolean(ownerless_);
-  out.array(held_.size());
+  out.number(held_.size());
   for (const auto& [owner, permits] : held_) {
-    out.array(3);
-    out.unsigned_integer(owner.session);
-    out.unsigned_integer(owner.actor);
+    out.owner(owner);
     out.integer(permits.count);
+    out.number(permits.since_ns);
+  }
+}
+
+void Semaphore::load(StateReader& in) {
+  initial_ = in.integer();
+  free_ = in.integer();
+  bounded_ = in.boolean();
+  ownerless_ = in.boolean();
+  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) {
+    Permits& permits = held_[in.owner()];
+    permits.count = in.integer();
+    permits.since_ns = in.number();
   }
 }
 

@@ -1,6 +1,7 @@
 #include "server/objects/set.hpp"
 
 #include "server/objects/paging.hpp"
+#include "server/objects/table_state.hpp"
 
 namespace tandem::server {
 namespace {
@@ -260,10 +261,12 @@ Result<Written> Set::on(Ops::Page, CallContext& context, std::int64_t cursor, st
       [&](const Table::Entry& entry) { context.write(entry.key); });
 }
 
-void Set::save(wire::Writer& out) const {
-  out.array(table_.size());
-  std::uint64_t count = 0;
-  append_items(out, count);
+void Set::save(StateWriter& out) const {
+  save_table(out, table_, [](const NoMapped&) {});
+}
+
+void Set::load(StateReader& in) {
+  load_table(in, table_, [] { return NoMapped(); });
 }
 
 std::optional<std::uint64_t> Set::visit_elements(std::uint64_t cursor, const ElementVisitor& visit) const {

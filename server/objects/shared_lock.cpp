@@ -157,15 +157,21 @@ std::optional<HoldingCursor> SharedLock::visit_holdings(HoldingCursor cursor,
   return std::nullopt;
 }
 
-void SharedLock::save(wire::Writer& out) const {
-  out.array(2);
+void SharedLock::save(StateWriter& out) const {
   writer_.save(out);
-  out.array(readers_.size());
+  out.number(readers_.size());
   for (const Reader& reader : readers_) {
-    out.array(5);
-    for (std::uint64_t number : {reader.owner.session, std::uint64_t{reader.owner.actor}, reader.depth,
-                                 reader.token, reader.since_ns})
-      out.unsigned_integer(number);
+    out.owner(reader.owner);
+    for (std::uint64_t number : {reader.depth, reader.token, reader.since_ns}) out.number(number);
+  }
+}
+
+void SharedLock::load(StateReader& in) {
+  writer_.load(in);
+  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) {
+    Reader& reader = readers_.emplace_back();
+    reader.owner = in.owner();
+    for (std::uint64_t* number : {&reader.depth, &reader.token, &reader.since_ns}) *number = in.number();
   }
 }
 

@@ -32,8 +32,10 @@ class SharedLock final : public Object {
                                               const HoldingVisitor& visit) const override;
 
   std::uint64_t size() const override { return 1; }
-  std::uint64_t memory_bytes() const override { return readers_.capacity() * sizeof(Reader); }
-  void save(wire::Writer& out) const override;
+  std::uint64_t memory_bytes() const override { return readers_.size() * reader_bytes; }
+  void save(StateWriter& out) const override;
+  void load(StateReader& in) override;
+  void visit_queues(const std::function<void(WaitQueue&)>& visit) override { visit(wait_queue_); }
   std::optional<std::uint64_t> visit_elements(std::uint64_t cursor,
                                               const ElementVisitor& visit) const override;
 
@@ -46,6 +48,9 @@ class SharedLock final : public Object {
     std::uint64_t token = 0;
     std::uint64_t since_ns = 0;
   };
+
+  static constexpr std::uint64_t reader_bytes = 40;
+  static_assert(sizeof(Reader) <= reader_bytes);
 
   bool held() const { return writer_.held() || !readers_.empty(); }
   Result<Written> wait(CallContext& context, std::optional<std::int64_t> limit_us, Kind kind);

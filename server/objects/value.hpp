@@ -25,7 +25,8 @@ class HostedValue final : public Object {
 
   std::uint64_t size() const override { return 1; }
   std::uint64_t memory_bytes() const override { return value_.heap_bytes(); }
-  void save(wire::Writer& out) const override { out.raw(value_.view().bytes); }
+  void save(StateWriter& out) const override { out.value(value_); }
+  void load(StateReader& in) override { value_ = in.value(); }
   std::optional<std::uint64_t> visit_elements(std::uint64_t cursor,
                                               const ElementVisitor& visit) const override;
 

@@ -100,6 +100,25 @@ class OrderedTable {
     return fill(chunk, offset, std::move(key), hash, std::move(mapped));
   }
 
+  // For loading.
+  std::uint64_t next_ordinal() const { return next_ordinal_; }
+  /// Adds an entry whose key is not in the table yet, with an ordinal above those there.
+  void append(std::uint64_t ordinal, Value key, std::uint32_t hash, Mapped mapped) {
+    next_ordinal_ = ordinal;
+    insert(std::move(key), hash, std::move(mapped));
+  }
+  /// The ordinal of the entry that is added next, which is above all others.
+  void continue_from(std::uint64_t ordinal) { next_ordinal_ = ordinal; }
+  /// Calls `f(ordinal, const Entry&)` for each entry, oldest first.
+  template <class F>
+  void each_with_ordinal(F&& f) const {
+    for (std::uint32_t number : order_) {
+      const Chunk& chunk = chunks_[number];
+      for (std::uint32_t i = chunk.begin; i < chunk.end; ++i)
+        if (!chunk.entries[i].key.absent()) f(chunk.ordinal_at(i), std::as_const(chunk.entries[i]));
+    }
+  }
+
   /// Replaces the value of an entry and returns the previous one.
   Mapped replace(Entry& entry, Mapped mapped) {
     heap_bytes_ += mapped.heap_bytes() - entry.mapped.heap_bytes();
@@ -191,11 +210,7 @@ class OrderedTable {
   /// Calls `f(const Entry&)` for each entry, oldest first.
   template <class F>
   void each(F&& f) const {
-    for (std::uint32_t number : order_) {
-      const Chunk& chunk = chunks_[number];
-      for (std::uint32_t i = chunk.begin; i < chunk.end; ++i)
-        if (!chunk.entries[i].key.absent()) f(std::as_const(chunk.entries[i]));
-    }
+    each_with_ordinal([&](std::uint64_t, const Entry& entry) { f(entry); });
   }
 
   /// Calls `f(const Entry&)` for at most `limit` entries from `cursor` on (0: from the start), until it

@@ -15,6 +15,7 @@
 #include "tandem/server.hpp"
 #include "tandem/tandem.hpp"
 #include "tests/server/engine/pack.hpp"
+#include "tests/server/engine/saved.hpp"
 #include "tests/support/contract.hpp"
 #include "tests/support/program.hpp"
 
@@ -341,9 +342,7 @@ class CustomEngine {
     EXPECT_EQ(call(1, ops::Manager::Create::description.number, test::list(type, test::list(), test::list())),
               Code::ok);
   }
-  test::Packed saved() const {
-    return test::packed_by([&](wire::Writer& to) { engine_.save(to); });
-  }
+  test::Packed saved() const { return test::saved(engine_); }
 
  private:
   Limits limits_;

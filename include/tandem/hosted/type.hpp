@@ -74,6 +74,10 @@ class Instance {
   /// Appends the shown contents as one value: a map if its type shows entries, an array, tuple or set if it
   /// shows items.
   virtual void show(wire::Buffer& out) const = 0;
+  /// Appends the whole state as one value, if the type `can_save`; else nil.
+  virtual void save(wire::Buffer& out) const = 0;
+  /// Brings a new object into this state.
+  virtual void load(wire::Bytes saved, const std::shared_ptr<References>& references) = 0;
 };
 
 /// One operation. `call` throws what the handler throws, and TypeError for arguments that it cannot take.
@@ -88,6 +92,7 @@ struct Type {
   Shown shown = Shown::nothing;
   std::span<const Handler> handlers;  // by operation number; the first is Create
   std::unique_ptr<Instance> (*make)() = nullptr;
+  bool can_save = false;
 };
 
 }  // namespace hosting

@@ -7,7 +7,7 @@
 
 #include "server/engine/engine.hpp"
 #include "tandem/ops/manager.hpp"
-#include "tests/server/engine/pack.hpp"
+#include "tests/server/engine/saved.hpp"
 
 namespace tandem::test {
 
@@ -20,11 +20,16 @@ inline void expect_consistent(const server::Engine& engine) {
   std::uint64_t contents_bytes = 0;
   std::uint64_t other_bytes = engine.waits().size() * server::Waits::waiter_bytes;
   registry.each(0, [&](const server::Object& object) {
-    const Packed saved = packed_by([&](wire::Writer& to) { object.save(to); });
+    const Packed saved = test::saved(object);
     server::for_each_reference(saved.bytes(), [&](wire::Reference reference) { ++counted[reference.id]; });
     contents_bytes += object.memory_bytes();
     other_bytes += server::Registry::name_bytes(object);
     return true;
+  });
+  engine.waits().each([&](const server::Waiter& waiter) {
+    for (const server::Value& value : waiter.values)
+      server::for_each_reference(value.view().bytes,
+                                 [&](wire::Reference reference) { ++counted[reference.id]; });
   });
   registry.each_session([&](server::SessionId session, const server::IdTable<std::uint64_t>& held) {
     std::uint64_t sum = 0;

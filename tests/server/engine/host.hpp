@@ -9,6 +9,7 @@
 #include "server/objects/all.hpp"
 #include "tandem/ops/all.hpp"
 #include "tests/server/engine/pack.hpp"
+#include "tests/server/engine/saved.hpp"
 
 namespace tandem::test {
 
@@ -110,9 +111,7 @@ class Host {
   std::uint64_t memory_bytes() const { return engine_.registry().memory_bytes(); }
   /// Objects there, without the manager itself.
   std::uint64_t objects() const { return engine_.registry().size(); }
-  Packed saved() const {
-    return packed_by([&](wire::Writer& to) { engine_.save(to); });
-  }
+  Packed saved() const { return test::saved(engine_); }
   server::Engine& engine() { return engine_; }
 
  private:

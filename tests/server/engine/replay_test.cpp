@@ -6,8 +6,7 @@
 #include <algorithm>
 
 #include "tests/server/engine/consistency.hpp"
-#include "tests/server/engine/host.hpp"
-#include "tests/server/engine/random_calls.hpp"
+#include "tests/server/engine/recorded.hpp"
 
 namespace tandem::test {
 namespace {
@@ -27,63 +26,27 @@ struct Recording {
 /// An engine that writes down what it does.
 class Recorder {
  public:
-  explicit Recorder(std::uint64_t memory_bytes_max, std::uint64_t hash_seed = 1) {
-    limits_.memory_bytes_max = memory_bytes_max;
-    limits_.objects_max = 200;
-    limits_.outbox_bytes_max = 100'000;
-    server::ServerInfo server_info = Host::server_info();
-    server_info.hash_seed = hash_seed;
-    engine_.emplace(limits_, server_info, server::hosted_types());
-    recording_.times_ok.resize(engine_->operations().size());
-  }
+  explicit Recorder(std::uint64_t memory_bytes_max, std::uint64_t hash_seed = 1)
+      : recorded_(memory_bytes_max, hash_seed) {}
 
-  const Engine& engine() const { return *engine_; }
+  const Engine& engine() { return recorded_.engine(); }
   void take(const Input& input) {
     recording_.inputs.push_back(input);
-    recording_.replies.push_back(std::visit([&](const auto& one) { return step(one); }, input));
+    recording_.replies.push_back(recorded_.take(input));
   }
   Recording finish() {
-    recording_.state = packed_by([&](wire::Writer& to) { engine_->save(to); }).encoded;
+    recording_.state = saved(recorded_.engine()).encoded;
+    recording_.times_ok = recorded_.times_ok();
     return std::move(recording_);
   }
 
  private:
-  template <class OtherInput>
-  std::string step(const OtherInput& input) {
-    engine_->step(input);
-    return deliveries();
-  }
-  std::string step(const RecordedCall& call) {
-    wire::Buffer out;
-    const server::Outcome outcome =
-        engine_->step(server::Call{call.session, call.actor, call.object, call.op,
-                                   wire::as_bytes(call.arguments), call.token, call.now_ns},
-                      out);
-    if (outcome.code == Code::ok) ++recording_.times_ok.at(outcome.operation);
-    return std::string(name_of(outcome.code)) + ' ' + std::to_string(outcome.operation) + ' ' +
-           std::string(wire::as_text(out.view())) + deliveries();
-  }
-  std::string deliveries() {
-    server::Deliveries taken;
-    engine_->take_deliveries(taken);
-    std::string text;
-    for (const server::Deliveries::Delivery& one : taken.all())
-      text += "; " + std::to_string(one.ticket) + ' ' + std::string(name_of(one.code)) + ' ' +
-              std::string(wire::as_text(taken.payload(one)));
-    return text;
-  }
-
-  Limits limits_;
-  std::optional<Engine> engine_;
+  RecordedEngine recorded_;
   Recording recording_;
 };
 
-std::uint64_t memory_bytes_max(std::uint64_t seed) {
-  return seed % 2 == 0 ? 30'000 : 20'000'000;
-}
-
 Recording record(std::uint64_t seed) {
-  Recorder recorder(memory_bytes_max(seed));
+  Recorder recorder(memory_bytes_max_of(seed));
   RandomInputs inputs(seed, recorder.engine());
   auto check = [&] {
     while (!recorder.engine().registry().is_clean()) recorder.take(server::Tick{});
@@ -98,7 +61,7 @@ Recording record(std::uint64_t seed) {
 }
 
 Recording replay(const std::vector<Input>& inputs, std::uint64_t seed, std::uint64_t hash_seed = 1) {
-  Recorder recorder(memory_bytes_max(seed), hash_seed);
+  Recorder recorder(memory_bytes_max_of(seed), hash_seed);
   for (const Input& input : inputs) recorder.take(input);
   return recorder.finish();
 }
@@ -153,7 +116,7 @@ TEST(Recording, ADroppedInputIsNoticed) {
 }
 
 TEST(Recording, AChangedArgumentIsNoticed) {
-  Recorder recorder(memory_bytes_max(0));
+  Recorder recorder(memory_bytes_max_of(0));
   RecordedCall create{1, 1, ops::Manager::id, ops::Manager::Create::description.number,
                       list("list", list(), list(list(1))).encoded};
   recorder.take(server::SessionOpened{1, 0, 0});

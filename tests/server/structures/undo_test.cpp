@@ -36,8 +36,7 @@ class Machine {
   }
   /// State, memory and versions.
   std::string everything() const {
-    return packed_by([&](wire::Writer& to) { engine_.save(to); }).encoded + " " +
-           std::to_string(engine_.registry().memory_bytes());
+    return saved(engine_).encoded + " " + std::to_string(engine_.registry().memory_bytes());
   }
 
  private:

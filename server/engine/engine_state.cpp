@@ -1,0 +1,277 @@
+// Saving and loading an engine.
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "server/engine/engine.hpp"
+#include "tandem/ops/manager.hpp"
+
+namespace tandem::server {
+namespace {
+
+constexpr std::uint64_t format = 1;
+constexpr std::string_view last_word = "end";
+
+}  // namespace
+
+// ---- saving -----------------------------------------------------------------------------------------------
+
+void Engine::save(StateWriter& out) const {
+  const Registry& registry = state_.registry;
+  for (const std::uint64_t number : {format, state_.now_ns, state_.waits.next_ticket(), state_.tokens.next(),
+                                     registry.next_id(), registry.unreleased()})
+    out.number(number);
+  registry.each_unreleased([&](ObjectId object, std::uint64_t references) {
+    out.number(object);
+    out.number(references);
+  });
+
+  out.number(registry.sessions_count());
+  registry.each_session([&](SessionId id, const IdTable<std::uint64_t>&) {
+    out.number(id);
+    out.number(pid_of(id));
+  });
+
+  // All objects before the contents of the first, which may refer to any.
+  out.number(registry.size());
+  registry.each(ops::Manager::id, [&](const Object& object) {
+    out.number(object.id());
+    out.number(object.type().number);
+    out.boolean(object.named());
+    if (object.named()) out.text(object.name());
+    return true;
+  });
+  registry.each(0, [&](const Object& object) {
+    out.number(object.version());
+    out.number(object.references());
+    object.save(out);
+    return true;
+  });
+  save_waiters(out);
+
+  std::uint64_t holdings = 0;
+  state_.holdings.each([&](SessionId, std::uint64_t, ObjectId, std::uint64_t) { ++holdings; });
+  out.number(holdings);
+  state_.holdings.each(
+      [&](SessionId session, std::uint64_t part, ObjectId object, std::uint64_t count) {
+        for (std::uint64_t number : {session, part, object, count}) out.number(number);
+      });
+  const std::vector<std::uint64_t> tokens = state_.tokens.all();
+  out.number(tokens.size());
+  for (std::uint64_t token : tokens) out.number(token);
+
+  registry.each_session([&](SessionId, const IdTable<std::uint64_t>& held) {
+    std::vector<std::pair<ObjectId, std::uint64_t>> sorted;
+    held.each([&](ObjectId object, std::uint64_t count) { sorted.emplace_back(object, count); });
+    std::sort(sorted.begin(), sorted.end());
+    out.number(sorted.size());
+    for (const auto& [object, count] : sorted) {
+      out.number(object);
+      out.number(count);
+    }
+  });
+  out.text(last_word);
+}
+
+/// By object and queue, in the order of the queue. The queue of watchers has the number 0, those of the type's own follow.
+void Engine::save_waiters(StateWriter& out) const {
+  auto each_queue = [](const Object& object, const std::function<void(std::uint64_t, const WaitQueue&)>& f) {
+    if (!object.watchers_.empty()) f(0, object.watchers_);
+    std::uint64_t number = 0;
+    // Only reads: there is no second list of queues that cannot be written.
+    const_cast<Object&>(object).visit_queues([&](WaitQueue& queue) {
+      ++number;
+      if (!queue.empty()) f(number, queue);
+    });
+  };
+  std::uint64_t queues = 0;
+  state_.registry.each(0, [&](const Object& object) {
+    if (object.waiters() != 0) each_queue(object, [&](std::uint64_t, const WaitQueue&) { ++queues; });
+    return true;
+  });
+  out.number(queues);
+  auto save_queue = [&](const Object& object, std::uint64_t number, const WaitQueue& queue) {
+    out.number(object.id());
+    out.number(number);
+    out.number(queue.size());
+    for (const Waiter* waiter = queue.front(); waiter != nullptr; waiter = WaitQueue::next(*waiter)) {
+      const Operation& operation = state_.operations[waiter->operation];
+      out.number(waiter->ticket);
+      out.owner(waiter->owner);
+      for (const std::uint64_t field :
+           {std::uint64_t{operation.type->number}, std::uint64_t{operation.op->number}, waiter->since_ns,
+            waiter->deadline_ns, std::uint64_t{waiter->kind}, waiter->amount, waiter->origin,
+            std::uint64_t{waiter->position}, std::uint64_t{waiter->values.size()}})
+        out.number(field);
+      for (const Value& value : waiter->values) out.maybe(value);
+    }
+  };
+  state_.registry.each(0, [&](const Object& object) {
+    if (object.waiters() != 0)
+      each_queue(object,
+                 [&](std::uint64_t number, const WaitQueue& queue) { save_queue(object, number, queue); });
+    return true;
+  });
+}
+
+// ---- loading ----------------------------------------------------------------------------------------------
+
+Result<void> Engine::load(StateReader::Source source) {
+  TANDEM_ASSERT(state_.registry.next_id() == ops::Manager::id + 1 && state_.now_ns == 0);
+  StateReader in(std::move(source), state_.registry, state_.server_info.hash_seed);
+  if (const std::uint64_t found = in.number(); found != format)
+    in.fail("its format is " + std::to_string(found) + ", and this program reads " + std::to_string(format));
+  state_.now_ns = in.number();
+  state_.waits.continue_from(in.number());
+  state_.tokens.continue_from(in.number());
+  const ObjectId next_id = in.number();
+  if (in.number() != 0) in.fail("it was saved while something was left to free");
+  load_sessions(in);
+  if (!in.failed()) load_objects(in);
+  if (!in.failed() && state_.registry.next_id() > next_id) in.fail("an object's id is above the last one");
+  state_.registry.continue_from(next_id);
+  if (!in.failed() && (in.text() != last_word || !in.at_end())) in.fail("its end is missing");
+  if (in.failed()) return Failure{Code::value_error, "a saved state cannot be loaded: " + in.failure()};
+  return {};
+}
+
+void Engine::load_sessions(StateReader& in) {
+  SessionId last = 0;
+  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) {
+    const SessionId id = in.number();
+    const std::uint64_t pid = in.number_up_to(~std::uint32_t{0}, "a process id");
+    if (!in.failed() && id <= last) in.fail("the sessions are not in their order");
+    if (in.failed()) return;
+    last = id;
+    state_.registry.open(id, 0);
+    state_.pids[id] = static_cast<std::uint32_t>(pid);
+  }
+}
+
+void Engine::load_objects(StateReader& in) {
+  Registry& registry = state_.registry;
+  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) {
+    const ObjectId id = in.number();
+    const std::uint64_t number = in.number();
+    const bool named = in.boolean();
+    const std::string name = named ? in.text() : std::string();
+    if (in.failed()) return;
+    const auto types = registry.types();
+    const auto type =
+        std::find_if(types.begin(), types.end(), [&](const Type* one) { return one->number == number; });
+    if (type == types.end())
+      return in.fail("object " + std::to_string(id) + " is of type " + std::to_string(number) +
+                     ", which this manager does not have");
+    if (id < registry.next_id()) return in.fail("the objects are not in their order");
+    if (named && registry.find(name) != nullptr) return in.fail("two objects have the same name");
+    Object& object = registry.restore(**type, id);
+    registry.continue_from(id + 1);
+    if (named) registry.give_name(object, name);
+  }
+
+  std::vector<std::pair<ObjectId, std::uint64_t>> references;
+  std::vector<ObjectId> ids;
+  registry.each(0, [&](const Object& object) { return ids.push_back(object.id()), true; });
+  for (const ObjectId id : ids) {
+    Object& object = *registry.find(id);
+    object.version_ = in.number();
+    references.emplace_back(id, in.number());
+    object.load(in);
+    if (in.failed()) return;
+  }
+  load_waiters(in);
+  load_holdings(in);
+  if (in.failed()) return;
+  for (const ObjectId id : ids) registry.account(*registry.find(id));
+  registry.account_waits(state_.waits.size());
+  check_references(in, references);
+}
+
+void Engine::load_waiters(StateReader& in) {
+  std::vector<WaitQueue*> queues;  // of the object before, which may have very many
+  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) {
+    Object* object = state_.registry.find(in.number());
+    const std::uint64_t number = in.number();
+    if (!in.failed() && object == nullptr) in.fail("a request waits for an object that is not there");
+    if (in.failed()) return;
+    if (queues.empty() || queues.front() != &object->watchers_) {
+      queues = {&object->watchers_};
+      object->visit_queues([&](WaitQueue& one) { queues.push_back(&one); });
+    }
+    if (number >= queues.size()) return in.fail("a request waits in a queue that is not there");
+    for (std::uint64_t waiters = in.number(); waiters != 0 && !in.failed(); --waiters)
+      load_waiter(in, *queues[number], *object);
+  }
+}
+
+/// Its index in operations(); operation_none if there is none.
+std::uint16_t Engine::operation_of(std::uint64_t type, std::uint64_t op) const {
+  if (type >= first_operation_.size() || op >= operation_index_.size() - first_operation_[type])
+    return operation_none;
+  const std::uint16_t index = operation_index_[first_operation_[type] + op];
+  if (index == operation_none) return operation_none;
+  const Operation& found = state_.operations[index];
+  return found.type->number == type && found.op->number == op ? index : operation_none;
+}
+
+void Engine::load_waiter(StateReader& in, WaitQueue& queue, Object& object) {
+  auto made = std::make_unique<Waiter>();
+  made->ticket = in.number();
+  made->owner = in.owner();
+  const std::uint64_t type = in.number();
+  const std::uint64_t op = in.number();
+  made->since_ns = in.number();
+  made->deadline_ns = in.number();
+  made->kind = static_cast<std::uint32_t>(in.number_up_to(~std::uint32_t{0}, "a waiter's kind"));
+  made->amount = in.number();
+  made->origin = in.number();
+  made->position = in.number();
+  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left)
+    made->values.push_back(in.maybe_value());
+  if (in.failed()) return;
+  const std::uint16_t operation = operation_of(type, op);
+  if (operation == operation_none)
+    return in.fail("a request waits by operation " + std::to_string(op) + " of type " + std::to_string(type) +
+                   ", which this manager does not have");
+  if (state_.waits.find(made->ticket) != nullptr || made->ticket >= state_.waits.next_ticket() ||
+      !state_.registry.has(made->owner.session))
+    return in.fail("waiting request " + std::to_string(made->ticket) + " cannot be");
+  made->operation = operation;
+  object.waiter_loaded(state_.waits.restore(std::move(made), queue, object));
+}
+
+void Engine::load_holdings(StateReader& in) {
+  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) {
+    std::uint64_t numbers[4];
+    for (std::uint64_t& number : numbers) number = in.number();
+    if (!in.failed() && *std::min_element(numbers, numbers + 4) == 0) in.fail("a holding cannot be");
+    if (!in.failed()) state_.holdings.restore(numbers[0], numbers[1], numbers[2], numbers[3]);
+  }
+  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) {
+    const std::uint64_t token = in.number();
+    if (!in.failed() && (token == 0 || token >= state_.tokens.next())) in.fail("a token cannot be");
+    if (!in.failed()) state_.tokens.restore(token);
+  }
+  std::vector<SessionId> sessions;
+  state_.registry.each_session([&](SessionId id, const IdTable<std::uint64_t>&) { sessions.push_back(id); });
+  for (const SessionId session : sessions)
+    for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) {
+      const ObjectId object = in.number();
+      const std::uint64_t count = in.number();
+      if (!in.failed() && (object == 0 || count == 0)) in.fail("a reference cannot be");
+      if (!in.failed()) state_.registry.restore_held(session, object, count);
+    }
+}
+
+void Engine::check_references(StateReader& in,
+                              const std::vector<std::pair<ObjectId, std::uint64_t>>& saved) {
+  for (const auto& [id, count] : saved) {
+    const std::uint64_t counted = state_.registry.find(id)->references();
+    if (counted == count) continue;
+    return in.fail("object " + std::to_string(id) + " has " + std::to_string(counted) + " references, and " +
+                   std::to_string(count) + " were saved");
+  }
+}
+
+}  // namespace tandem::server
