@@ -22,6 +22,8 @@ Engine::Engine(const Limits& limits, ServerInfo server_info, std::span<const Typ
   Object& manager = state_.registry.make(*types[0]);
   TANDEM_ASSERT(manager.id() == ops::Manager::id);
   state_.registry.retain(manager.id());  // never released
+  std::int64_t any = Registry::cleaning_per_step_max;
+  state_.registry.clean_up(any);  // a new object is a candidate: an engine begins with nothing left to do
   state_.registry.before_destroyed = [this](Object& object) { before_destroy(object); };
 }
 
@@ -49,16 +51,17 @@ Outcome Engine::step(const Call& call, wire::Buffer& reply) {
   const std::size_t mark = reply.size();
   Registry& registry = state_.registry;
   TANDEM_ASSERT(registry.has(call.session));
+  const std::uint64_t before_ns = state_.now_ns;
   advance_time(call.now_ns);
   state_.looked_at = 0;
   Object* object = registry.find(call.object);
   Result<const OpRow*> row = find_operation(object, call.object, call.op);
-  if (!row) return refuse(row.failure(), operation_none, mark, reply);
+  if (!row) return refuse_unchanged(row.failure(), operation_none, mark, reply, before_ns);
   const ops::OpDescription& op = *(*row)->op;
   const std::uint16_t operation = operation_index_[first_operation_[object->type().number] + call.op];
   wire::Reader arguments(call.arguments);
   Result<std::uint32_t> count = check_call(op, arguments, call.token, state_.tokens);
-  if (!count) return refuse(count.failure(), operation, mark, reply);
+  if (!count) return refuse_unchanged(count.failure(), operation, mark, reply, before_ns);
   const Lending lending(state_, call.memory);
   CallContext context(state_, Owner{call.session, call.actor}, operation, reply);
   if (call.may_share) context.may_share();
@@ -67,12 +70,15 @@ Outcome Engine::step(const Call& call, wire::Buffer& reply) {
   if (!result) result = failure_on(*object, std::move(result.failure()));
 
   const Ticket parked = context.parked() == nullptr ? 0 : context.parked()->ticket;
+  bool changed = op.effect != ops::Effect::reads;
   if (result && parked == 0 && context.references_written())
-    registry.hold(call.session, reply.view_from(mark));
+    changed |= registry.hold(call.session, reply.view_from(mark));
   if (op.effect != ops::Effect::reads) end_step();
-  if (!result) return refuse(result.failure(), operation, mark, reply);
+  // What a read sees of the time is its own: an engine that is given the changes alone has the same time.
+  if (!changed) state_.now_ns = before_ns;
+  if (!result) return refuse(result.failure(), operation, mark, reply, changed);
   if (parked != 0) reply.truncate(mark);
-  return {Code::ok, op.effect != ops::Effect::reads, operation, parked, context.take_tail()};
+  return {Code::ok, changed, op.effect != ops::Effect::reads, operation, parked, context.take_tail()};
 }
 
 // ---- waits ------------------------------------------------------------------------------------------------
@@ -185,42 +191,68 @@ void Engine::before_destroy(Object& object) {
                                 std::string(object.type().name) + ", was removed while it was waited for"});
 }
 
-void Engine::step(const Cancel& input) {
+bool Engine::step(const Cancel& input) {
   Waiter* waiter = state_.waits.find(input.ticket);
-  if (waiter == nullptr) return;
+  if (waiter == nullptr) return false;
+  advance_time(input.now_ns);
   wire::Buffer unused;
   CallContext(state_, Owner{}, operation_none, unused).end_wait(*waiter, WaitEnd::cancelled);
   end_step();
+  return true;
 }
 
-void Engine::step(const Tick& input) {
+bool Engine::step(const Tick& input) {
+  const std::uint64_t before_ns = state_.now_ns;
   advance_time(input.now_ns);
+  if (next_deadline_ns() > state_.now_ns) {
+    state_.now_ns = before_ns;
+    return false;
+  }
   wire::Buffer unused;
   CallContext context(state_, Owner{}, operation_none, unused);
   while (Waiter* waiter = state_.waits.first_due(state_.now_ns))
     context.end_wait(*waiter, WaitEnd::timed_out);
   end_step();
+  return true;
 }
 
-Outcome Engine::refuse(const Failure& failure, std::uint16_t operation, std::size_t mark,
-                       wire::Buffer& reply) {
+/// The step was none: neither is its time.
+Outcome Engine::refuse_unchanged(const Failure& failure, std::uint16_t operation, std::size_t mark,
+                                 wire::Buffer& reply, std::uint64_t before_ns) {
+  state_.now_ns = before_ns;
+  return refuse(failure, operation, mark, reply, false);
+}
+
+Outcome Engine::refuse(const Failure& failure, std::uint16_t operation, std::size_t mark, wire::Buffer& reply,
+                       bool changed) {
   reply.truncate(mark);
   wire::Writer(reply).text(failure.text);
-  return {.code = failure.code, .operation = operation};
+  return {.code = failure.code, .changed = changed, .operation = operation};
 }
 
 // ---- sessions ---------------------------------------------------------------------------------------------
 
 void Engine::step(const SessionOpened& input) {
+  advance_time(input.now_ns);
   state_.registry.open(input.session, input.inherits_from);
   state_.pids[input.session] = input.pid;
 }
 
 void Engine::step(const SessionIdentified& input) {
+  advance_time(input.now_ns);
   state_.pids[input.session] = input.pid;
 }
 
+void Engine::step(const Started& input) {
+  advance_time(input.now_ns);
+  const std::uint64_t hash_seed = state_.server_info.hash_seed;
+  state_.server_info = input.server_info;
+  state_.server_info.hash_seed = hash_seed;
+  state_.registry.set_limits(input.limits);
+}
+
 void Engine::step(const SessionClosed& input) {
+  advance_time(input.now_ns);
   wire::Buffer unused;
   CallContext(state_, Owner{}, operation_none, unused).end_owners({input.session, std::nullopt});
   state_.pids.erase(input.session);

@@ -26,9 +26,12 @@ struct Call {
   bool may_share = false;          // whether Outcome::tail may be used
 };
 
+// Every input carries the time, of the same clock as a call's. One that lies before the last is taken as that.
+
 /// A client cancels a waiting request.
 struct Cancel {
   Ticket ticket = 0;
+  std::uint64_t now_ns = 0;
 };
 
 /// The time advances: waits whose limit has expired end.
@@ -40,23 +43,35 @@ struct SessionOpened {
   SessionId session = 0;
   SessionId inherits_from = 0;  // session whose references the new one also holds; 0: none
   std::uint32_t pid = 0;        // as the client reports it, for display; 0: not known
+  std::uint64_t now_ns = 0;
 };
 
 /// The session's client reports another process id.
 struct SessionIdentified {
   SessionId session = 0;
   std::uint32_t pid = 0;
+  std::uint64_t now_ns = 0;
 };
 
 /// The session has ended: its waits end, and what it owns or holds is released.
 struct SessionClosed {
   SessionId session = 0;
+  std::uint64_t now_ns = 0;
+};
+
+/// A manager has started, the first time or again: these facts and limits hold from now on. An engine is made with
+/// those of its first start.
+struct Started {
+  ServerInfo server_info;
+  Limits limits;
+  std::uint64_t now_ns = 0;
 };
 
 inline constexpr std::uint16_t operation_none = 0xffff;
 
 struct Outcome {
   Code code = Code::ok;
+  bool changed = true;                       // the state; else the input could as well have been left out
   bool may_have_effects = true;              // on others than the caller; else nothing follows from the step
   std::uint16_t operation = operation_none;  // index into Engine::operations()
   Ticket parked = 0;                         // not 0: the reply follows among the deliveries
@@ -68,7 +83,7 @@ class Engine {
  public:
   using Operation = server::Operation;
 
-  /// `types`: every hosted type, the manager's first. `limits` and `types` must outlive the engine.
+  /// `types`: every hosted type, the manager's first; they must outlive the engine.
   Engine(const Limits& limits, ServerInfo server_info, std::span<const Type* const> types);
 
   /// Runs one operation and appends to `reply` its result, one value, or its error text. No client input
@@ -77,9 +92,10 @@ class Engine {
   void step(const SessionOpened& input);
   void step(const SessionIdentified& input);
   void step(const SessionClosed& input);
-  /// Has no effect if the request has been answered meanwhile.
-  void step(const Cancel& input);
-  void step(const Tick& input);
+  void step(const Started& input);
+  /// These return whether anything has changed. A request that has been answered meanwhile is not cancelled.
+  bool step(const Cancel& input);
+  bool step(const Tick& input);
 
   /// Replies to parked requests, in order, from the steps since the last take_deliveries().
   const Deliveries& deliveries() const { return state_.deliveries; }
@@ -143,6 +159,7 @@ class Engine {
   }
   void end_busy_step();
   void save_waiters(StateWriter& out) const;
+  void load_facts(StateReader& in);
   void load_sessions(StateReader& in);
   void load_objects(StateReader& in);
   void load_waiters(StateReader& in);
@@ -150,7 +167,10 @@ class Engine {
   void load_waiter(StateReader& in, WaitQueue& queue, Object& object);
   void load_holdings(StateReader& in);
   void check_references(StateReader& in, const std::vector<std::pair<ObjectId, std::uint64_t>>& saved);
-  Outcome refuse(const Failure& failure, std::uint16_t operation, std::size_t mark, wire::Buffer& reply);
+  Outcome refuse(const Failure& failure, std::uint16_t operation, std::size_t mark, wire::Buffer& reply,
+                 bool changed);
+  Outcome refuse_unchanged(const Failure& failure, std::uint16_t operation, std::size_t mark,
+                           wire::Buffer& reply, std::uint64_t before_ns);
 
   EngineState state_;
   // By type number: where the type's part of operation_index_ begins.

@@ -27,6 +27,18 @@ void Engine::save(StateWriter& out) const {
     out.number(references);
   });
 
+  const ServerInfo& info = state_.server_info;
+  out.text(info.version);
+  out.text(info.incarnation_hex);
+  out.number(info.pid);
+  out.integer(info.started_ms);
+  out.boolean(info.refuse_deadlocks);
+  out.number(limit_descriptions.size());
+  for (const LimitDescription& limit : limit_descriptions) {
+    out.text(limit.name);
+    out.number(limits().*limit.member);
+  }
+
   out.number(registry.sessions_count());
   registry.each_session([&](SessionId id, const IdTable<std::uint64_t>&) {
     out.number(id);
@@ -53,10 +65,9 @@ void Engine::save(StateWriter& out) const {
   std::uint64_t holdings = 0;
   state_.holdings.each([&](SessionId, std::uint64_t, ObjectId, std::uint64_t) { ++holdings; });
   out.number(holdings);
-  state_.holdings.each(
-      [&](SessionId session, std::uint64_t part, ObjectId object, std::uint64_t count) {
-        for (std::uint64_t number : {session, part, object, count}) out.number(number);
-      });
+  state_.holdings.each([&](SessionId session, std::uint64_t part, ObjectId object, std::uint64_t count) {
+    for (std::uint64_t number : {session, part, object, count}) out.number(number);
+  });
   const std::vector<std::uint64_t> tokens = state_.tokens.all();
   out.number(tokens.size());
   for (std::uint64_t token : tokens) out.number(token);
@@ -127,6 +138,7 @@ Result<void> Engine::load(StateReader::Source source) {
   state_.tokens.continue_from(in.number());
   const ObjectId next_id = in.number();
   if (in.number() != 0) in.fail("it was saved while something was left to free");
+  load_facts(in);
   load_sessions(in);
   if (!in.failed()) load_objects(in);
   if (!in.failed() && state_.registry.next_id() > next_id) in.fail("an object's id is above the last one");
@@ -134,6 +146,26 @@ Result<void> Engine::load(StateReader::Source source) {
   if (!in.failed() && (in.text() != last_word || !in.at_end())) in.fail("its end is missing");
   if (in.failed()) return Failure{Code::value_error, "a saved state cannot be loaded: " + in.failure()};
   return {};
+}
+
+/// What was so when the state was saved; the hashes keep this process's own secret.
+void Engine::load_facts(StateReader& in) {
+  ServerInfo& info = state_.server_info;
+  info.version = in.text();
+  info.incarnation_hex = in.text();
+  info.pid = static_cast<std::uint32_t>(in.number_up_to(~std::uint32_t{0}, "a process id"));
+  info.started_ms = in.integer();
+  info.refuse_deadlocks = in.boolean();
+  Limits limits;
+  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) {
+    const std::string name = in.text();
+    const std::uint64_t value = in.number();
+    const auto found = std::find_if(limit_descriptions.begin(), limit_descriptions.end(),
+                                    [&](const LimitDescription& limit) { return limit.name == name; });
+    if (found != limit_descriptions.end()) limits.*(found->member) = value;
+    else if (!in.failed()) in.fail("there is no limit " + name);
+  }
+  if (!in.failed()) state_.registry.set_limits(limits);
 }
 
 void Engine::load_sessions(StateReader& in) {
@@ -264,8 +296,7 @@ void Engine::load_holdings(StateReader& in) {
     }
 }
 
-void Engine::check_references(StateReader& in,
-                              const std::vector<std::pair<ObjectId, std::uint64_t>>& saved) {
+void Engine::check_references(StateReader& in, const std::vector<std::pair<ObjectId, std::uint64_t>>& saved) {
   for (const auto& [id, count] : saved) {
     const std::uint64_t counted = state_.registry.find(id)->references();
     if (counted == count) continue;

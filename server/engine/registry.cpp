@@ -135,17 +135,20 @@ void Registry::close(SessionId session) {
   unreleased_.insert(unreleased_.end(), held.begin(), held.end());
 }
 
-void Registry::hold(SessionId session, wire::Bytes reply) {
-  for_each_reference(reply, [&](wire::Reference reference) { hold(session, reference.id); });
+bool Registry::hold(SessionId session, wire::Bytes reply) {
+  bool any = false;
+  for_each_reference(reply, [&](wire::Reference reference) { any |= hold(session, reference.id); });
+  return any;
 }
 
-void Registry::hold(SessionId session, ObjectId id) {
+bool Registry::hold(SessionId session, ObjectId id) {
   Object* object = find(id);
   auto holder = sessions_.find(session);
-  if (object == nullptr || holder == sessions_.end()) return;
+  if (object == nullptr || holder == sessions_.end()) return false;
   ++object->references_;
   if (holder->second.counts[id]++ == 0) memory_bytes_ += reference_bytes;
   ++holder->second.sum;
+  return true;
 }
 
 void Registry::give_back(SessionId session, ObjectId id, std::uint64_t count) {

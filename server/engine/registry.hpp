@@ -73,9 +73,10 @@ class Registry final : public ReferenceCounter, public ReferenceCheck {
     found_session_ = session;
     return true;
   }
-  /// Counts every reference in `reply`, which is about to be sent, for `session`.
-  void hold(SessionId session, wire::Bytes reply);
-  void hold(SessionId session, ObjectId id);
+  /// Counts every reference in `reply`, which is about to be sent, for `session`. Returns whether there was one to an
+  /// object that exists.
+  bool hold(SessionId session, wire::Bytes reply);
+  bool hold(SessionId session, ObjectId id);
   /// Releases `count` references. More than are held, or references to a destroyed object, are not an error.
   void give_back(SessionId session, ObjectId id, std::uint64_t count);
   std::uint64_t references_of(SessionId session) const;
@@ -120,6 +121,7 @@ class Registry final : public ReferenceCounter, public ReferenceCheck {
   /// Called with each object just before it is destroyed.
   std::function<void(Object&)> before_destroyed;
   const Limits& limits() const { return limits_; }
+  void set_limits(const Limits& limits) { limits_ = limits; }
 
   /// Memory of a session's references to one object.
   static constexpr std::uint64_t reference_bytes = 32;
@@ -143,7 +145,7 @@ class Registry final : public ReferenceCounter, public ReferenceCheck {
   void drop(ObjectId id, std::uint64_t count);
 
   const std::shared_ptr<WeakReferences> weak_references_ = std::make_shared<WeakReferences>(this);
-  const Limits& limits_;
+  Limits limits_;
   std::span<const Type* const> types_;
 
   IdTable<Object*> by_id_;  // fast lookup; objects_ owns them

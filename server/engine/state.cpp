@@ -113,14 +113,17 @@ std::string StateReader::text() {
   return std::string(v);
 }
 
-std::uint64_t StateReader::bytes(std::uint64_t most, const std::function<std::uint8_t*(std::uint64_t)>& room) {
+std::uint64_t StateReader::bytes(std::uint64_t most,
+                                 const std::function<std::uint8_t*(std::uint64_t)>& room) {
   const std::uint64_t size = number_up_to(most, "a number of bytes");
   if (size == 0) return 0;
   std::uint8_t* at = room(size);
+  if (at == nullptr) return fail("there is no memory for " + std::to_string(size) + " bytes"), 0;
   for (std::uint64_t left = size; left != 0 && !failed_;) {
     wire::Bytes part;
     read("bytes",
          [&](wire::Reader& reader) { return reader.bytes(part) && !part.empty() && part.size() <= left; });
+    if (failed_) break;
     at = std::copy(part.begin(), part.end(), at);
     left -= part.size();
   }

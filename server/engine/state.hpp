@@ -75,7 +75,7 @@ class StateReader {
   bool boolean();
   std::string text();
   /// Calls `room(count)` for the place to which to copy so many bytes. Returns their number. Fails if they are more than
-  /// `most`.
+  /// `most`, or there is no place.
   std::uint64_t bytes(std::uint64_t most, const std::function<std::uint8_t*(std::uint64_t)>& room);
   Value value();
   Value maybe_value();

@@ -128,7 +128,8 @@ class Waits {
 
   std::size_t size() const { return by_ticket_.size(); }
   /// Memory of a waiter without its values, including the tables here and in the session layer.
-  static constexpr std::uint64_t waiter_bytes = sizeof(Waiter) + 384;
+  static constexpr std::uint64_t waiter_bytes = 544;
+  static_assert(sizeof(Waiter) + 384 <= waiter_bytes);
   Waiter* find(Ticket ticket);
   const Waiter* find(Ticket ticket) const { return const_cast<Waits*>(this)->find(ticket); }
   /// The waiter with the earliest deadline, if that is not after `now_ns`; else null.

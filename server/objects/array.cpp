@@ -182,7 +182,6 @@ void Array::load(StateReader& in) {
   element_ = *type;
   bytes_ = in.bytes(array_bytes_max, [&](std::uint64_t size) {
     memory_.reset(static_cast<std::uint8_t*>(std::malloc(size)));
-    if (memory_ == nullptr) throw std::bad_alloc();
     return memory_.get();
   });
   if (bytes_ % element_.bytes() != 0) in.fail("an array ends in the middle of an element");

@@ -1,6 +1,7 @@
 #include "server/objects/locks.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "server/engine/deadlocks.hpp"
 
@@ -357,16 +358,21 @@ void Locks::load(StateReader& in) {
     table_.insert(std::move(key), hash).ownership.load(in);
   }
   table_.continue_behind(in.number());
-  auto load_list = [&](const std::function<void(KeyLock&)>& add) {
+  std::set<const KeyLock*> listed;
+  auto load_list = [&](bool owned, const std::function<void(KeyLock&)>& add) {
     for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) {
       KeyLock* lock = table_.with_ordinal(in.number());
-      if (lock == nullptr) return in.fail("a list of keyed locks names one that is not there");
+      if (lock == nullptr || lock->ownership.held() != owned || !listed.insert(lock).second)
+        return in.fail("a list of keyed locks has one that does not belong there");
       add(*lock);
     }
   };
   for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left)
-    load_list([&](KeyLock& lock) { link(lock, lock.ownership.owner()); });
-  load_list([&](KeyLock& lock) { link_orphan(lock); });
+    load_list(true, [&](KeyLock& lock) { link(lock, lock.ownership.owner()); });
+  load_list(false, [&](KeyLock& lock) { link_orphan(lock); });
+  table_.each([&](const KeyLock& lock) {
+    if (lock.ownership.held() && !listed.contains(&lock)) in.fail("a keyed lock is not listed by its owner");
+  });
 }
 
 void Locks::waiter_loaded(const Waiter& waiter) {

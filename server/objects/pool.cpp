@@ -52,8 +52,7 @@ Result<void> Pool::on(Ops::Submit, CallContext& context, std::int64_t number, st
   if (closed_) return is_closed();
   if (auto& failure = (*submitter)->second.failure) return Failure{failure->code, failure->text};
   if (retries < 0) return Failure{Code::value_error, "tasks cannot be tried again less than 0 times"};
-  if (Result<void> room = context.room_for(tasks.bytes() + tasks.count() * sizeof(Running)); !room)
-    return room;
+  if (Result<void> room = context.room_for(tasks.bytes() + tasks.count() * task_bytes); !room) return room;
   std::vector<Task> taken;
   taken.reserve(tasks.count());
   for (ValueView value; tasks.next(value);) {
@@ -272,12 +271,15 @@ std::optional<HoldingCursor> Pool::visit_holdings(HoldingCursor cursor, const Ho
 // ---- inspection -------------------------------------------------------------------------------------------
 
 std::uint64_t Pool::memory_bytes() const {
-  constexpr std::uint64_t place_bytes = 48;  // of a tree node
-  const std::uint64_t parts = submitters_.size() * (sizeof(Submitter) + place_bytes) +
-                              supervisors_.size() * (sizeof(Supervisor) + place_bytes) +
-                              workers_.size() * (sizeof(Worker) + place_bytes) +
-                              suspended_.size() * (sizeof(EndedWorker) + place_bytes);
-  return kept_bytes_ + parts;
+  // With those of a tree node.
+  constexpr std::uint64_t submitter_bytes = 184;
+  constexpr std::uint64_t supervisor_bytes = 88;
+  constexpr std::uint64_t worker_bytes = 88;
+  constexpr std::uint64_t ended_worker_bytes = 80;
+  static_assert(sizeof(Submitter) + 48 <= submitter_bytes && sizeof(Supervisor) + 48 <= supervisor_bytes &&
+                sizeof(Worker) + 48 <= worker_bytes && sizeof(EndedWorker) + 48 <= ended_worker_bytes);
+  return kept_bytes_ + submitters_.size() * submitter_bytes + supervisors_.size() * supervisor_bytes +
+         workers_.size() * worker_bytes + suspended_.size() * ended_worker_bytes;
 }
 
 std::optional<std::uint64_t> Pool::visit_elements(std::uint64_t cursor, const ElementVisitor& visit) const {

@@ -142,9 +142,12 @@ class Pool final : public Object {
   void remove_worker(CallContext& context, std::map<Owner, Worker>::iterator at);
   void write_outcomes(CallContext& context, Submitter& submitter);
 
-  static std::uint64_t bytes_of(const Task& task) { return sizeof(Running) + task.work.heap_bytes(); }
+  static constexpr std::uint64_t task_bytes = 88;
+  static constexpr std::uint64_t outcome_bytes = 88;
+  static_assert(sizeof(Running) <= task_bytes && sizeof(Outcome) <= outcome_bytes);
+  static std::uint64_t bytes_of(const Task& task) { return task_bytes + task.work.heap_bytes(); }
   static std::uint64_t bytes_of(const Outcome& outcome) {
-    return sizeof(Outcome) + outcome.results.heap_bytes() + outcome.text.size();
+    return outcome_bytes + outcome.results.heap_bytes() + outcome.text.size();
   }
 
   bool closed_ = false;

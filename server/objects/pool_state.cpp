@@ -76,8 +76,8 @@ void Pool::load(StateReader& in) {
   closed_ = in.boolean();
   terminated_ = in.boolean();
   next_task_ = in.number();
-  for (std::int64_t* number : {&next_number_, &queued_calls_, &running_calls_, &done_calls_, &failed_calls_,
-                               &retried_calls_})
+  for (std::int64_t* number :
+       {&next_number_, &queued_calls_, &running_calls_, &done_calls_, &failed_calls_, &retried_calls_})
     *number = in.integer();
   for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) queued_.push_back(load_task(in));
   for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) {

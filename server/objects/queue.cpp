@@ -421,8 +421,11 @@ void QueueObject::on_wait_ended(CallContext& context, Waiter& waiter, WaitEnd wh
 // ---- inspection -------------------------------------------------------------------------------------------
 
 std::uint64_t QueueObject::memory_bytes() const {
-  constexpr std::uint64_t lease_place_bytes = sizeof(Leases::value_type) + 48;  // of a tree node
-  constexpr std::uint64_t lessee_bytes = sizeof(std::pair<const Owner, Lessee>) + 48;
+  // With those of a tree node.
+  constexpr std::uint64_t lease_place_bytes = 104;
+  constexpr std::uint64_t lessee_bytes = 80;
+  static_assert(sizeof(Leases::value_type) + 48 <= lease_place_bytes);
+  static_assert(sizeof(std::pair<const Owner, Lessee>) + 48 <= lessee_bytes);
   return count() * place_bytes() + heap_bytes_ + leases_.size() * lease_place_bytes +
          lessees_.size() * lessee_bytes + lease_bytes_ + parked_bytes_;
 }
@@ -445,12 +448,7 @@ void QueueObject::save(StateWriter& out) const {
     out.owner(lease.owner);
     save_item(lease.item);
   }
-  out.number(lessees_.size());
-  for (const auto& [owner, lessee] : lessees_) {
-    out.owner(owner);
-    out.number(lessee.leases);
-    out.number(lessee.since_ns);
-  }
+  for (const auto& [owner, lessee] : lessees_) out.number(lessee.since_ns);
 }
 
 void QueueObject::load(StateReader& in) {
@@ -478,13 +476,11 @@ void QueueObject::load(StateReader& in) {
     QueueItem item = load_item();
     if (in.failed()) return;
     lease_bytes_ += item.value.heap_bytes();
-    leases_.insert_or_assign(id, Lease{std::move(item), owner});
+    if (!leases_.try_emplace(id, Lease{std::move(item), owner}).second)
+      return in.fail("a lease is there twice");
+    ++lessees_[owner].leases;
   }
-  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) {
-    Lessee& lessee = lessees_[in.owner()];
-    lessee.leases = in.number();
-    lessee.since_ns = in.number();
-  }
+  for (auto& [owner, lessee] : lessees_) lessee.since_ns = in.number();
 }
 
 void QueueObject::waiter_loaded(const Waiter& waiter) {

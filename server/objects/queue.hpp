@@ -17,6 +17,8 @@ struct QueueItem {
   std::uint64_t sequence = 0;  // position among all items ever put; a returned item is reinserted by it
   std::uint64_t deliveries = 0;
 };
+inline constexpr std::uint64_t queue_item_bytes = 32;  // without the heap memory of its value
+static_assert(sizeof(QueueItem) <= queue_item_bytes);
 
 /// The common part of the three: everything but the order of items.
 ///
@@ -173,7 +175,7 @@ class Queue : public QueueObject {
   void withdraw(std::uint64_t sequence) final;
   void drop_all() final;
   void each_from(std::uint64_t begin, const OnItem& f) const override;
-  std::uint64_t place_bytes() const final { return sizeof(QueueItem); }
+  std::uint64_t place_bytes() const final { return queue_item_bytes; }
 
   // Both ordered by sequence number. A returned item may belong between any two others; a map of its own
   // avoids inserting it into the middle of a long deque.
@@ -209,7 +211,7 @@ class PriorityQueue final : public QueueObject {
   void withdraw(std::uint64_t sequence) override;
   void drop_all() override { drop(items_, PriorityQueue::place_bytes()); }
   void each_from(std::uint64_t begin, const OnItem& f) const override;
-  std::uint64_t place_bytes() const override { return sizeof(QueueItem) + tree_node_bytes; }
+  std::uint64_t place_bytes() const override { return queue_item_bytes + tree_node_bytes; }
 
  private:
   static constexpr std::uint64_t tree_node_bytes = 48;

@@ -55,7 +55,7 @@ void Queue::withdraw(std::uint64_t sequence) {
 
 void Queue::drop_all() {
   returned_.clear();
-  if (!items_.empty()) drop(items_, sizeof(QueueItem));
+  if (!items_.empty()) drop(items_, queue_item_bytes);
 }
 
 namespace {

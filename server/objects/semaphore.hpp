@@ -41,7 +41,8 @@ class Semaphore final : public Object {
     std::uint64_t since_ns = 0;  // of the oldest
   };
   // Including a tree node.
-  static constexpr std::uint64_t holder_bytes = sizeof(std::pair<const Owner, Permits>) + 48;
+  static constexpr std::uint64_t holder_bytes = 80;
+  static_assert(sizeof(std::pair<const Owner, Permits>) + 48 <= holder_bytes);
 
   bool can_grow() const { return ownerless_ && !bounded_; }
   std::int64_t held_by(SessionId session) const;

@@ -417,7 +417,7 @@ void Channel::identify(const wire::Frame& frame) {
   std::uint32_t pid = frame.reply_header().request;
   service_.log_.debug("session {} of process {} is now that of process {}", session_->id, session_->pid, pid);
   session_->pid = pid;
-  service_.engine_.step(SessionIdentified{session_->id, pid});
+  service_.step(SessionIdentified{session_->id, pid, now_ns_});
 }
 
 void Channel::cancel(const wire::Frame& frame) {
@@ -459,7 +459,7 @@ void Channel::run(const wire::RequestHeader& header, wire::Bytes arguments, wire
   std::size_t at = outbox_.begin_reply();
   Outcome outcome{};
   try {
-    outcome = service_.engine_.step(
+    outcome = service_.step(
         Call{session_->id, header.actor, header.object, header.op, arguments, token, now_ns_, memory, true},
         outbox_.buffer());
   } catch (const std::bad_alloc&) {
@@ -532,9 +532,9 @@ void Channel::give_back_references(std::size_t at, std::uint32_t actor) {
     writer.array(2);
     writer.unsigned_integer(object);
     writer.integer(1);
-    service_.engine_.step(Call{session_->id, actor, ops::Manager::id,
-                               ops::Manager::Release::description.number, arguments.view()},
-                          unused_reply);
+    service_.step(Call{session_->id, actor, ops::Manager::id, ops::Manager::Release::description.number,
+                       arguments.view()},
+                  unused_reply);
   }
 }
 

@@ -72,7 +72,7 @@ Session* Service::open_session(const wire::Answer& answer, const Peer& peer, Ref
   }
   Session& session = sessions_.open(answer.pid, peer);
   ++statistics_.sessions_opened;
-  engine_.step(SessionOpened{session.id, inherits_from, session.pid});
+  step(SessionOpened{session.id, inherits_from, session.pid, clock_ns()});
   log_.info("session {} opened by process {} on {}", session.id, session.pid, peer.address);
   return &session;
 }
@@ -91,7 +91,7 @@ void Service::leave(Channel& channel, Session& session) {
   session.channels.erase(&channel);
   if (!session.channels.empty()) return;
   std::string lost = what_is_lost(session, "its last connection ended");
-  engine_.step(SessionClosed{session.id});
+  step(SessionClosed{session.id, clock_ns()});
   after_step();
   log_.info("session {} of process {} closed", session.id, session.pid);
   sessions_.end(session, std::move(lost));
@@ -124,7 +124,7 @@ void Service::end_silent(Session& session) {
   log_event(LogLevel::warning, "a session ended in silence", session.peer,
             fmt::format("session {} of process {} on {} ended: {}", session.id, session.pid,
                         session.peer.address, lost));
-  engine_.step(SessionClosed{session.id});
+  step(SessionClosed{session.id, clock_ns()});
   ++statistics_.sessions_lost;
   for (Channel* channel : session.channels) {
     --channels_admitted_;
@@ -152,7 +152,7 @@ void Service::park(Ticket ticket, Channel& channel, std::uint32_t request) {
 }
 
 void Service::cancel(Ticket ticket) {
-  engine_.step(Cancel{ticket});
+  step(Cancel{ticket, clock_ns()});
   after_step();
 }
 
@@ -220,7 +220,7 @@ void Service::tick(std::uint64_t now_ns) {
   timer_ns_ = never_ns;
   if (now_ns >= lease_check_ns_) check_leases(now_ns);
   if (now_ns >= repeats_.next_ns()) log_repeated(now_ns);
-  engine_.step(Tick{now_ns});
+  step(Tick{now_ns});
   after_step();
 }
 

@@ -62,6 +62,12 @@ class Service {
   /// The channel of the request is ending. The wait ends now, or with the session if this was its last
   /// channel.
   void forget(Ticket ticket, const Session& session);
+  // Every input of the engine goes through here, in the order in which it was read.
+  Outcome step(const Call& call, wire::Buffer& reply) { return engine_.step(call, reply); }
+  template <class Input>
+  void step(const Input& input) {
+    (void)engine_.step(input);
+  }
   /// Delivers replies of parked requests to their channels, logs deadlocks and updates the timer. Call after
   /// every step.
   void after_step() {

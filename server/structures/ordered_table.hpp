@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -38,8 +39,10 @@ class OrderedTable {
     [[no_unique_address]] Mapped mapped;
     std::uint32_t hash = 0;
   };
-  /// Memory of one entry without the heap memory of its key and value: its place, and its share of the index.
-  static constexpr std::uint64_t entry_bytes = sizeof(Entry) + 9;
+  /// Memory of one entry without the heap memory of its key and value: its place, and its share of the index. Like all
+  /// accounts of memory, which decide what is refused, it is the same for every build.
+  static constexpr std::uint64_t entry_bytes = std::is_empty_v<Mapped> ? 29 : 45;
+  static_assert(sizeof(Entry) + 9 <= entry_bytes);
 
   OrderedTable() = default;
   OrderedTable(OrderedTable&& other) noexcept { swap(other); }

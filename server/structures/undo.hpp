@@ -26,7 +26,8 @@ class Undo {
   void add(std::uint64_t kept_bytes, F&& inverse) {
     using Entry = InverseOf<std::decay_t<F>>;
     inverses_.push_back(std::make_unique<Entry>(std::forward<F>(inverse)));
-    bytes_ += sizeof(Entry) + sizeof(std::unique_ptr<Inverse>) + kept_bytes;
+    static_assert(sizeof(Entry) <= 4 * inverse_bytes);
+    bytes_ += inverse_bytes + kept_bytes;
   }
   void roll_back() {
     while (!inverses_.empty()) {
@@ -39,6 +40,8 @@ class Undo {
   std::uint64_t bytes() const { return bytes_; }
 
  private:
+  // What is charged for one: most are about that long, the few that keep a whole table longer.
+  static constexpr std::uint64_t inverse_bytes = 64;
   struct Inverse {
     virtual ~Inverse() = default;
     virtual void apply() = 0;

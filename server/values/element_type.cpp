@@ -113,7 +113,7 @@ Result<void> ElementType::accumulate(ValueView operand, bool minus, std::uint8_t
       Result<double> rounded = number->to_double();
       if (!rounded) return std::move(rounded.failure());
       const T by = static_cast<T>(*rounded);
-      store(minus ? load<T>(element) - by : load<T>(element) + by, element);
+      store(with_one_nan(static_cast<T>(minus ? load<T>(element) - by : load<T>(element) + by)), element);
     } else {
       if (!number->is_word()) return out_of_range(operand, code());
       using Unsigned = std::make_unsigned_t<T>;  // the type that wraps by definition

@@ -1,8 +1,9 @@
 #include "server/values/number.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
-#include <cstdio>
 #include <cstring>
 
 namespace tandem::server {
@@ -156,18 +157,10 @@ std::string Number::to_string() const {
     case Form::big: return "an integer of " + std::to_string(big.size()) + " bytes";
     case Form::floating: break;
   }
-  char text[40];
-  std::snprintf(text, sizeof text, "%.17g", floating);
-  double back = 0;
-  for (int digits = 1; digits < 17; ++digits) {  // the shortest text that reads back as the same number
-    char shorter[40];
-    std::snprintf(shorter, sizeof shorter, "%.*g", digits, floating);
-    if (std::sscanf(shorter, "%lf", &back) == 1 && back == floating) {
-      std::memcpy(text, shorter, sizeof text);
-      break;
-    }
-  }
-  std::string out = text;
+  if (std::isnan(floating)) return "nan";  // whose sign differs between processors
+  std::array<char, 32> text{};             // printf would follow the locale of the program
+  const std::to_chars_result made = std::to_chars(text.data(), text.data() + text.size(), floating);
+  std::string out(text.data(), made.ptr);
   if (out.find_first_not_of("-0123456789") == out.npos) out += ".0";
   return out;
 }
@@ -210,7 +203,7 @@ Result<void> sum(const Number& a, const Number& b, bool minus, wire::Buffer& out
     if (!left) return std::move(left.failure());
     Result<double> right = b.to_double();
     if (!right) return std::move(right.failure());
-    writer.floating(minus ? *left - *right : *left + *right);
+    writer.floating(with_one_nan(minus ? *left - *right : *left + *right));
     return {};
   }
   // The result fits 64 bits only if both integers are much shorter than 128.

@@ -2,7 +2,9 @@
 // Numbers as Python compares them: booleans, 64-bit integers, floats and big integers are comparable with
 // each other.
 
+#include <cmath>
 #include <compare>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -37,6 +39,12 @@ struct Number {
   std::size_t canonical(std::uint8_t* out) const;
   std::string to_string() const;
 };
+
+/// `v`, but every NaN is the same: processors differ in the sign of one that they make.
+template <class T>
+T with_one_nan(T v) {
+  return std::isnan(v) ? std::numeric_limits<T>::quiet_NaN() : v;
+}
 
 /// Exact, whatever the two representations; unordered with a NaN.
 std::partial_ordering compare(const Number& a, const Number& b);

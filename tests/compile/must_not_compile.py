@@ -34,7 +34,8 @@ struct Door final : Object {
   Result<void> on(Ops::Close, CallContext&, std::optional<bool>) { return {}; }
   std::uint64_t size() const override { return 1; }
   std::uint64_t memory_bytes() const override { return 0; }
-  void save(wire::Writer& out) const override { out.nil(); }
+  void save(StateWriter&) const override {}
+  void load(StateReader&) override {}
   %(visit)s
 };
 const Type& door = type_of<Door>();

@@ -51,6 +51,8 @@ class Shelf {
   }
   std::size_t size() const { return values_.size(); }
   const std::map<std::string, HeldValue>& show() const { return values_; }
+  const std::map<std::string, HeldValue>& save() const { return values_; }
+  void load(std::map<std::string, HeldValue> saved) { values_ = std::move(saved); }
 
  private:
   std::map<std::string, HeldValue> values_;
@@ -323,10 +325,32 @@ TEST(HeldValueTest, IsTheValueItWasMadeFrom) {
 
 // ---- the engine -------------------------------------------------------------------------------------------
 
+/// Can be saved, or loaded, or neither, as it was told.
+struct ForgetfulOps {
+  static constexpr std::string_view type = "forgetful";
+  static constexpr std::uint8_t number = 140;
+  using Create = Op<0, "create(save_throws)", Effect::writes, void(ops::Bool)>;
+  using All = ops::OpList<Create>;
+};
+class Forgetful {
+ public:
+  using Ops = ForgetfulOps;
+  void on(Ops::Create, bool save_throws) { save_throws_ = save_throws; }
+  int save() const {
+    if (save_throws_) throw std::runtime_error("what was it?");
+    return 7;
+  }
+  void load(int) { throw KeyError("not in my head"); }
+
+ private:
+  bool save_throws_ = false;
+};
+
 class CustomEngine {
  public:
   CustomEngine()
-      : types_(std::vector{hosted<Shelf>(), hosted<Brittle>()}), engine_(limits_, {}, types_.all()) {
+      : types_(std::vector{hosted<Shelf>(), hosted<Brittle>(), hosted<Forgetful>()}),
+        engine_(limits_, {}, types_.all()) {
     engine_.step(server::SessionOpened{1});
   }
   Code call(server::ObjectId object, std::uint16_t op, const test::Packed& arguments) {
@@ -338,16 +362,27 @@ class CustomEngine {
             reply)
         .code;
   }
-  void create(std::string_view type) {
-    EXPECT_EQ(call(1, ops::Manager::Create::description.number, test::list(type, test::list(), test::list())),
+  template <class... T>
+  void create(std::string_view type, const T&... arguments) {
+    EXPECT_EQ(call(1, ops::Manager::Create::description.number,
+                   test::list(type, test::list(), test::list(arguments...))),
               Code::ok);
   }
+  /// Returns why not; empty if it was loaded.
+  std::string load(const test::Packed& state) {
+    server::Result<void> loaded = fresh_.load(test::pieces_of(state.encoded));
+    return loaded ? "" : loaded.failure().text;
+  }
+  server::Engine& engine() { return engine_; }
+  /// The one to load into.
+  server::Engine& fresh() { return fresh_; }
   test::Packed saved() const { return test::saved(engine_); }
 
  private:
   Limits limits_;
   server::HostedTypes types_;
   server::Engine engine_;
+  server::Engine fresh_{limits_, {}, types_.all()};
 };
 
 TEST(CustomEngineTest, TheSameCallsLeadToTheSameState) {
@@ -365,6 +400,49 @@ TEST(CustomEngineTest, TheSameCallsLeadToTheSameState) {
   EXPECT_NE(one.saved(), two.saved());
   EXPECT_EQ(two.call(2, 1, test::list("a", 2)), Code::ok);
   EXPECT_EQ(one.saved(), two.saved());
+}
+
+TEST(CustomEngineTest, AnObjectIsLoadedWithWhatItRefersTo) {
+  CustomEngine engine;
+  engine.create("shelf");
+  engine.create("list");
+  EXPECT_EQ(engine.call(2, 1, test::list("l", test::reference(ops::List::number, 3))), Code::ok);
+  EXPECT_EQ(engine.call(2, 1, test::list("n", 5)), Code::ok);
+  EXPECT_EQ(engine.call(1, ops::Manager::Release::description.number, test::list(3, 1)), Code::ok);
+  const test::Packed state = engine.saved();
+  ASSERT_EQ(engine.load(state), "");
+  EXPECT_EQ(test::saved(engine.fresh()), state);
+  const server::Object* list = engine.fresh().registry().find(3);
+  ASSERT_NE(list, nullptr);
+  EXPECT_EQ(list->references(), 1u);
+  EXPECT_EQ(engine.fresh().registry().find(2)->size(), 2u);
+  // The loaded shelf lets go of it.
+  wire::Buffer reply;
+  const test::Packed arguments = test::list("l", 6);
+  engine.fresh().step(
+      server::Call{.session = 1, .actor = 1, .object = 2, .op = 1, .arguments = arguments.bytes()}, reply);
+  EXPECT_EQ(engine.fresh().registry().find(3), nullptr);
+}
+
+TEST(CustomEngineTest, AClassThatCannotBeLoadedIsNamed) {
+  CustomEngine engine;
+  engine.create("brittle");
+  EXPECT_THAT(engine.load(engine.saved()),
+              HasSubstr("object 2, a brittle, cannot be loaded: its class has no save()"));
+  CustomEngine other;
+  other.create("forgetful", false);
+  EXPECT_THAT(other.load(other.saved()),
+              HasSubstr("object 2, a forgetful, could not be loaded: not in my head"));
+}
+
+TEST(CustomEngineTest, AClassThatCannotBeSavedIsNamed) {
+  CustomEngine engine;
+  engine.create("forgetful", true);
+  wire::Buffer buffer;
+  server::StateWriter writer(buffer);
+  engine.engine().save(writer);
+  EXPECT_THAT(writer.failure(), HasSubstr("object 2, a forgetful, could not be saved"));
+  EXPECT_THAT(writer.failure(), HasSubstr("what was it?"));
 }
 
 TEST(CustomEngineTest, MalformedArgumentsAreRefused) {

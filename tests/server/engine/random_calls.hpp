@@ -24,8 +24,8 @@ struct RecordedCall {
   std::uint64_t token = 0;
   std::uint64_t now_ns = 0;
 };
-using Input =
-    std::variant<server::SessionOpened, server::SessionClosed, server::Cancel, server::Tick, RecordedCall>;
+using Input = std::variant<server::SessionOpened, server::SessionIdentified, server::SessionClosed,
+                           server::Cancel, server::Tick, server::Started, RecordedCall>;
 
 class RandomInputs {
  public:
@@ -37,12 +37,14 @@ class RandomInputs {
     const std::vector<server::SessionId> open = sessions();
     if (open.empty() || (open.size() < 6 && one_in(40))) {
       const server::SessionId heir_of = open.empty() || one_in(2) ? 0 : pick(open);
-      return server::SessionOpened{next_session_++, one_in(10) ? 999 : heir_of, 1234};
+      return server::SessionOpened{next_session_++, one_in(10) ? 999 : heir_of, 1234, now_ns_};
     }
-    if (one_in(150)) return server::SessionClosed{pick(open)};
     now_ns_ += below(20) * 1'000;
+    if (one_in(150)) return server::SessionClosed{pick(open), now_ns_};
     if (one_in(20)) return server::Tick{now_ns_};
-    if (one_in(30)) return server::Cancel{below(engine_.waits().next_ticket() + 2)};
+    if (one_in(30)) return server::Cancel{below(engine_.waits().next_ticket() + 2), now_ns_};
+    if (one_in(200))
+      return server::SessionIdentified{pick(open), static_cast<std::uint32_t>(below(9'999)), now_ns_};
     return call(pick(open));
   }
 

@@ -26,6 +26,8 @@ class RecordedEngine {
   server::Engine& engine() { return *engine_; }
   /// How often each operation has succeeded.
   const std::vector<int>& times_ok() const { return times_ok_; }
+  /// Whether the last input has changed the state, as the engine says.
+  bool changed() const { return changed_; }
   /// Returns code, operation and bytes of a call's reply; then those to requests that had waited.
   std::string take(const Input& input) {
     return std::visit([&](const auto& one) { return step(one); }, input);
@@ -34,7 +36,9 @@ class RecordedEngine {
  private:
   template <class OtherInput>
   std::string step(const OtherInput& input) {
-    engine_->step(input);
+    changed_ = true;
+    if constexpr (std::is_void_v<decltype(engine_->step(input))>) engine_->step(input);
+    else changed_ = engine_->step(input);
     return deliveries();
   }
   std::string step(const RecordedCall& call) {
@@ -43,6 +47,7 @@ class RecordedEngine {
         engine_->step(server::Call{call.session, call.actor, call.object, call.op,
                                    wire::as_bytes(call.arguments), call.token, call.now_ns},
                       out);
+    changed_ = outcome.changed;
     if (outcome.code == Code::ok) ++times_ok_.at(outcome.operation);
     return std::string(name_of(outcome.code)) + ' ' + std::to_string(outcome.operation) + ' ' +
            std::string(wire::as_text(out.view())) + deliveries();
@@ -60,6 +65,7 @@ class RecordedEngine {
   Limits limits_;
   std::optional<server::Engine> engine_;
   std::vector<int> times_ok_;
+  bool changed_ = false;
 };
 
 inline std::uint64_t memory_bytes_max_of(std::uint64_t seed) {

@@ -27,6 +27,7 @@ class Twins {
     const std::string reply = first_.take(input);
     if (!second_) return;
     ASSERT_EQ(second_->take(input), reply);
+    ASSERT_EQ(second_->changed(), first_.changed()) << "input of kind " << input.index() << ", " << reply;
   }
   void renew_second() {
     while (!first().registry().is_clean()) take(server::Tick{});
@@ -94,6 +95,48 @@ TEST(SavedEngines, EveryOperationTakesPart) {
         missing.erase(std::string(operations[i].type->name) + '.' + std::string(operations[i].op->signature));
   }
   EXPECT_THAT(missing, ::testing::IsEmpty());
+}
+
+// ---- damage -----------------------------------------------------------------------------------------------
+
+/// Something of every type, with requests that wait.
+std::string state_with_everything() {
+  RecordedEngine engine(memory_bytes_max_of(1));
+  RandomInputs inputs(5, engine.engine());
+  for (int i = 0; i < 1'500; ++i) engine.take(inputs.next());
+  while (!engine.engine().registry().is_clean()) engine.take(server::Tick{});
+  EXPECT_GT(engine.engine().waits().size(), 2u);
+  return saved(engine.engine()).encoded;
+}
+
+/// Why it cannot be loaded; empty if it can.
+std::string load(std::string_view state) {
+  RecordedEngine engine(memory_bytes_max_of(1), 99);
+  server::Result<void> loaded = engine.engine().load(pieces_of(state));
+  if (!loaded) return loaded.failure().text;
+  // What was loaded can be used.
+  (void)saved(engine.engine());
+  return "";
+}
+
+TEST(DamagedState, CutAnywhereItIsRefused) {
+  const std::string state = state_with_everything();
+  ASSERT_EQ(load(state), "");
+  for (std::size_t length = 0; length < state.size(); length += 1 + length / 2'000)
+    ASSERT_THAT(load(std::string_view(state).substr(0, length)), HasSubstr("cannot be loaded")) << length;
+  EXPECT_THAT(load(state + "x"), HasSubstr("its end is missing"));
+}
+
+// Which bit was wrong is for a checksum to tell. Here nothing may break.
+TEST(DamagedState, AnyBitMayBeWrong) {
+  const std::string state = state_with_everything();
+  int refused = 0;
+  for (std::size_t i = 0; i < state.size(); i += 1 + i / 2'000) {
+    std::string damaged = state;
+    damaged[i] = static_cast<char>(damaged[i] ^ (1 << (i % 8)));
+    if (!load(damaged).empty()) ++refused;
+  }
+  EXPECT_GT(refused, 100);
 }
 
 }  // namespace
