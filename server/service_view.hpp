@@ -2,6 +2,7 @@
 // The debug endpoint's view of sessions, channels and counters.
 
 #include "server/debug/view.hpp"
+#include "server/session/clock.hpp"
 #include "server/session/service.hpp"
 
 namespace tandem::server {
@@ -12,6 +13,7 @@ class ServiceView final : public View {
   explicit ServiceView(const Service& service) : service_(service) {}
 
   const Engine& engine() const override { return service_.engine(); }
+  std::uint64_t now_ns() const override { return clock_ns(); }
   std::uint64_t sessions_count() const override { return service_.sessions().all().size(); }
   std::vector<ClientInfo> sessions(std::uint64_t after, std::size_t limit) const override;
   OperationCounts operation(std::size_t index) const override;

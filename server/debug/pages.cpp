@@ -179,8 +179,9 @@ Json collect_holdings(EngineQuery& ask, HoldingsCursor after, std::size_t limit,
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(search_ms_max);
   for (;;) {
     HoldingsPage page;
-    query_or_refuse(
-        ask, [&](const View& view) { page = holdings(view.engine().state(), after, limit - owned.size()); });
+    query_or_refuse(ask, [&](const View& view) {
+      page = holdings(view.engine().state(), view.now_ns(), after, limit - owned.size());
+    });
     for (const HoldingInfo& holding : page.holdings) owned.push_back(json_of(holding));
     if (!page.next) return nullptr;
     after = *page.next;
@@ -197,7 +198,9 @@ Answer answer_waits(const Target& target, const StartupInfo&, EngineQuery& ask) 
   if (!held_after) throw Refused{400, "holdings_cursor is no value of next_holdings_cursor"};
   std::vector<WaitInfo> waiting;
   std::uint64_t next = 0;
-  query_or_refuse(ask, [&](const View& view) { waiting = waits(view.engine().state(), after, limit, next); });
+  query_or_refuse(ask, [&](const View& view) {
+    waiting = waits(view.engine().state(), view.now_ns(), after, limit, next);
+  });
   Json waiters = Json::array(), owned = Json::array();
   for (const WaitInfo& wait : waiting) waiters.push_back(json_of(wait));
   Json held_next = collect_holdings(ask, *held_after, limit, owned);

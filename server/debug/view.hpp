@@ -56,6 +56,8 @@ struct Metric {
 class View {
  public:
   virtual const Engine& engine() const = 0;
+  /// The time, of the engine's clock.
+  virtual std::uint64_t now_ns() const = 0;
   virtual std::uint64_t sessions_count() const = 0;
   /// At most `limit` sessions with ids above `after`, in the order of ids.
   virtual std::vector<ClientInfo> sessions(std::uint64_t after, std::size_t limit) const = 0;

@@ -19,7 +19,8 @@ ObjectLabel label_of(const Object& object) {
   return {object.id(), std::string(object.type().name), object.name()};
 }
 
-HoldingInfo info_of(const EngineState& state, const Object& object, const Holding& holding) {
+HoldingInfo info_of(const EngineState& state, std::uint64_t now_ns, const Object& object,
+                    const Holding& holding) {
   HoldingInfo info;
   info.object = label_of(object);
   info.owner = holding.owner;
@@ -28,7 +29,7 @@ HoldingInfo info_of(const EngineState& state, const Object& object, const Holdin
   if (!holding.key.bytes.empty()) info.key = tandem::to_text(holding.key.bytes, key_bytes_max);
   info.count = holding.count;
   info.token = holding.token;
-  info.held_ns = state.now_ns > holding.since_ns ? state.now_ns - holding.since_ns : 0;
+  info.held_ns = now_ns > holding.since_ns ? now_ns - holding.since_ns : 0;
   return info;
 }
 
@@ -71,8 +72,8 @@ std::optional<HoldingsCursor> parse_holdings_cursor(std::string_view text) {
   return HoldingsCursor{numbers[0], HoldingCursor{numbers[1], numbers[2]}};
 }
 
-std::vector<HoldingInfo> holdings_of(const EngineState& state, SessionId session, std::size_t limit,
-                                     bool& more) {
+std::vector<HoldingInfo> holdings_of(const EngineState& state, std::uint64_t now_ns, SessionId session,
+                                     std::size_t limit, bool& more) {
   std::vector<HoldingInfo> found;
   more = false;
   std::size_t examined = 0;
@@ -83,7 +84,7 @@ std::vector<HoldingInfo> holdings_of(const EngineState& state, SessionId session
     while (cursor && !more)
       cursor = object->visit_holdings(*cursor, [&](const Holding& holding) {
         const bool wanted = holding.owner.session == session;
-        if (wanted && found.size() < limit) found.push_back(info_of(state, *object, holding));
+        if (wanted && found.size() < limit) found.push_back(info_of(state, now_ns, *object, holding));
         else more = wanted || ++examined == examined_max;
         return !more;
       });
@@ -92,7 +93,8 @@ std::vector<HoldingInfo> holdings_of(const EngineState& state, SessionId session
   return found;
 }
 
-HoldingsPage holdings(const EngineState& state, const HoldingsCursor& after, std::size_t limit) {
+HoldingsPage holdings(const EngineState& state, std::uint64_t now_ns, const HoldingsCursor& after,
+                      std::size_t limit) {
   HoldingsPage page;
   std::size_t examined = 0;
   std::size_t bytes = 0;
@@ -105,7 +107,7 @@ HoldingsPage holdings(const EngineState& state, const HoldingsCursor& after, std
     std::optional<HoldingCursor> cursor = from;
     while (cursor && !is_full()) {
       cursor = object.visit_holdings(*cursor, [&](const Holding& holding) {
-        page.holdings.push_back(info_of(state, object, holding));
+        page.holdings.push_back(info_of(state, now_ns, object, holding));
         bytes += page.holdings.back().object.name.size() + page.holdings.back().key.size();
         return !is_full();
       });
@@ -125,7 +127,8 @@ HoldingsPage holdings(const EngineState& state, const HoldingsCursor& after, std
   return page;
 }
 
-std::vector<WaitInfo> waits(const EngineState& state, Ticket after, std::size_t limit, Ticket& next) {
+std::vector<WaitInfo> waits(const EngineState& state, std::uint64_t now_ns, Ticket after, std::size_t limit,
+                            Ticket& next) {
   std::vector<WaitInfo> found;
   next = 0;
   state.waits.each_behind(after, [&](const Waiter& waiter) {
@@ -141,9 +144,9 @@ std::vector<WaitInfo> waits(const EngineState& state, Ticket after, std::size_t 
     info.operation = state.operations.at(waiter.operation).type->name;
     info.operation += '.';
     info.operation += state.operations.at(waiter.operation).op->name;
-    info.waited_ns = state.now_ns > waiter.since_ns ? state.now_ns - waiter.since_ns : 0;
+    info.waited_ns = now_ns > waiter.since_ns ? now_ns - waiter.since_ns : 0;
     if (waiter.deadline_ns != never_ns)
-      info.left_ns = waiter.deadline_ns > state.now_ns ? waiter.deadline_ns - state.now_ns : 0;
+      info.left_ns = waiter.deadline_ns > now_ns ? waiter.deadline_ns - now_ns : 0;
     found.push_back(std::move(info));
     return true;
   });

@@ -40,10 +40,12 @@ struct WaitInfo {
   std::uint64_t left_ns = never_ns;  // never_ns: waits without limit
 };
 
+// Times are told as of `now_ns`; the engine's own time is that of its last change.
+
 /// What `session` owns, at most `limit` holdings; `more` is set if there may be further ones, which a bounded
 /// search has not seen.
-std::vector<HoldingInfo> holdings_of(const EngineState& state, SessionId session, std::size_t limit,
-                                     bool& more);
+std::vector<HoldingInfo> holdings_of(const EngineState& state, std::uint64_t now_ns, SessionId session,
+                                     std::size_t limit, bool& more);
 /// A place among all holdings: after those of the objects with ids up to `object`, or, if `within`, after some
 /// of those of `object`.
 struct HoldingsCursor {
@@ -61,10 +63,12 @@ struct HoldingsPage {
 };
 /// Holdings after `after`, in the order of objects' ids: at most `limit`. Examines a bounded number of objects,
 /// holdings and bytes, so the page may be short, or empty, before the end.
-HoldingsPage holdings(const EngineState& state, const HoldingsCursor& after, std::size_t limit);
+HoldingsPage holdings(const EngineState& state, std::uint64_t now_ns, const HoldingsCursor& after,
+                      std::size_t limit);
 /// Waiters with tickets above `after`, oldest first, at most `limit`. `next` is the `after` of the next page, 0
 /// at the end.
-std::vector<WaitInfo> waits(const EngineState& state, Ticket after, std::size_t limit, Ticket& next);
+std::vector<WaitInfo> waits(const EngineState& state, std::uint64_t now_ns, Ticket after, std::size_t limit,
+                            Ticket& next);
 
 /// The current deadlocks as text, each naming every link: those that a time limit ends, and all if
 /// refuse_deadlocks is off.

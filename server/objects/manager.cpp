@@ -218,7 +218,8 @@ Result<Written> Manager::on(Ops::Waits, CallContext& context, std::optional<std:
   Result<PageAsked> page = page_asked("waits", after, limit);
   if (!page) return std::move(page.failure());
   Ticket next = 0;
-  const std::vector<WaitInfo> found = waits(context.state(), page->after, page->limit, next);
+  const std::vector<WaitInfo> found =
+      waits(context.state(), context.now_ns(), page->after, page->limit, next);
   wire::Writer& out = context.out();
   out.array(2);
   out.unsigned_integer(next);
@@ -254,7 +255,7 @@ Result<Written> Manager::on(Ops::Holdings, CallContext& context, std::optional<s
   if (!cursor)
     return Failure{Code::value_error,
                    "holdings: after is what an earlier page returned, not " + quote(*after)};
-  const HoldingsPage found = holdings(context.state(), *cursor, page->limit);
+  const HoldingsPage found = holdings(context.state(), context.now_ns(), *cursor, page->limit);
   wire::Writer& out = context.out();
   out.array(2);
   out.text(found.next ? to_text(*found.next) : "");

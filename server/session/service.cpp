@@ -137,7 +137,7 @@ void Service::end_silent(Session& session) {
 std::string Service::what_is_lost(const Session& session, std::string why) const {
   constexpr std::size_t told_max = 20;
   bool more = false;
-  const std::vector<HoldingInfo> held = holdings_of(engine_.state(), session.id, told_max, more);
+  const std::vector<HoldingInfo> held = holdings_of(engine_.state(), clock_ns(), session.id, told_max, more);
   std::string text =
       "session " + std::to_string(session.id) + " has ended: " + std::move(why) + "; it owned ";
   if (held.empty()) return text + "nothing but references";

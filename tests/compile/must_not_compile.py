@@ -346,7 +346,7 @@ def headers_without_cxx20(command, root):
 def visit_declaration(root):
     """The program must override what visits Object's elements; taken from the header, so that it is said once."""
     with open(f"{root}/server/engine/object.hpp") as header:
-        declaration = re.search(r"virtual ([^;]*\bvisit_elements\([^;]*) = 0;", header.read()).group(1)
+        declaration = re.search(r"virtual ([^;{]*\bvisit_elements\([^;{]*) = 0;", header.read()).group(1)
     return " ".join(declaration.split()) + " override { return {}; }"
 
 

@@ -68,6 +68,7 @@ class FakeView final : public View {
  public:
   explicit FakeView(const Engine& engine) : engine_(engine), operations(engine.operations().size()) {}
   const Engine& engine() const override { return engine_; }
+  std::uint64_t now_ns() const override { return engine_.now_ns(); }
   std::uint64_t sessions_count() const override { return all_sessions.size(); }
   std::vector<ClientInfo> sessions(std::uint64_t after, std::size_t limit) const override {
     std::vector<ClientInfo> found;

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <fstream>
+#include <future>
 #include <thread>
 
 #include "server/debug/objects.hpp"
@@ -13,6 +14,7 @@
 #include "tandem/tandem.hpp"
 #include "tests/server/debug/exposition_parser.hpp"
 #include "tests/server/debug/raw_client.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/program.hpp"
 
 namespace tandem::server {
@@ -64,6 +66,24 @@ TEST_F(DebugServerTest, SaysWhatItIs) {
   EXPECT_EQ(info["flags"]["listen"], json{address_});
   EXPECT_EQ(info["incarnation"], manager_->information()["incarnation"]);
   EXPECT_GT(info["limits"]["memory_bytes_max"].get<std::uint64_t>(), 0u);
+}
+
+// Not only when something changes.
+TEST_F(DebugServerTest, WaitsAndHoldingsGrowOlderInAnIdleManager) {
+  Lock lock = manager_->lock("lock");
+  lock.lock();
+  auto waiter = std::async(std::launch::async, [&] {
+    if (lock.try_lock_for(std::chrono::hours(1))) lock.unlock();
+  });
+  test::eventually([&] { return get("/waits")["waiters"].size() == 1; }, "a wait");
+  test::eventually(
+      [&] {
+        const json page = get("/waits");
+        return page["waiters"][0]["waited_ms"] > 30.0 && page["holdings"][0]["held_ms"] > 30.0;
+      },
+      "a wait and a holding that are 30 ms old");
+  lock.unlock();
+  waiter.get();
 }
 
 TEST_F(DebugServerTest, ShowsSessions) {
