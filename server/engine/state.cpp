@@ -8,11 +8,6 @@ namespace {
 constexpr std::size_t part_bytes = std::size_t{1} << 20;
 constexpr std::uint64_t depth_max = 1000;  // the highest value_depth_max: the limit may have been another
 
-/// References are not checked: one may be to an object that was removed while it was held.
-struct AnyReference final : ReferenceCheck {
-  Result<void> check(wire::Reference) const override { return {}; }
-};
-
 }  // namespace
 
 // ---- writing ----------------------------------------------------------------------------------------------
@@ -134,6 +129,7 @@ Value StateReader::value() {
   const wire::Bytes found = next();
   if (failed_) return Value();
   wire::Reader reader(found);
+  // A reference may be to an object that was removed while it was held.
   Result<ValueView> valid = validate(reader, depth_max, AnyReference());
   if (!valid) return fail("a value: " + valid.failure().text), Value();
   return Value(*valid, registry_);

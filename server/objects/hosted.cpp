@@ -130,10 +130,6 @@ class ResultCheck final : public ReferenceCheck {
   const Registry& registry_;
 };
 
-struct AnyReference final : ReferenceCheck {
-  Result<void> check(wire::Reference) const override { return {}; }
-};
-
 /// Validates a value that user code wrote.
 Result<ValueView> checked(wire::Bytes value, const ReferenceCheck& references) {
   constexpr std::uint64_t depth_max = 1000;  // the highest value_depth_max: these values are not stored

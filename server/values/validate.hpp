@@ -18,6 +18,11 @@ class ReferenceCheck {
   ~ReferenceCheck() = default;
 };
 
+/// For values that were accepted before.
+struct AnyReference final : ReferenceCheck {
+  Result<void> check(wire::Reference) const override { return {}; }
+};
+
 /// Takes one value from `reader`. Fails with protocol_error (malformed), value_error (not UTF-8, unknown
 /// extension), resource_exhausted (too deep), type_error (a key that cannot be hashed), object_gone or
 /// type_error (a reference).
