@@ -29,6 +29,9 @@ struct Limits {
   std::uint64_t orphaned_keys_max = 65'536;
 };
 
+/// The highest value_depth_max.
+inline constexpr std::uint64_t value_depth_most = 1000;
+
 struct LimitDescription {
   std::string_view name;
   std::uint64_t Limits::*member;
@@ -42,7 +45,7 @@ inline constexpr std::array<LimitDescription, 15> limit_descriptions{{
      "longest frame on a channel; longer messages travel in several frames"},
     {"message_bytes_max", &Limits::message_bytes_max, 4096, std::uint64_t{1} << 31,
      "longest request, and so longest value"},
-    {"value_depth_max", &Limits::value_depth_max, 1, 1000, "deepest nesting of a value"},
+    {"value_depth_max", &Limits::value_depth_max, 1, value_depth_most, "deepest nesting of a value"},
     {"outbox_bytes_max", &Limits::outbox_bytes_max, 8192, std::uint64_t{1} << 40,
      "replies of one session that its client has not read yet; also the longest reply"},
     {"requests_under_way_max", &Limits::requests_under_way_max, 1, std::uint64_t{1} << 32,

@@ -78,7 +78,7 @@ Outcome Engine::step(const Call& call, wire::Buffer& reply) {
   if (!changed) state_.now_ns = before_ns;
   if (!result) return refuse(result.failure(), operation, mark, reply, changed);
   if (parked != 0) reply.truncate(mark);
-  return {Code::ok, changed, op.effect != ops::Effect::reads, operation, parked, context.take_tail()};
+  return {Code::ok, changed, operation, parked, context.take_tail()};
 }
 
 // ---- waits ------------------------------------------------------------------------------------------------

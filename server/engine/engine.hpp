@@ -71,8 +71,8 @@ inline constexpr std::uint16_t operation_none = 0xffff;
 
 struct Outcome {
   Code code = Code::ok;
-  bool changed = true;                       // the state; else the input could as well have been left out
-  bool may_have_effects = true;              // on others than the caller; else nothing follows from the step
+  bool changed =
+      true;  // the state; else nothing follows from the input, which could as well have been left out
   std::uint16_t operation = operation_none;  // index into Engine::operations()
   Ticket parked = 0;                         // not 0: the reply follows among the deliveries
   SharedBytes::Block* tail =
@@ -159,14 +159,15 @@ class Engine {
   }
   void end_busy_step();
   void save_waiters(StateWriter& out) const;
+  void save_waiter(StateWriter& out, const Waiter& waiter) const;
   void load_facts(StateReader& in);
   void load_sessions(StateReader& in);
   void load_objects(StateReader& in);
+  void load_object(StateReader& in);
   void load_waiters(StateReader& in);
   std::uint16_t operation_of(std::uint64_t type, std::uint64_t op) const;
   void load_waiter(StateReader& in, WaitQueue& queue, Object& object);
   void load_holdings(StateReader& in);
-  void check_references(StateReader& in, const std::vector<std::pair<ObjectId, std::uint64_t>>& saved);
   Outcome refuse(const Failure& failure, std::uint16_t operation, std::size_t mark, wire::Buffer& reply,
                  bool changed);
   Outcome refuse_unchanged(const Failure& failure, std::uint16_t operation, std::size_t mark,

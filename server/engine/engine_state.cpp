@@ -62,12 +62,10 @@ void Engine::save(StateWriter& out) const {
   });
   save_waiters(out);
 
-  std::uint64_t holdings = 0;
-  state_.holdings.each([&](SessionId, std::uint64_t, ObjectId, std::uint64_t) { ++holdings; });
-  out.number(holdings);
-  state_.holdings.each([&](SessionId session, std::uint64_t part, ObjectId object, std::uint64_t count) {
-    for (std::uint64_t number : {session, part, object, count}) out.number(number);
-  });
+  const std::vector<Holdings::Holding> holdings = state_.holdings.all();
+  out.number(holdings.size());
+  for (const Holdings::Holding& one : holdings)
+    for (std::uint64_t number : {one.session, one.part, one.object, one.count}) out.number(number);
   const std::vector<std::uint64_t> tokens = state_.tokens.all();
   out.number(tokens.size());
   for (std::uint64_t token : tokens) out.number(token);
@@ -86,44 +84,35 @@ void Engine::save(StateWriter& out) const {
 }
 
 /// By object and queue, in the order of the queue. The queue of watchers has the number 0, those of the type's own follow.
+/// In place of another object, 0 ends them.
 void Engine::save_waiters(StateWriter& out) const {
-  auto each_queue = [](const Object& object, const std::function<void(std::uint64_t, const WaitQueue&)>& f) {
-    if (!object.watchers_.empty()) f(0, object.watchers_);
-    std::uint64_t number = 0;
-    // Only reads: there is no second list of queues that cannot be written.
-    const_cast<Object&>(object).visit_queues([&](WaitQueue& queue) {
-      ++number;
-      if (!queue.empty()) f(number, queue);
-    });
-  };
-  std::uint64_t queues = 0;
-  state_.registry.each(0, [&](const Object& object) {
-    if (object.waiters() != 0) each_queue(object, [&](std::uint64_t, const WaitQueue&) { ++queues; });
-    return true;
-  });
-  out.number(queues);
   auto save_queue = [&](const Object& object, std::uint64_t number, const WaitQueue& queue) {
-    out.number(object.id());
-    out.number(number);
-    out.number(queue.size());
-    for (const Waiter* waiter = queue.front(); waiter != nullptr; waiter = WaitQueue::next(*waiter)) {
-      const Operation& operation = state_.operations[waiter->operation];
-      out.number(waiter->ticket);
-      out.owner(waiter->owner);
-      for (const std::uint64_t field :
-           {std::uint64_t{operation.type->number}, std::uint64_t{operation.op->number}, waiter->since_ns,
-            waiter->deadline_ns, std::uint64_t{waiter->kind}, waiter->amount, waiter->origin,
-            std::uint64_t{waiter->position}, std::uint64_t{waiter->values.size()}})
-        out.number(field);
-      for (const Value& value : waiter->values) out.maybe(value);
-    }
+    if (queue.empty()) return;
+    for (std::uint64_t field : {object.id(), number, std::uint64_t{queue.size()}}) out.number(field);
+    for (const Waiter* waiter = queue.front(); waiter != nullptr; waiter = WaitQueue::next(*waiter))
+      save_waiter(out, *waiter);
   };
   state_.registry.each(0, [&](const Object& object) {
-    if (object.waiters() != 0)
-      each_queue(object,
-                 [&](std::uint64_t number, const WaitQueue& queue) { save_queue(object, number, queue); });
+    if (object.waiters() == 0) return true;
+    save_queue(object, 0, object.watchers_);
+    // Only reads: there is no second list of queues that cannot be written.
+    const_cast<Object&>(object).visit_queues(
+        [&, number = std::uint64_t{0}](WaitQueue& queue) mutable { save_queue(object, ++number, queue); });
     return true;
   });
+  out.number(0);
+}
+
+void Engine::save_waiter(StateWriter& out, const Waiter& waiter) const {
+  const Operation& operation = state_.operations[waiter.operation];
+  out.number(waiter.ticket);
+  out.owner(waiter.owner);
+  for (const std::uint64_t field :
+       {std::uint64_t{operation.type->number}, std::uint64_t{operation.op->number}, waiter.since_ns,
+        waiter.deadline_ns, std::uint64_t{waiter.kind}, waiter.amount, waiter.origin,
+        std::uint64_t{waiter.position}, std::uint64_t{waiter.values.size()}})
+    out.number(field);
+  for (const Value& value : waiter.values) out.maybe(value);
 }
 
 // ---- loading ----------------------------------------------------------------------------------------------
@@ -157,83 +146,86 @@ void Engine::load_facts(StateReader& in) {
   info.started_ms = in.integer();
   info.refuse_deadlocks = in.boolean();
   Limits limits;
-  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) {
+  in.repeat([&] {
     const std::string name = in.text();
     const std::uint64_t value = in.number();
     const auto found = std::find_if(limit_descriptions.begin(), limit_descriptions.end(),
                                     [&](const LimitDescription& limit) { return limit.name == name; });
     if (found != limit_descriptions.end()) limits.*(found->member) = value;
-    else if (!in.failed()) in.fail("there is no limit " + name);
-  }
+    else in.fail("there is no limit " + name);
+  });
   if (!in.failed()) state_.registry.set_limits(limits);
 }
 
 void Engine::load_sessions(StateReader& in) {
   SessionId last = 0;
-  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) {
+  in.repeat([&] {
     const SessionId id = in.number();
     const std::uint64_t pid = in.number_up_to(~std::uint32_t{0}, "a process id");
-    if (!in.failed() && id <= last) in.fail("the sessions are not in their order");
+    if (id <= last) in.fail("the sessions are not in their order");
     if (in.failed()) return;
     last = id;
     state_.registry.open(id, 0);
     state_.pids[id] = static_cast<std::uint32_t>(pid);
-  }
+  });
 }
 
 void Engine::load_objects(StateReader& in) {
   Registry& registry = state_.registry;
-  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) {
-    const ObjectId id = in.number();
-    const std::uint64_t number = in.number();
-    const bool named = in.boolean();
-    const std::string name = named ? in.text() : std::string();
-    if (in.failed()) return;
-    const auto types = registry.types();
-    const auto type =
-        std::find_if(types.begin(), types.end(), [&](const Type* one) { return one->number == number; });
-    if (type == types.end())
-      return in.fail("object " + std::to_string(id) + " is of type " + std::to_string(number) +
-                     ", which this manager does not have");
-    if (id < registry.next_id()) return in.fail("the objects are not in their order");
-    if (named && registry.find(name) != nullptr) return in.fail("two objects have the same name");
-    Object& object = registry.restore(**type, id);
-    registry.continue_from(id + 1);
-    if (named) registry.give_name(object, name);
-  }
-
-  std::vector<std::pair<ObjectId, std::uint64_t>> references;
-  std::vector<ObjectId> ids;
-  registry.each(0, [&](const Object& object) { return ids.push_back(object.id()), true; });
-  for (const ObjectId id : ids) {
-    Object& object = *registry.find(id);
-    object.version_ = in.number();
-    references.emplace_back(id, in.number());
-    object.load(in);
+  in.repeat([&] { load_object(in); });
+  std::vector<std::pair<Object*, std::uint64_t>> references;  // as they were saved
+  registry.each(
+      0, [&](const Object& object) { return references.emplace_back(registry.find(object.id()), 0), true; });
+  for (auto& [object, count] : references) {
+    object->version_ = in.number();
+    count = in.number();
+    object->load(in);
     if (in.failed()) return;
   }
   load_waiters(in);
   load_holdings(in);
   if (in.failed()) return;
-  for (const ObjectId id : ids) registry.account(*registry.find(id));
+  for (const auto& [object, count] : references) {
+    registry.account(*object);
+    if (object->references() != count)
+      in.fail("object " + std::to_string(object->id()) + " has " + std::to_string(object->references()) +
+              " references, and " + std::to_string(count) + " were saved");
+  }
   registry.account_waits(state_.waits.size());
-  check_references(in, references);
+}
+
+/// Makes it, without its contents.
+void Engine::load_object(StateReader& in) {
+  Registry& registry = state_.registry;
+  const ObjectId id = in.number();
+  const std::uint64_t number = in.number();
+  const bool named = in.boolean();
+  const std::string name = named ? in.text() : std::string();
+  if (in.failed()) return;
+  const auto types = registry.types();
+  const auto type =
+      std::find_if(types.begin(), types.end(), [&](const Type* one) { return one->number == number; });
+  if (type == types.end())
+    return in.fail("object " + std::to_string(id) + " is of type " + std::to_string(number) +
+                   ", which this manager does not have");
+  if (id < registry.next_id()) return in.fail("the objects are not in their order");
+  if (named && registry.find(name) != nullptr) return in.fail("two objects have the same name");
+  Object& object = registry.restore(**type, id);
+  if (named) registry.give_name(object, name);
 }
 
 void Engine::load_waiters(StateReader& in) {
   std::vector<WaitQueue*> queues;  // of the object before, which may have very many
-  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) {
-    Object* object = state_.registry.find(in.number());
+  for (ObjectId id = in.number(); id != 0; id = in.number()) {
+    Object* object = state_.registry.find(id);
     const std::uint64_t number = in.number();
-    if (!in.failed() && object == nullptr) in.fail("a request waits for an object that is not there");
-    if (in.failed()) return;
+    if (object == nullptr) return in.fail("a request waits for an object that is not there");
     if (queues.empty() || queues.front() != &object->watchers_) {
       queues = {&object->watchers_};
       object->visit_queues([&](WaitQueue& one) { queues.push_back(&one); });
     }
     if (number >= queues.size()) return in.fail("a request waits in a queue that is not there");
-    for (std::uint64_t waiters = in.number(); waiters != 0 && !in.failed(); --waiters)
-      load_waiter(in, *queues[number], *object);
+    in.repeat([&] { load_waiter(in, *queues[number], *object); });
   }
 }
 
@@ -259,8 +251,7 @@ void Engine::load_waiter(StateReader& in, WaitQueue& queue, Object& object) {
   made->amount = in.number();
   made->origin = in.number();
   made->position = in.number();
-  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left)
-    made->values.push_back(in.maybe_value());
+  in.repeat([&] { made->values.push_back(in.maybe_value()); });
   if (in.failed()) return;
   const std::uint16_t operation = operation_of(type, op);
   if (operation == operation_none)
@@ -274,35 +265,26 @@ void Engine::load_waiter(StateReader& in, WaitQueue& queue, Object& object) {
 }
 
 void Engine::load_holdings(StateReader& in) {
-  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) {
-    std::uint64_t numbers[4];
-    for (std::uint64_t& number : numbers) number = in.number();
-    if (!in.failed() && *std::min_element(numbers, numbers + 4) == 0) in.fail("a holding cannot be");
-    if (!in.failed()) state_.holdings.restore(numbers[0], numbers[1], numbers[2], numbers[3]);
-  }
-  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) {
+  in.repeat([&] {
+    Holdings::Holding one;
+    for (std::uint64_t* number : {&one.session, &one.part, &one.object, &one.count})
+      if ((*number = in.number()) == 0) in.fail("a holding cannot be");
+    if (!in.failed()) state_.holdings.restore(one);
+  });
+  in.repeat([&] {
     const std::uint64_t token = in.number();
-    if (!in.failed() && (token == 0 || token >= state_.tokens.next())) in.fail("a token cannot be");
+    if (token == 0 || token >= state_.tokens.next()) in.fail("a token cannot be");
     if (!in.failed()) state_.tokens.restore(token);
-  }
+  });
   std::vector<SessionId> sessions;
   state_.registry.each_session([&](SessionId id, const IdTable<std::uint64_t>&) { sessions.push_back(id); });
   for (const SessionId session : sessions)
-    for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) {
+    in.repeat([&] {
       const ObjectId object = in.number();
       const std::uint64_t count = in.number();
-      if (!in.failed() && (object == 0 || count == 0)) in.fail("a reference cannot be");
+      if (object == 0 || count == 0) in.fail("a reference cannot be");
       if (!in.failed()) state_.registry.restore_held(session, object, count);
-    }
-}
-
-void Engine::check_references(StateReader& in, const std::vector<std::pair<ObjectId, std::uint64_t>>& saved) {
-  for (const auto& [id, count] : saved) {
-    const std::uint64_t counted = state_.registry.find(id)->references();
-    if (counted == count) continue;
-    return in.fail("object " + std::to_string(id) + " has " + std::to_string(counted) + " references, and " +
-                   std::to_string(count) + " were saved");
-  }
+    });
 }
 
 }  // namespace tandem::server

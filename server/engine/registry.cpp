@@ -45,7 +45,8 @@ Object& Registry::make(const Type& type) {
 }
 
 Object& Registry::restore(const Type& type, ObjectId id) {
-  TANDEM_ASSERT(objects_.empty() || objects_.rbegin()->first < id);
+  TANDEM_ASSERT(id >= next_id_);
+  next_id_ = id + 1;
   return add(type, id);
 }
 

@@ -39,7 +39,7 @@ class Registry final : public ReferenceCounter, public ReferenceCheck {
   /// by then.
   Object& make(const Type& type);
   // For loading.
-  /// Makes an object with this id, above all others, to be held later.
+  /// Makes an object with this id, above all others, to be held later. The next one's id will be above it.
   Object& restore(const Type& type, ObjectId id);
   /// The next object gets this id, which is above all others.
   void continue_from(ObjectId next) { next_id_ = next; }

@@ -6,7 +6,6 @@ namespace tandem::server {
 namespace {
 
 constexpr std::size_t part_bytes = std::size_t{1} << 20;
-constexpr std::uint64_t depth_max = 1000;  // the highest value_depth_max: the limit may have been another
 
 }  // namespace
 
@@ -129,8 +128,8 @@ Value StateReader::value() {
   const wire::Bytes found = next();
   if (failed_) return Value();
   wire::Reader reader(found);
-  // A reference may be to an object that was removed while it was held.
-  Result<ValueView> valid = validate(reader, depth_max, AnyReference());
+  // The depth was within the limit of that time. A reference may be to an object that was removed while it was held.
+  Result<ValueView> valid = validate(reader, value_depth_most, AnyReference());
   if (!valid) return fail("a value: " + valid.failure().text), Value();
   return Value(*valid, registry_);
 }

@@ -55,8 +55,8 @@ class StateWriter {
   std::string failure_;
 };
 
-/// Reads what a StateWriter wrote. After a failure everything read is 0, false or empty, so that loops over counts end;
-/// the caller checks failed() at its end, and before it relies on what it has read.
+/// Reads what a StateWriter wrote. After a failure everything read is 0, false or empty; the caller checks failed() before
+/// it relies on what it has read.
 class StateReader {
  public:
   /// Returns the next piece, valid until the next call; empty at the end.
@@ -81,6 +81,11 @@ class StateReader {
   Value maybe_value();
   std::optional<std::int64_t> maybe_integer();
   Owner owner();
+  /// Reads a number and calls `f()` so often, but no more after a failure.
+  template <class F>
+  void repeat(F&& f) {
+    for (std::uint64_t left = number(); left != 0 && !failed_; --left) f();
+  }
   /// Whether there is nothing more.
   bool at_end();
 

@@ -1,7 +1,6 @@
 #include "server/engine/waits.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "server/engine/object.hpp"
 
@@ -155,16 +154,18 @@ std::vector<ObjectId> Holdings::of(const EndedOwners& owners) const {
   return objects;
 }
 
-void Holdings::each(const std::function<void(SessionId, std::uint64_t, ObjectId, std::uint64_t)>& f) const {
+std::vector<Holdings::Holding> Holdings::all() const {
   enter_newest();
-  std::vector<std::array<std::uint64_t, 4>> all;
+  std::vector<Holding> holdings;
   by_session_.each([&](SessionId session, const IdTable<Held>& parts) {
     parts.each([&](std::uint64_t part, const Held& held) {
-      held.each([&](ObjectId object, std::uint64_t count) { all.push_back({session, part, object, count}); });
+      held.each([&](ObjectId object, std::uint64_t count) {
+        holdings.push_back({session, part, object, count});
+      });
     });
   });
-  std::sort(all.begin(), all.end());
-  for (const auto& [session, part, object, count] : all) f(session, part, object, count);
+  std::sort(holdings.begin(), holdings.end());
+  return holdings;
 }
 
 void Holdings::forget(const EndedOwners& owners) {

@@ -7,7 +7,6 @@
 
 #include <compare>
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <map>
 #include <memory>
@@ -246,21 +245,22 @@ class Holdings {
   }
   void forget(const EndedOwners& owners);
 
-  // For saving and loading. A part is a thread of the session, or the session as a whole.
-  /// Calls f(SessionId, part, ObjectId, count) for all, in this order.
-  void each(const std::function<void(SessionId, std::uint64_t, ObjectId, std::uint64_t)>& f) const;
-  void restore(SessionId session, std::uint64_t part, ObjectId object, std::uint64_t count) {
-    by_session_[session][part][object] = count;
+  // For saving and loading.
+  struct Holding {
+    SessionId session = 0;
+    std::uint64_t part = 0;  // a thread of the session, or the session as a whole
+    ObjectId object = 0;
+    std::uint64_t count = 0;  // 0: there is none
+    friend auto operator<=>(const Holding&, const Holding&) = default;
+  };
+  /// In their order.
+  std::vector<Holding> all() const;
+  void restore(const Holding& holding) {
+    by_session_[holding.session][holding.part][holding.object] = holding.count;
   }
 
  private:
   using Held = IdTable<std::uint64_t>;  // counts by object
-  struct Holding {
-    SessionId session = 0;
-    std::uint64_t part = 0;
-    ObjectId object = 0;
-    std::uint64_t count = 0;  // 0: there is none
-  };
 
   // Keys of the inner table, which are not 0.
   static constexpr std::uint64_t whole_session = std::uint64_t{1} << 33;

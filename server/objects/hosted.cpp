@@ -132,9 +132,8 @@ class ResultCheck final : public ReferenceCheck {
 
 /// Validates a value that user code wrote.
 Result<ValueView> checked(wire::Bytes value, const ReferenceCheck& references) {
-  constexpr std::uint64_t depth_max = 1000;  // the highest value_depth_max: these values are not stored
   wire::Reader reader(value);
-  Result<ValueView> good = validate(reader, depth_max, references);
+  Result<ValueView> good = validate(reader, value_depth_most, references);  // these values are not stored
   if (good && !reader.at_end()) return Failure{Code::remote_error, "more than one value"};
   if (!good && good.failure().code == Code::protocol_error) good.failure().code = Code::remote_error;
   return good;

@@ -271,7 +271,7 @@ void List::save(StateWriter& out) const {
 
 void List::load(StateReader& in) {
   items_.defer_to(in.registry().reclaim_queue());
-  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) items_.push_back(in.value());
+  in.repeat([&] { items_.push_back(in.value()); });
 }
 
 std::optional<std::uint64_t> List::visit_elements(std::uint64_t cursor, const ElementVisitor& visit) const {

@@ -124,8 +124,7 @@ void OwnedLock::save(StateWriter& out) const {
 
 void OwnedLock::load(StateReader& in) {
   ownership_.load(in);
-  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left)
-    conditions_.push_back(in.number());
+  in.repeat([&] { conditions_.push_back(in.number()); });
 }
 
 // ---- inspection -------------------------------------------------------------------------------------------

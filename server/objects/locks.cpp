@@ -263,9 +263,7 @@ void Locks::advance(CallContext& context, KeyLock& lock) {
   while (++waiter.position < waiter.values.size()) {
     const ValueView key = waiter.values[waiter.position];
     const std::uint32_t hash = *context.hash(key);
-    if (!is_free({key, hash})) {
-      return context.move(waiter, table_.find(key, hash)->wait_queue, *this);
-    }
+    if (!is_free({key, hash})) return context.move(waiter, table_.find(key, hash)->wait_queue, *this);
     take(context, key, hash, waiter.owner);
   }
   std::vector<KeyLock*> locks;
@@ -347,28 +345,26 @@ void Locks::save(StateWriter& out) const {
 }
 
 void Locks::load(StateReader& in) {
-  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) {
+  in.repeat([&] {
     const std::uint64_t ordinal = in.number();
     Value key = in.value();
     const std::uint32_t hash = in.hash(key);
-    if (!in.failed() && ordinal <= table_.last_ordinal())
-      in.fail("the ordinals of keyed locks do not increase");
+    if (ordinal <= table_.last_ordinal()) in.fail("the ordinals of keyed locks do not increase");
     if (in.failed()) return;
     table_.continue_behind(ordinal - 1);
     table_.insert(std::move(key), hash).ownership.load(in);
-  }
+  });
   table_.continue_behind(in.number());
   std::set<const KeyLock*> listed;
   auto load_list = [&](bool owned, const std::function<void(KeyLock&)>& add) {
-    for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) {
+    in.repeat([&] {
       KeyLock* lock = table_.with_ordinal(in.number());
       if (lock == nullptr || lock->ownership.held() != owned || !listed.insert(lock).second)
         return in.fail("a list of keyed locks has one that does not belong there");
       add(*lock);
-    }
+    });
   };
-  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left)
-    load_list(true, [&](KeyLock& lock) { link(lock, lock.ownership.owner()); });
+  in.repeat([&] { load_list(true, [&](KeyLock& lock) { link(lock, lock.ownership.owner()); }); });
   load_list(false, [&](KeyLock& lock) { link_orphan(lock); });
   table_.each([&](const KeyLock& lock) {
     if (lock.ownership.held() && !listed.contains(&lock)) in.fail("a keyed lock is not listed by its owner");

@@ -79,36 +79,35 @@ void Pool::load(StateReader& in) {
   for (std::int64_t* number :
        {&next_number_, &queued_calls_, &running_calls_, &done_calls_, &failed_calls_, &retried_calls_})
     *number = in.integer();
-  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) queued_.push_back(load_task(in));
-  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) {
+  in.repeat([&] { queued_.push_back(load_task(in)); });
+  in.repeat([&] {
     Running running{load_task(in), in.owner(), in.number()};
     const std::uint64_t id = running.task.id;
     running_.insert_or_assign(id, std::move(running));
-  }
-  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) {
+  });
+  in.repeat([&] {
     const std::int64_t supervisor = in.integer();
     EndedWorker& ended = suspended_[{supervisor, in.integer()}];
     ended.ready = in.boolean();
-    for (std::uint64_t tasks = in.number(); tasks != 0 && !in.failed(); --tasks)
-      ended.tasks.push_back(load_task(in));
-  }
-  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) load_submitter(in);
-  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) {
+    in.repeat([&] { ended.tasks.push_back(load_task(in)); });
+  });
+  in.repeat([&] { load_submitter(in); });
+  in.repeat([&] {
     Supervisor& supervisor = supervisors_[in.integer()];
     supervisor.session = in.number();
     supervisor.submitter = in.integer();
     supervisor.initializer = in.maybe_value();
     supervisor.early_deaths = static_cast<int>(in.integer());
     kept_bytes_ += supervisor.initializer.heap_bytes();
-  }
-  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) {
+  });
+  in.repeat([&] {
     Worker& worker = workers_[in.owner()];
     worker.known_as.first = in.integer();
     worker.known_as.second = in.integer();
     worker.exit_code = in.maybe_integer();
     worker.reaped = in.boolean();
     worker.ready = in.boolean();
-  }
+  });
 }
 
 void Pool::save_task(StateWriter& out, const Task& task) {
@@ -136,7 +135,7 @@ void Pool::load_submitter(StateReader& in) {
     const Code code = load_code(in);
     submitter.failure = Failure{code, in.text()};
   }
-  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) {
+  in.repeat([&] {
     Outcome& outcome = submitter.outcomes.emplace_back();
     outcome.tag = in.integer();
     outcome.code = load_code(in);
@@ -145,7 +144,7 @@ void Pool::load_submitter(StateReader& in) {
     outcome.pid = in.integer();
     outcome.exit_code = in.maybe_integer();
     kept_bytes_ += bytes_of(outcome);
-  }
+  });
 }
 
 }  // namespace tandem::server

@@ -464,22 +464,21 @@ void QueueObject::load(StateReader& in) {
     item.value = in.value();
     return item;
   };
-  for (std::uint64_t left = in.number(); left != 0; --left) {
+  in.repeat([&] {
     QueueItem item = load_item();
     if (in.failed()) return;
     heap_bytes_ += item.value.heap_bytes();
     restore(std::move(item));
-  }
-  for (std::uint64_t left = in.number(); left != 0; --left) {
+  });
+  in.repeat([&] {
     const std::uint64_t id = in.number();
     const Owner owner = in.owner();
     QueueItem item = load_item();
     if (in.failed()) return;
     lease_bytes_ += item.value.heap_bytes();
-    if (!leases_.try_emplace(id, Lease{std::move(item), owner}).second)
-      return in.fail("a lease is there twice");
+    if (!leases_.try_emplace(id, Lease{std::move(item), owner}).second) in.fail("a lease is there twice");
     ++lessees_[owner].leases;
-  }
+  });
   for (auto& [owner, lessee] : lessees_) lessee.since_ns = in.number();
 }
 

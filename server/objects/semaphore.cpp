@@ -140,11 +140,11 @@ void Semaphore::load(StateReader& in) {
   free_ = in.integer();
   bounded_ = in.boolean();
   ownerless_ = in.boolean();
-  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) {
+  in.repeat([&] {
     Permits& permits = held_[in.owner()];
     permits.count = in.integer();
     permits.since_ns = in.number();
-  }
+  });
 }
 
 std::optional<std::uint64_t> Semaphore::visit_elements(std::uint64_t cursor,

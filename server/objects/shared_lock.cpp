@@ -168,11 +168,11 @@ void SharedLock::save(StateWriter& out) const {
 
 void SharedLock::load(StateReader& in) {
   writer_.load(in);
-  for (std::uint64_t left = in.number(); left != 0 && !in.failed(); --left) {
+  in.repeat([&] {
     Reader& reader = readers_.emplace_back();
     reader.owner = in.owner();
     for (std::uint64_t* number : {&reader.depth, &reader.token, &reader.since_ns}) *number = in.number();
-  }
+  });
 }
 
 std::optional<std::uint64_t> SharedLock::visit_elements(std::uint64_t cursor,

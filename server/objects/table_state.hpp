@@ -25,17 +25,17 @@ void load_table(StateReader& in, OrderedTable<Mapped>& table, F&& load_mapped) {
   table.defer_to(in.registry().reclaim_queue());
   const std::uint64_t next_ordinal = in.number();
   std::uint64_t ordinal = 0;
-  for (std::uint64_t count = in.number(), i = 0; i != count && !in.failed(); ++i) {
+  in.repeat([&] {
     const std::uint64_t step = in.number();
     Value key = in.value();
     const std::uint32_t hash = in.hash(key);
     Mapped mapped = load_mapped();
-    if (!in.failed() && ((i != 0 && step == 0) || step >= next_ordinal - ordinal))
+    if ((!table.empty() && step == 0) || step >= next_ordinal - ordinal)
       in.fail("the ordinals of a table do not increase");
     if (in.failed()) return;
     ordinal += step;
     table.append(ordinal, std::move(key), hash, std::move(mapped));
-  }
+  });
   table.continue_from(next_ordinal);
 }
 

@@ -480,7 +480,7 @@ void Channel::run(const wire::RequestHeader& header, wire::Bytes arguments, wire
     return service_.after_step();
   }
   finish_call(at, header, outcome.code, outcome.tail);
-  if (outcome.may_have_effects) service_.after_step();
+  if (outcome.changed) service_.after_step();
 }
 
 void Channel::finish_long_call(std::size_t at, const wire::RequestHeader& header, Code code,
@@ -533,7 +533,7 @@ void Channel::give_back_references(std::size_t at, std::uint32_t actor) {
     writer.unsigned_integer(object);
     writer.integer(1);
     service_.step(Call{session_->id, actor, ops::Manager::id, ops::Manager::Release::description.number,
-                       arguments.view()},
+                       arguments.view(), 0, now_ns_},
                   unused_reply);
   }
 }
