@@ -24,7 +24,7 @@ client::SessionPtr connect(std::unique_ptr<client::Connector> connector, const O
 std::unique_ptr<client::PrivateManager> launch(const Options& options) {
   if (!options.authkey.empty() || !options.authkey_file.empty())
     throw ValueError("a private manager has a key of its own; authkey is for attaching to an address");
-  return std::make_unique<client::PrivateManager>(client::find_tandemd(), options.start_timeout);
+  return std::make_unique<client::PrivateManager>(client::find_tandemd(), options);
 }
 
 }  // namespace

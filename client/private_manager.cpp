@@ -99,6 +99,16 @@ void plan(os::SpawnPlan& spawn, int descriptor) {
                            POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
 }
 
+/// The command line of a private manager.
+std::vector<std::string> arguments_of(const Options& options) {
+  std::vector<std::string> arguments{"tandemd", "--private-fd", std::to_string(private_descriptor)};
+  if (!options.journal.empty())
+    for (const std::string_view one : {std::string_view("--journal"), std::string_view(options.journal),
+                                       std::string_view("--journal-level"), name_of(options.journal_level)})
+      arguments.emplace_back(one);
+  return arguments;
+}
+
 std::string describe_status(int status) {
   if (WIFEXITED(status)) return "exited with status " + std::to_string(WEXITSTATUS(status));
   if (WIFSIGNALED(status)) return std::string("was ended by signal ") + std::to_string(WTERMSIG(status));
@@ -144,13 +154,13 @@ std::string find_tandemd(const std::vector<std::string>& places) {
 
 // ---- a private manager ----------------------------------------------------------------------------------
 
-PrivateManager::PrivateManager(const std::string& tandemd, std::chrono::milliseconds start_timeout)
+PrivateManager::PrivateManager(const std::string& tandemd, const Options& options)
     : authkey_(authkey_bytes, '\0') {
   random_bytes({reinterpret_cast<std::uint8_t*>(authkey_.data()), authkey_.size()});
   os::listen_to_forks(*this);
   try {
-    spawn(tandemd);
-    wait_until_ready(tandemd, start_timeout);
+    spawn(tandemd, options);
+    wait_until_ready(tandemd, options.start_timeout);
   } catch (...) {
     kill();
     close_descriptors();
@@ -164,7 +174,7 @@ PrivateManager::~PrivateManager() {
   os::ignore_forks(*this);
 }
 
-void PrivateManager::spawn(const std::string& tandemd) {
+void PrivateManager::spawn(const std::string& tandemd, const Options& options) {
   std::lock_guard lock(mutex_);
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0 || !os::above_standard(ends))
@@ -172,10 +182,10 @@ void PrivateManager::spawn(const std::string& tandemd) {
   lifeline_ = ends[0];
   os::SpawnPlan spawn;
   plan(spawn, ends[1]);
-  std::string name = "tandemd";
-  std::string flag = "--private-fd";
-  std::string value = std::to_string(private_descriptor);
-  std::array<char*, 4> arguments{name.data(), flag.data(), value.data(), nullptr};
+  std::vector<std::string> texts = arguments_of(options);
+  std::vector<char*> arguments;
+  for (std::string& text : texts) arguments.push_back(text.data());
+  arguments.push_back(nullptr);
   pid_t pid = -1;
   int error =
       posix_spawn(&pid, tandemd.c_str(), &spawn.actions, &spawn.attributes, arguments.data(), environ);

@@ -22,6 +22,7 @@
 
 #include "client/os/fork.hpp"
 #include "tandem/address.hpp"
+#include "tandem/options.hpp"
 
 namespace tandem::client {
 
@@ -36,8 +37,8 @@ std::string find_tandemd(const std::vector<std::string>& places = tandemd_search
 class PrivateManager final : private os::ForkListener {
  public:
   /// Returns when the manager is ready. Throws ConnectionError if it cannot be run, exits (with its status),
-  /// reports an error, or is not ready within `start_timeout`.
-  PrivateManager(const std::string& tandemd, std::chrono::milliseconds start_timeout);
+  /// reports an error, or is not ready within `options.start_timeout`.
+  PrivateManager(const std::string& tandemd, const Options& options);
   /// Calls stop(), except in a forked child, to which the manager does not belong.
   ~PrivateManager();
 
@@ -50,7 +51,7 @@ class PrivateManager final : private os::ForkListener {
   void stop() noexcept;
 
  private:
-  void spawn(const std::string& tandemd);
+  void spawn(const std::string& tandemd, const Options& options);
   void wait_until_ready(const std::string& tandemd, std::chrono::milliseconds start_timeout);
   std::string read_line(const std::string& tandemd, std::chrono::milliseconds start_timeout);
   std::string reap();

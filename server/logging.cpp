@@ -20,7 +20,7 @@ namespace {
 
 using Function = std::function<void(LogLevel, std::string_view)>;
 
-// How long the end of a manager waits for a standard error that takes nothing. A private manager has to end
+// How long the end of a manager, or flush(), waits for a standard error that takes nothing. A private manager has to end
 // within a second of its creator.
 constexpr std::chrono::milliseconds close_ms_max{100};
 // What a line in the queue costs besides its text.
@@ -81,8 +81,11 @@ class LineQueue {
   std::optional<Line> pop() {
     std::unique_lock lock(mutex_);
     if (lines_.empty()) report_dropped();  // the half-empty queue may see no further line
+    writer_waits_ = lines_.empty();
+    if (writer_waits_) writer_progressed_.notify_all();
     pushed_.wait(lock, [this] { return !lines_.empty() || closed_; });
     if (lines_.empty()) return std::nullopt;
+    writer_waits_ = false;
     Line line = std::move(lines_.front());
     lines_.pop_front();
     bytes_ -= cost(line);
@@ -105,12 +108,17 @@ class LineQueue {
   void finish() {
     std::lock_guard lock(mutex_);
     finished_ = true;
-    writer_finished_.notify_one();
+    writer_progressed_.notify_all();
+  }
+  /// Waits until all lines were written.
+  void wait_until_written(std::chrono::milliseconds limit) {
+    std::unique_lock lock(mutex_);
+    writer_progressed_.wait_for(lock, limit, [this] { return lines_.empty() && writer_waits_; });
   }
   /// Returns whether the writer has finished.
   bool wait_until_finished(std::chrono::milliseconds limit) {
     std::unique_lock lock(mutex_);
-    return writer_finished_.wait_for(lock, limit, [this] { return finished_; });
+    return writer_progressed_.wait_for(lock, limit, [this] { return finished_; });
   }
 
  private:
@@ -126,12 +134,13 @@ class LineQueue {
 
   std::mutex mutex_;
   std::condition_variable pushed_;
-  std::condition_variable writer_finished_;
+  std::condition_variable writer_progressed_;
   std::deque<Line> lines_;
   std::size_t bytes_ = 0;
   std::uint64_t dropped_ = 0;
   bool closed_ = false;
   bool finished_ = false;
+  bool writer_waits_ = true;  // for a line, and has written those before
 };
 
 /// Writes directly to the descriptor: a writer that is blocked must not hold a lock of <cstdio>, for which
@@ -183,6 +192,9 @@ class LogWriter {
     if (!thread_.joinable() && !start()) return queue_->drop();
     queue_->push(std::move(line));
   }
+  void flush() {
+    if (thread_.joinable()) queue_->wait_until_written(close_ms_max);
+  }
 
  private:
   static void write_or_drop(const Write& write, const Line& line) {
@@ -221,7 +233,7 @@ class QueueSink final : public spdlog::sinks::base_sink<std::mutex> {
     if (text.size() > log_line_bytes_max) safe += "…";
     writer_.push({message.time, message.level, std::move(safe)});
   }
-  void flush_() override {}
+  void flush_() override { writer_.flush(); }
 
   LogWriter writer_;
 };

@@ -19,7 +19,7 @@ inline constexpr std::size_t log_line_bytes_max = 8192;
 /// Thread-safe. The thread starts with the first line, so that an embedding program that logs nothing can
 /// still fork before it has threads. What a line contains is escaped (printable.hpp).
 ///
-/// The destructor waits for the lines that standard error takes soon, and leaves the thread behind if that
+/// flush() waits for the lines logged so far, if they are taken soon. The destructor waits for the lines that standard error takes soon, and leaves the thread behind if that
 /// blocks; it waits until a function has been called with the last line and has returned. After a fork, the
 /// child must not use or destroy it.
 std::unique_ptr<spdlog::logger> make_logger(LogLevel level,

@@ -21,6 +21,8 @@ namespace {
 
 using namespace tandem;
 
+constexpr int damaged_status = 65;  // EX_DATAERR of sysexits.h
+
 /// glibc keeps small freed chunks and occasionally merges all of them at once: tens of milliseconds after a
 /// million. Merged one by one they cost little, without such a pause. (Its per-thread caches of the last
 /// chunks stay.)
@@ -99,6 +101,9 @@ int main(int argc, char** argv) {
     if (options.private_descriptor)
       return server::run_private(std::move(options.server), *options.private_descriptor);
     return run(options.server);
+  } catch (const JournalDamaged& damaged) {
+    print_error(damaged.what());
+    return damaged_status;
   } catch (const std::exception& error) {
     print_error(error.what());
     return 1;

@@ -51,6 +51,9 @@ std::optional<int> read_options(int argc, char** argv, ProgramOptions& options) 
                                                {"warning", LogLevel::warning},
                                                {"error", LogLevel::error},
                                                {"off", LogLevel::off}};
+  std::map<std::string, JournalLevel> journal_levels;
+  for (const JournalLevel one : {JournalLevel::relaxed, JournalLevel::process, JournalLevel::disk})
+    journal_levels.emplace(name_of(one), one);
   app.set_version_flag("--version", "tandemd " TANDEM_VERSION);
   app.set_config("--config", "", "file of flags, as lines like: log-level=debug");
   app.add_option("--listen", server.listen,
@@ -86,6 +89,19 @@ std::optional<int> read_options(int argc, char** argv, ProgramOptions& options) 
          "(raise)")
       ->check(quiet(CLI::IsMember({"raise", "report"})))
       ->type_name("WHAT");
+  app.add_option("--journal", server.journal,
+                 "folder in which everything hosted is kept, so that it is there again after a crash or an "
+                 "upgrade")
+      ->type_name("FOLDER");
+  app.add_option_function<std::string>(
+         "--journal-level", [&](const std::string& name) { server.journal_level = journal_levels.at(name); },
+         "what a reply waits for: relaxed, nothing; process, the kernel has the change, so it survives kill "
+         "-9; "
+         "disk, the disk has it, so it survives a power failure (disk)")
+      ->check(quiet(CLI::IsMember(journal_levels)))
+      ->type_name("LEVEL");
+  app.add_flag("--journal-accept-loss", server.journal_accept_loss,
+               "start although the end of the journal is missing, without what is lost by that");
   CLI::Option* level =
       app.add_option_function<std::string>(
              "--log-level", [&](const std::string& name) { server.log_level = levels.at(name); },

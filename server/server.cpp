@@ -21,6 +21,7 @@
 #include "server/debug/endpoint.hpp"
 #include "server/event_loop.hpp"
 #include "server/in_process_connector.hpp"
+#include "server/kept_journal.hpp"
 #include "server/logging.hpp"
 #include "server/objects/hosted.hpp"
 #include "server/service_view.hpp"
@@ -33,6 +34,9 @@ namespace tandem {
 namespace {
 
 using namespace server;
+
+// How long a stop waits for room on the journal's disk.
+constexpr std::chrono::milliseconds journal_stop_ms_max{2000};
 
 Limits checked(Limits limits) {
   for (const LimitDescription& limit : limit_descriptions) {
@@ -61,7 +65,8 @@ std::string secret_of(std::string_view what, const std::string& given, const std
   return secret;
 }
 
-Credentials credentials_of(const std::string& authkey) {
+/// `store`: of the journal, null if there is none.
+Credentials credentials_of(const std::string& authkey, const KeptJournal* journal) {
   Credentials made;
   made.has_authkey = !authkey.empty();
   made.sign = [key = authkey](std::initializer_list<wire::Bytes> parts) {
@@ -70,12 +75,15 @@ Credentials credentials_of(const std::string& authkey) {
   made.fill_random = client::random_bytes;
   made.equal = client::equal_constant_time;
   made.own_uid = ::geteuid();
-  client::random_bytes(made.incarnation);
+  // With a journal, what a client refers to is there again after a restart.
+  if (journal != nullptr) made.incarnation = journal->store();
+  else client::random_bytes(made.incarnation);
   return made;
 }
 
-ServerInfo server_info_of(const Credentials& credentials, OnDeadlock on_deadlock) {
+ServerInfo server_info_of(const Credentials& credentials, OnDeadlock on_deadlock, bool has_journal) {
   ServerInfo server_info;
+  server_info.survives_bad_alloc = !has_journal;
   server_info.refuse_deadlocks = on_deadlock == OnDeadlock::raise;
   server_info.version = TANDEM_VERSION;
   server_info.incarnation_hex = client::to_hex(credentials.incarnation);
@@ -97,10 +105,11 @@ struct Server::Parts {
         limits(checked(options.limits)),
         busy_poll(options.busy_poll),
         authkey(secret_of("authkey", options.authkey, options.authkey_file, *log)),
-        credentials(credentials_of(authkey)),
+        kept(options.journal.empty() ? nullptr : std::make_unique<KeptJournal>(options, *log)),
+        credentials(credentials_of(authkey, kept.get())),
         types(options.types),
-        engine(limits, server_info_of(credentials, options.on_deadlock), types.all()),
-        service(engine, limits, credentials, *log),
+        engine(limits, server_info_of(credentials, options.on_deadlock, kept != nullptr), types.all()),
+        service(engine, limits, credentials, *log, start_journal(options)),
         polled(options.busy_poll),
         stop_timer(io),
         timer(io),
@@ -116,6 +125,13 @@ struct Server::Parts {
     open_debug(options);
   }
 
+  ~Parts() {
+    if (kept != nullptr) kept->stop(journal_stop_ms_max);
+  }
+  Parts(const Parts&) = delete;
+  Parts& operator=(const Parts&) = delete;
+
+  Journal* start_journal(const ServerOptions& options);
   void open_debug(const ServerOptions& options);
   void post(std::function<void()> work);
   std::shared_ptr<InProcessPath> connect();
@@ -135,11 +151,12 @@ struct Server::Parts {
   const Limits limits;
   const std::chrono::microseconds busy_poll;
   const std::string authkey;
+  asio::io_context io{1};                   // the journal posts to it
+  const std::unique_ptr<KeptJournal> kept;  // null: nothing is kept
   const Credentials credentials;
   const HostedTypes types;
   Engine engine;
   Service service;
-  asio::io_context io{1};
   PolledChannels polled;  // its channels use io
   asio::steady_timer stop_timer;
   asio::steady_timer timer;
@@ -162,6 +179,13 @@ struct Server::Parts {
   std::string debug_address;
 };
 
+Journal* Server::Parts::start_journal(const ServerOptions& options) {
+  if (kept == nullptr) return nullptr;
+  kept->on_progress = [this] { service.journal_progressed(); };
+  kept->start(engine, engine.server_info(), limits, options, io);
+  return &kept->journal();
+}
+
 void Server::Parts::open_debug(const ServerOptions& options) {
   if (options.debug.empty()) return;
   DebugOptions wanted;
@@ -174,7 +198,9 @@ void Server::Parts::open_debug(const ServerOptions& options) {
                                {"busy_poll_us", options.busy_poll.count()},
                                {"on_deadlock", options.on_deadlock == OnDeadlock::raise ? "raise" : "report"},
                                {"log_level", spdlog::level::to_string_view(log->level()).data()},
-                               {"debug_token", !wanted.token.empty()}};
+                               {"debug_token", !wanted.token.empty()},
+                               {"journal", options.journal},
+                               {"journal_level", name_of(options.journal_level)}};
   debug = std::make_unique<DebugEndpoint>(
       std::move(wanted), [this](std::function<void()> work) { post(std::move(work)); }, view);
   debug_address = "http://" + debug->address();
@@ -199,6 +225,7 @@ void Server::Parts::run() {
   if (debug) debug->start();
   run_event_loop(io, polled, busy_poll);
   if (debug) debug->stop();
+  if (kept != nullptr) kept->stop(journal_stop_ms_max);
   log->info("stopped");
   {
     std::lock_guard lock(mutex);

@@ -26,14 +26,17 @@ ClientInfo info_of(const Session& session, const Registry& registry) {
           session.outbox_bytes};
 }
 
-OperationCounts counts_of(const OperationStatistics& statistics) {
+OperationCounts counts_of(std::uint64_t count, std::uint64_t errors, const LatencyHistogram& latency) {
   static_assert(LatencyHistogram::bucket_count == OperationCounts::bucket_count);
   OperationCounts counts;
-  counts.count = statistics.count;
-  counts.errors = statistics.errors;
-  counts.latency_counts = statistics.latency.counts();
-  counts.latency_sum_ns = statistics.latency.sum_ns();
+  counts.count = count;
+  counts.errors = errors;
+  counts.latency_counts = latency.counts();
+  counts.latency_sum_ns = latency.sum_ns();
   return counts;
+}
+OperationCounts counts_of(const OperationStatistics& statistics) {
+  return counts_of(statistics.count, statistics.errors, statistics.latency);
 }
 
 }  // namespace
@@ -52,6 +55,32 @@ OperationCounts ServiceView::operation(std::size_t index) const {
 
 OperationCounts ServiceView::unresolved() const {
   return counts_of(service_.statistics().unresolved);
+}
+
+std::optional<JournalInfo> ServiceView::journal() const {
+  const Journal* journal = service_.journal();
+  if (journal == nullptr) return std::nullopt;
+  const CommitStatistics counted = journal->statistics();
+  JournalInfo info;
+  info.folder = journal->folder();
+  info.level = name_of(journal->level());
+  info.start = journal->start_number();
+  info.index = journal->index();
+  info.written_index = journal->written_index();
+  info.synced_index = journal->synced_index();
+  info.safe_index = journal->safe_index();
+  info.pending_bytes = journal->pending_bytes();
+  info.log_bytes = journal->log_bytes();
+  info.free_bytes = journal->free_bytes();
+  info.commits = counted.commits;
+  info.syncs = counted.syncs;
+  info.times_full = counted.times_full;
+  info.written_bytes = counted.body_bytes;
+  info.full_because = counted.full_because;
+  info.commit_time = counts_of(counted.commits, 0, counted.commit_time);
+  info.recovered_inputs = journal->recovered().inputs;
+  info.recovery_ms = journal->recovered().took_ms;
+  return info;
 }
 
 std::vector<Metric> ServiceView::metrics() const {
@@ -80,6 +109,23 @@ std::vector<Metric> ServiceView::metrics() const {
       counted.replies_refused);
   add("received_bytes", "Bytes received from clients.", counter, counted.bytes_received);
   add("sent_bytes", "Bytes sent to clients.", counter, counted.bytes_sent);
+  if (const std::optional<JournalInfo> info = journal()) {
+    add("journal_index", "Inputs recorded since the journal began.", gauge, info->index);
+    add("journal_safe_index", "Inputs that are safe at the journal's level.", gauge, info->safe_index);
+    add("journal_synced_index", "Inputs that survive a power failure.", gauge, info->synced_index);
+    add("journal_pending_bytes", "Bytes recorded and not handed to the log yet.", gauge, info->pending_bytes);
+    add("journal_log_bytes", "Bytes that the journal occupies.", gauge, info->log_bytes);
+    add("journal_free_bytes", "Room on the journal's disk.", gauge, info->free_bytes);
+    add("journal_commits", "Batches appended to the log.", counter, info->commits);
+    add("journal_syncs", "Batches for which the disk was waited for.", counter, info->syncs);
+    add("journal_full", "Attempts to append that found no room.", counter, info->times_full);
+    add("journal_written_bytes", "Bytes of records appended to the log.", counter, info->written_bytes);
+    all.push_back({"journal_commit_seconds",
+                   "Time that batches took to be appended, in all.",
+                   counter,
+                   {},
+                   static_cast<double>(info->commit_time.latency_sum_ns) / 1e9});
+  }
   for (std::size_t i = 0; i < handshake_failure_count; ++i) {
     add("handshakes_failed", "Channels that did not get through their handshake, by reason.", counter,
         counted.handshakes_failed[i]);

@@ -8,25 +8,12 @@
 #include <cstdio>
 #include <utility>
 
+#include "client/cli/print.hpp"
 #include "client/common/printable.hpp"
 #include "tandem/ops/all.hpp"
 
 namespace tandem::client {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-/// What others chose must not reach a terminal as it is: names and values may have any control characters.
-/// Within JSON only strings have any that are escaped here.
-void print(std::string_view text) {
-  const std::string safe = printable_lines(text);
-  std::fwrite(safe.data(), 1, safe.size(), stdout);
-}
-
-/// Names, paths and addresses may be invalid UTF-8, which is shown as U+FFFD.
-std::string dump(const Json& json, int indent = -1) {
-  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
-}
 
 std::string shown(const RawValue& value, bool json) {
   return json ? dump(to_display_json(value.view())) : to_text(value.view());

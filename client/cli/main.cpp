@@ -5,9 +5,11 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
+#include <functional>
 
 #include "client/cli/commands.hpp"
 #include "client/cli/default_address.hpp"
+#include "client/cli/journal.hpp"
 #include "client/common/printable.hpp"
 
 namespace {
@@ -25,6 +27,10 @@ struct CommandLine {
   bool json = false;
   ListRequest list;
   GetRequest get;
+  DumpRequest dump;
+  std::string journal;
+  std::string backup;
+  std::uint64_t batch = 0;
   std::optional<std::string> key;
   bool json_key = false;
 };
@@ -73,6 +79,39 @@ CLI::App* add_get(CLI::App& app, CommandLine& line) {
   return get;
 }
 
+CLI::Option* add_folder(CLI::App& command, std::string& folder) {
+  return command.add_option("FOLDER", folder, "the journal's folder")->required()->type_name("");
+}
+
+/// `tandem journal …`. Adds to `run` what the parsed command does.
+CLI::App* add_journal(CLI::App& app, CommandLine& line, std::function<void()>& run) {
+  CLI::App* journal =
+      app.add_subcommand("journal", "look into a journal that no manager is using, or back up any");
+  journal->require_subcommand(1);
+  CLI::App* dump = journal->add_subcommand("dump", "print a line for each record");
+  add_folder(*dump, line.dump.folder);
+  dump->add_option("--from", line.dump.from, "index of the first input to print (1)")->type_name("INDEX");
+  dump->add_flag(
+      "--raw", line.dump.raw,
+      "do not replay it: also for a manager with hosted types of its own, or damage in what inputs "
+      "lead to");
+  dump->final_callback([&] { run = [&] { dump_journal(line.dump, line.json); }; });
+  CLI::App* verify =
+      journal->add_subcommand("verify", "read and replay everything; fails if something is damaged");
+  add_folder(*verify, line.journal);
+  verify->final_callback([&] { run = [&] { verify_journal(line.journal, line.json); }; });
+  CLI::App* cut = journal->add_subcommand("cut", "remove a batch, damaged or not, and all that follow");
+  add_folder(*cut, line.journal);
+  cut->add_option("BATCH", line.batch, "number of the first batch to remove")->required()->type_name("");
+  cut->final_callback([&] { run = [&] { cut_journal(line.journal, line.batch, line.json); }; });
+  CLI::App* backup =
+      journal->add_subcommand("backup", "copy it to a new folder, also while a manager uses it");
+  add_folder(*backup, line.journal);
+  backup->add_option("TO", line.backup, "the new folder")->required()->type_name("");
+  backup->final_callback([&] { run = [&] { back_up_journal(line.journal, line.backup, line.json); }; });
+  return journal;
+}
+
 /// Flushes the output. It cannot be written if its reader has exited or a disk is full.
 int finish() {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return 0;
@@ -90,6 +129,8 @@ int run(int argc, char** argv) {
   CLI::App* get_one = add_get(app, line);
   CLI::App* waits = app.add_subcommand("waits", "print which requests wait for what, and its owners");
   CLI::App* information = app.add_subcommand("info", "print what the manager says of itself");
+  std::function<void()> journal_command;
+  const CLI::App* journal = add_journal(app, line, journal_command);
   CLI::App* reach = app.add_subcommand("ping", "see whether the manager answers, and how fast");
   try {
     app.parse(argc, argv);
@@ -102,6 +143,10 @@ int run(int argc, char** argv) {
   }
   if (line.key) line.get.key = ElementKey{*line.key, line.json_key};
 
+  if (journal->parsed()) {
+    journal_command();
+    return finish();
+  }
   const Manager manager = attach(line);
   if (list->parsed()) list_objects(manager, line.list, line.json);
   if (get_one->parsed()) get(manager, line.get, line.json);

@@ -28,6 +28,7 @@ void throw_error(Code code, const std::string& text) {
     case Code::remote_error: throw RemoteError(text);
     case Code::worker_died: throw WorkerDied(text);
     case Code::end_of_file: throw EndOfFile(text);
+    case Code::journal_error: throw JournalError(text);
     case Code::ok: break;
   }
   throw Error(code, text);

@@ -35,14 +35,16 @@ template <class Session, class F>
 void each_field(Session& session, F&& f) {
   auto& [reach, options, incarnation, welcome] = session;
   auto& [address, authkey] = reach;
-  auto& [no_key, no_key_file, connect_timeout, call_timeout, start_timeout, busy_poll, ring] = options;
+  auto& [no_key, no_key_file, connect_timeout, call_timeout, start_timeout, no_journal, no_level, busy_poll,
+         ring] = options;
   auto& [number, secret, frame_bytes_max, message_bytes_max, value_depth_max, requests_under_way_max,
          lease_ms, ring_bytes, proof] = welcome;
   f(address), f(authkey), f(connect_timeout), f(call_timeout), f(start_timeout), f(busy_poll), f(ring);
   f(incarnation), f(number), f(secret), f(frame_bytes_max), f(message_bytes_max), f(value_depth_max);
   f(requests_under_way_max), f(lease_ms);
-  // The authkey is in `reach`. The handshake is over, and a channel that is passed on is a socket.
-  (void)no_key, (void)no_key_file, (void)ring_bytes, (void)proof;
+  // The authkey is in `reach`. The handshake is over, and a channel that is passed on is a socket. The manager has been
+  // started.
+  (void)no_key, (void)no_key_file, (void)no_journal, (void)no_level, (void)ring_bytes, (void)proof;
 }
 
 std::size_t fields_count(const OfferedSession& session) {

@@ -38,9 +38,10 @@ enum class Code : std::uint8_t {
   broken_barrier = 19,        // a barrier was broken or reset during the wait
   closed = 20,                // a queue is closed
   conflict = 21,              // a value read by a transaction has changed
-  remote_error = 22,  // a task or hosted type threw an exception that cannot be rethrown as its own class
-  worker_died = 23,   // a worker process ended before its task was done
-  end_of_file = 24,   // the other end of a pipe is closed (raised by the client only)
+  remote_error = 22,   // a task or hosted type threw an exception that cannot be rethrown as its own class
+  worker_died = 23,    // a worker process ended before its task was done
+  end_of_file = 24,    // the other end of a pipe is closed (raised by the client only)
+  journal_error = 25,  // a journal cannot be used (raised by a Server only)
 };
 
 /// Name of a code as logs, metrics and the debug endpoint show it, e.g. "key_error".
@@ -71,6 +72,7 @@ constexpr std::string_view name_of(Code code) {
     case Code::remote_error: return "remote_error";
     case Code::worker_died: return "worker_died";
     case Code::end_of_file: return "end_of_file";
+    case Code::journal_error: return "journal_error";
   }
   return "unknown";
 }
@@ -174,6 +176,15 @@ class Conflict : public ErrorOf<Code::conflict> {
 /// Python's EOFError.
 class EndOfFile : public ErrorOf<Code::end_of_file> {
   using ErrorOf::ErrorOf;
+};
+
+/// A Server's journal cannot be opened, read or written: the text names the file and what to do.
+class JournalError : public ErrorOf<Code::journal_error> {
+  using ErrorOf::ErrorOf;
+};
+/// What a journal contains cannot be what was written: a part is damaged or missing. Nothing was changed.
+class JournalDamaged : public JournalError {
+  using JournalError::JournalError;
 };
 
 /// Python's multiprocessing.pool.RemoteTraceback: an exception of a user's task or hosted type that cannot be rethrown here as its own class: its type and

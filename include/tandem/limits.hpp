@@ -27,6 +27,9 @@ struct Limits {
   std::uint64_t ring_bytes = std::uint64_t{64} << 10;
   std::uint64_t step_elements_max = std::uint64_t{1} << 20;
   std::uint64_t orphaned_keys_max = 65'536;
+  std::uint64_t journal_sync_ms = 1'000;
+  std::uint64_t journal_pending_bytes_max = std::uint64_t{64} << 20;
+  std::uint64_t journal_free_bytes_min = std::uint64_t{256} << 20;
 };
 
 /// The highest value_depth_max.
@@ -40,7 +43,7 @@ struct LimitDescription {
   std::string_view help;
 };
 
-inline constexpr std::array<LimitDescription, 15> limit_descriptions{{
+inline constexpr std::array<LimitDescription, 18> limit_descriptions{{
     {"frame_bytes_max", &Limits::frame_bytes_max, 4096, std::uint64_t{1} << 30,
      "longest frame on a channel; longer messages travel in several frames"},
     {"message_bytes_max", &Limits::message_bytes_max, 4096, std::uint64_t{1} << 31,
@@ -69,6 +72,14 @@ inline constexpr std::array<LimitDescription, 15> limit_descriptions{{
      "times as many may be looked at"},
     {"orphaned_keys_max", &Limits::orphaned_keys_max, 0, std::uint64_t{1} << 32,
      "keys of a Locks kept only to tell their next owner that the last one died; the oldest are forgotten"},
+    {"journal_sync_ms", &Limits::journal_sync_ms, 1, 86'400'000,
+     "time after which what was written to the journal is on the disk, whatever its level"},
+    {"journal_pending_bytes_max", &Limits::journal_pending_bytes_max, 4096, std::uint64_t{1} << 40,
+     "bytes recorded and not yet written to the journal; beyond it, clients' requests are read later"},
+    {"journal_free_bytes_min", &Limits::journal_free_bytes_min, 0, std::uint64_t{1} << 50,
+     "room on the journal's disk; with less, operations that write are refused, and with a sixteenth of it "
+     "all that "
+     "change anything"},
 }};
 
 }  // namespace tandem

@@ -6,6 +6,8 @@
 #include <chrono>
 #include <string>
 
+#include "tandem/journal_level.hpp"
+
 namespace tandem {
 
 /// How to reach a manager. A time limit of zero means no limit. The defaults leave room for a machine that stalls: a
@@ -22,6 +24,10 @@ struct Options {
   // the session (SessionLost), since it may be granted later what nobody would give back.
   std::chrono::milliseconds call_timeout{0};
   std::chrono::milliseconds start_timeout{60000};  // for a private manager to become ready
+  // For a private manager: the folder in which it keeps everything that is hosted, so that the program's next run finds it
+  // there; empty: nothing is kept. See ServerOptions::journal.
+  std::string journal{};
+  JournalLevel journal_level = JournalLevel::disk;
   // How long a call may busy-wait for its reply. Much faster if replies arrive soon; a call stops
   // busy-waiting if they do not, or if others want the processors. Zero saves processor time at the cost of speed.
   std::chrono::microseconds busy_poll{50};

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tandem/hosted/type.hpp"
+#include "tandem/journal_level.hpp"
 #include "tandem/limits.hpp"
 
 namespace tandem {
@@ -48,6 +49,14 @@ struct ServerOptions {
   /// which a channel occupies as much as it has used at once.
   bool ring = true;
   OnDeadlock on_deadlock = OnDeadlock::raise;
+  /// Folder in which everything is kept that is hosted, so that it is there again at the next start; made if it is not there,
+  /// for this user only. One manager uses it at a time. Empty: nothing is kept. All hosted types of your own need
+  /// save() and load() then. If the journal can no longer be written, the process ends with status 74, after a log line
+  /// that says why: what was not acknowledged may then be lost, and nothing else.
+  std::string journal{};
+  JournalLevel journal_level = JournalLevel::disk;
+  /// Starts although the end of the journal is missing or damaged, without what is lost by that.
+  bool journal_accept_loss = false;
   LogLevel log_level = LogLevel::warning;
   /// Receives log lines, one at a time, on a thread for this purpose; if empty, they go to standard error. The
   /// manager does not wait for it: of lines that are not taken in time, some are dropped, and a line says how

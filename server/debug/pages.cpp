@@ -268,6 +268,35 @@ Answer answer_operations(const Target& target, const StartupInfo&, EngineQuery& 
   return {.body = dump({{"operations", std::move(operations)}, {"unresolved", json_of(unresolved)}})};
 }
 
+Json json_of(const JournalInfo& journal) {
+  Json commits = json_of(journal.commit_time)["latency"];
+  return {{"folder", journal.folder},
+          {"level", journal.level},
+          {"start", journal.start},
+          {"index", journal.index},
+          {"written_index", journal.written_index},
+          {"synced_index", journal.synced_index},
+          {"safe_index", journal.safe_index},
+          {"pending_bytes", journal.pending_bytes},
+          {"log_bytes", journal.log_bytes},
+          {"free_bytes", journal.free_bytes},
+          {"written_bytes", journal.written_bytes},
+          {"commits", journal.commits},
+          {"syncs", journal.syncs},
+          {"times_full", journal.times_full},
+          {"full_because", journal.full_because.empty() ? Json(nullptr) : Json(journal.full_because)},
+          {"commit_time", std::move(commits)},
+          {"recovered_inputs", journal.recovered_inputs},
+          {"recovery_ms", journal.recovery_ms}};
+}
+
+Answer answer_journal(const Target& target, const StartupInfo&, EngineQuery& ask) {
+  target.allow_only({});
+  std::optional<JournalInfo> journal;
+  query_or_refuse(ask, [&](const View& view) { journal = view.journal(); });
+  return {.body = dump({{"journal", journal ? json_of(*journal) : Json(nullptr)}})};
+}
+
 Answer answer_metrics(const Target& target, const StartupInfo& startup_info, EngineQuery& ask) {
   target.allow_only({});
   MetricsSnapshot snapshot;
@@ -311,6 +340,11 @@ constexpr Route routes[] = {
      answer_waits},
     {"/ops", "type", "every operation: what it is, how often it was called, how long it took",
      answer_operations},
+    {"/journal", "",
+     "the journal, null if there is none: its level, the index of the last input and of the last that is "
+     "safe, bytes, "
+     "commits and how long they took, why a batch finds no room, what the last start recovered",
+     answer_journal},
     {"/metrics", "", "counters, gauges and histograms in the text format of Prometheus", answer_metrics},
 };
 

@@ -53,6 +53,28 @@ struct Metric {
   double value = 0;
 };
 
+/// The journal, for /journal.
+struct JournalInfo {
+  std::string folder;
+  std::string_view level;
+  std::uint64_t start = 0;
+  std::uint64_t index = 0;  // of the last input
+  std::uint64_t written_index = 0;
+  std::uint64_t synced_index = 0;
+  std::uint64_t safe_index = 0;  // at the level
+  std::uint64_t pending_bytes = 0;
+  std::uint64_t log_bytes = 0;
+  std::uint64_t free_bytes = 0;
+  std::uint64_t commits = 0;
+  std::uint64_t syncs = 0;
+  std::uint64_t times_full = 0;
+  std::uint64_t written_bytes = 0;  // of records
+  std::string full_because;
+  OperationCounts commit_time;
+  std::uint64_t recovered_inputs = 0;
+  std::uint64_t recovery_ms = 0;
+};
+
 class View {
  public:
   virtual const Engine& engine() const = 0;
@@ -66,6 +88,8 @@ class View {
   /// Counters of requests for objects or operations that do not exist.
   virtual OperationCounts unresolved() const = 0;
   virtual std::vector<Metric> metrics() const = 0;
+  /// None if there is no journal.
+  virtual std::optional<JournalInfo> journal() const { return std::nullopt; }
 
  protected:
   ~View() = default;

@@ -60,8 +60,7 @@ Result<const Object*> CallContext::operand_object(ValueView operand) const {
   wire::Reader reader = operand.reader();
   if (!reader.reference(reference))
     return Failure{Code::type_error, "'" + type_name(operand) + "' object is not iterable"};
-  return static_cast<const Object*>(
-      state_.registry.find(reference.id));  // exists: validated with the arguments
+  return static_cast<const Object*>(find_other(reference.id));  // exists: validated with the arguments
 }
 
 Waiter& CallContext::park(WaitQueue& queue, Object& object, std::optional<std::int64_t> limit_us) {

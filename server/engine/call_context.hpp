@@ -17,9 +17,10 @@ struct ServerInfo {
   std::string version;
   std::string incarnation_hex;
   std::uint32_t pid = 0;
-  std::int64_t started_ms = 0;   // Unix time
-  std::uint64_t hash_seed = 0;   // secret, against crafted keys
-  bool refuse_deadlocks = true;  // refuse waits that would never end; else only report them
+  std::int64_t started_ms = 0;     // Unix time
+  std::uint64_t hash_seed = 0;     // secret, against crafted keys
+  bool refuse_deadlocks = true;    // refuse waits that would never end; else only report them
+  bool survives_bad_alloc = true;  // else a handler of a hosted type that gets no memory ends the process
 };
 
 /// Iterates over the elements of an Items operand.
@@ -80,6 +81,7 @@ struct EngineState {
   Tokens tokens;
   Deliveries deliveries;
   std::map<SessionId, std::uint32_t> pids;   // of the clients, for display
+  SessionId next_session = 1;                // above all that were ever opened
   std::vector<Operation> operations;         // of all types
   std::vector<ObjectId> ready_objects;       // to be served at the end of the step
   std::vector<Ticket> new_waits;             // waits begun or moved in this step, to be checked for cycles
@@ -89,6 +91,7 @@ struct EngineState {
   SharedBytes lent;             // that memory once a value has it: the arguments are used until the step ends
   wire::Buffer scratch;         // see CallContext::scratch()
   std::uint64_t now_ns = 0;     // as of the last input that carried the time
+  bool uses_others = false;     // whether this step's call has looked at another object than its own
   std::uint64_t looked_at = 0;  // elements in this step, those worked on multiplied by their cost
 };
 
@@ -119,6 +122,11 @@ class CallContext {
   CallContext& operator=(const CallContext&) = delete;
 
   Registry& registry() { return state_.registry; }
+  /// An object other than that of the call, which the outcome may depend on. Null: there is none.
+  Object* find_other(ObjectId id) const {
+    state_.uses_others = true;
+    return state_.registry.find(id);
+  }
   const Limits& limits() const { return state_.registry.limits(); }
   const ServerInfo& server_info() const { return state_.server_info; }
   Owner owner() const { return owner_; }

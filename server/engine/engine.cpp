@@ -47,6 +47,11 @@ struct Lending {
 
 }  // namespace
 
+std::uint16_t Engine::operation_of(ObjectId object, std::uint16_t op) const {
+  const Object* found = registry().find(object);
+  return found == nullptr ? operation_none : operation_of_type(found->type().number, op);
+}
+
 Outcome Engine::step(const Call& call, wire::Buffer& reply) {
   const std::size_t mark = reply.size();
   Registry& registry = state_.registry;
@@ -54,6 +59,7 @@ Outcome Engine::step(const Call& call, wire::Buffer& reply) {
   const std::uint64_t before_ns = state_.now_ns;
   advance_time(call.now_ns);
   state_.looked_at = 0;
+  state_.uses_others = false;
   Object* object = registry.find(call.object);
   Result<const OpRow*> row = find_operation(object, call.object, call.op);
   if (!row) return refuse_unchanged(row.failure(), operation_none, mark, reply, before_ns);
@@ -73,12 +79,14 @@ Outcome Engine::step(const Call& call, wire::Buffer& reply) {
   bool changed = op.effect != ops::Effect::reads;
   if (result && parked == 0 && context.references_written())
     changed |= registry.hold(call.session, reply.view_from(mark));
-  if (op.effect != ops::Effect::reads) end_step();
+  bool is_local = object->id() != ops::Manager::id && call.token == 0 && parked == 0;
+  if (op.effect != ops::Effect::reads && end_step()) is_local = false;
+  is_local = is_local && !state_.uses_others;
   // What a read sees of the time is its own: an engine that is given the changes alone has the same time.
   if (!changed) state_.now_ns = before_ns;
-  if (!result) return refuse(result.failure(), operation, mark, reply, changed);
+  if (!result) return refuse(result.failure(), operation, mark, reply, changed, is_local);
   if (parked != 0) reply.truncate(mark);
-  return {Code::ok, changed, operation, parked, context.take_tail()};
+  return {Code::ok, changed, is_local, operation, parked, context.take_tail()};
 }
 
 // ---- waits ------------------------------------------------------------------------------------------------
@@ -220,14 +228,14 @@ bool Engine::step(const Tick& input) {
 Outcome Engine::refuse_unchanged(const Failure& failure, std::uint16_t operation, std::size_t mark,
                                  wire::Buffer& reply, std::uint64_t before_ns) {
   state_.now_ns = before_ns;
-  return refuse(failure, operation, mark, reply, false);
+  return refuse(failure, operation, mark, reply, false, false);
 }
 
 Outcome Engine::refuse(const Failure& failure, std::uint16_t operation, std::size_t mark, wire::Buffer& reply,
-                       bool changed) {
+                       bool changed, bool is_local) {
   reply.truncate(mark);
   wire::Writer(reply).text(failure.text);
-  return {.code = failure.code, .changed = changed, .operation = operation};
+  return {.code = failure.code, .changed = changed, .is_local = is_local, .operation = operation};
 }
 
 // ---- sessions ---------------------------------------------------------------------------------------------
@@ -235,6 +243,7 @@ Outcome Engine::refuse(const Failure& failure, std::uint16_t operation, std::siz
 void Engine::step(const SessionOpened& input) {
   advance_time(input.now_ns);
   state_.registry.open(input.session, input.inherits_from);
+  state_.next_session = std::max(state_.next_session, input.session + 1);
   state_.pids[input.session] = input.pid;
 }
 
@@ -245,10 +254,17 @@ void Engine::step(const SessionIdentified& input) {
 
 void Engine::step(const Started& input) {
   advance_time(input.now_ns);
+  // These are this process's own.
   const std::uint64_t hash_seed = state_.server_info.hash_seed;
+  const bool survives_bad_alloc = state_.server_info.survives_bad_alloc;
   state_.server_info = input.server_info;
   state_.server_info.hash_seed = hash_seed;
+  state_.server_info.survives_bad_alloc = survives_bad_alloc;
   state_.registry.set_limits(input.limits);
+  state_.registry.continue_from(state_.registry.next_id() + input.skip);
+  state_.waits.continue_from(state_.waits.next_ticket() + input.skip);
+  state_.tokens.continue_from(state_.tokens.next() + input.skip);
+  state_.next_session += input.skip;
 }
 
 void Engine::step(const SessionClosed& input) {

@@ -65,6 +65,9 @@ struct Started {
   ServerInfo server_info;
   Limits limits;
   std::uint64_t now_ns = 0;
+  /// By which the next ids (of objects, sessions, waiting requests) and tokens are raised: more than were given away in a
+  /// time of which nothing is known any more, so that none is given away twice.
+  std::uint64_t skip = 0;
 };
 
 inline constexpr std::uint16_t operation_none = 0xffff;
@@ -73,6 +76,8 @@ struct Outcome {
   Code code = Code::ok;
   bool changed =
       true;  // the state; else nothing follows from the input, which could as well have been left out
+  /// Nothing but the object of the call has to do with it: it was changed, or looked at, and no other.
+  bool is_local = false;
   std::uint16_t operation = operation_none;  // index into Engine::operations()
   Ticket parked = 0;                         // not 0: the reply follows among the deliveries
   SharedBytes::Block* tail =
@@ -116,6 +121,10 @@ class Engine {
   const ServerInfo& server_info() const { return state_.server_info; }
   const Limits& limits() const { return state_.registry.limits(); }
   std::uint64_t now_ns() const { return state_.now_ns; }
+  /// Above the id of every session that was ever opened.
+  SessionId next_session() const { return state_.next_session; }
+  /// Index in operations() of the one that a call names; operation_none if there is none.
+  std::uint16_t operation_of(ObjectId object, std::uint16_t op) const;
   /// 0: not known.
   std::uint32_t pid_of(SessionId session) const {
     auto found = state_.pids.find(session);
@@ -151,11 +160,14 @@ class Engine {
   bool refuse_cycle_through(const Waiter& waiter);
   void refuse_wait(Waiter& waiter, const std::string& cycle);
   void before_destroy(Object& object);
-  /// Ends every step that changes something.
-  void end_step() {
-    if (!state_.ready_objects.empty() || !state_.new_waits.empty() || !state_.registry.is_clean())
+  /// Ends every step that changes something. Returns whether other objects may have to do with it.
+  bool end_step() {
+    if (!state_.ready_objects.empty() || !state_.new_waits.empty() || !state_.registry.is_clean()) {
       end_busy_step();
-    else state_.registry.account_waits(state_.waits.size());
+      return true;
+    }
+    state_.registry.account_waits(state_.waits.size());
+    return false;
   }
   void end_busy_step();
   void save_waiters(StateWriter& out) const;
@@ -165,11 +177,11 @@ class Engine {
   void load_objects(StateReader& in);
   void load_object(StateReader& in);
   void load_waiters(StateReader& in);
-  std::uint16_t operation_of(std::uint64_t type, std::uint64_t op) const;
+  std::uint16_t operation_of_type(std::uint64_t type, std::uint64_t op) const;
   void load_waiter(StateReader& in, WaitQueue& queue, Object& object);
   void load_holdings(StateReader& in);
   Outcome refuse(const Failure& failure, std::uint16_t operation, std::size_t mark, wire::Buffer& reply,
-                 bool changed);
+                 bool changed, bool is_local);
   Outcome refuse_unchanged(const Failure& failure, std::uint16_t operation, std::size_t mark,
                            wire::Buffer& reply, std::uint64_t before_ns);
 

@@ -20,7 +20,7 @@ constexpr std::string_view last_word = "end";
 void Engine::save(StateWriter& out) const {
   const Registry& registry = state_.registry;
   for (const std::uint64_t number : {format, state_.now_ns, state_.waits.next_ticket(), state_.tokens.next(),
-                                     registry.next_id(), registry.unreleased()})
+                                     registry.next_id(), state_.next_session, registry.unreleased()})
     out.number(number);
   registry.each_unreleased([&](ObjectId object, std::uint64_t references) {
     out.number(object);
@@ -126,6 +126,7 @@ Result<void> Engine::load(StateReader::Source source) {
   state_.waits.continue_from(in.number());
   state_.tokens.continue_from(in.number());
   const ObjectId next_id = in.number();
+  state_.next_session = in.number();
   if (in.number() != 0) in.fail("it was saved while something was left to free");
   load_facts(in);
   load_sessions(in);
@@ -162,7 +163,7 @@ void Engine::load_sessions(StateReader& in) {
   in.repeat([&] {
     const SessionId id = in.number();
     const std::uint64_t pid = in.number_up_to(~std::uint32_t{0}, "a process id");
-    if (id <= last) in.fail("the sessions are not in their order");
+    if (id <= last || id >= state_.next_session) in.fail("the sessions are not in their order");
     if (in.failed()) return;
     last = id;
     state_.registry.open(id, 0);
@@ -230,7 +231,7 @@ void Engine::load_waiters(StateReader& in) {
 }
 
 /// Its index in operations(); operation_none if there is none.
-std::uint16_t Engine::operation_of(std::uint64_t type, std::uint64_t op) const {
+std::uint16_t Engine::operation_of_type(std::uint64_t type, std::uint64_t op) const {
   if (type >= first_operation_.size() || op >= operation_index_.size() - first_operation_[type])
     return operation_none;
   const std::uint16_t index = operation_index_[first_operation_[type] + op];
@@ -253,7 +254,7 @@ void Engine::load_waiter(StateReader& in, WaitQueue& queue, Object& object) {
   made->position = in.number();
   in.repeat([&] { made->values.push_back(in.maybe_value()); });
   if (in.failed()) return;
-  const std::uint16_t operation = operation_of(type, op);
+  const std::uint16_t operation = operation_of_type(type, op);
   if (operation == operation_none)
     return in.fail("a request waits by operation " + std::to_string(op) + " of type " + std::to_string(type) +
                    ", which this manager does not have");

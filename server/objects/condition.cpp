@@ -4,7 +4,7 @@ namespace tandem::server {
 namespace {
 
 OwnedLock* lock_in(CallContext& context, wire::Reference reference) {
-  Object* found = context.registry().find(reference.id);
+  Object* found = context.find_other(reference.id);
   const bool is_lock = found != nullptr && (found->type().number == ops::Lock::number ||
                                             found->type().number == ops::RLock::number);
   return is_lock ? static_cast<OwnedLock*>(found) : nullptr;
@@ -17,12 +17,12 @@ Failure lock_gone() {
 }  // namespace
 
 Condition* Condition::find(CallContext& context, ObjectId id) {
-  Object* found = context.registry().find(id);
+  Object* found = context.find_other(id);
   return found != nullptr && found->type().number == Ops::number ? static_cast<Condition*>(found) : nullptr;
 }
 
 Result<OwnedLock*> Condition::lock(CallContext& context) const {
-  Object* found = context.registry().find(lock_id_);
+  Object* found = context.find_other(lock_id_);
   if (found == nullptr) return lock_gone();
   return static_cast<OwnedLock*>(found);
 }

@@ -172,6 +172,10 @@ Result<void> CustomObject::call(std::size_t number, CallContext& context, wire::
   try {
     if (number == 0) instance_ = custom_type_.hosted.make();
     handler.call(*instance_, exchange);
+  } catch (const std::bad_alloc&) {
+    // A part of the work may be done: the whole of it where the same call is taken in again.
+    if (!context.server_info().survives_bad_alloc) throw;
+    done = failure_of_exception();
   } catch (...) {
     done = failure_of_exception();
   }

@@ -7,7 +7,7 @@
 #include <new>
 #include <vector>
 
-#include "server/session/clock.hpp"
+#include "client/os/clock.hpp"
 #include "tandem/ops/manager.hpp"
 #include "tandem/wire/msgpack.hpp"
 
@@ -51,6 +51,7 @@ Channel::Channel(Service& service, TransportHandle& link, Peer peer)
 Channel::~Channel() {
   service_.channels_.erase(this);
   service_.unproven_.erase(number_);
+  service_.held_.erase(this);
   leave_session();
   service_.messages_bytes_changed(counted_messages_bytes_, 0);
   if (service_.on_channel_gone) service_.on_channel_gone();
@@ -174,7 +175,7 @@ std::size_t Channel::consume(wire::Bytes bytes) {
 
 void Channel::begin_turn() {
   count_others();
-  turn_began_ns_ = now_ns_ = clock_ns();
+  turn_began_ns_ = now_ns_ = os::clock_ns();
   if (session_ != nullptr) session_->heard_ns = now_ns_;
 }
 
@@ -190,6 +191,14 @@ void Channel::sent(std::size_t count) {
   service_.statistics_.bytes_sent += count;
   outbox_.sent(count);
   settle_accounts();
+}
+
+/// What this turn has appended was computed from the state that the journal's last input led to.
+void Channel::hold_unsafe() {
+  Journal& journal = *service_.journal();
+  journal.hand_over();
+  outbox_.hold(journal.index(), journal.safe_index());
+  if (outbox_.holds()) service_.held_.insert(this);
 }
 
 void Channel::settle_accounts() {
@@ -459,6 +468,7 @@ void Channel::run(const wire::RequestHeader& header, wire::Bytes arguments, wire
   std::size_t at = outbox_.begin_reply();
   Outcome outcome{};
   try {
+    // With a journal, an operation that gets no memory in its middle ends the process.
     outcome = service_.step(
         Call{session_->id, header.actor, header.object, header.op, arguments, token, now_ns_, memory, true},
         outbox_.buffer());
@@ -469,7 +479,7 @@ void Channel::run(const wire::RequestHeader& header, wire::Bytes arguments, wire
                                    header.op, header.object));
     return refuse_request(header, "the manager is out of memory");
   }
-  std::uint64_t began_ns = std::exchange(now_ns_, clock_ns());
+  std::uint64_t began_ns = std::exchange(now_ns_, os::clock_ns());
   service_.statistics_.count_operation(outcome.operation, outcome.code, now_ns_ - began_ns);
   if (outcome.parked != 0) {
     outbox_.abandon_reply(at);
@@ -480,6 +490,8 @@ void Channel::run(const wire::RequestHeader& header, wire::Bytes arguments, wire
     return service_.after_step();
   }
   finish_call(at, header, outcome.code, outcome.tail);
+  if (const Journal* journal = service_.journal(); journal != nullptr && !outcome.changed) [[unlikely]]
+    outbox_.hold_reply(at, journal->depends_on(header.object, outcome), journal->safe_index());
   if (outcome.changed) service_.after_step();
 }
 

@@ -38,7 +38,14 @@ class Channel {
   /// Never empty. Valid until the next call.
   std::span<std::uint8_t> input_space();
   void received(std::size_t count);
-  wire::Bytes unsent() const { return outbox_.unsent(); }
+  /// What may be sent now.
+  wire::Bytes unsent() {
+    if (service_.journal() != nullptr) [[unlikely]]
+      hold_unsafe();
+    return outbox_.unsent();
+  }
+  /// Whether there is more that may not be sent yet. The transport is woken when it may.
+  bool holds_unsent() const { return outbox_.holds(); }
   /// Whether unsent() may not be all.
   bool unsent_in_pieces() const { return outbox_.in_pieces(); }
   void sent(std::size_t count);
@@ -81,9 +88,12 @@ class Channel {
   enum class State : std::uint8_t { greeting, open, ending };
 
   bool held_back() const {
+    if (service_.journal() != nullptr && service_.journal()->is_behind()) [[unlikely]]
+      return true;
     return outbox_.unsent_bytes() > unsent_bytes_high_ ||
            (outbox_.unsent_bytes() != 0 && service_.memory_exceeded_by(0));
   }
+  void hold_unsafe();
   void begin_turn();
   void take_from_inbox();
   void settle_accounts();

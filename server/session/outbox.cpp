@@ -33,9 +33,24 @@ void Outbox::advance() {
     buffer_.drop_front(droppable);
     sent_ -= droppable;
     boundary_ -= droppable;
+    held_up_to_ -= std::min(held_up_to_, droppable);
+    for (Gate& gate : gates_) gate.begin -= droppable;
     if (shared_ != nullptr)
       for (SharedEnd& end : *shared_) end.at -= droppable;
   }
+}
+
+void Outbox::hold(std::uint64_t index, std::uint64_t safe_index) {
+  release(safe_index);
+  const bool is_new = gates_.empty() || gates_.back().index != index;
+  if (held_up_to_ != buffer_.size() && index > safe_index && is_new) gates_.push_back({held_up_to_, index});
+  held_up_to_ = buffer_.size();
+}
+
+void Outbox::release(std::uint64_t safe_index) {
+  const auto first_held =
+      std::find_if(gates_.begin(), gates_.end(), [&](const Gate& gate) { return gate.index > safe_index; });
+  gates_.erase(gates_.begin(), first_held);
 }
 
 void Outbox::finish_long_reply(std::size_t at, Code code, std::uint32_t request, std::size_t frame_bytes_max,
@@ -58,13 +73,18 @@ void Outbox::finish_long_reply(std::size_t at, Code code, std::uint32_t request,
   }
 }
 
-wire::Bytes Outbox::unsent_with_shared() const {
-  for (const SharedEnd& next : *shared_) {
-    if (next.sent == next.bytes.size()) continue;
-    if (next.at == sent_) return next.bytes.subspan(next.sent);
-    return buffer_.view().subspan(sent_, next.at - sent_);
+wire::Bytes Outbox::unsent_in_pieces() const {
+  const std::size_t held_from = gates_.empty() ? buffer_.size() : gates_.front().begin;
+  std::size_t end = held_from;
+  if (shared_ != nullptr) {
+    const auto next = std::find_if(shared_->begin(), shared_->end(),
+                                   [](const SharedEnd& one) { return one.sent != one.bytes.size(); });
+    // A gate begins with a reply, so what is shared at that place ends the one before it.
+    if (next != shared_->end() && next->at == sent_ && next->at <= held_from)
+      return next->bytes.subspan(next->sent);
+    if (next != shared_->end()) end = std::min(end, next->at);
   }
-  return buffer_.view_from(sent_);
+  return buffer_.view().subspan(sent_, end - sent_);
 }
 
 void Outbox::sent_with_shared(std::size_t count) {

@@ -47,11 +47,23 @@ class Outbox {
   }
   void append_fault(Code code, std::string_view text);
 
-  /// The next bytes to be sent, and all of them unless some are shared.
+  /// What was appended since the last call is not to be sent before the input with this index is safe. Indexes never
+  /// decrease.
+  void hold(std::uint64_t index, std::uint64_t safe_index);
+  /// The same for the reply that was begun at `at` and is the last, unless something before it waits to be judged: then that
+  /// is judged together, later.
+  void hold_reply(std::size_t at, std::uint64_t index, std::uint64_t safe_index) {
+    if (held_up_to_ == at && index <= safe_index) held_up_to_ = buffer_.size();
+  }
+  /// What waited for this input, or for one before it, may be sent.
+  void release(std::uint64_t safe_index);
+  bool holds() const { return !gates_.empty(); }
+
+  /// The next bytes to be sent, and all of them unless some are shared or held.
   wire::Bytes unsent() const {
-    if (shared_ == nullptr) [[likely]]
+    if (shared_ == nullptr && gates_.empty()) [[likely]]
       return buffer_.view_from(sent_);
-    return unsent_with_shared();
+    return unsent_in_pieces();
   }
   bool in_pieces() const { return shared_ != nullptr; }
   std::size_t unsent_bytes() const { return buffer_.size() - sent_ + unsent_shared_bytes_; }
@@ -73,11 +85,11 @@ class Outbox {
   void reset() {
     buffer_.clear();
     buffer_.shrink(bytes_kept);
-    sent_ = boundary_ = 0;
+    sent_ = boundary_ = held_up_to_ = 0;
     unread_replies_ = 0;
   }
   void advance();
-  wire::Bytes unsent_with_shared() const;
+  wire::Bytes unsent_in_pieces() const;
   void sent_with_shared(std::size_t count);
   void cut(std::size_t at, Code code, std::uint32_t request, std::size_t frame_bytes_max);
 
@@ -95,6 +107,14 @@ class Outbox {
   std::size_t sent_ = 0;
   std::size_t boundary_ = 0;  // start of the first frame not completely sent, as of the last partial send
   std::uint64_t unread_replies_ = 0;
+
+  /// What is in buffer_ from `begin` on, with what is shared behind it, is held until `index`.
+  struct Gate {
+    std::size_t begin;
+    std::uint64_t index;
+  };
+  std::vector<Gate> gates_;     // in order
+  std::size_t held_up_to_ = 0;  // up to here hold() was called
 };
 
 }  // namespace tandem::server

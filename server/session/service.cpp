@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 #include <spdlog/logger.h>
 
+#include "client/os/clock.hpp"
 #include "server/engine/overview.hpp"
 #include "server/session/channel.hpp"
-#include "server/session/clock.hpp"
 
 namespace tandem::server {
 namespace {
@@ -20,13 +20,25 @@ std::string over_limit(std::string_view what, std::string_view limit_name, std::
   return std::string(what) + ": over " + std::string(limit_name) + " (" + std::to_string(limit) + ")";
 }
 
-Service::Service(Engine& engine, const Limits& limits, Credentials credentials, spdlog::logger& log)
+Service::Service(Engine& engine, const Limits& limits, Credentials credentials, spdlog::logger& log,
+                 Journal* journal)
     : engine_(engine),
+      journal_(journal),
       limits_(limits),
       credentials_(std::move(credentials)),
       log_(log),
       sessions_(credentials_),
-      statistics_(engine.operations().size()) {}
+      statistics_(engine.operations().size()) {
+  sessions_.continue_from(engine.next_session());
+  end_sessions_of_last_start();
+}
+
+/// Their clients have lost their connections.
+void Service::end_sessions_of_last_start() {
+  std::vector<SessionId> open;
+  engine_.registry().each_session([&](SessionId id, const auto&) { open.push_back(id); });
+  for (const SessionId session : open) step(SessionClosed{session, os::clock_ns()});
+}
 
 Session* Service::admit(Channel& channel, const wire::Answer& answer, Refusal& refusal) {
   if (shutting_down_) {
@@ -72,7 +84,7 @@ Session* Service::open_session(const wire::Answer& answer, const Peer& peer, Ref
   }
   Session& session = sessions_.open(answer.pid, peer);
   ++statistics_.sessions_opened;
-  step(SessionOpened{session.id, inherits_from, session.pid, clock_ns()});
+  step(SessionOpened{session.id, inherits_from, session.pid, os::clock_ns()});
   log_.info("session {} opened by process {} on {}", session.id, session.pid, peer.address);
   return &session;
 }
@@ -91,8 +103,11 @@ void Service::leave(Channel& channel, Session& session) {
   session.channels.erase(&channel);
   if (!session.channels.empty()) return;
   std::string lost = what_is_lost(session, "its last connection ended");
-  step(SessionClosed{session.id, clock_ns()});
-  after_step();
+  if (!suspends()) {
+    step(SessionClosed{session.id, os::clock_ns()});
+    after_step();
+    hand_over();
+  }
   log_.info("session {} of process {} closed", session.id, session.pid);
   sessions_.end(session, std::move(lost));
 }
@@ -124,7 +139,7 @@ void Service::end_silent(Session& session) {
   log_event(LogLevel::warning, "a session ended in silence", session.peer,
             fmt::format("session {} of process {} on {} ended: {}", session.id, session.pid,
                         session.peer.address, lost));
-  step(SessionClosed{session.id, clock_ns()});
+  step(SessionClosed{session.id, os::clock_ns()});
   ++statistics_.sessions_lost;
   for (Channel* channel : session.channels) {
     --channels_admitted_;
@@ -132,12 +147,14 @@ void Service::end_silent(Session& session) {
   }
   sessions_.end(session, std::move(lost));
   after_step();
+  hand_over();
 }
 
 std::string Service::what_is_lost(const Session& session, std::string why) const {
   constexpr std::size_t told_max = 20;
   bool more = false;
-  const std::vector<HoldingInfo> held = holdings_of(engine_.state(), clock_ns(), session.id, told_max, more);
+  const std::vector<HoldingInfo> held =
+      holdings_of(engine_.state(), engine_ns(os::clock_ns()), session.id, told_max, more);
   std::string text =
       "session " + std::to_string(session.id) + " has ended: " + std::move(why) + "; it owned ";
   if (held.empty()) return text + "nothing but references";
@@ -152,13 +169,13 @@ void Service::park(Ticket ticket, Channel& channel, std::uint32_t request) {
 }
 
 void Service::cancel(Ticket ticket) {
-  step(Cancel{ticket, clock_ns()});
+  step(Cancel{ticket, os::clock_ns()});
   after_step();
 }
 
 void Service::forget(Ticket ticket, const Session& session) {
   parked_.erase(ticket);
-  if (session.channels.size() > 1) cancel(ticket);
+  if (session.channels.size() > 1 && !suspends()) cancel(ticket);
 }
 
 void Service::deliver() {
@@ -200,7 +217,7 @@ std::string host_of(const Peer& peer) {
 void Service::log_event(LogLevel level, std::string_view reason, const Peer& peer, std::string_view line) {
   const auto to = level == LogLevel::error ? spdlog::level::err : spdlog::level::warn;
   if (!log_.should_log(to)) return;
-  const bool admitted = repeats_.admit(reason, host_of(peer), clock_ns());
+  const bool admitted = repeats_.admit(reason, host_of(peer), os::clock_ns());
   if (next_timer_ns() < timer_ns_) set_timer();
   if (admitted) log_.log(to, "{}", line);
 }
@@ -209,6 +226,14 @@ void Service::log_repeated(std::uint64_t now_ns, bool all) {
   for (const RepeatLimit::Repeated& event : repeats_.report(now_ns, all))
     log_.warn("{}{}{}: {} more times within a minute", event.reason, event.source.empty() ? "" : ", ",
               event.source, event.count);
+}
+
+void Service::journal_progressed() {
+  const bool was_behind = journal_->is_behind();
+  journal_->hand_over();
+  if (was_behind && !journal_->is_behind())
+    for (Channel* channel : channels_) channel->transport().wake();
+  for (Channel* channel : std::exchange(held_, {})) channel->transport().wake();
 }
 
 void Service::set_timer() {
@@ -222,6 +247,7 @@ void Service::tick(std::uint64_t now_ns) {
   if (now_ns >= repeats_.next_ns()) log_repeated(now_ns);
   step(Tick{now_ns});
   after_step();
+  hand_over();
 }
 
 void Service::handshake_failed(const Peer& peer, HandshakeFailure reason, std::string_view text) {
@@ -232,7 +258,7 @@ void Service::handshake_failed(const Peer& peer, HandshakeFailure reason, std::s
 
 void Service::shut_down() {
   shutting_down_ = true;
-  log_repeated(clock_ns(), true);
+  log_repeated(os::clock_ns(), true);
   for (Channel* channel : channels_) channel->transport().wake();
 }
 

@@ -10,6 +10,7 @@
 #include <unordered_set>
 
 #include "server/engine/engine.hpp"
+#include "server/journal/journal.hpp"
 #include "server/session/repeat_limit.hpp"
 #include "server/session/sessions.hpp"
 #include "server/session/statistics.hpp"
@@ -26,12 +27,16 @@ class Channel;
 
 class Service {
  public:
-  /// `limits.memory_bytes_max` is resolved, not 0. The engine and the logger outlive the service.
-  Service(Engine& engine, const Limits& limits, Credentials credentials, spdlog::logger& log);
+  /// `limits.memory_bytes_max` is resolved, not 0. The engine and the logger outlive the service, and so does the journal,
+  /// which has started; null: there is none.
+  Service(Engine& engine, const Limits& limits, Credentials credentials, spdlog::logger& log,
+          Journal* journal = nullptr);
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
 
   const Engine& engine() const { return engine_; }
+  Journal* journal() { return journal_; }
+  const Journal* journal() const { return journal_; }
   const Limits& limits() const { return limits_; }
   const Credentials& credentials() const { return credentials_; }
   const Sessions& sessions() const { return sessions_; }
@@ -63,10 +68,15 @@ class Service {
   /// channel.
   void forget(Ticket ticket, const Session& session);
   // Every input of the engine goes through here, in the order in which it was read.
-  Outcome step(const Call& call, wire::Buffer& reply) { return engine_.step(call, reply); }
+  Outcome step(const Call& call, wire::Buffer& reply) {
+    if (journal_ != nullptr) [[unlikely]]
+      return journal_->step(call, reply);
+    return engine_.step(call, reply);
+  }
   template <class Input>
   void step(const Input& input) {
-    (void)engine_.step(input);
+    if (journal_ != nullptr) journal_->step(input);
+    else (void)engine_.step(input);
   }
   /// Delivers replies of parked requests to their channels, logs deadlocks and updates the timer. Call after
   /// every step.
@@ -80,6 +90,13 @@ class Service {
   void tick(std::uint64_t now_ns);
   /// Schedules tick() for this time of the steady clock, in place of the time set before.
   std::function<void(std::uint64_t at_ns)> on_deadline_changed;
+
+  /// More inputs are safe: replies that waited for that are sent.
+  void journal_progressed();
+  /// The engine's time at this time of the steady clock.
+  std::uint64_t engine_ns(std::uint64_t steady_ns) const {
+    return journal_ == nullptr ? steady_ns : journal_->to_engine_ns(steady_ns);
+  }
 
   /// Counts and logs a channel that ends in its handshake.
   void handshake_failed(const Peer& peer, HandshakeFailure reason, std::string_view text);
@@ -117,8 +134,18 @@ class Service {
   };
 
   std::uint64_t next_timer_ns() const {
-    return std::min(std::min(engine_.next_deadline_ns(), lease_check_ns_), repeats_.next_ns());
+    std::uint64_t deadline_ns = engine_.next_deadline_ns();
+    if (journal_ != nullptr) [[unlikely]]
+      deadline_ns = journal_->to_steady_ns(deadline_ns);
+    return std::min(std::min(deadline_ns, lease_check_ns_), repeats_.next_ns());
   }
+  void end_sessions_of_last_start();
+  /// Ends what was recorded outside of the turns of channels.
+  void hand_over() {
+    if (journal_ != nullptr) journal_->hand_over();
+  }
+  /// Whether what clients own stays as it is although they lose their connections: until the next start.
+  bool suspends() const { return journal_ != nullptr && shutting_down_; }
   std::uint64_t lease_ns() const { return limits_.session_lease_ms * 1'000'000; }
   void check_leases(std::uint64_t now_ns);
   void end_silent(Session& session);
@@ -130,12 +157,14 @@ class Service {
   Session* open_session(const wire::Answer& answer, const Peer& peer, Refusal& refusal);
 
   Engine& engine_;
+  Journal* const journal_;
   const Limits limits_;
   const Credentials credentials_;
   spdlog::logger& log_;
   Sessions sessions_;
   Statistics statistics_;
   std::unordered_set<Channel*> channels_;
+  std::unordered_set<Channel*> held_;           // have replies that wait until they are safe
   std::map<std::uint64_t, Channel*> unproven_;  // channels without a session yet, oldest first
   std::unordered_map<Ticket, Parked> parked_;
   Deliveries spare_;                         // kept for its memory

@@ -46,6 +46,8 @@ class Sessions {
     auto found = by_id_.find(id);
     return found == by_id_.end() ? nullptr : &found->second;
   }
+  /// Ids are given from this one on.
+  void continue_from(std::uint64_t next_id) { next_id_ = next_id; }
   /// Opens a session, which has no channel yet.
   Session& open(std::uint32_t pid, Peer peer);
   /// Returns the session with this id if `secret` matches. Otherwise returns null and fills in `refusal`:

@@ -2,33 +2,14 @@
 // Counters of a manager. Plain integers, written and read on the engine's thread only.
 
 #include <array>
-#include <bit>
 #include <cstdint>
 #include <string_view>
 #include <vector>
 
+#include "server/structures/latency_histogram.hpp"
 #include "tandem/error.hpp"
 
 namespace tandem::server {
-
-/// Durations of operations. Bucket i counts those below 2^i ns that the lower buckets do not count; the last
-/// one counts all the rest.
-class LatencyHistogram {
- public:
-  static constexpr std::size_t bucket_count = 40;  // 2^39 ns are nine minutes
-
-  void add(std::uint64_t nanoseconds) {
-    std::size_t bucket = static_cast<std::size_t>(std::bit_width(nanoseconds));
-    ++counts_[bucket < bucket_count ? bucket : bucket_count - 1];
-    sum_ns_ += nanoseconds;
-  }
-  const std::array<std::uint64_t, bucket_count>& counts() const { return counts_; }
-  std::uint64_t sum_ns() const { return sum_ns_; }
-
- private:
-  std::array<std::uint64_t, bucket_count> counts_{};
-  std::uint64_t sum_ns_ = 0;
-};
 
 struct OperationStatistics {
   std::uint64_t count = 0;

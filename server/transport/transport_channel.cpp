@@ -71,7 +71,8 @@ void TransportChannel::send() {
     const std::ptrdiff_t count = unsent.empty() ? 0 : send_now(unsent);
     if (count == ended) return close();
     channel_.sent(static_cast<std::size_t>(count));
-    if (!channel_.unsent_in_pieces() || static_cast<std::size_t>(count) < unsent.size()) [[likely]]
+    if (!channel_.unsent_in_pieces() || unsent.empty() || static_cast<std::size_t>(count) < unsent.size())
+        [[likely]]
       return;
   }
 }
@@ -96,7 +97,7 @@ void TransportChannel::arm_wait() {
   }
   if (!channel_.unsent().empty()) [[unlikely]]
     wait_for_room();
-  else if (channel_.ending()) return finish();
+  else if (channel_.ending() && !channel_.holds_unsent()) return finish();
   if (channel_.wants_input()) [[likely]]
     wait_for_input();
   else if (channel_.wants_turn()) wake();

@@ -120,7 +120,7 @@ TEST(PrivateManager, SeveralAtOnceShareNothing) {
 }
 
 TEST(PrivateManager, ItsKeyIsNowhereToBeRead) {
-  PrivateManager manager(client::find_tandemd(), 1h);
+  PrivateManager manager(client::find_tandemd(), {.start_timeout = 1h});
   std::string process = "/proc/" + std::to_string(manager.pid());
   ASSERT_EQ(manager.authkey().size(), 32u);
   EXPECT_THAT(contents_of(process + "/cmdline"), HasSubstr("--private-fd"));
@@ -235,7 +235,8 @@ TEST(Launch, LooksBesideTheProgramFirstAndInPath) {
 
 std::string error_of_starting(const std::string& sink, std::chrono::milliseconds timeout = 1h) {
   TemporaryFile program("#!/bin/sh\n" + sink + "\n", 0700);
-  std::string text = error_of<ConnectionError>([&] { PrivateManager(program.path, timeout); });
+  std::string text =
+      error_of<ConnectionError>([&] { PrivateManager(program.path, {.start_timeout = timeout}); });
   EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1) << "a process is left";
   std::size_t at = text.find(program.path);
   return at == text.npos ? text : text.replace(at, program.path.size(), "PROGRAM");
@@ -267,7 +268,7 @@ TEST(Launch, FileThatCannotBeRun) {
       "\x7f"
       "ELF of nothing",
       0700);
-  EXPECT_THAT(error_of<ConnectionError>([&] { PrivateManager(program.path, 1h); }),
+  EXPECT_THAT(error_of<ConnectionError>([&] { PrivateManager(program.path, {.start_timeout = 1h}); }),
               HasSubstr("cannot be run"));
 }
 
@@ -372,7 +373,7 @@ TEST(Trouble, CallsTimeOutWhileTheManagerSleepsAndGoOnLater) {
 }
 
 TEST(Trouble, ConnectingToAManagerThatSleepsTimesOut) {
-  PrivateManager own(client::find_tandemd(), 1h);
+  PrivateManager own(client::find_tandemd(), {.start_timeout = 1h});
   stop_and_wait(own.pid());
   EXPECT_THAT(error_of<Timeout>([&] {
                 Manager(own.address().to_string(), {.authkey = own.authkey(), .connect_timeout = 50ms});
@@ -383,7 +384,7 @@ TEST(Trouble, ConnectingToAManagerThatSleepsTimesOut) {
 
 // The manager is woken only after both have ended: neither waits for it longer than connect_timeout.
 TEST(Trouble, ForkAndDropAreShortWhileTheManagerSleeps) {
-  PrivateManager own(client::find_tandemd(), 1h);
+  PrivateManager own(client::find_tandemd(), {.start_timeout = 1h});
   std::optional<Manager> manager;
   const Options options{.authkey = own.authkey(), .connect_timeout = 50ms};
   List<int> list;

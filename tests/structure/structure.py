@@ -25,7 +25,7 @@ def layers(*folders, below=()):
 # whatever it offers.
 BASE = "include/tandem, its base"
 BASE_FILES = {f"include/tandem/{name}.hpp" for name in
-              ["address", "cxx20", "error", "json", "limits", "options", "text"]}
+              ["address", "cxx20", "error", "journal_level", "json", "limits", "options", "text"]}
 PUBLIC = ["include/tandem/wire", BASE, "include/tandem/ops", "include/tandem/codec", "include/tandem/call",
           "include/tandem/proxy", "include/tandem/hosted", "include/tandem"]
 SHARED = ["client/os", "client/common"]
@@ -42,15 +42,18 @@ MAY_INCLUDE = {
     **layers("client/common", "client/transport", "client/session", "client/calls", "client", "client/process",
              "client/pool", "client/cli", below=["client/os", *PUBLIC]),
     **layers(*ENGINE, "server/objects", below=PUBLIC),
-    "server/session": [*ENGINE, *SHARED, *PUBLIC],
+    "server/journal": [*ENGINE, *SHARED, *PUBLIC],
+    "server/session": [*ENGINE, "server/journal", *SHARED, *PUBLIC],
     "server/debug": [*ENGINE, *SHARED, *PUBLIC],
-    "server/transport": ["server/session", *ENGINE, *SHARED, *PUBLIC],
+    "server/transport": ["server/session", "server/journal", *ENGINE, *SHARED, *PUBLIC],
     # The place where the parts meet.
-    "server": [*ENGINE, "server/objects", "server/session", "server/debug", "server/transport", *SHARED, *PUBLIC],
+    "server": [*ENGINE, "server/objects", "server/journal", "server/session", "server/debug", "server/transport", *SHARED, *PUBLIC],
     "examples": PUBLIC,
 }
 # Files that may include more than their folder.
 MAY_INCLUDE_ALSO = {
+    # It replays journals.
+    "client/cli/journal.cpp": ["server/journal", "server/objects", *ENGINE],
     "server/connect.cpp": ["client/transport"],
     "server/in_process_connector.hpp": ["client/transport"],
     "server/in_process_connector.cpp": ["client/transport"],

@@ -21,7 +21,7 @@ TEST_F(DebugTest, TheIndexListsWhatThereIs) {
     EXPECT_FALSE(one["description"].get<std::string>().empty());
   }
   EXPECT_EQ(paths, (std::vector<std::string>{"/", "/healthz", "/info", "/objects", "/objects/{name or id:ID}",
-                                             "/sessions", "/waits", "/ops", "/metrics"}));
+                                             "/sessions", "/waits", "/ops", "/journal", "/metrics"}));
   for (const std::string& path : paths)
     if (path.find('{') == path.npos) {
       EXPECT_EQ(answer(path).status, 200) << path;

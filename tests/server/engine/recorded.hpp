@@ -28,6 +28,8 @@ class RecordedEngine {
   const std::vector<int>& times_ok() const { return times_ok_; }
   /// Whether the last input has changed the state, as the engine says.
   bool changed() const { return changed_; }
+  /// Whether it was a call that had to do with its own object only.
+  bool is_local() const { return is_local_; }
   /// Returns code, operation and bytes of a call's reply; then those to requests that had waited.
   std::string take(const Input& input) {
     return std::visit([&](const auto& one) { return step(one); }, input);
@@ -37,6 +39,7 @@ class RecordedEngine {
   template <class OtherInput>
   std::string step(const OtherInput& input) {
     changed_ = true;
+    is_local_ = false;
     if constexpr (std::is_void_v<decltype(engine_->step(input))>) engine_->step(input);
     else changed_ = engine_->step(input);
     return deliveries();
@@ -48,6 +51,7 @@ class RecordedEngine {
                                    wire::as_bytes(call.arguments), call.token, call.now_ns},
                       out);
     changed_ = outcome.changed;
+    is_local_ = outcome.is_local;
     if (outcome.code == Code::ok) ++times_ok_.at(outcome.operation);
     return std::string(name_of(outcome.code)) + ' ' + std::to_string(outcome.operation) + ' ' +
            std::string(wire::as_text(out.view())) + deliveries();
@@ -66,6 +70,7 @@ class RecordedEngine {
   std::optional<server::Engine> engine_;
   std::vector<int> times_ok_;
   bool changed_ = false;
+  bool is_local_ = false;
 };
 
 inline std::uint64_t memory_bytes_max_of(std::uint64_t seed) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "client/common/crypto.hpp"
+#include "client/os/clock.hpp"
 #include "server/objects/all.hpp"
 #include "server/session/channel.hpp"
 #include "tandem/ops/all.hpp"
@@ -48,6 +49,7 @@ struct ManagerSetup {
   Limits limits{.memory_bytes_max = std::uint64_t{1} << 30};
   std::string authkey{};
   std::uint32_t own_uid = 1000;
+  Log* log = nullptr;  // of a journal, at level disk
 };
 
 /// Engine and service. What is random elsewhere counts up here: 1, 2, 3…
@@ -57,11 +59,17 @@ class TestManager {
       : setup_(std::move(setup)),
         log_("test", log_keeper_),
         engine_(setup_.limits, ServerInfo{}, hosted_types()),
-        service_(engine_, setup_.limits, credentials(), log_) {
+        service_(engine_, setup_.limits, credentials(), log_, start_journal()) {
     log_.set_level(spdlog::level::debug);
   }
 
   Service& service() { return service_; }
+  /// Lets the journal write what is recorded, and waits for that.
+  void commit() {
+    if (journal_ == nullptr) return;
+    while (journal_->safe_index() != journal_->index()) service_.journal_progressed();
+    service_.journal_progressed();
+  }
   const Engine& engine() const { return engine_; }
   const Limits& limits() const { return setup_.limits; }
   const std::string& authkey() const { return setup_.authkey; }
@@ -71,6 +79,16 @@ class TestManager {
   }
 
  private:
+  Journal* start_journal() {
+    if (setup_.log == nullptr) return nullptr;
+    Journal::Options options;
+    options.on_progress = [] {};
+    options.on_fatal = [](const std::string& why) { ADD_FAILURE() << why; };
+    const Recovered recovered = recover(*setup_.log, engine_);
+    journal_ = std::make_unique<Journal>(engine_, *setup_.log, recovered, std::move(options));
+    journal_->start(ServerInfo{}, setup_.limits, {}, 0, os::clock_ns());
+    return journal_.get();
+  }
   Credentials credentials() {
     Credentials made;
     made.has_authkey = !setup_.authkey.empty();
@@ -91,6 +109,7 @@ class TestManager {
   std::shared_ptr<LogKeeper> log_keeper_ = std::make_shared<LogKeeper>();
   spdlog::logger log_;
   Engine engine_;
+  std::unique_ptr<Journal> journal_;
   Service service_;
 };
 
@@ -248,6 +267,8 @@ class TestClient {
   }
   wire::Welcome shake_hands(wire::Answer wanted = {}) {
     say(answer(hear_bytes(), manager_.authkey(), wanted));
+    hear_bytes(0);
+    manager_.commit();
     std::string welcome = hear_bytes();
     EXPECT_EQ(welcome.size(), wire::welcome_bytes);
     return wire::decode_welcome(reinterpret_cast<const std::uint8_t*>(welcome.data()));
@@ -267,13 +288,16 @@ class TestClient {
 
   /// A new object of this type and what it was created with; gives its id.
   std::uint64_t create(std::string_view type, std::string_view arguments = "\x90") {
-    Heard reply = ask(request_frame({0, ops::Manager::Create::description.number, 9999, 1, ops::Manager::id},
-                                    packed([&](wire::Writer& out) {
-                                      out.array(3);
-                                      out.text(type);
-                                      out.array(0);
-                                      out.raw(wire::as_bytes(arguments));
-                                    })));
+    say(request_frame({0, ops::Manager::Create::description.number, 9999, 1, ops::Manager::id},
+                      packed([&](wire::Writer& out) {
+                        out.array(3);
+                        out.text(type);
+                        out.array(0);
+                        out.raw(wire::as_bytes(arguments));
+                      })));
+    hear_bytes(0);
+    manager_.commit();
+    const Heard reply = hear_one();
     EXPECT_EQ(reply.code, Code::ok) << reply.payload;
     wire::Reader reader(wire::as_bytes(reply.payload));
     std::uint32_t count = 0;

@@ -1,6 +1,8 @@
 // Replies built in place, cut into parts, sent in pieces.
 #include "server/session/outbox.hpp"
 
+#include <random>
+
 #include "tests/server/session/fixture.hpp"
 
 namespace tandem::server {
@@ -124,6 +126,106 @@ TEST(Outbox, AnAbandonedReplyLeavesNothing) {
   outbox.abandon_reply(at);
   EXPECT_EQ(outbox.unsent_bytes(), before);
   EXPECT_EQ(outbox.unread_replies(), 1u);
+}
+
+// ---- what is held -------------------------------------------------------------------------------------------
+
+std::string sendable(const Outbox& outbox) {
+  return std::string(wire::as_text(outbox.unsent()));
+}
+
+TEST(Outbox, WhatIsHeldIsSentOnceItsIndexIsSafe) {
+  Outbox outbox;
+  reply(outbox, 1, "one");
+  const std::string first = sendable(outbox);
+  outbox.hold(5, 4);
+  reply(outbox, 2, "two");
+  outbox.hold(6, 4);
+  EXPECT_EQ(sendable(outbox), "");
+  EXPECT_TRUE(outbox.holds());
+  EXPECT_EQ(outbox.unsent_bytes(), 2 * first.size());
+  outbox.release(5);
+  EXPECT_EQ(sendable(outbox), first);
+  outbox.sent(first.size());
+  EXPECT_EQ(sendable(outbox), "");
+  outbox.release(6);
+  EXPECT_FALSE(outbox.holds());
+  EXPECT_EQ(parse_frames(sendable(outbox), 4096).at(0).payload, "two");
+}
+
+TEST(Outbox, WhatIsSafeAlreadyIsNotHeldAndDoesNotDelayWhatFollows) {
+  Outbox outbox;
+  reply(outbox, 1, "one");
+  outbox.hold(5, 5);
+  EXPECT_FALSE(outbox.holds());
+  const std::string first = sendable(outbox);
+  outbox.sent(3);
+  reply(outbox, 2, "two");
+  outbox.hold(6, 5);
+  EXPECT_EQ(sendable(outbox), first.substr(3));
+}
+
+TEST(Outbox, NothingOvertakesWhatIsHeld) {
+  Outbox outbox;
+  reply(outbox, 1, "a write");
+  outbox.hold(9, 4);
+  reply(outbox, 2, "a read");
+  outbox.hold(9, 4);
+  EXPECT_EQ(sendable(outbox), "");
+  outbox.release(8);
+  EXPECT_EQ(sendable(outbox), "");
+  outbox.release(9);
+  EXPECT_EQ(parse_frames(sendable(outbox), 4096).size(), 2u);
+}
+
+/// Replies of all kinds, held and released at random, arrive whole and in order, and never before they are safe.
+TEST(Outbox, HeldAtRandomEverythingArrivesInOrderAndNothingTooEarly) {
+  for (unsigned seed = 0; seed < 50; ++seed) {
+    std::minstd_rand random(seed + 1);
+    Outbox outbox;
+    std::string got, wanted;
+    std::vector<std::pair<std::size_t, std::uint64_t>> ends;  // how much may be sent when this index is safe
+    std::size_t appended = 0;
+    std::uint64_t index = 0, safe_index = 0;
+    const auto send = [&] {
+      const std::string_view next = wire::as_text(outbox.unsent()).substr(0, random() % 400);
+      got += next;
+      outbox.sent(next.size());
+      for (const auto& [end, needed] : ends) {
+        if (needed > safe_index) {
+          EXPECT_LE(got.size(), end);
+        }
+      }
+    };
+    for (std::uint32_t request = 0; request < 200; ++request) {
+      const std::size_t before = outbox.unsent_bytes();
+      const std::size_t start = appended;
+      if (random() % 3 == 0) {
+        const std::size_t at = outbox.begin_reply();
+        outbox.finish_long_reply(at, Code::ok, request, 300,
+                                 SharedBytes::copy(wire::as_bytes(payload_of(200 + random() % 900))));
+      } else {
+        reply(outbox, request, payload_of(random() % 100), 300);
+      }
+      appended += outbox.unsent_bytes() - before;
+      index += random() % 2;
+      outbox.hold(index, safe_index);
+      if (index > safe_index) ends.emplace_back(start, index);
+      if (random() % 4 == 0) {
+        safe_index += random() % (index - safe_index + 1);
+        outbox.release(safe_index);
+      }
+      if (random() % 2 == 0) send();
+    }
+    safe_index = index;
+    outbox.release(index);
+    while (outbox.unsent_bytes() != 0) send();
+    EXPECT_EQ(outbox.unread_replies(), 0u);
+    EXPECT_EQ(got.size(), appended);
+    const std::vector<Heard> heard = parse_frames(got, 300);
+    ASSERT_EQ(heard.size(), 200u);
+    for (std::uint32_t request = 0; request < 200; ++request) EXPECT_EQ(heard[request].request, request);
+  }
 }
 
 }  // namespace

@@ -1,10 +1,10 @@
 #pragma once
-// The time that the session layer passes to the engine.
+// The steady clock as a number.
 
 #include <chrono>
 #include <cstdint>
 
-namespace tandem::server {
+namespace tandem::os {
 
 /// Nanoseconds of the steady clock.
 inline std::uint64_t clock_ns() {
@@ -12,4 +12,4 @@ inline std::uint64_t clock_ns() {
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
 }
 
-}  // namespace tandem::server
+}  // namespace tandem::os

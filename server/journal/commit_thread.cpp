@@ -1,0 +1,230 @@
+#include "server/journal/commit_thread.hpp"
+
+#include "client/os/signals.hpp"
+#include "client/os/spin.hpp"
+#include "server/journal/effects.hpp"
+#include "server/journal/record.hpp"
+
+namespace tandem::server {
+namespace {
+
+constexpr std::chrono::milliseconds retry_interval{250};  // while there is no room
+constexpr std::chrono::milliseconds rest_interval{5};     // between batches that nobody waits for
+constexpr std::chrono::milliseconds look_interval{100};   // at the free space, while there is enough
+constexpr std::size_t body_bytes_kept = std::size_t{1} << 20;
+
+}  // namespace
+
+CommitThread::CommitThread(Log& log, const Options& options, Callbacks callbacks)
+    : log_(log),
+      options_(options),
+      callbacks_(std::move(callbacks)),
+      written_index_(log.tail().index),
+      synced_index_(log.tail().index),
+      free_bytes_(log.free_bytes()),
+      log_bytes_(log.bytes()),
+      advice_(options.busy_poll),
+      thread_(os::thread_without_signals([this] { run(); })) {}
+
+CommitThread::~CommitThread() {
+  stop(std::chrono::milliseconds(0));
+}
+
+// ---- on the engine's thread -------------------------------------------------------------------------------
+
+void CommitThread::commit(wire::Buffer& body, std::uint64_t first, std::uint64_t last,
+                          std::uint64_t engine_us) {
+  std::swap(body_, body);
+  batch_ = {0, first, last, engine_us, body_.view()};
+  handed_over_at_ = Clock::now();
+  busy_.store(true, std::memory_order_seq_cst);
+  // Both sides write their own word before they read the other's, so one of them sees the other.
+  if (!sleeping_.load(std::memory_order_seq_cst)) return;
+  const std::lock_guard lock(mutex_);
+  changed_.notify_one();
+}
+
+bool CommitThread::stop(std::chrono::milliseconds limit) {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    stop_limit_ = Clock::now() + limit;
+    changed_.notify_one();
+  }
+  if (thread_.joinable()) thread_.join();
+  const std::lock_guard lock(mutex_);
+  return !is_broken_ && is_idle() && !unsynced_since_;
+}
+
+bool CommitThread::commit_here(wire::Buffer& body, std::uint64_t first, std::uint64_t last,
+                               std::uint64_t engine_us) {
+  const std::unique_lock lock(log_mutex_, std::try_to_lock);
+  if (!lock) return false;
+  const Clock::time_point since = Clock::now();
+  const Batch batch{log_.tail().batch + 1, first, last, engine_us, body.view()};
+  const AppendStatus status = log_.append(batch, false);
+  if (status == AppendStatus::broken) callbacks_.on_broken(log_.failure());
+  if (status != AppendStatus::ok) return false;
+  note_done(batch, false, since);
+  body.clear();
+  body.shrink(body_bytes_kept);
+  return true;
+}
+
+bool CommitThread::wait_until_idle(Clock::time_point end) {
+  std::unique_lock lock(mutex_);
+  const auto is_full = [this] { return !statistics_.full_because.empty(); };
+  for (;;) {
+    changed_.wait(lock, [&] { return is_idle() || ended_ || is_full(); });
+    if (is_idle() || ended_) return is_idle();
+    if (!changed_.wait_until(lock, end, [&] { return ended_ || !is_full(); })) return false;
+  }
+}
+
+CommitStatistics CommitThread::statistics() const {
+  const std::lock_guard lock(mutex_);
+  return statistics_;
+}
+
+// ---- on the thread ----------------------------------------------------------------------------------------
+
+void CommitThread::run() {
+  while (wait_for_work() && !is_broken_) {
+    if (is_idle()) {
+      if (sync_is_due()) append_sync_batch();
+      if (look_at_free_space()) callbacks_.on_progress();
+      continue;
+    }
+    if (options_.level == JournalLevel::relaxed) rest();
+    if (!append_until_room(batch_, options_.level == JournalLevel::disk, handed_over_at_)) continue;
+    body_.clear();
+    body_.shrink(body_bytes_kept);
+    {
+      const std::lock_guard lock(mutex_);
+      busy_.store(false, std::memory_order_release);
+      changed_.notify_all();
+    }
+    callbacks_.on_progress();
+  }
+  const std::lock_guard lock(mutex_);
+  ended_ = true;
+  changed_.notify_all();
+}
+
+/// Returns false when everything is done and the thread is to end. May return without work.
+bool CommitThread::wait_for_work() {
+  if (!is_idle() || poll_busily()) return true;
+  std::unique_lock lock(mutex_);
+  sleeping_.store(true, std::memory_order_seq_cst);
+  const Clock::time_point since = Clock::now();
+  const auto ready = [this] { return stopping_ || !is_idle(); };
+  if (unsynced_since_) changed_.wait_until(lock, *unsynced_since_ + options_.sync_interval, ready);
+  else if (is_short_of_room()) changed_.wait_for(lock, retry_interval, ready);
+  else changed_.wait(lock, [&] { return ready() || unsynced_since_; });
+  sleeping_.store(false, std::memory_order_relaxed);
+  advice_.waited(Clock::now() - since);
+  // At the end everything that is written is also to be safe.
+  return !is_idle() || !stopping_ || unsynced_since_;
+}
+
+bool CommitThread::poll_busily() {
+  if (!advice_.worthwhile()) return false;
+  const Clock::time_point since = Clock::now();
+  do {
+    for (int looks = 0; looks < 64 && is_idle(); ++looks) os::relax();
+    if (!is_idle()) {
+      advice_.waited(Clock::now() - since);
+      return true;
+    }
+  } while (Clock::now() - since < advice_.limit());
+  return false;
+}
+
+/// So that there are few batches and much in each.
+void CommitThread::rest() {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, rest_interval, [this] { return stopping_; });
+}
+
+bool CommitThread::sync_is_due() const {
+  const std::lock_guard lock(mutex_);
+  return unsynced_since_ && (stopping_ || Clock::now() - *unsynced_since_ >= options_.sync_interval);
+}
+
+/// Returns false if that failed for ever.
+bool CommitThread::append_until_room(Batch batch, bool sync, Clock::time_point since) {
+  for (;;) {
+    std::unique_lock lock(log_mutex_);
+    batch.number = log_.tail().batch + 1;
+    if (batch.last < batch.first) batch.first = (batch.last = log_.tail().index) + 1;
+    const AppendStatus status = log_.append(batch, sync);
+    if (status == AppendStatus::ok) return note_done(batch, sync, since), true;
+    const std::string why = log_.failure();
+    lock.unlock();
+    if (status == AppendStatus::broken) {
+      is_broken_ = true;
+      callbacks_.on_broken(why);
+      return false;
+    }
+    look_at_free_space();
+    if (!wait_for_room(why)) return false;
+  }
+}
+
+/// Returns false if the thread is to end first.
+bool CommitThread::wait_for_room(const std::string& why) {
+  std::unique_lock lock(mutex_);
+  ++statistics_.times_full;
+  statistics_.full_because = why;
+  changed_.notify_all();
+  const Clock::time_point retry_at = Clock::now() + retry_interval;
+  changed_.wait_until(lock, retry_at, [&] { return stopping_ && Clock::now() >= stop_limit_; });
+  if (!stopping_ || Clock::now() < stop_limit_) return true;
+  is_broken_ = true;
+  return false;
+}
+
+/// A batch without inputs, with which all that was written before becomes safe.
+void CommitThread::append_sync_batch() {
+  wire::Buffer body;
+  RecordWriter().write(body, CheckRecord{EffectsHash().value()});
+  if (append_until_room({0, 1, 0, 0, body.view()}, true, Clock::now())) callbacks_.on_progress();
+}
+
+// ---- on either thread -------------------------------------------------------------------------------------
+
+/// With the log's mutex.
+void CommitThread::note_done(const Batch& batch, bool sync, Clock::time_point since) {
+  const Clock::time_point now = Clock::now();
+  written_index_.store(batch.last, std::memory_order_release);
+  if (sync) synced_index_.store(batch.last, std::memory_order_release);
+  if (is_short_of_room() || now - looked_at_ > look_interval) note_free_space();
+  const std::lock_guard lock(mutex_);
+  if (sync) {
+    unsynced_since_.reset();
+  } else if (!unsynced_since_) {
+    unsynced_since_ = now;
+    changed_.notify_all();
+  }
+  ++statistics_.commits;
+  statistics_.syncs += sync ? 1 : 0;
+  statistics_.body_bytes += batch.body.size();
+  statistics_.commit_time.add(static_cast<std::uint64_t>((now - since).count()));
+  statistics_.full_because.clear();
+}
+
+/// Returns whether it has changed from little to enough, or back.
+bool CommitThread::look_at_free_space() {
+  const std::lock_guard lock(log_mutex_);
+  const bool was_short = is_short_of_room();
+  note_free_space();
+  return was_short != is_short_of_room();
+}
+
+void CommitThread::note_free_space() {
+  looked_at_ = Clock::now();
+  free_bytes_.store(log_.free_bytes(), std::memory_order_relaxed);
+  log_bytes_.store(log_.bytes(), std::memory_order_relaxed);
+}
+
+}  // namespace tandem::server

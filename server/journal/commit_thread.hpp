@@ -1,0 +1,125 @@
+#pragma once
+// The thread that appends batches to the log, so that the engine never waits for the disk. It has one batch at a time:
+// what comes meanwhile is collected for the next one (group commit).
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "client/os/busy_poll.hpp"
+#include "server/journal/log.hpp"
+#include "server/structures/latency_histogram.hpp"
+#include "tandem/server_options.hpp"
+
+namespace tandem::server {
+
+/// What the thread has done so far.
+struct CommitStatistics {
+  std::uint64_t commits = 0;
+  std::uint64_t syncs = 0;        // commits that waited for the disk
+  std::uint64_t times_full = 0;   // attempts that found no room
+  std::uint64_t body_bytes = 0;   // of batches
+  LatencyHistogram commit_time;   // from the hand-over until it is done
+  std::string full_because;       // not empty: the batch that waits finds no room
+};
+
+class CommitThread {
+ public:
+  struct Options {
+    JournalLevel level = JournalLevel::disk;
+    std::chrono::milliseconds sync_interval{1000};  // after which what is written is synced, whatever the level
+    std::uint64_t free_bytes_watched = 0;           // below it, the free space is looked at again and again
+    std::chrono::microseconds busy_poll{0};         // how long it looks for the next batch without sleeping
+  };
+  /// Called on the thread: after every commit and change of the free space; and when nothing more can be appended.
+  struct Callbacks {
+    std::function<void()> on_progress;
+    std::function<void(const std::string& why)> on_broken;
+  };
+
+  /// Nobody else uses the log until stop().
+  CommitThread(Log& log, const Options& options, Callbacks callbacks);
+  /// Calls stop() with no time.
+  ~CommitThread();
+  CommitThread(const CommitThread&) = delete;
+  CommitThread& operator=(const CommitThread&) = delete;
+
+  // On the engine's thread.
+  /// Whether commit() may be called.
+  bool is_idle() const { return !busy_.load(std::memory_order_acquire); }
+  /// Takes over the contents of `body`, which gets an empty buffer for them.
+  void commit(wire::Buffer& body, std::uint64_t first, std::uint64_t last, std::uint64_t engine_us);
+  /// Appends it on this thread, at level process. Returns false if the log is in use or there is no room: then commit() is to
+  /// be called.
+  bool commit_here(wire::Buffer& body, std::uint64_t first, std::uint64_t last, std::uint64_t engine_us);
+  /// Waits for that, but not longer than until `end` if the file system is full. Returns whether it is idle.
+  bool wait_until_idle(std::chrono::steady_clock::time_point end);
+  /// Waits until the batch that it has is committed and everything is synced, and ends the thread. Gives up after `limit`
+  /// if the file system is full. Returns whether everything is safe.
+  bool stop(std::chrono::milliseconds limit);
+
+  // On any thread.
+  /// The index of the last input that survives the end of this process, and a power failure.
+  std::uint64_t written_index() const { return written_index_.load(std::memory_order_acquire); }
+  std::uint64_t synced_index() const { return synced_index_.load(std::memory_order_acquire); }
+  /// Of the file system, and that the log occupies; looked at from time to time.
+  std::uint64_t free_bytes() const { return free_bytes_.load(std::memory_order_relaxed); }
+  std::uint64_t log_bytes() const { return log_bytes_.load(std::memory_order_relaxed); }
+  CommitStatistics statistics() const;
+
+ private:
+  using Clock = os::BusyPoll::Clock;
+
+  void run();
+  bool wait_for_work();
+  bool poll_busily();
+  void rest();
+  bool sync_is_due() const;
+  bool append_until_room(Batch batch, bool sync, Clock::time_point since);
+  bool wait_for_room(const std::string& why);
+  void append_sync_batch();
+  void note_done(const Batch& batch, bool sync, Clock::time_point since);
+  bool look_at_free_space();
+  void note_free_space();
+  bool is_short_of_room() const { return free_bytes() < options_.free_bytes_watched; }
+
+  Log& log_;
+  const Options options_;
+  const Callbacks callbacks_;
+
+  // The batch that was handed over; the engine's thread uses these while the other is idle.
+  wire::Buffer body_;
+  Batch batch_;
+  Clock::time_point handed_over_at_;
+  std::atomic<bool> busy_{false};
+
+  std::atomic<std::uint64_t> written_index_;
+  std::atomic<std::uint64_t> synced_index_;
+  std::atomic<std::uint64_t> free_bytes_;
+  std::atomic<std::uint64_t> log_bytes_;
+
+  // The thread's own.
+  os::BusyPoll advice_;
+  bool is_broken_ = false;
+
+  std::mutex log_mutex_;         // held while the log is in use; guards what follows
+  Clock::time_point looked_at_;  // when the free space was
+
+  mutable std::mutex mutex_;  // guards what follows; may be locked while the other one is
+  std::optional<Clock::time_point> unsynced_since_;
+  std::condition_variable changed_;
+  bool stopping_ = false;
+  bool ended_ = false;
+  Clock::time_point stop_limit_;
+  CommitStatistics statistics_;
+  std::atomic<bool> sleeping_{false};
+
+  std::thread thread_;
+};
+
+}  // namespace tandem::server

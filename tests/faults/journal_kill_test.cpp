@@ -1,0 +1,215 @@
+// A manager with a journal, killed and started again: what it had acknowledged is there.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <random>
+#include <sstream>
+#include <thread>
+
+#include "tandem/tandem.hpp"
+#include "tests/support/error_of.hpp"
+#include "tests/support/eventually.hpp"
+#include "tests/support/program.hpp"
+
+namespace tandem {
+namespace {
+
+using test::Program;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class JournalKillTest : public testing::TestWithParam<JournalLevel> {
+ protected:
+  void start(std::vector<std::string> more = {}) {
+    std::vector<std::string> arguments{test::beside_the_test("tandemd"),  "--listen",        address(),
+                                       "--journal",                       folder(),          "--log-level",
+                                       "error",                           "--journal-level", std::string(name_of(level()))};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    program_.emplace(arguments);
+    ready_ = program_->read_line();
+  }
+  void kill() {
+    program_->signal(SIGKILL);
+    program_->wait();
+  }
+  int stop() {
+    program_->signal(SIGTERM);
+    return program_->wait();
+  }
+  virtual JournalLevel level() const { return GetParam(); }
+  std::string address() const { return "unix:" + folder_.path("socket"); }
+  std::string folder() const { return folder_.path("journal"); }
+
+  test::TemporaryFolder folder_;
+  std::optional<Program> program_;
+  std::string ready_;
+};
+
+/// What one client was told, and what it may have done besides.
+struct Told {
+  std::int64_t done = 0;
+  std::int64_t in_doubt = 0;
+};
+
+/// Adds until the manager is gone, and pushes the number of each addition.
+Told add_until_it_breaks(const std::string& address, int who, std::atomic<int>& under_way) {
+  Told told;
+  try {
+    Manager manager(address);
+    auto sums = manager.dict<int, std::int64_t>("sums");
+    auto numbers = manager.list<std::int64_t>("numbers of " + std::to_string(who));
+    for (;;) {
+      told.in_doubt = 1;
+      sums[who] += 1;
+      told = {told.done + 1, 0};
+      ++under_way;
+      if (told.done % 7 == 0) numbers.push_back(told.done);
+    }
+  } catch (const Error&) {  // it was killed
+  }
+  return told;
+}
+
+TEST_P(JournalKillTest, NothingAcknowledgedIsLostAndNothingIsDoneTwice) {
+  constexpr int cycles = 5;
+  constexpr int clients = 8;
+  std::array<std::int64_t, clients> at_least{}, at_most{};
+  std::minstd_rand random(11);
+  for (int cycle = 0; cycle < cycles; ++cycle) {
+    start();
+    std::atomic<int> under_way{0};
+    std::array<Told, clients> told;
+    std::vector<std::thread> threads;
+    for (int who = 0; who < clients; ++who)
+      threads.emplace_back([&, who] { told[who] = add_until_it_breaks(address(), who, under_way); });
+    const int enough = 50 + static_cast<int>(random() % 500);
+    test::eventually([&] { return under_way >= enough; }, "enough additions");
+    kill();
+    for (std::thread& thread : threads) thread.join();
+
+    start();
+    Manager manager(address());
+    auto sums = manager.dict<int, std::int64_t>("sums");
+    for (int who = 0; who < clients; ++who) {
+      const std::int64_t sum = sums.get(who, 0);
+      EXPECT_GE(sum, at_least[who] + told[who].done) << "client " << who << " in cycle " << cycle;
+      EXPECT_LE(sum, at_most[who] + told[who].done + told[who].in_doubt) << "client " << who;
+      at_least[who] = at_most[who] = sum;
+    }
+    kill();
+  }
+}
+
+TEST_P(JournalKillTest, EveryTypeIsThereAgain) {
+  start();
+  {
+    Manager manager(address());
+    manager.dict<std::string, int>("dict")["a"] = 1;
+    manager.list<int>("list").push_back(2);
+    manager.set<std::string>("set").insert("b");
+    manager.queue<int>("queue").put(3);
+    manager.value<int>("value", 4);
+    manager.array<double>("array", {1.5, 2.5});
+    manager.semaphore("semaphore", 5);
+    manager.ns("namespace")["x"] = 6;
+    manager.lock("lock").lock();
+    manager.event("event").set();
+    kill();
+  }
+  start();
+  Manager manager(address());
+  EXPECT_EQ((manager.dict<std::string, int>("dict").at("a")), 1);
+  EXPECT_THAT(manager.list<int>("list").snapshot(), ElementsAre(2));
+  EXPECT_TRUE(manager.set<std::string>("set").contains("b"));
+  EXPECT_EQ(manager.queue<int>("queue").get(), 3);
+  EXPECT_EQ(manager.value<int>("value", 0).load(), 4);
+  EXPECT_THAT(manager.array<double>("array", 2).snapshot(), ElementsAre(1.5, 2.5));
+  EXPECT_EQ(int{manager.ns("namespace")["x"]}, 6);
+  EXPECT_TRUE(manager.event("event").is_set());
+  // Its owner's session has ended.
+  EXPECT_TRUE(manager.lock("lock").try_lock_for(std::chrono::seconds(60)));
+}
+
+TEST_P(JournalKillTest, UnnamedObjectsGoWithTheirSessionsAndNamedOnesKeepWhatTheyContain) {
+  start();
+  {
+    Manager manager(address());
+    auto inner = manager.list<int>({1, 2});
+    auto lost = manager.list<int>({3});
+    manager.dict<std::string, List<int>>("outer")["inner"] = inner;
+    kill();
+  }
+  start();
+  Manager manager(address());
+  EXPECT_EQ(manager.objects().size(), 2u);
+  EXPECT_THAT((manager.dict<std::string, List<int>>("outer").at("inner").snapshot()), ElementsAre(1, 2));
+}
+
+TEST_P(JournalKillTest, AStopInOrderLosesNothingAtAnyLevel) {
+  for (int times = 1; times < 4; ++times) {
+    start();
+    Manager manager(address());
+    EXPECT_EQ((manager.dict<std::string, int>("d").add("n", 1, 0)), times);
+    EXPECT_EQ(stop(), 0);
+  }
+}
+
+TEST_P(JournalKillTest, TokensOnlyGrow) {
+  std::uint64_t before = 0;
+  for (int times = 0; times < 4; ++times) {
+    start();
+    Manager manager(address());
+    auto lock = manager.lock("lock");
+    const auto guard = lock.guard();
+    const std::uint64_t token = guard.grant().token;
+    EXPECT_GT(token, before);
+    before = token;
+    kill();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Levels, JournalKillTest, testing::Values(JournalLevel::process, JournalLevel::disk),
+                         [](const auto& info) { return std::string(name_of(info.param)); });
+
+class JournalledTandemd : public JournalKillTest {
+ protected:
+  JournalLevel level() const override { return JournalLevel::disk; }
+  std::string refusal(int status) {
+    start();
+    EXPECT_EQ(program_->wait(), status);
+    return program_->errors;
+  }
+};
+
+TEST_F(JournalledTandemd, ASecondOneIsToldWhoHasTheFolder) {
+  start();
+  const std::string pid = std::to_string(program_->pid());
+  Program second({test::beside_the_test("tandemd"), "--listen", "unix:" + folder_.path("other"), "--journal", folder()});
+  EXPECT_EQ(second.wait(), 1);
+  EXPECT_THAT(second.errors, HasSubstr("in use by process " + pid));
+}
+
+TEST_F(JournalledTandemd, ADamagedOneIsRefusedWithAStatusOfItsOwn) {
+  start();
+  {
+    Manager manager(address());
+    for (int i = 0; i < 10; ++i) manager.list<int>("list").push_back(i);
+  }
+  kill();
+  std::filesystem::resize_file(folder() + "/journal-00000000000000000001.db-wal", 20'000);
+  EXPECT_THAT(refusal(65), HasSubstr("the journal has lost its end"));
+  start({"--journal-accept-loss"});
+  Manager manager(address());
+  EXPECT_LT(manager.list<int>("list").size(), 10u);
+}
+
+TEST_F(JournalledTandemd, AFolderForOthersIsRefused) {
+  std::filesystem::create_directory(folder());
+  std::filesystem::permissions(folder(), std::filesystem::perms::all);
+  EXPECT_THAT(refusal(1), HasSubstr("chmod 700"));
+}
+
+}  // namespace
+}  // namespace tandem
