@@ -184,6 +184,7 @@ void PrivateManager::spawn(const std::string& tandemd, const Options& options) {
   plan(spawn, ends[1]);
   std::vector<std::string> texts = arguments_of(options);
   std::vector<char*> arguments;
+  arguments.reserve(texts.size() + 1);
   for (std::string& text : texts) arguments.push_back(text.data());
   arguments.push_back(nullptr);
   pid_t pid = -1;

@@ -1,8 +1,8 @@
 #include "server/kept_journal.hpp"
 
-#include <asio/post.hpp>
 #include <spdlog/logger.h>
 #include <unistd.h>
+#include <asio/post.hpp>
 
 #include <chrono>
 
@@ -21,11 +21,14 @@ std::unique_ptr<SqliteLog> open_log(const ServerOptions& options) {
                        " has no save() and load() (tandem/hosted.hpp), which a journal needs");
   SqliteLog::Options wanted;
   wanted.accept_loss = options.journal_accept_loss;
+  // Beside a sync it costs nothing to note it.
+  if (options.journal_level == JournalLevel::disk) wanted.witness_interval = {};
   return SqliteLog::open(options.journal, SqliteLog::Mode::use, wanted);
 }
 
 std::vector<std::string> names_of(const std::vector<HostedType>& types) {
   std::vector<std::string> names;
+  names.reserve(types.size());
   for (const HostedType& type : types) names.emplace_back(type.name());
   return names;
 }
@@ -57,6 +60,8 @@ void KeptJournal::start(Engine& engine, const ServerInfo& info, const Limits& li
   wanted.on_fatal = [this](const std::string& why) { fail(why); };
   journal_ = std::make_unique<Journal>(engine, *log_, recovered, std::move(wanted));
   journal_->start(info, limits, names_of(options.types), wall_clock_ns(), os::clock_ns());
+  // All of it was read from the disk and is right, and a sync has succeeded since.
+  if (log_->suspect()) log_->clear_suspect();
 }
 
 Recovered KeptJournal::replay(Engine& engine) {
@@ -66,8 +71,8 @@ Recovered KeptJournal::replay(Engine& engine) {
   Recovered recovered = recover(*log_, engine, [&](const Record&, const Recovered& so_far) {
     if (so_far.index % inputs_between_looks != 0 || Clock::now() - told < std::chrono::seconds(1)) return;
     told = Clock::now();
-    logger_.info("journal {}: recovering, {} % of {} inputs", folder_, so_far.index * 100 / log_->tail().index,
-                 log_->tail().index);
+    logger_.info("journal {}: recovering, {} % of {} inputs", folder_,
+                 so_far.index * 100 / log_->tail().index, log_->tail().index);
   });
   recovered.took_ms = static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began).count());
@@ -90,7 +95,8 @@ void KeptJournal::stop(std::chrono::milliseconds limit) {
 /// What the engine has done since the last commit is nowhere else, and nobody was told of it. So nothing of it may be told
 /// any more.
 void KeptJournal::fail(const std::string& why) {
-  logger_.error("journal {}: {}. This process ends; what it has acknowledged is in the journal", folder_, why);
+  logger_.error("journal {}: {}. This process ends; what it has acknowledged is in the journal", folder_,
+                why);
   logger_.flush();
   ::_exit(journal_failed_status);
 }

@@ -74,10 +74,10 @@ struct Shown {
 void print(const Shown& record, bool is_input, bool json) {
   if (json)
     return print_as_line(dump({{"index", is_input ? Json(record.index) : Json(nullptr)},
-                            {"time_ns", record.now_ns},
-                            {"text", record.text}}));
-  print_as_line(fmt::format("{:>8} {} {}", is_input ? std::to_string(record.index) : "-", time_text(record.now_ns),
-                         record.text));
+                               {"time_ns", record.now_ns},
+                               {"text", record.text}}));
+  print_as_line(fmt::format("{:>8} {} {}", is_input ? std::to_string(record.index) : "-",
+                            time_text(record.now_ns), record.text));
 }
 
 void dump_raw(SqliteLog& log, const DumpRequest& request, bool json) {
@@ -108,8 +108,9 @@ void dump_journal(const DumpRequest& request, bool json) {
     const std::uint64_t index = so_far.index + (input ? 1 : 0);
     if (index < request.from || std::holds_alternative<CheckRecord>(record)) return;
     const auto* call = std::get_if<server::Call>(&record);
-    print({index, time_of(record, so_far.now_ns), call != nullptr ? call_text(engine, *call) : to_text(record)},
-          input, json);
+    print(
+        {index, time_of(record, so_far.now_ns), call != nullptr ? call_text(engine, *call) : to_text(record)},
+        input, json);
   });
 }
 
@@ -120,30 +121,33 @@ void verify_journal(const std::string& folder, bool json) {
   const Registry& registry = engine.registry();
   if (json)
     return print_as_line(dump({{"batches", log->tail().batch},
-                            {"inputs", found.index},
-                            {"starts", found.start},
-                            {"stopped_in_order", found.stopped_in_order},
-                            {"objects", registry.size()},
-                            {"memory_bytes", registry.memory_bytes()},
-                            {"log_bytes", log->bytes()}}));
-  print_as_line(fmt::format("{}: {} inputs in {} batches, {} bytes; everything is there and leads to what it led to before",
-                         folder, found.index, log->tail().batch, log->bytes()));
+                               {"inputs", found.index},
+                               {"starts", found.start},
+                               {"stopped_in_order", found.stopped_in_order},
+                               {"objects", registry.size()},
+                               {"memory_bytes", registry.memory_bytes()},
+                               {"log_bytes", log->bytes()}}));
+  print_as_line(fmt::format(
+      "{}: {} inputs in {} batches, {} bytes; everything is there and leads to what it led to before", folder,
+      found.index, log->tail().batch, log->bytes()));
   print_as_line(fmt::format("start {} {}; {} objects, {} bytes of memory", found.start,
-                         found.stopped_in_order ? "was stopped in order" : "has not ended in order",
-                         registry.size(), registry.memory_bytes()));
+                            found.stopped_in_order ? "was stopped in order" : "has not ended in order",
+                            registry.size(), registry.memory_bytes()));
 }
 
 void cut_journal(const std::string& folder, std::uint64_t batch, bool json) {
   const std::unique_ptr<SqliteLog> log = open(folder);
   log->cut(batch);
   if (json) return print_as_line(dump({{"batches", log->tail().batch}, {"inputs", log->tail().index}}));
-  print_as_line(fmt::format("{} ends now with batch {}, input {}", folder, log->tail().batch, log->tail().index));
+  print_as_line(
+      fmt::format("{} ends now with batch {}, input {}", folder, log->tail().batch, log->tail().index));
 }
 
 void back_up_journal(const std::string& folder, const std::string& to, bool json) {
   const LogPosition end = back_up(folder, to);
   if (json) return print_as_line(dump({{"folder", to}, {"batches", end.batch}, {"inputs", end.index}}));
-  print_as_line(fmt::format("{} has everything of {} up to batch {}, input {}", to, folder, end.batch, end.index));
+  print_as_line(
+      fmt::format("{} has everything of {} up to batch {}, input {}", to, folder, end.batch, end.index));
 }
 
 }  // namespace tandem::client

@@ -10,7 +10,8 @@ namespace tandem::client {
 struct DumpRequest {
   std::string folder;
   std::uint64_t from = 1;  // index of the first input shown
-  bool raw = false;        // without replaying it: operations have no names, and damage in what inputs lead to is not found
+  bool raw =
+      false;  // without replaying it: operations have no names, and damage in what inputs lead to is not found
 };
 
 /// Prints a line for each record, or a JSON document per line: {"index", "time_ns", "batch", "text"}. Ends at what is

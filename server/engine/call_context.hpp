@@ -91,7 +91,7 @@ struct EngineState {
   SharedBytes lent;             // that memory once a value has it: the arguments are used until the step ends
   wire::Buffer scratch;         // see CallContext::scratch()
   std::uint64_t now_ns = 0;     // as of the last input that carried the time
-  bool uses_others = false;     // whether this step's call has looked at another object than its own
+  bool uses_others = false;     // whether a step has had to do with another object than that of its call
   std::uint64_t looked_at = 0;  // elements in this step, those worked on multiplied by their cost
 };
 

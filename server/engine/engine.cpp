@@ -52,6 +52,11 @@ std::uint16_t Engine::operation_of(ObjectId object, std::uint16_t op) const {
   return found == nullptr ? operation_none : operation_of_type(found->type().number, op);
 }
 
+bool Engine::was_local(const Call& call, const Outcome& outcome) const {
+  return !state_.uses_others && call.object != ops::Manager::id && call.token == 0 && outcome.parked == 0 &&
+         outcome.operation != operation_none;
+}
+
 Outcome Engine::step(const Call& call, wire::Buffer& reply) {
   const std::size_t mark = reply.size();
   Registry& registry = state_.registry;
@@ -59,7 +64,6 @@ Outcome Engine::step(const Call& call, wire::Buffer& reply) {
   const std::uint64_t before_ns = state_.now_ns;
   advance_time(call.now_ns);
   state_.looked_at = 0;
-  state_.uses_others = false;
   Object* object = registry.find(call.object);
   Result<const OpRow*> row = find_operation(object, call.object, call.op);
   if (!row) return refuse_unchanged(row.failure(), operation_none, mark, reply, before_ns);
@@ -79,14 +83,12 @@ Outcome Engine::step(const Call& call, wire::Buffer& reply) {
   bool changed = op.effect != ops::Effect::reads;
   if (result && parked == 0 && context.references_written())
     changed |= registry.hold(call.session, reply.view_from(mark));
-  bool is_local = object->id() != ops::Manager::id && call.token == 0 && parked == 0;
-  if (op.effect != ops::Effect::reads && end_step()) is_local = false;
-  is_local = is_local && !state_.uses_others;
+  if (op.effect != ops::Effect::reads) end_step();
   // What a read sees of the time is its own: an engine that is given the changes alone has the same time.
   if (!changed) state_.now_ns = before_ns;
-  if (!result) return refuse(result.failure(), operation, mark, reply, changed, is_local);
+  if (!result) return refuse(result.failure(), operation, mark, reply, changed);
   if (parked != 0) reply.truncate(mark);
-  return {Code::ok, changed, is_local, operation, parked, context.take_tail()};
+  return {Code::ok, changed, operation, parked, context.take_tail()};
 }
 
 // ---- waits ------------------------------------------------------------------------------------------------
@@ -94,6 +96,7 @@ Outcome Engine::step(const Call& call, wire::Buffer& reply) {
 /// Serves ready objects, breaks deadlocks, destroys objects without a
 /// holder. It frees about cleaning_per_step_max elements at most; later steps free the rest.
 void Engine::end_busy_step() {
+  state_.uses_others = true;
   std::int64_t cleaning_left = Registry::cleaning_per_step_max;
   do {
     if (!state_.ready_objects.empty()) serve_ready();
@@ -228,14 +231,14 @@ bool Engine::step(const Tick& input) {
 Outcome Engine::refuse_unchanged(const Failure& failure, std::uint16_t operation, std::size_t mark,
                                  wire::Buffer& reply, std::uint64_t before_ns) {
   state_.now_ns = before_ns;
-  return refuse(failure, operation, mark, reply, false, false);
+  return refuse(failure, operation, mark, reply, false);
 }
 
 Outcome Engine::refuse(const Failure& failure, std::uint16_t operation, std::size_t mark, wire::Buffer& reply,
-                       bool changed, bool is_local) {
+                       bool changed) {
   reply.truncate(mark);
   wire::Writer(reply).text(failure.text);
-  return {.code = failure.code, .changed = changed, .is_local = is_local, .operation = operation};
+  return {.code = failure.code, .changed = changed, .operation = operation};
 }
 
 // ---- sessions ---------------------------------------------------------------------------------------------

@@ -76,8 +76,6 @@ struct Outcome {
   Code code = Code::ok;
   bool changed =
       true;  // the state; else nothing follows from the input, which could as well have been left out
-  /// Nothing but the object of the call has to do with it: it was changed, or looked at, and no other.
-  bool is_local = false;
   std::uint16_t operation = operation_none;  // index into Engine::operations()
   Ticket parked = 0;                         // not 0: the reply follows among the deliveries
   SharedBytes::Block* tail =
@@ -123,6 +121,11 @@ class Engine {
   std::uint64_t now_ns() const { return state_.now_ns; }
   /// Above the id of every session that was ever opened.
   SessionId next_session() const { return state_.next_session; }
+  /// Begins to note whether steps have to do with other objects than those of their calls.
+  void forget_others() { state_.uses_others = false; }
+  /// Whether the step of `call` since forget_others(), with this outcome, looked at its object and changed it, if any, and had
+  /// to do with no other.
+  bool was_local(const Call& call, const Outcome& outcome) const;
   /// Index in operations() of the one that a call names; operation_none if there is none.
   std::uint16_t operation_of(ObjectId object, std::uint16_t op) const;
   /// 0: not known.
@@ -160,14 +163,11 @@ class Engine {
   bool refuse_cycle_through(const Waiter& waiter);
   void refuse_wait(Waiter& waiter, const std::string& cycle);
   void before_destroy(Object& object);
-  /// Ends every step that changes something. Returns whether other objects may have to do with it.
-  bool end_step() {
-    if (!state_.ready_objects.empty() || !state_.new_waits.empty() || !state_.registry.is_clean()) {
+  /// Ends every step that changes something.
+  void end_step() {
+    if (!state_.ready_objects.empty() || !state_.new_waits.empty() || !state_.registry.is_clean())
       end_busy_step();
-      return true;
-    }
-    state_.registry.account_waits(state_.waits.size());
-    return false;
+    else state_.registry.account_waits(state_.waits.size());
   }
   void end_busy_step();
   void save_waiters(StateWriter& out) const;
@@ -181,7 +181,7 @@ class Engine {
   void load_waiter(StateReader& in, WaitQueue& queue, Object& object);
   void load_holdings(StateReader& in);
   Outcome refuse(const Failure& failure, std::uint16_t operation, std::size_t mark, wire::Buffer& reply,
-                 bool changed, bool is_local);
+                 bool changed);
   Outcome refuse_unchanged(const Failure& failure, std::uint16_t operation, std::size_t mark,
                            wire::Buffer& reply, std::uint64_t before_ns);
 

@@ -21,20 +21,21 @@ namespace tandem::server {
 /// What the thread has done so far.
 struct CommitStatistics {
   std::uint64_t commits = 0;
-  std::uint64_t syncs = 0;        // commits that waited for the disk
-  std::uint64_t times_full = 0;   // attempts that found no room
-  std::uint64_t body_bytes = 0;   // of batches
-  LatencyHistogram commit_time;   // from the hand-over until it is done
-  std::string full_because;       // not empty: the batch that waits finds no room
+  std::uint64_t syncs = 0;       // commits that waited for the disk
+  std::uint64_t times_full = 0;  // attempts that found no room
+  std::uint64_t body_bytes = 0;  // of batches
+  LatencyHistogram commit_time;  // from the hand-over until it is done
+  std::string full_because;      // not empty: the batch that waits finds no room
 };
 
 class CommitThread {
  public:
   struct Options {
     JournalLevel level = JournalLevel::disk;
-    std::chrono::milliseconds sync_interval{1000};  // after which what is written is synced, whatever the level
-    std::uint64_t free_bytes_watched = 0;           // below it, the free space is looked at again and again
-    std::chrono::microseconds busy_poll{0};         // how long it looks for the next batch without sleeping
+    std::chrono::milliseconds sync_interval{
+        1000};                               // after which what is written is synced, whatever the level
+    std::uint64_t free_bytes_watched = 0;    // below it, the free space is looked at again and again
+    std::chrono::microseconds busy_poll{0};  // how long it looks for the next batch without sleeping
   };
   /// Called on the thread: after every commit and change of the free space; and when nothing more can be appended.
   struct Callbacks {

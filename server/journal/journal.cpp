@@ -92,6 +92,7 @@ auto Journal::without_bad_alloc(Step&& step) {
 Outcome Journal::step(const Call& call, wire::Buffer& reply) {
   if (Failure failure; free_bytes() < free_bytes_min_ && refuses(call, failure)) [[unlikely]] {
     wire::Writer(reply).text(failure.text);
+    reply_depends_on_ = index_;
     return {.code = failure.code, .changed = false, .operation = engine_.operation_of(call.object, call.op)};
   }
   Call input = call;
@@ -112,15 +113,18 @@ Outcome Journal::step(const Call& call, wire::Buffer& reply) {
   const std::size_t delivered = engine_.deliveries().all().size();
   const std::size_t reply_at = reply.size();
   const std::uint64_t began_ns = os::clock_ns();
+  engine_.forget_others();
   const Outcome outcome = without_bad_alloc([&] { return engine_.step(input, reply); });
   if (!outcome.changed) {
     take_back();
+    reply_depends_on_ = dependence_of_read(input, outcome);
     return outcome;
   }
   engine_ns_ += os::clock_ns() - began_ns;
   effects_.add(outcome, reply, reply_at);
   effects_.add(engine_.deliveries(), delivered);
-  recorded(outcome.is_local ? call.object : 0);
+  recorded(engine_.was_local(input, outcome) ? call.object : 0);
+  reply_depends_on_ = index_;
   return outcome;
 }
 
@@ -191,9 +195,9 @@ bool is_of_object(Code code) {
 
 }  // namespace
 
-std::uint64_t Journal::depends_on(ObjectId object, const Outcome& outcome) const {
-  if (outcome.changed || outcome.parked != 0 || !outcome.is_local || !is_of_object(outcome.code)) return index_;
-  const std::uint64_t* changed_at = changed_at_.find(object);
+std::uint64_t Journal::dependence_of_read(const Call& call, const Outcome& outcome) const {
+  if (!engine_.was_local(call, outcome) || !is_of_object(outcome.code)) return index_;
+  const std::uint64_t* changed_at = changed_at_.find(call.object);
   return std::max(others_changed_at_, changed_at == nullptr ? 0 : *changed_at);
 }
 

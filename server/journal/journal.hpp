@@ -57,8 +57,8 @@ class Journal {
   void hand_over() {
     if (!open_.empty() && thread_->is_idle()) close_batch();
   }
-  /// The last input on which this outcome of a call depends: before that is safe, nobody may see it.
-  std::uint64_t depends_on(ObjectId object, const Outcome& outcome) const;
+  /// The last input on which the reply to the last call depends: before that is safe, nobody may see it.
+  std::uint64_t reply_depends_on() const { return reply_depends_on_; }
   /// Whether no batch is on its way.
   bool is_idle() const { return thread_->is_idle(); }
   /// Whether so much is recorded and not written yet that clients are to wait with further requests.
@@ -86,6 +86,7 @@ class Journal {
   template <class Step>
   auto without_bad_alloc(Step&& step);
   bool refuses(const Call& input, Failure& failure) const;
+  std::uint64_t dependence_of_read(const Call& call, const Outcome& outcome) const;
   void recorded(ObjectId only_changed);
   void forget_safe_changes();
   void close_batch();
@@ -110,6 +111,7 @@ class Journal {
   // Which inputs changed what, as far as they may be unsafe: those that changed one object alone, and the last of the others.
   IdTable<std::uint64_t> changed_at_;
   std::uint64_t others_changed_at_ = 0;
+  std::uint64_t reply_depends_on_ = 0;
 
   std::unique_ptr<CommitThread> thread_;  // once it has started
 };

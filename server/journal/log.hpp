@@ -11,9 +11,9 @@ namespace tandem::server {
 /// What is committed together. Inputs are numbered 1, 2, 3, … for the life of the journal: that number is the input's
 /// index.
 struct Batch {
-  std::uint64_t number = 0;  // 1, 2, 3, …
-  std::uint64_t first = 0;   // index of its first input
-  std::uint64_t last = 0;    // of its last one; first - 1: it has no inputs
+  std::uint64_t number = 0;     // 1, 2, 3, …
+  std::uint64_t first = 0;      // index of its first input
+  std::uint64_t last = 0;       // of its last one; first - 1: it has no inputs
   std::uint64_t engine_us = 0;  // what the engine took for them
   wire::Bytes body;             // its records (record.hpp)
 };

@@ -12,11 +12,11 @@ namespace tandem::server {
 
 /// What a journal has led to.
 struct Recovered {
-  std::uint64_t index = 0;   // of the last input
-  std::uint64_t now_ns = 0;  // the engine's time, of the last record
-  std::uint64_t start = 0;   // number of the last start; 0: the journal is empty
-  std::uint64_t inputs = 0;   // replayed
-  std::uint64_t took_ms = 0;  // for the caller to set
+  std::uint64_t index = 0;                  // of the last input
+  std::uint64_t now_ns = 0;                 // the engine's time, of the last record
+  std::uint64_t start = 0;                  // number of the last start; 0: the journal is empty
+  std::uint64_t inputs = 0;                 // replayed
+  std::uint64_t took_ms = 0;                // for the caller to set
   JournalLevel level = JournalLevel::disk;  // of the last start
   bool stopped_in_order = true;             // so everything that was answered is here
   bool may_lack_its_end = false;            // for the caller to set: it goes on without what is missing

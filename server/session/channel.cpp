@@ -39,6 +39,7 @@ std::size_t expected_bytes(const wire::RequestHeader& header, wire::Bytes payloa
 
 Channel::Channel(Service& service, TransportHandle& link, Peer peer)
     : service_(service),
+      has_journal_(service.journal() != nullptr),
       transport_(link),
       peer_(std::move(peer)),
       number_(++service.statistics_.connections_accepted),
@@ -490,9 +491,9 @@ void Channel::run(const wire::RequestHeader& header, wire::Bytes arguments, wire
     return service_.after_step();
   }
   finish_call(at, header, outcome.code, outcome.tail);
-  if (const Journal* journal = service_.journal(); journal != nullptr && !outcome.changed) [[unlikely]]
-    outbox_.hold_reply(at, journal->depends_on(header.object, outcome), journal->safe_index());
   if (outcome.changed) service_.after_step();
+  else if (has_journal_) [[unlikely]]
+    outbox_.hold_reply(at, service_.journal()->reply_depends_on(), service_.journal()->safe_index());
 }
 
 void Channel::finish_long_call(std::size_t at, const wire::RequestHeader& header, Code code,

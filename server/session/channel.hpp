@@ -40,10 +40,12 @@ class Channel {
   void received(std::size_t count);
   /// What may be sent now.
   wire::Bytes unsent() {
-    if (service_.journal() != nullptr) [[unlikely]]
+    if (has_journal_) [[unlikely]]
       hold_unsafe();
     return outbox_.unsent();
   }
+  /// Whether something that may be sent is left of the last unsent().
+  bool is_unsent() const { return !outbox_.unsent().empty(); }
   /// Whether there is more that may not be sent yet. The transport is woken when it may.
   bool holds_unsent() const { return outbox_.holds(); }
   /// Whether unsent() may not be all.
@@ -52,9 +54,11 @@ class Channel {
   /// Returns false if there was nothing to continue with.
   bool resume();
 
-  bool wants_input() const { return state_ <= State::open && !waiting_ && !held_back(); }
+  bool wants_input() const {
+    return state_ <= State::open && !waiting_ && !held_back() && !is_journal_behind();
+  }
   /// Whether held-back frames can be handled in the next turn.
-  bool wants_turn() const { return waiting_ && !held_back(); }
+  bool wants_turn() const { return waiting_ && !held_back() && !is_journal_behind(); }
   /// Nothing more is read; the transport closes the channel once everything is sent.
   bool ending() const { return state_ == State::ending; }
   bool greeting() const { return state_ == State::greeting; }
@@ -88,11 +92,10 @@ class Channel {
   enum class State : std::uint8_t { greeting, open, ending };
 
   bool held_back() const {
-    if (service_.journal() != nullptr && service_.journal()->is_behind()) [[unlikely]]
-      return true;
     return outbox_.unsent_bytes() > unsent_bytes_high_ ||
            (outbox_.unsent_bytes() != 0 && service_.memory_exceeded_by(0));
   }
+  bool is_journal_behind() const { return has_journal_ && service_.journal()->is_behind(); }
   void hold_unsafe();
   void begin_turn();
   void take_from_inbox();
@@ -147,6 +150,7 @@ class Channel {
 
   // Set by the transport.
   Service& service_;
+  const bool has_journal_;
   TransportHandle& transport_;
   Peer peer_;
   const std::uint64_t number_;       // in the order of acceptance

@@ -34,7 +34,8 @@ void Outbox::advance() {
     sent_ -= droppable;
     boundary_ -= droppable;
     held_up_to_ -= std::min(held_up_to_, droppable);
-    for (Gate& gate : gates_) gate.begin -= droppable;
+    if (gates_ != nullptr)
+      for (Gate& gate : *gates_) gate.begin -= droppable;
     if (shared_ != nullptr)
       for (SharedEnd& end : *shared_) end.at -= droppable;
   }
@@ -42,15 +43,19 @@ void Outbox::advance() {
 
 void Outbox::hold(std::uint64_t index, std::uint64_t safe_index) {
   release(safe_index);
-  const bool is_new = gates_.empty() || gates_.back().index != index;
-  if (held_up_to_ != buffer_.size() && index > safe_index && is_new) gates_.push_back({held_up_to_, index});
+  if (held_up_to_ != buffer_.size() && index > safe_index) {
+    if (gates_ == nullptr) gates_ = std::make_unique<std::vector<Gate>>();
+    if (gates_->empty() || gates_->back().index != index) gates_->push_back({held_up_to_, index});
+  }
   held_up_to_ = buffer_.size();
 }
 
 void Outbox::release(std::uint64_t safe_index) {
+  if (gates_ == nullptr) return;
   const auto first_held =
-      std::find_if(gates_.begin(), gates_.end(), [&](const Gate& gate) { return gate.index > safe_index; });
-  gates_.erase(gates_.begin(), first_held);
+      std::find_if(gates_->begin(), gates_->end(), [&](const Gate& gate) { return gate.index > safe_index; });
+  if (first_held == gates_->end()) gates_.reset();
+  else gates_->erase(gates_->begin(), first_held);
 }
 
 void Outbox::finish_long_reply(std::size_t at, Code code, std::uint32_t request, std::size_t frame_bytes_max,
@@ -74,7 +79,7 @@ void Outbox::finish_long_reply(std::size_t at, Code code, std::uint32_t request,
 }
 
 wire::Bytes Outbox::unsent_in_pieces() const {
-  const std::size_t held_from = gates_.empty() ? buffer_.size() : gates_.front().begin;
+  const std::size_t held_from = gates_ == nullptr ? buffer_.size() : gates_->front().begin;
   std::size_t end = held_from;
   if (shared_ != nullptr) {
     const auto next = std::find_if(shared_->begin(), shared_->end(),

@@ -57,11 +57,11 @@ class Outbox {
   }
   /// What waited for this input, or for one before it, may be sent.
   void release(std::uint64_t safe_index);
-  bool holds() const { return !gates_.empty(); }
+  bool holds() const { return gates_ != nullptr; }
 
   /// The next bytes to be sent, and all of them unless some are shared or held.
   wire::Bytes unsent() const {
-    if (shared_ == nullptr && gates_.empty()) [[likely]]
+    if (shared_ == nullptr && gates_ == nullptr) [[likely]]
       return buffer_.view_from(sent_);
     return unsent_in_pieces();
   }
@@ -113,8 +113,8 @@ class Outbox {
     std::size_t begin;
     std::uint64_t index;
   };
-  std::vector<Gate> gates_;     // in order
-  std::size_t held_up_to_ = 0;  // up to here hold() was called
+  std::unique_ptr<std::vector<Gate>> gates_;  // in order; null: there are none
+  std::size_t held_up_to_ = 0;                // up to here hold() was called
 };
 
 }  // namespace tandem::server

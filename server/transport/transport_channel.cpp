@@ -95,7 +95,7 @@ void TransportChannel::arm_wait() {
     timing_handshake_ = false;
     timer_.cancel();
   }
-  if (!channel_.unsent().empty()) [[unlikely]]
+  if (channel_.is_unsent()) [[unlikely]]
     wait_for_room();
   else if (channel_.ending() && !channel_.holds_unsent()) return finish();
   if (channel_.wants_input()) [[likely]]

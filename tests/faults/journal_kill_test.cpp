@@ -23,9 +23,15 @@ using testing::HasSubstr;
 class JournalKillTest : public testing::TestWithParam<JournalLevel> {
  protected:
   void start(std::vector<std::string> more = {}) {
-    std::vector<std::string> arguments{test::beside_the_test("tandemd"),  "--listen",        address(),
-                                       "--journal",                       folder(),          "--log-level",
-                                       "error",                           "--journal-level", std::string(name_of(level()))};
+    std::vector<std::string> arguments{test::beside_the_test("tandemd"),
+                                       "--listen",
+                                       address(),
+                                       "--journal",
+                                       folder(),
+                                       "--log-level",
+                                       "error",
+                                       "--journal-level",
+                                       std::string(name_of(level()))};
     arguments.insert(arguments.end(), more.begin(), more.end());
     program_.emplace(arguments);
     ready_ = program_->read_line();
@@ -186,7 +192,8 @@ class JournalledTandemd : public JournalKillTest {
 TEST_F(JournalledTandemd, ASecondOneIsToldWhoHasTheFolder) {
   start();
   const std::string pid = std::to_string(program_->pid());
-  Program second({test::beside_the_test("tandemd"), "--listen", "unix:" + folder_.path("other"), "--journal", folder()});
+  Program second(
+      {test::beside_the_test("tandemd"), "--listen", "unix:" + folder_.path("other"), "--journal", folder()});
   EXPECT_EQ(second.wait(), 1);
   EXPECT_THAT(second.errors, HasSubstr("in use by process " + pid));
 }
@@ -203,6 +210,16 @@ TEST_F(JournalledTandemd, ADamagedOneIsRefusedWithAStatusOfItsOwn) {
   start({"--journal-accept-loss"});
   Manager manager(address());
   EXPECT_LT(manager.list<int>("list").size(), 10u);
+}
+
+TEST_F(JournalledTandemd, AfterAnIOErrorItStartsAgainOnceEverythingWasReadFromTheDisk) {
+  start();
+  { Manager(address()).list<int>("list").push_back(1); }
+  kill();
+  const std::string suspect = folder_.write("journal/suspect", "");
+  start();
+  EXPECT_EQ(Manager(address()).list<int>("list").size(), 1u);
+  EXPECT_FALSE(std::filesystem::exists(suspect));
 }
 
 TEST_F(JournalledTandemd, AFolderForOthersIsRefused) {

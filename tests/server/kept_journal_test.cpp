@@ -157,7 +157,8 @@ TEST_F(KeptJournalTest, ATypeOfOnesOwnIsThereAgain) {
 TEST_F(KeptJournalTest, ATypeThatCannotBeSavedIsRefusedByName) {
   ServerOptions with_type = options();
   with_type.types = {hosted<ForgetfulTally>()};
-  EXPECT_THAT(error_of<ValueError>([&] { Server server(with_type); }), HasSubstr("hosted type tally has no save()"));
+  EXPECT_THAT(error_of<ValueError>([&] { Server server(with_type); }),
+              HasSubstr("hosted type tally has no save()"));
 }
 
 /// A part of the work may be done, which no replay would repeat: so the process ends, and what it had acknowledged is there.

@@ -18,8 +18,13 @@ using Kept = MemoryLog::Kept;
 constexpr int steps = 6'000;
 
 RecordedCall make_list(std::uint64_t now_ns = 0) {
-  return {1, 1, ops::Manager::id, ops::Manager::Create::description.number,
-          list("list", list(), list(list(1))).encoded, 0, now_ns};
+  return {1,
+          1,
+          ops::Manager::id,
+          ops::Manager::Create::description.number,
+          list("list", list(), list(list(1))).encoded,
+          0,
+          now_ns};
 }
 RecordedCall ask_for(std::string_view name) {
   return {1, 1, ops::Manager::id, ops::Manager::Exists::description.number, list(name).encoded};
@@ -34,7 +39,8 @@ std::vector<server::SessionId> open_sessions(const server::Engine& engine) {
 /// An engine that has replayed the log.
 class Replayed {
  public:
-  explicit Replayed(MemoryLog& log) : engine_(JournalledEngine::small_limits(), Host::server_info(), server::hosted_types()) {
+  explicit Replayed(MemoryLog& log)
+      : engine_(JournalledEngine::small_limits(), Host::server_info(), server::hosted_types()) {
     recovered_ = server::recover(log, engine_);
   }
   server::Engine& engine() { return engine_; }
@@ -100,7 +106,8 @@ class JournalTest : public ::testing::Test {
  protected:
   /// Starts, with one session.
   JournalledEngine& start(JournalLevel level = JournalLevel::disk,
-                          const Limits& limits = JournalledEngine::small_limits(), std::uint64_t wall_ns = 0) {
+                          const Limits& limits = JournalledEngine::small_limits(),
+                          std::uint64_t wall_ns = 0) {
     running_.emplace(log_, level, limits, wall_ns);
     const server::SessionId session = running_->engine().next_session();
     running_->take(server::SessionOpened{session, 0, 0});
@@ -232,7 +239,8 @@ TEST_F(JournalTest, WithLittleRoomLeftWritesAreRefusedAndReadsAndFreesAreNot) {
   EXPECT_EQ(running.take(make_list()), Code::resource_exhausted);
   EXPECT_EQ(running.journal().index(), index);
   EXPECT_EQ(running.take(ask_for("nobody")), Code::ok);
-  const RecordedCall release{1, 1, ops::Manager::id, ops::Manager::Release::description.number, list(2, 1).encoded};
+  const RecordedCall release{1, 1, ops::Manager::id, ops::Manager::Release::description.number,
+                             list(2, 1).encoded};
   EXPECT_EQ(running.take(release), Code::ok);
   EXPECT_EQ(running.journal().index(), index + 1);
 
@@ -369,7 +377,9 @@ TEST_F(DamagedJournal, NoStart) {
 TEST_F(DamagedJournal, AnotherMeaningIsAnErrorThatSaysWhatToDo) {
   wire::Buffer body;
   server::RecordWriter().write(
-      body, server::StartRecord{{Host::server_info(), JournalledEngine::small_limits(), 1}, 1, 1'000'000, JournalLevel::disk, {}});
+      body,
+      server::StartRecord{
+          {Host::server_info(), JournalledEngine::small_limits(), 1}, 1, 1'000'000, JournalLevel::disk, {}});
   batches_[0].body = wire::as_text(body.view());
   log_.keep(batches_);
   try {

@@ -33,7 +33,10 @@ Input read_back(const Input& input) {
 }
 
 StartRecord start_record() {
-  StartRecord record{{{"1.2.3", "00ff", most_pid, -1, 0, false}, {}, most, 7}, 3, 12, JournalLevel::process,
+  StartRecord record{{{"1.2.3", "00ff", most_pid, -1, 0, false}, {}, most, 7},
+                     3,
+                     12,
+                     JournalLevel::process,
                      {"counter", ""}};
   record.input.limits.memory_bytes_max = most;
   return record;
@@ -83,7 +86,8 @@ TEST(Records, OfAStartHaveFactsLimitsAndTypes) {
 TEST(Records, HaveTheTimeSinceTheOneBefore) {
   wire::Buffer batch;
   RecordWriter writer;
-  for (const std::uint64_t now_ns : {5'000'000'000u, 5'000'000'001u, 5'000'000'001u}) writer.write(batch, Tick{now_ns});
+  for (const std::uint64_t now_ns : {5'000'000'000u, 5'000'000'001u, 5'000'000'001u})
+    writer.write(batch, Tick{now_ns});
   EXPECT_EQ(batch.size(), 3u + 8u + 3u + 3u);
   RecordReader reader(batch.view());
   for (const std::uint64_t now_ns : {5'000'000'000u, 5'000'000'001u, 5'000'000'001u}) {
@@ -109,9 +113,9 @@ TEST(Records, ARecordThatIsTakenBackLeavesNoTrace) {
 }
 
 TEST(Records, ThatAreCutShortAreNone) {
-  const wire::Buffer batches[] = {
-      written(Call{1, 2, 3, 4, wire::as_bytes("\x91\x05"), 6, 7}), written(Cancel{1000, 5}),
-      written(SessionOpened{1, 2, 3, 4}),  written(start_record()), written(CheckRecord{most})};
+  const wire::Buffer batches[] = {written(Call{1, 2, 3, 4, wire::as_bytes("\x91\x05"), 6, 7}),
+                                  written(Cancel{1000, 5}), written(SessionOpened{1, 2, 3, 4}),
+                                  written(start_record()), written(CheckRecord{most})};
   for (const wire::Buffer& whole : batches) {
     for (std::size_t size = 1; size < whole.size(); ++size) {
       RecordReader reader(whole.view().first(size));

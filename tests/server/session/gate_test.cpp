@@ -124,12 +124,12 @@ TEST_F(GateTest, ADeliveryWaitsForTheInputThatCausedIt) {
 
 TEST_F(GateTest, ErrorsTellOfTheStateToo) {
   stop_the_disk();
-  writer_.say(call(1, ops::Manager::id, ops::Manager::Release::description.number,
-                   packed([&](wire::Writer& out) {
-                     out.array(2);
-                     out.unsigned_integer(queue_);
-                     out.integer(1);
-                   })));
+  writer_.say(
+      call(1, ops::Manager::id, ops::Manager::Release::description.number, packed([&](wire::Writer& out) {
+             out.array(2);
+             out.unsigned_integer(queue_);
+             out.integer(1);
+           })));
   size(reader_, 2);  // it is gone
   EXPECT_THAT(reader_.hear(), IsEmpty());
   let_the_disk_go_on();
