@@ -45,11 +45,13 @@ bool poll_busily(asio::io_context& io, PolledChannels& polled, Clock::time_point
 
 /// Runs until no channel is polled any more. Idle rounds yield the processor to clients that ran on it and may go on;
 /// with contention the first one ends the polling.
-void serve_polled(asio::io_context& io, PolledChannels& polled) {
+void serve_polled(asio::io_context& io, PolledChannels& polled, const std::function<void()>& end_round) {
   unsigned busy_rounds = 0;
   unsigned idle_rounds = 0;
   while (!polled.empty() && !io.stopped()) {
     if (polled.look()) {
+      if (end_round) [[unlikely]]
+        end_round();
       idle_rounds = 0;
       if (++busy_rounds < busy_rounds_max) continue;
     } else {
@@ -65,7 +67,8 @@ void serve_polled(asio::io_context& io, PolledChannels& polled) {
     const Clock::time_point now = Clock::now();
     polled.look_at_processors(now);
     polled.stop_idle(now);
-    if (!polled.empty()) io.poll();
+    if (!polled.empty() && io.poll() != 0 && end_round) [[unlikely]]
+      end_round();
   }
 }
 
@@ -114,10 +117,12 @@ std::vector<os::ClosedInChildren> close_in_children(asio::io_context& io) {
   return closed;
 }
 
-void run_event_loop(asio::io_context& io, PolledChannels& polled, std::chrono::microseconds busy_poll) {
+void run_event_loop(asio::io_context& io, PolledChannels& polled, std::chrono::microseconds busy_poll,
+                    const std::function<void()>& end_round) {
   os::BusyPoll advice(busy_poll);
   while (!io.stopped()) {
-    serve_polled(io, polled);
+    if (end_round) end_round();
+    serve_polled(io, polled, end_round);
     if (!polled.contended() && io.poll() != 0) continue;
     if (io.stopped()) return;
     if (!polled.empty()) continue;

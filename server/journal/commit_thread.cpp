@@ -62,10 +62,10 @@ bool CommitThread::commit_here(wire::Buffer& body, std::uint64_t first, std::uin
   if (!lock) return false;
   const Clock::time_point since = Clock::now();
   const Batch batch{log_.tail().batch + 1, first, last, engine_us, body.view()};
-  const AppendStatus status = log_.append(batch, false);
+  const AppendStatus status = append(batch, syncs());
   if (status == AppendStatus::broken) callbacks_.on_broken(log_.failure());
   if (status != AppendStatus::ok) return false;
-  note_done(batch, false, since);
+  note_done(batch, syncs(), since);
   body.clear();
   body.shrink(body_bytes_kept);
   return true;
@@ -96,7 +96,7 @@ void CommitThread::run() {
       continue;
     }
     if (options_.level == JournalLevel::relaxed) rest();
-    if (!append_until_room(batch_, options_.level == JournalLevel::disk, handed_over_at_)) continue;
+    if (!append_until_room(batch_, syncs(), handed_over_at_)) continue;
     body_.clear();
     body_.shrink(body_bytes_kept);
     {
@@ -157,7 +157,7 @@ bool CommitThread::append_until_room(Batch batch, bool sync, Clock::time_point s
     std::unique_lock lock(log_mutex_);
     batch.number = log_.tail().batch + 1;
     if (batch.last < batch.first) batch.first = (batch.last = log_.tail().index) + 1;
-    const AppendStatus status = log_.append(batch, sync);
+    const AppendStatus status = append(batch, sync);
     if (status == AppendStatus::ok) return note_done(batch, sync, since), true;
     const std::string why = log_.failure();
     lock.unlock();
@@ -192,6 +192,18 @@ void CommitThread::append_sync_batch() {
 }
 
 // ---- on either thread -------------------------------------------------------------------------------------
+
+/// With the log's mutex.
+AppendStatus CommitThread::append(const Batch& batch, bool sync) {
+  const Clock::time_point since = Clock::now();
+  const AppendStatus status = log_.append(batch, sync);
+  if (sync) {
+    const auto took_ns = static_cast<std::uint64_t>((Clock::now() - since).count());
+    recent_sync_ns_.store((recent_sync_ns_.load(std::memory_order_relaxed) * 7 + took_ns) / 8,
+                          std::memory_order_relaxed);
+  }
+  return status;
+}
 
 /// With the log's mutex.
 void CommitThread::note_done(const Batch& batch, bool sync, Clock::time_point since) {

@@ -55,9 +55,10 @@ class CommitThread {
   bool is_idle() const { return !busy_.load(std::memory_order_acquire); }
   /// Takes over the contents of `body`, which gets an empty buffer for them.
   void commit(wire::Buffer& body, std::uint64_t first, std::uint64_t last, std::uint64_t engine_us);
-  /// Appends it on this thread, at level process. Returns false if the log is in use or there is no room: then commit() is to
-  /// be called.
+  /// Appends it on this thread. Returns false if the log is in use or there is no room: then commit() is to be called.
   bool commit_here(wire::Buffer& body, std::uint64_t first, std::uint64_t last, std::uint64_t engine_us);
+  /// Whether a sync is likely to take less than a millisecond.
+  bool sync_is_fast() const { return recent_sync_ns_.load(std::memory_order_relaxed) < fast_sync_ns; }
   /// Waits for that, but not longer than until `end` if the file system is full. Returns whether it is idle.
   bool wait_until_idle(std::chrono::steady_clock::time_point end);
   /// Waits until the batch that it has is committed and everything is synced, and ends the thread. Gives up after `limit`
@@ -75,6 +76,7 @@ class CommitThread {
 
  private:
   using Clock = os::BusyPoll::Clock;
+  static constexpr std::uint64_t fast_sync_ns = 1'000'000;
 
   void run();
   bool wait_for_work();
@@ -84,6 +86,8 @@ class CommitThread {
   bool append_until_room(Batch batch, bool sync, Clock::time_point since);
   bool wait_for_room(const std::string& why);
   void append_sync_batch();
+  bool syncs() const { return options_.level == JournalLevel::disk; }
+  AppendStatus append(const Batch& batch, bool sync);
   void note_done(const Batch& batch, bool sync, Clock::time_point since);
   bool look_at_free_space();
   void note_free_space();
@@ -101,6 +105,7 @@ class CommitThread {
 
   std::atomic<std::uint64_t> written_index_;
   std::atomic<std::uint64_t> synced_index_;
+  std::atomic<std::uint64_t> recent_sync_ns_{fast_sync_ns};  // a weighted mean
   std::atomic<std::uint64_t> free_bytes_;
   std::atomic<std::uint64_t> log_bytes_;
 

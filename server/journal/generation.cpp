@@ -201,6 +201,7 @@ void Generation::insert_rows(const Batch& batch, std::uint64_t chain) {
 
 void Generation::append(const Batch& batch, std::uint64_t chain, bool sync) {
   set_synchronous(sync);
+  if (sync) database_->extend_wal(room_ahead_bytes_);
   statements_->begin.run();
   insert_rows(batch, chain);
   statements_->commit.run();

@@ -51,6 +51,8 @@ class Generation {
   Generation(const std::string& file, const LogPosition& before, Access access, const char* vfs);
   ~Generation();
 
+  /// Syncs take half the time if the file has room ahead, of so many bytes; 0: none is made.
+  void make_room_ahead(std::uint64_t bytes) { room_ahead_bytes_ = bytes; }
   /// Appends the batch that follows the last one. After an error, roll_back() must be called.
   void append(const Batch& batch, std::uint64_t chain, bool sync);
   /// Returns false if what is appended next would not follow what is there.
@@ -83,6 +85,7 @@ class Generation {
   std::unique_ptr<Database> database_;
   std::optional<bool> is_synchronous_;
   std::uint64_t rows_ = 0;
+  std::uint64_t room_ahead_bytes_ = 0;
 
   struct Statements;
   std::unique_ptr<Statements> statements_;

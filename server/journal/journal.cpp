@@ -14,6 +14,8 @@ namespace {
 constexpr std::uint64_t ids_skipped = std::uint64_t{1} << 32;
 // By this part of journal_free_bytes_min even what frees memory is no longer taken: it needs a record too.
 constexpr std::uint64_t reserve_part = 16;
+// Longer batches are always left to the thread.
+constexpr std::size_t bytes_here_max = 64 * 1024;
 constexpr std::size_t changes_kept_max = 4'096;
 
 }  // namespace
@@ -217,8 +219,10 @@ bool Journal::refuses(const Call& input, Failure& failure) const {
 
 void Journal::close_batch() {
   writer_.write(open_, CheckRecord{effects_.value()});
-  // Without a sync it takes a few microseconds here, and two changes of threads there.
-  const bool here = options_.level == JournalLevel::process &&
+  // Two changes of threads take longer than a short write, and than the sync of a fast disk.
+  const bool is_fast = options_.level == JournalLevel::process ||
+                       (options_.level == JournalLevel::disk && thread_->sync_is_fast());
+  const bool here = options_.commits_here && is_fast && open_.size() <= bytes_here_max &&
                     thread_->commit_here(open_, first_, index_, engine_ns_ / 1'000);
   if (!here) thread_->commit(open_, first_, index_, engine_ns_ / 1'000);
   writer_.begin_batch();

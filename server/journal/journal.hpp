@@ -20,6 +20,8 @@ class Journal {
     std::string folder;  // for people
     JournalLevel level = JournalLevel::disk;
     std::chrono::microseconds busy_poll{0};
+    /// Whether short batches are committed on the engine's thread where that takes less time than another one does.
+    bool commits_here = true;
     /// Called on another thread: more inputs are safe, or the room on the disk has changed.
     std::function<void()> on_progress;
     /// The journal can no longer be written, or the engine's state is no longer that of its inputs. Called on any thread; does
@@ -52,11 +54,12 @@ class Journal {
   /// Of the last input, and of the last one that is safe at the journal's level.
   std::uint64_t index() const { return index_; }
   std::uint64_t safe_index() const;
-  /// Passes on what was recorded, unless a batch is still on its way: then on_progress follows. To be called when there is
-  /// no more to record for now.
+  /// Commits what was recorded, or has it committed by the thread; not if a batch is still on its way there: then
+  /// on_progress follows. To be called when there is no more to record for now.
   void hand_over() {
     if (!open_.empty() && thread_->is_idle()) close_batch();
   }
+  bool has_open_batch() const { return !open_.empty(); }
   /// The last input on which the reply to the last call depends: before that is safe, nobody may see it.
   std::uint64_t reply_depends_on() const { return reply_depends_on_; }
   /// Whether no batch is on its way.

@@ -1,12 +1,20 @@
 #include "server/journal/sqlite.hpp"
 
+#include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <vector>
 
 #include "client/os/signals.hpp"
 
 namespace tandem::server {
 namespace {
+
+// Of SQLite's WAL format.
+constexpr std::uint64_t wal_header_bytes = 32;
+constexpr std::uint64_t wal_frame_header_bytes = 24;
+constexpr std::uint64_t page_bytes = 4096;
+constexpr std::uint64_t zeros_bytes_max = 64 * 1024;  // written at once; SQLite writes less than 128 KiB
 
 using Kind = StorageError::Kind;
 
@@ -88,7 +96,7 @@ Database::Database(std::string file, const std::string& name, int flags, const c
 
 void Database::configure() {
   sqlite3_extended_result_codes(handle_, 1);
-  sqlite3_wal_autocheckpoint(handle_, 0);
+  sqlite3_wal_hook(handle_, note_commit, this);  // in place of the one that would checkpoint
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
 }
 
@@ -111,6 +119,33 @@ void Database::sync(int file) {
   const int code = open->pMethods->xSync(open, SQLITE_SYNC_NORMAL);
   if (code != SQLITE_OK)
     throw StorageError(Kind::other, text_of(file_, "disk I/O error", code, system_error()));
+}
+
+int Database::note_commit(void* database, sqlite3*, const char*, int wal_pages) {
+  static_cast<Database*>(database)->wal_bytes_ =
+      wal_header_bytes + static_cast<std::uint64_t>(wal_pages) * (page_bytes + wal_frame_header_bytes);
+  return SQLITE_OK;
+}
+
+void Database::extend_wal(std::uint64_t ahead_bytes) {
+  if (!may_extend_wal_ || wal_bytes_ == 0 || wal_end_ >= wal_bytes_ + ahead_bytes / 4) return;
+  sqlite3_file* wal = open_file(SQLITE_FCNTL_JOURNAL_POINTER);
+  sqlite3_int64 size = 0;
+  may_extend_wal_ = wal != nullptr && wal->pMethods->xFileSize(wal, &size) == SQLITE_OK;
+  if (!may_extend_wal_) return;
+  wal_end_ = std::max(wal_bytes_, static_cast<std::uint64_t>(size));
+  const std::vector<std::uint8_t> zeros(std::min<std::uint64_t>(ahead_bytes, zeros_bytes_max));
+  while (wal_end_ < wal_bytes_ + ahead_bytes) {
+    const int code = wal->pMethods->xWrite(wal, zeros.data(), static_cast<int>(zeros.size()),
+                                           static_cast<sqlite3_int64>(wal_end_));
+    if (code == SQLITE_FULL) {
+      may_extend_wal_ = false;
+      return;
+    }
+    if (code != SQLITE_OK)
+      throw StorageError(Kind::other, text_of(file_, "disk I/O error", code, system_error()));
+    wal_end_ += zeros.size();
+  }
 }
 
 /// The errno behind an I/O error; 0 if it is not known. SQLite itself keeps it only for some.

@@ -31,6 +31,9 @@ class Database {
   /// Makes durable what was written: to the database file, with SQLITE_FCNTL_FILE_POINTER, or to the WAL, with
   /// SQLITE_FCNTL_JOURNAL_POINTER. Must not be called again after it failed.
   void sync(int file);
+  /// Fills the WAL with zeros behind what it contains, `ahead_bytes` at a time. A sync of what overwrites them need not make a
+  /// longer file durable too, which takes as long again. Does nothing more once there is no room.
+  void extend_wal(std::uint64_t ahead_bytes);
   bool in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
   const std::string& file() const { return file_; }
   sqlite3* get() const { return handle_; }
@@ -40,11 +43,15 @@ class Database {
  private:
   Database(std::string file, const std::string& name, int flags, const char* vfs);
   void configure();
+  static int note_commit(void* database, sqlite3* handle, const char* name, int wal_pages);
   sqlite3_file* open_file(int file) const;
   int system_error() const;
 
   std::string file_;
   sqlite3* handle_ = nullptr;
+  std::uint64_t wal_bytes_ = 0;  // of what it contains, as of the last commit; 0: there was none
+  std::uint64_t wal_end_ = 0;    // of the file, if it was extended
+  bool may_extend_wal_ = true;
 };
 
 /// Must be destroyed before its database.

@@ -100,10 +100,15 @@ void SqliteLog::load_files() {
   if (files_.empty()) report_or_tolerate([&] { report_no_files(); });
 }
 
+/// Appends go there from now on.
+void SqliteLog::use(const File& file) {
+  current_ = std::make_unique<Generation>(file.path, file.origin->before, Access::append, options_.vfs);
+  current_->make_room_ahead(options_.room_ahead_bytes);
+}
+
 void SqliteLog::load_tail() {
   if (mode_ == Mode::use) {
-    const File& last = files_.back();
-    current_ = std::make_unique<Generation>(last.path, last.origin->before, Access::append, options_.vfs);
+    use(files_.back());
     tail_ = current_->tail();
     return;
   }
@@ -215,7 +220,7 @@ AppendStatus SqliteLog::rotate() {
     return failed(error, true);
   }
   try {
-    current_ = std::make_unique<Generation>(next.path, tail_, Access::append, options_.vfs);
+    use(next);
   } catch (const StorageError& error) {
     return broken(error.what());
   }

@@ -28,6 +28,8 @@ class SqliteLog final : public Log {
     bool accept_loss = false;
     /// The witness is written after a sync, but not more often than this, and when the log is closed.
     std::chrono::milliseconds witness_interval{10};
+    /// Bytes that a file has ahead of what it contains, so that syncs take less time.
+    std::uint64_t room_ahead_bytes = std::uint64_t{4} << 20;
     /// SQLite's interface to the file system: not its default, which an embedding program may have replaced.
     const char* vfs = "unix";
   };
@@ -81,6 +83,7 @@ class SqliteLog final : public Log {
   void load();
   void load_files();
   void load_tail();
+  void use(const File& file);
   void load_witness();
   bool knows_store() const { return store_ != StoreId{}; }
   Generation::Origin origin_of(const File& file) const;

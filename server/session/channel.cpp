@@ -196,8 +196,8 @@ void Channel::sent(std::size_t count) {
 
 /// What this turn has appended was computed from the state that the journal's last input led to.
 void Channel::hold_unsafe() {
-  Journal& journal = *service_.journal();
-  journal.hand_over();
+  const Journal& journal = *service_.journal();
+  if (journal.has_open_batch()) service_.commit_turn();
   outbox_.hold(journal.index(), journal.safe_index());
   if (outbox_.holds()) service_.held_.insert(this);
 }

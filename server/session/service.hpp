@@ -93,6 +93,16 @@ class Service {
 
   /// More inputs are safe: replies that waited for that are sent.
   void journal_progressed();
+  /// A channel's turn ends, and has recorded something. Where others are likely to do so in the same round, that is
+  /// committed together, at its end.
+  void commit_turn() {
+    if (++recorders_ == 1 && recorders_before_ <= 1) journal_->hand_over();
+  }
+  /// What was ready is done, so what was recorded is committed.
+  void commit_round() {
+    if (recorders_ != 0) recorders_before_ = std::exchange(recorders_, 0);
+    if (journal_->has_open_batch()) journal_progressed();
+  }
   /// The engine's time at this time of the steady clock.
   std::uint64_t engine_ns(std::uint64_t steady_ns) const {
     return journal_ == nullptr ? steady_ns : journal_->to_engine_ns(steady_ns);
@@ -176,6 +186,9 @@ class Service {
   std::uint64_t shared_bytes_ = 0;
   std::unique_ptr<std::uint8_t[]> scratch_{new std::uint8_t[scratch_bytes]};
   bool shutting_down_ = false;
+  // Channels that have recorded something in this round, and in the last one in which any did.
+  std::size_t recorders_ = 0;
+  std::size_t recorders_before_ = 0;
 };
 
 /// "WHAT: over NAME (VALUE)", the text of a ResourceExhausted error.

@@ -30,7 +30,7 @@ import time
 import page
 import report
 import systems
-from systems import PYTHON, SYSTEMS, TANDEM
+from systems import KEPT, PYTHON, SYSTEMS, TANDEM
 
 SERVERS = TANDEM + ("cpython-manager", "redis-unix")
 WAITS = TANDEM + ("cpython-manager", "cpython-native", "redis-unix")
@@ -41,10 +41,12 @@ CURVE = ("tandem-ring", "tandem-unix", "redis-unix", "boost-interprocess")
 MIB = 1 << 20
 
 # What is measured: on which systems with how many clients; how many requests each client has under way; how many bytes one
-# operation moves, where that matters. A load generator knows the workload by the same name.
-Workload = collections.namedtuple("Workload", "systems_by_clients depth bytes", defaults=(1, None))
+# operation moves, where that matters. A load generator knows the workload by the same name, or as `load`.
+Workload = collections.namedtuple("Workload", "systems_by_clients depth bytes load", defaults=(1, None, None))
 WORKLOADS = {
     "dict_set": Workload({1: SERVERS + LIMITS, 8: SERVERS + LIMITS[:1]}),
+    "dict_set_kept": Workload({1: KEPT + ("tandem-unix", "redis-unix"), 8: KEPT + ("tandem-unix", "redis-unix"),
+                               50: KEPT}, load="dict_set"),
     "dict_get": Workload({1: SERVERS + LIMITS, 2: CURVE, 4: CURVE, 8: SERVERS + LIMITS[:1], 16: CURVE}),
     "dict_set_pipelined": Workload({1: PIPELINES, 8: PIPELINES}, depth=16),
     "dict_get_pipelined": Workload({1: PIPELINES, 8: PIPELINES}, depth=16),
@@ -106,7 +108,7 @@ def run_program(command, seconds_max):
 def run_cell(command, cell, cell_number, pace, server):
     def run(seconds):
         return json.loads(run_program(
-            command + ["--workload", cell.workload, "--clients", str(cell.clients), "--object", f"bench-{cell_number}",
+            command + ["--workload", WORKLOADS[cell.workload].load or cell.workload, "--clients", str(cell.clients), "--object", f"bench-{cell_number}",
                        "--seconds", str(seconds), "--warm-up-seconds", str(pace["warm_up_seconds"])],
             CELL_SECONDS_MAX))
 

@@ -23,7 +23,9 @@ CPYTHON_LOAD = [PYTHON, os.path.join(HERE, "cpython_load.py")]
 READY_SECONDS_MAX = 20
 
 TANDEM = ("tandem-ring", "tandem-unix", "tandem-tcp")
-SYSTEMS = TANDEM + ("cpython-manager", "cpython-native", "redis-unix", "boost-interprocess", "raw-unix", "raw-ring")
+# With a journal, which is what Redis calls an append-only file.
+KEPT = ("tandem-disk", "tandem-process", "redis-always", "redis-everysec")
+SYSTEMS = TANDEM + ("cpython-manager", "cpython-native", "redis-unix", "boost-interprocess", "raw-unix", "raw-ring") + KEPT
 
 
 def end_with_parent():
@@ -139,11 +141,22 @@ def start_cpython(place):
     return CPYTHON_LOAD + ["--address", first_line(server, "CPython's manager")]
 
 
-def start_redis(place):
-    path = place.path("redis.sock")
-    server = start_server(place.stack, ["redis-server", "--port", "0", "--unixsocket", path, "--save", "", "--appendonly",
-                                        "no", "--dir", place.directory], stdout=subprocess.DEVNULL)
-    place.servers["redis-unix"] = server
+def start_tandem_kept(place, level, *flags):
+    """With a journal at this level."""
+    unix, = start_tandemd(place, f"{level}.sock", (f"tandem-{level}",), "--journal", place.path(f"journal-{level}"),
+                          "--journal-level", level, *flags)
+    return tandem_load(place, unix)
+
+
+def start_redis(place, name="redis-unix", fsync=None):
+    """`fsync`: appendfsync of its append-only file; None: it has none."""
+    path = place.path(f"{name}.sock")
+    directory = place.path(name)
+    os.mkdir(directory)
+    kept = ["--appendonly", "yes", "--appendfsync", fsync] if fsync else ["--appendonly", "no"]
+    server = start_server(place.stack, ["redis-server", "--port", "0", "--unixsocket", path, "--save", "", *kept, "--dir",
+                                        directory], stdout=subprocess.DEVNULL)
+    place.servers[name] = server
     give_up = time.monotonic() + READY_SECONDS_MAX
     ping = ["redis-cli", "-s", path, "ping"]
     while subprocess.run(ping, capture_output=True, text=True, check=False).stdout.strip() != "PONG":
@@ -191,4 +204,11 @@ def start(place, wanted):
     for kind in ("unix", "ring"):
         if f"raw-{kind}" in wanted:
             loads[f"raw-{kind}"] = start_raw(place, kind)
+    if "tandem-disk" in wanted:
+        loads["tandem-disk"] = start_tandem_kept(place, "disk")
+    if "tandem-process" in wanted:
+        loads["tandem-process"] = start_tandem_kept(place, "process", "--no-ring")
+    for fsync in ("always", "everysec"):
+        if f"redis-{fsync}" in wanted:
+            loads[f"redis-{fsync}"] = start_redis(place, f"redis-{fsync}", fsync)
     return {system: loads[system] for system in SYSTEMS if system in loads and system in wanted}

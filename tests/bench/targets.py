@@ -29,6 +29,10 @@ TARGETS = [
       for peer, bound, of in ((REDIS, 1, None), (MANAGER, 3, None), (REDIS, 1.2, "p99_us"))),
     Target("memory_dict_int", 1, "tandem", REDIS, 1),
     Target("memory_list_int", 1, "tandem", 16, 1),
+    # With a journal; at level process over unix sockets.
+    *(Target("dict_set_kept", clients, "tandem-disk", "redis-always", bound) for clients, bound in ((1, 1), (50, 2))),
+    Target("dict_set_kept", 1, "tandem-process", UNIX, 0.5),
+    *(Target("dict_set_kept", clients, "tandem-process", "redis-everysec", 1) for clients in (1, 8)),
     # Over unix sockets.
     *(Target(workload, clients, UNIX, peer, bound)
       for workload in ("dict_set", "dict_get", "list_push_back", "counter_add")

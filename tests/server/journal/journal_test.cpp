@@ -194,6 +194,43 @@ TEST_F(JournalTest, AStopMakesEverythingSafeAndSaysSo) {
   }
 }
 
+// ---- on the engine's thread -------------------------------------------------------------------------------
+
+TEST_F(JournalTest, ShortBatchesAreCommittedAtOnceWhereThatIsFast) {
+  JournalledEngine running(log_, JournalLevel::process, JournalledEngine::small_limits(), 0, true);
+  running.take(server::SessionOpened{1, 0, 0});
+  running.journal().hand_over();
+  EXPECT_EQ(running.journal().safe_index(), running.journal().index());
+  EXPECT_FALSE(log_.kept().back().sync);
+  EXPECT_TRUE(running.stop());
+  EXPECT_EQ(running.journal().synced_index(), running.journal().index());
+}
+
+TEST_F(JournalTest, OnDiskAsSoonAsTheDiskHasProvenFast) {
+  JournalledEngine running(log_, JournalLevel::disk, JournalledEngine::small_limits(), 0, true);
+  running.take(server::SessionOpened{1, 0, 0});
+  for (int i = 0; i < 20; ++i) {  // the first ones by the thread
+    running.take(make_list());
+    running.commit();
+  }
+  running.take(make_list());
+  running.journal().hand_over();
+  EXPECT_EQ(running.journal().safe_index(), running.journal().index());
+  EXPECT_TRUE(log_.kept().back().sync);
+}
+
+TEST_F(JournalTest, AFullDiskIsLeftToTheThread) {
+  JournalledEngine running(log_, JournalLevel::process, JournalledEngine::small_limits(), 0, true);
+  log_.answer_with(AppendStatus::full);
+  running.take(server::SessionOpened{1, 0, 0});
+  running.journal().hand_over();
+  EXPECT_LT(running.journal().safe_index(), running.journal().index());
+  log_.wait_for_refusals(2);
+  log_.answer_with(AppendStatus::ok);
+  running.commit();
+  EXPECT_EQ(running.journal().safe_index(), running.journal().index());
+}
+
 // ---- a full or broken disk --------------------------------------------------------------------------------
 
 TEST_F(JournalTest, ABatchWithoutRoomIsTriedAgainUntilThereIsSome) {

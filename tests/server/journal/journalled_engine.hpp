@@ -13,11 +13,13 @@ namespace tandem::test {
 class JournalledEngine {
  public:
   explicit JournalledEngine(MemoryLog& log, JournalLevel level = JournalLevel::disk,
-                            const Limits& limits = small_limits(), std::uint64_t wall_ns = 0)
+                            const Limits& limits = small_limits(), std::uint64_t wall_ns = 0,
+                            bool commits_here = false)
       : log_(log), limits_(limits), engine_(limits_, Host::server_info(), server::hosted_types()) {
     const server::Recovered recovered = server::recover(log, engine_);
     server::Journal::Options options;
     options.level = level;
+    options.commits_here = commits_here;
     options.on_progress = [] {};
     options.on_fatal = [this](const std::string& why) {
       const std::lock_guard lock(mutex_);

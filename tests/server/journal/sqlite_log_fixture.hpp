@@ -96,7 +96,10 @@ class SqliteLogTest : public ::testing::Test {
     return {.witness_interval = std::chrono::milliseconds(0), .vfs = vfs.name()};
   }
 
-  void open(const SqliteLog::Options& options = {}) { log_ = SqliteLog::open(folder_, Mode::use, options); }
+  void open(SqliteLog::Options options = {}) {
+    options.room_ahead_bytes = 10'000;  // files are small, and are extended often
+    log_ = SqliteLog::open(folder_, Mode::use, options);
+  }
   void look() { log_ = SqliteLog::open(folder_, Mode::look); }
   void close() { log_.reset(); }
   void reopen(const SqliteLog::Options& options = {}) {

@@ -82,6 +82,7 @@ class TestManager {
   Journal* start_journal() {
     if (setup_.log == nullptr) return nullptr;
     Journal::Options options;
+    options.commits_here = false;  // so that a test can stop the log
     options.on_progress = [] {};
     options.on_fatal = [](const std::string& why) { ADD_FAILURE() << why; };
     const Recovered recovered = recover(*setup_.log, engine_);
