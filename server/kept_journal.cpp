@@ -41,7 +41,9 @@ std::uint64_t wall_clock_ns() {
 }  // namespace
 
 KeptJournal::KeptJournal(const ServerOptions& options, spdlog::logger& log)
-    : logger_(log), folder_(options.journal), log_(open_log(options)) {}
+    : logger_(log), folder_(options.journal), log_(open_log(options)), snapshots_(folder_) {
+  snapshots_.remove_parts();
+}
 
 void KeptJournal::start(Engine& engine, const ServerInfo& info, const Limits& limits,
                         const ServerOptions& options, asio::io_context& io) {
@@ -60,6 +62,8 @@ void KeptJournal::start(Engine& engine, const ServerInfo& info, const Limits& li
   wanted.on_fatal = [this](const std::string& why) { fail(why); };
   journal_ = std::make_unique<Journal>(engine, *log_, recovered, std::move(wanted));
   journal_->start(info, limits, names_of(options.types), wall_clock_ns(), os::clock_ns());
+  snapshotter_ = std::make_unique<Snapshotter>(engine, *journal_, *log_, snapshots_, limits, io, logger_);
+  for (const std::uint64_t batch : damaged_snapshots_) snapshots_.set_aside(batch);
   // All of it was read from the disk and is right, and a sync has succeeded since.
   if (log_->suspect()) log_->clear_suspect();
 }
@@ -68,12 +72,17 @@ Recovered KeptJournal::replay(Engine& engine) {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point began = Clock::now();
   Clock::time_point told = began;
-  Recovered recovered = recover(*log_, engine, [&](const Record&, const Recovered& so_far) {
+  const RecordVisitor visit = [&](const Record&, const Recovered& so_far) {
     if (so_far.index % inputs_between_looks != 0 || Clock::now() - told < std::chrono::seconds(1)) return;
     told = Clock::now();
     logger_.info("journal {}: recovering, {} % of {} inputs", folder_,
                  so_far.index * 100 / log_->tail().index, log_->tail().index);
-  });
+  };
+  Recovered recovered = snapshots_.recover_newest(
+      *log_, log_->store(), engine, visit, [&](std::uint64_t batch, const std::string& why) {
+        logger_.error("journal {}: a snapshot is not used: {}", folder_, why);
+        damaged_snapshots_.push_back(batch);
+      });
   recovered.took_ms = static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began).count());
   recovered.may_lack_its_end = log_->has_lost_its_end();
@@ -88,7 +97,10 @@ Recovered KeptJournal::replay(Engine& engine) {
 
 void KeptJournal::stop(std::chrono::milliseconds limit) {
   if (journal_ == nullptr || std::exchange(stopped_, true)) return;
-  if (!journal_->stop(limit))
+  snapshotter_->write_last(limit);
+  const bool is_safe = journal_->stop(limit);
+  if (is_safe) snapshotter_->trim();
+  if (!is_safe)
     logger_.error("journal {}: what was not acknowledged could not be kept: {}", folder_, log_->failure());
 }
 

@@ -7,9 +7,11 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "server/journal/journal.hpp"
 #include "server/journal/sqlite_log.hpp"
+#include "server/snapshotter.hpp"
 #include "tandem/server_options.hpp"
 
 namespace spdlog {
@@ -39,6 +41,8 @@ class KeptJournal {
   std::function<void()> on_progress;
   /// Waits until everything is safe, at most for `limit` if there is no room for it. Only the first call does something.
   void stop(std::chrono::milliseconds limit);
+  /// Makes a snapshot if it is time. To be called on the engine's thread, between inputs.
+  void consider_snapshot() { snapshotter_->consider(); }
 
  private:
   Recovered replay(Engine& engine);
@@ -49,7 +53,10 @@ class KeptJournal {
   const std::unique_ptr<SqliteLog> log_;
   std::atomic<bool> progress_is_posted_{false};
   bool stopped_ = false;
+  const Snapshots snapshots_;
+  std::vector<std::uint64_t> damaged_snapshots_;
   std::unique_ptr<Journal> journal_;
+  std::unique_ptr<Snapshotter> snapshotter_;
 };
 
 }  // namespace tandem::server

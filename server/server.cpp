@@ -223,8 +223,10 @@ void Server::Parts::run() {
   log->info("tandem {} runs as process {}, listening on{}", TANDEM_VERSION, pid,
             where.empty() ? " nothing" : where);
   if (debug) debug->start();
-  run_event_loop(io, polled, busy_poll,
-                 kept == nullptr ? nullptr : std::function<void()>([this] { service.commit_round(); }));
+  run_event_loop(io, polled, busy_poll, kept == nullptr ? nullptr : std::function<void()>([this] {
+                   service.commit_round();
+                   kept->consider_snapshot();
+                 }));
   if (debug) debug->stop();
   if (kept != nullptr) kept->stop(journal_stop_ms_max);
   log->info("stopped");

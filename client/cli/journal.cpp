@@ -9,6 +9,7 @@
 #include "client/cli/print.hpp"
 #include "server/journal/backup.hpp"
 #include "server/journal/recovery.hpp"
+#include "server/journal/snapshots.hpp"
 #include "server/journal/sqlite_log.hpp"
 #include "server/objects/all.hpp"
 #include "tandem/error.hpp"
@@ -28,6 +29,16 @@ std::unique_ptr<SqliteLog> open(const std::string& folder) {
 /// An engine for a replay. A Started record brings it the limits.
 Engine new_engine() {
   return Engine(Limits{}, ServerInfo{}, hosted_types());
+}
+
+/// From the newest snapshot on; what is wrong with others is said.
+Recovered replay(
+    const std::string& folder, SqliteLog& log, Engine& engine,
+    const RecordVisitor& visit = [](const Record&, const Recovered&) {}) {
+  return Snapshots(folder).recover_newest(
+      log, log.store(), engine, visit, [](std::uint64_t, const std::string& why) {
+        std::fprintf(stderr, "tandem: a snapshot is not used: %s\n", printable(why).c_str());
+      });
 }
 
 std::string time_text(std::uint64_t unix_ns) {
@@ -81,7 +92,7 @@ void print(const Shown& record, bool is_input, bool json) {
 }
 
 void dump_raw(SqliteLog& log, const DumpRequest& request, bool json) {
-  log.read(1, [&](const server::Batch& batch) {
+  log.read(log.first_batch(), [&](const server::Batch& batch) {
     RecordReader reader(batch.body);
     std::uint64_t index = batch.first - 1;
     std::uint64_t now_ns = 0;
@@ -103,7 +114,7 @@ void dump_journal(const DumpRequest& request, bool json) {
   const std::unique_ptr<SqliteLog> log = open(request.folder);
   if (request.raw) return dump_raw(*log, request, json);
   Engine engine = new_engine();
-  recover(*log, engine, [&](const Record& record, const Recovered& so_far) {
+  replay(request.folder, *log, engine, [&](const Record& record, const Recovered& so_far) {
     const bool input = is_input(record);
     const std::uint64_t index = so_far.index + (input ? 1 : 0);
     if (index < request.from || std::holds_alternative<CheckRecord>(record)) return;
@@ -117,12 +128,13 @@ void dump_journal(const DumpRequest& request, bool json) {
 void verify_journal(const std::string& folder, bool json) {
   const std::unique_ptr<SqliteLog> log = open(folder);
   Engine engine = new_engine();
-  const Recovered found = recover(*log, engine);
+  const Recovered found = replay(folder, *log, engine);
   const Registry& registry = engine.registry();
   if (json)
     return print_as_line(dump({{"batches", log->tail().batch},
                                {"inputs", found.index},
                                {"starts", found.start},
+                               {"snapshot_batch", found.snapshot_batch},
                                {"stopped_in_order", found.stopped_in_order},
                                {"objects", registry.size()},
                                {"memory_bytes", registry.memory_bytes()},
@@ -130,6 +142,9 @@ void verify_journal(const std::string& folder, bool json) {
   print_as_line(fmt::format(
       "{}: {} inputs in {} batches, {} bytes; everything is there and leads to what it led to before", folder,
       found.index, log->tail().batch, log->bytes()));
+  if (found.snapshot_batch != 0)
+    print_as_line(fmt::format("the replay began with the snapshot after batch {}, {} bytes",
+                              found.snapshot_batch, found.snapshot_bytes));
   print_as_line(fmt::format("start {} {}; {} objects, {} bytes of memory", found.start,
                             found.stopped_in_order ? "was stopped in order" : "has not ended in order",
                             registry.size(), registry.memory_bytes()));

@@ -39,16 +39,21 @@ Unshared& unshared() {
   return the_unshared;
 }
 
+thread_local bool without_listeners = false;
+
 // Locked last: a listener may call a manager of this process, which then accepts a connection.
 void before() {
-  registry().mutex.lock();
-  registry().began = std::chrono::steady_clock::now();
-  for (ForkListener* listener : registry().listeners) listener->before_fork();
+  if (!without_listeners) {
+    registry().mutex.lock();
+    registry().began = std::chrono::steady_clock::now();
+    for (ForkListener* listener : registry().listeners) listener->before_fork();
+  }
   unshared().mutex.lock();
 }
 
 void after_in_parent() {
   unshared().mutex.unlock();
+  if (without_listeners) return;
   for (ForkListener* listener : registry().listeners) listener->after_fork_in_parent();
   registry().mutex.unlock();
 }
@@ -66,6 +71,7 @@ void close_unshared() {
 
 void after_in_child() {
   close_unshared();
+  if (without_listeners) return;
   for (ForkListener* listener : registry().listeners) listener->after_fork_in_child();
   registry().mutex.unlock();
 }
@@ -101,6 +107,14 @@ void listen_to_forks(ForkListener& listener) {
 void ignore_forks(ForkListener& listener) noexcept {
   std::lock_guard lock(registry().mutex);
   std::erase(registry().listeners, &listener);
+}
+
+pid_t fork_without_listeners() noexcept {
+  register_handlers();
+  without_listeners = true;
+  const pid_t pid = ::fork();
+  without_listeners = false;
+  return pid;
 }
 
 std::chrono::steady_clock::time_point fork_began() {

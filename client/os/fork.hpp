@@ -6,6 +6,8 @@
 // replaces that state in the child. vfork() and posix_spawn() do not notify, which is harmless: the child
 // only executes a program, and that closes this library's descriptors.
 
+#include <sys/types.h>
+
 #include <chrono>
 
 namespace tandem::os {
@@ -29,6 +31,10 @@ class ForkListener {
 void listen_to_forks(ForkListener& listener);
 /// Unregisters `listener`, if registered. Waits for a fork under way.
 void ignore_forks(ForkListener& listener) noexcept;
+
+/// fork() for a child that uses nothing of this library's but memory, and ends with _exit(): no listener is notified, so that a
+/// fork waits for no other thread. Unshared descriptors are closed in the child.
+pid_t fork_without_listeners() noexcept;
 
 /// For before_fork(): when the fork under way began.
 std::chrono::steady_clock::time_point fork_began();

@@ -30,6 +30,7 @@ struct Limits {
   std::uint64_t journal_sync_ms = 1'000;
   std::uint64_t journal_pending_bytes_max = std::uint64_t{64} << 20;
   std::uint64_t journal_free_bytes_min = std::uint64_t{256} << 20;
+  std::uint64_t recovery_ms_max = 10'000;
 };
 
 /// The highest value_depth_max.
@@ -43,7 +44,7 @@ struct LimitDescription {
   std::string_view help;
 };
 
-inline constexpr std::array<LimitDescription, 18> limit_descriptions{{
+inline constexpr std::array<LimitDescription, 19> limit_descriptions{{
     {"frame_bytes_max", &Limits::frame_bytes_max, 4096, std::uint64_t{1} << 30,
      "longest frame on a channel; longer messages travel in several frames"},
     {"message_bytes_max", &Limits::message_bytes_max, 4096, std::uint64_t{1} << 31,
@@ -80,6 +81,9 @@ inline constexpr std::array<LimitDescription, 18> limit_descriptions{{
      "room on the journal's disk; with less, operations that write are refused, and with a sixteenth of it "
      "all that "
      "change anything"},
+    {"recovery_ms_max", &Limits::recovery_ms_max, 100, 86'400'000,
+     "how long a start with a journal may take to recover: a snapshot is made before a replay would take "
+     "longer"},
 }};
 
 }  // namespace tandem

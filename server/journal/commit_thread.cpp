@@ -71,6 +71,12 @@ bool CommitThread::commit_here(wire::Buffer& body, std::uint64_t first, std::uin
   return true;
 }
 
+void CommitThread::run_when_synced(std::function<void()> task) {
+  const std::lock_guard lock(mutex_);
+  tasks_.push_back(std::move(task));
+  changed_.notify_all();
+}
+
 bool CommitThread::wait_until_idle(Clock::time_point end) {
   std::unique_lock lock(mutex_);
   const auto is_full = [this] { return !statistics_.full_because.empty(); };
@@ -90,6 +96,8 @@ CommitStatistics CommitThread::statistics() const {
 
 void CommitThread::run() {
   while (wait_for_work() && !is_broken_) {
+    run_tasks();
+    if (is_broken_) break;
     if (is_idle()) {
       if (sync_is_due()) append_sync_batch();
       if (look_at_free_space()) callbacks_.on_progress();
@@ -117,14 +125,14 @@ bool CommitThread::wait_for_work() {
   std::unique_lock lock(mutex_);
   sleeping_.store(true, std::memory_order_seq_cst);
   const Clock::time_point since = Clock::now();
-  const auto ready = [this] { return stopping_ || !is_idle(); };
+  const auto ready = [this] { return stopping_ || !is_idle() || !tasks_.empty(); };
   if (unsynced_since_) changed_.wait_until(lock, *unsynced_since_ + options_.sync_interval, ready);
   else if (is_short_of_room()) changed_.wait_for(lock, retry_interval, ready);
   else changed_.wait(lock, [&] { return ready() || unsynced_since_; });
   sleeping_.store(false, std::memory_order_relaxed);
   advice_.waited(Clock::now() - since);
   // At the end everything that is written is also to be safe.
-  return !is_idle() || !stopping_ || unsynced_since_;
+  return !is_idle() || !stopping_ || unsynced_since_ || !tasks_.empty();
 }
 
 bool CommitThread::poll_busily() {
@@ -138,6 +146,21 @@ bool CommitThread::poll_busily() {
     }
   } while (Clock::now() - since < advice_.limit());
   return false;
+}
+
+void CommitThread::run_tasks() {
+  std::vector<std::function<void()>> tasks;
+  bool is_unsynced = false;
+  {
+    const std::lock_guard lock(mutex_);
+    tasks.swap(tasks_);
+    is_unsynced = unsynced_since_.has_value();
+  }
+  if (tasks.empty()) return;
+  if (is_unsynced) append_sync_batch();
+  if (is_broken_) return;
+  const std::lock_guard lock(log_mutex_);
+  for (const std::function<void()>& task : tasks) task();
 }
 
 /// So that there are few batches and much in each.

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "client/os/busy_poll.hpp"
 #include "server/journal/log.hpp"
@@ -59,6 +60,8 @@ class CommitThread {
   bool commit_here(wire::Buffer& body, std::uint64_t first, std::uint64_t last, std::uint64_t engine_us);
   /// Whether a sync is likely to take less than a millisecond.
   bool sync_is_fast() const { return recent_sync_ns_.load(std::memory_order_relaxed) < fast_sync_ns; }
+  /// Runs `task`, which may use the log, on the thread as soon as everything that is written is synced.
+  void run_when_synced(std::function<void()> task);
   /// Waits for that, but not longer than until `end` if the file system is full. Returns whether it is idle.
   bool wait_until_idle(std::chrono::steady_clock::time_point end);
   /// Waits until the batch that it has is committed and everything is synced, and ends the thread. Gives up after `limit`
@@ -71,6 +74,11 @@ class CommitThread {
   std::uint64_t synced_index() const { return synced_index_.load(std::memory_order_acquire); }
   /// Of the file system, and that the log occupies; looked at from time to time.
   std::uint64_t free_bytes() const { return free_bytes_.load(std::memory_order_relaxed); }
+  /// Of the log.
+  LogPosition tail() {
+    const std::lock_guard lock(log_mutex_);
+    return log_.tail();
+  }
   std::uint64_t log_bytes() const { return log_bytes_.load(std::memory_order_relaxed); }
   CommitStatistics statistics() const;
 
@@ -85,6 +93,7 @@ class CommitThread {
   bool sync_is_due() const;
   bool append_until_room(Batch batch, bool sync, Clock::time_point since);
   bool wait_for_room(const std::string& why);
+  void run_tasks();
   void append_sync_batch();
   bool syncs() const { return options_.level == JournalLevel::disk; }
   AppendStatus append(const Batch& batch, bool sync);
@@ -119,6 +128,7 @@ class CommitThread {
   mutable std::mutex mutex_;  // guards what follows; may be locked while the other one is
   std::optional<Clock::time_point> unsynced_since_;
   std::condition_variable changed_;
+  std::vector<std::function<void()>> tasks_;
   bool stopping_ = false;
   bool ended_ = false;
   Clock::time_point stop_limit_;

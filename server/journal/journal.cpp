@@ -26,7 +26,8 @@ Journal::Journal(Engine& engine, Log& log, const Recovered& recovered, Options o
       recovered_(recovered),
       options_(std::move(options)),
       first_(recovered.index + 1),
-      index_(recovered.index) {}
+      index_(recovered.index),
+      since_snapshot_{recovered.inputs, recovered.log_bytes, recovered.engine_us} {}
 
 // ---- beginning and end ------------------------------------------------------------------------------------
 
@@ -74,7 +75,7 @@ bool Journal::stop(std::chrono::milliseconds limit) {
   hand_over();
   if (!thread_->wait_until_idle(end)) return thread_->stop(std::chrono::milliseconds(0));
   writer_.write(open_, StopRecord{std::max(engine_.now_ns(), to_engine_ns(os::clock_ns()))});
-  close_batch();
+  close_batch(false);
   return thread_->stop(std::chrono::ceil<std::chrono::milliseconds>(std::max(end - Clock::now(), {})));
 }
 
@@ -217,18 +218,40 @@ bool Journal::refuses(const Call& input, Failure& failure) const {
   return refused;
 }
 
-void Journal::close_batch() {
+void Journal::close_batch(bool wants_here) {
   writer_.write(open_, CheckRecord{effects_.value()});
-  // Two changes of threads take longer than a short write, and than the sync of a fast disk.
-  const bool is_fast = options_.level == JournalLevel::process ||
-                       (options_.level == JournalLevel::disk && thread_->sync_is_fast());
-  const bool here = options_.commits_here && is_fast && open_.size() <= bytes_here_max &&
-                    thread_->commit_here(open_, first_, index_, engine_ns_ / 1'000);
+  since_snapshot_.inputs += index_ + 1 - first_;
+  since_snapshot_.log_bytes += log_bytes_of(open_.size());
+  since_snapshot_.engine_us += engine_ns_ / 1'000;
+  const bool here = wants_here && thread_->commit_here(open_, first_, index_, engine_ns_ / 1'000);
   if (!here) thread_->commit(open_, first_, index_, engine_ns_ / 1'000);
   writer_.begin_batch();
   effects_.reset();
   first_ = index_ + 1;
   engine_ns_ = 0;
+}
+
+/// Two changes of threads take longer than a short write, and than the sync of a fast disk.
+bool Journal::is_faster_here() const {
+  const bool is_fast = options_.level == JournalLevel::process ||
+                       (options_.level == JournalLevel::disk && thread_->sync_is_fast());
+  return options_.commits_here && is_fast && open_.size() <= bytes_here_max;
+}
+
+bool Journal::settle() {
+  if (!thread_->is_idle()) return false;
+  if (!open_.empty()) close_batch(true);
+  return thread_->is_idle();
+}
+
+SnapshotHeader Journal::describe_state() const {
+  SnapshotHeader header;
+  header.position = thread_->tail();
+  header.start = start_number();
+  header.now_ns = engine_.now_ns();
+  header.semantics = ops::semantics;
+  header.level = options_.level;
+  return header;
 }
 
 // ---- what is safe, and when -------------------------------------------------------------------------------

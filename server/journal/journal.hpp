@@ -10,6 +10,7 @@
 #include "server/journal/effects.hpp"
 #include "server/journal/record.hpp"
 #include "server/journal/recovery.hpp"
+#include "server/journal/snapshot.hpp"
 #include "server/structures/id_table.hpp"
 
 namespace tandem::server {
@@ -57,9 +58,24 @@ class Journal {
   /// Commits what was recorded, or has it committed by the thread; not if a batch is still on its way there: then
   /// on_progress follows. To be called when there is no more to record for now.
   void hand_over() {
-    if (!open_.empty() && thread_->is_idle()) close_batch();
+    if (!open_.empty() && thread_->is_idle()) close_batch(is_faster_here());
   }
   bool has_open_batch() const { return !open_.empty(); }
+  /// Commits what was recorded, here if the disk is not full, so that the log leads to the engine's state. Returns whether it
+  /// does.
+  bool settle();
+  /// Describes the engine's state, once the log leads to it, but for its store.
+  SnapshotHeader describe_state() const;
+  /// A snapshot of the state that the log leads to now is being made.
+  void begin_snapshot() { since_snapshot_ = {}; }
+  /// What a replay would have to do from there on.
+  struct SinceSnapshot {
+    std::uint64_t inputs = 0;
+    std::uint64_t log_bytes = 0;
+    std::uint64_t engine_us = 0;
+  };
+  const SinceSnapshot& since_snapshot() const { return since_snapshot_; }
+  CommitThread& thread() { return *thread_; }
   /// The last input on which the reply to the last call depends: before that is safe, nobody may see it.
   std::uint64_t reply_depends_on() const { return reply_depends_on_; }
   /// Whether no batch is on its way.
@@ -92,7 +108,8 @@ class Journal {
   std::uint64_t dependence_of_read(const Call& call, const Outcome& outcome) const;
   void recorded(ObjectId only_changed);
   void forget_safe_changes();
-  void close_batch();
+  void close_batch(bool wants_here);
+  bool is_faster_here() const;
   void commit_start(const StartRecord& record);
 
   Engine& engine_;
@@ -112,6 +129,7 @@ class Journal {
   std::uint64_t index_ = 0;
 
   // Which inputs changed what, as far as they may be unsafe: those that changed one object alone, and the last of the others.
+  SinceSnapshot since_snapshot_;
   IdTable<std::uint64_t> changed_at_;
   std::uint64_t others_changed_at_ = 0;
   std::uint64_t reply_depends_on_ = 0;

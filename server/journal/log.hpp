@@ -18,6 +18,12 @@ struct Batch {
   wire::Bytes body;             // its records (record.hpp)
 };
 
+/// About what a batch takes in the log.
+constexpr std::uint64_t log_bytes_of(std::size_t body_bytes) {
+  constexpr std::uint64_t page_bytes = 4'096;
+  return (body_bytes / page_bytes + 1) * page_bytes;
+}
+
 /// A place in the journal: behind a batch.
 struct LogPosition {
   std::uint64_t batch = 0;
@@ -49,6 +55,8 @@ class Log {
   virtual void read(std::uint64_t from, const std::function<bool(const Batch&)>& sink) = 0;
   /// Behind the last batch.
   virtual LogPosition tail() const = 0;
+  /// Before batch `batch`, which is there or follows the last one.
+  virtual LogPosition position_before(std::uint64_t batch) = 0;
   /// The first batch that there is; that behind the last if there is none.
   virtual std::uint64_t first_batch() const = 0;
   /// Further batches go into a new file, so that those before can be trimmed.

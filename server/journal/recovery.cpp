@@ -8,9 +8,17 @@
 namespace tandem::server {
 namespace {
 
+[[noreturn]] void refuse_meaning(std::uint64_t semantics, const std::string& version) {
+  throw JournalError("the journal was written by tandem " + version + ", which gives operations " +
+                     (semantics < ops::semantics ? "an older" : "a newer") + " meaning (" +
+                     std::to_string(semantics) + ") than this version does (" +
+                     std::to_string(ops::semantics) + "): start it with that version, and stop it in order");
+}
+
 class Replay {
  public:
-  Replay(Engine& engine, const RecordVisitor& visit) : engine_(engine), visit_(visit) {}
+  Replay(Engine& engine, const Recovered& from, const RecordVisitor& visit)
+      : engine_(engine), visit_(visit), recovered_(from) {}
 
   void take(const Batch& batch);
   const Recovered& recovered() const { return recovered_; }
@@ -50,6 +58,8 @@ class Replay {
 
 void Replay::take(const Batch& batch) {
   batch_ = batch.number;
+  recovered_.engine_us += batch.engine_us;
+  recovered_.log_bytes += log_bytes_of(batch.body.size());
   effects_.reset();
   is_checked_ = false;
   RecordReader reader(batch.body);
@@ -65,8 +75,11 @@ void Replay::take(const Batch& batch) {
 }
 
 void Replay::take(const Record& record) {
-  if (recovered_.start == 0 && is_input(record) && !std::holds_alternative<StartRecord>(record))
-    damaged("no start is recorded before its first input");
+  if (is_input(record) && !std::holds_alternative<StartRecord>(record)) {
+    if (recovered_.start == 0) damaged("no start is recorded before its first input");
+    if (recovered_.semantics != ops::semantics)
+      refuse_meaning(recovered_.semantics, engine_.server_info().version);
+  }
   visit_(record, recovered_);
   std::visit([this](const auto& one) { step(one); }, record);
   if (!is_input(record)) return;
@@ -93,12 +106,7 @@ void Replay::step(const SessionOpened& input) {
 }
 
 void Replay::step(const StartRecord& record) {
-  if (record.semantics != ops::semantics)
-    throw JournalError("the journal was written by tandem " + record.input.server_info.version +
-                       ", which gives operations " +
-                       (record.semantics < ops::semantics ? "an older" : "a newer") + " meaning (" +
-                       std::to_string(record.semantics) + ") than this version does (" +
-                       std::to_string(ops::semantics) + "): start it with that version");
+  if (record.semantics != ops::semantics) refuse_meaning(record.semantics, record.input.server_info.version);
   const auto known = engine_.registry().types();
   for (const std::string& type : record.types)
     if (std::none_of(known.begin(), known.end(), [&](const Type* one) { return one->name == type; }))
@@ -108,6 +116,7 @@ void Replay::step(const StartRecord& record) {
     damaged("start " + std::to_string(record.start) + " follows start " + std::to_string(recovered_.start));
   engine_.step(record.input);
   recovered_.start = record.start;
+  recovered_.semantics = static_cast<std::uint32_t>(record.semantics);
   recovered_.level = record.level;
 }
 
@@ -126,9 +135,9 @@ void Replay::step(const CheckRecord& record) {
 
 }  // namespace
 
-Recovered recover(Log& log, Engine& engine, const RecordVisitor& visit) {
-  Replay replay(engine, visit);
-  log.read(1, [&](const Batch& batch) {
+Recovered recover(Log& log, Engine& engine, const Recovered& from, const RecordVisitor& visit) {
+  Replay replay(engine, from, visit);
+  log.read(from.snapshot_batch + 1, [&](const Batch& batch) {
     replay.take(batch);
     return true;
   });

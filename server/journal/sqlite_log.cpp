@@ -278,6 +278,16 @@ std::uint64_t SqliteLog::first_batch() const {
   return files_.empty() || !files_.front().origin ? 1 : files_.front().origin->before.batch + 1;
 }
 
+LogPosition SqliteLog::position_before(std::uint64_t batch) {
+  return with_public_errors(folder_.path(), [&]() -> LogPosition {
+    if (files_.empty()) report_no_files();
+    const File& file = files_[file_with(batch)];
+    if (batch <= origin_of(file).before.batch + 1) return file.origin->before;
+    if (current_ && &file == &files_.back()) return current_->position_before(batch);
+    return Generation(file.path, file.origin->before, Access::read, options_.vfs).position_before(batch);
+  });
+}
+
 void SqliteLog::read(std::uint64_t from, const std::function<bool(const Batch&)>& sink) {
   with_public_errors(folder_.path(), [&] { read_files(from, sink); });
 }

@@ -47,6 +47,7 @@ class SqliteLog final : public Log {
   void read(std::uint64_t from, const std::function<bool(const Batch&)>& sink) override;
   /// With Mode::look, the end of what can be read.
   LogPosition tail() const override { return tail_; }
+  LogPosition position_before(std::uint64_t batch) override;
   std::uint64_t first_batch() const override;
   AppendStatus rotate() override;
   void trim(std::uint64_t before) override;

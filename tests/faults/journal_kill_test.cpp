@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <fstream>
 #include <random>
 #include <sstream>
 #include <thread>
@@ -220,6 +222,120 @@ TEST_F(JournalledTandemd, AfterAnIOErrorItStartsAgainOnceEverythingWasReadFromTh
   start();
   EXPECT_EQ(Manager(address()).list<int>("list").size(), 1u);
   EXPECT_FALSE(std::filesystem::exists(suspect));
+}
+
+// ---- snapshots ----------------------------------------------------------------------------------------------
+
+class SnapshottedTandemd : public JournalledTandemd {
+ protected:
+  void start() { JournalledTandemd::start({"--recovery-ms-max", "100"}); }
+  std::vector<std::string> snapshots() const {
+    std::vector<std::string> found;
+    for (const auto& entry : std::filesystem::directory_iterator(folder()))
+      if (entry.path().extension() == ".tds") found.push_back(entry.path().string());
+    std::sort(found.begin(), found.end());
+    return found;
+  }
+  /// Gives the engine so much to do that a replay would take long.
+  static void work(const Manager& manager) {
+    auto busy = manager.list<int>("busy");
+    busy.assign(std::vector<int>(50'000, 7));
+    for (int i = 0; i < 10; ++i) busy.sort();
+  }
+  /// Until there are two new ones.
+  void work_until_snapshots() {
+    Manager manager(address());
+    const std::vector<std::string> before = snapshots();
+    test::eventually(
+        [&] {
+          work(manager);
+          const std::vector<std::string> now = snapshots();
+          return now.size() == 2 && (before.empty() || now.front() > before.back());
+        },
+        "two snapshots");
+  }
+  static void flip_a_bit(const std::string& path) {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(200);
+    const char byte = static_cast<char>(file.get() ^ 16);
+    file.seekp(200);
+    file.put(byte);
+  }
+};
+
+/// Clients write all the time; what they were told is there, however often the manager is killed.
+TEST_F(SnapshottedTandemd, MadeWhileClientsWriteTheyLoseNothing) {
+  std::array<std::int64_t, 4> at_least{}, at_most{};
+  for (int cycle = 0; cycle < 3; ++cycle) {
+    start();
+    std::atomic<int> under_way{0};
+    std::array<Told, 4> told;
+    std::vector<std::thread> threads;
+    for (int who = 0; who < 4; ++who)
+      threads.emplace_back([&, who] { told[who] = add_until_it_breaks(address(), who, under_way); });
+    work_until_snapshots();
+    kill();
+    for (std::thread& thread : threads) thread.join();
+    start();
+    Manager manager(address());
+    auto sums = manager.dict<int, std::int64_t>("sums");
+    for (int who = 0; who < 4; ++who) {
+      const std::int64_t sum = sums.get(who, 0);
+      EXPECT_GE(sum, at_least[who] + told[who].done);
+      EXPECT_LE(sum, at_most[who] + told[who].done + told[who].in_doubt);
+      at_least[who] = at_most[who] = sum;
+    }
+    kill();
+  }
+}
+
+TEST_F(SnapshottedTandemd, TheLogBeforeThemIsRemoved) {
+  start();
+  work_until_snapshots();
+  work_until_snapshots();
+  test::eventually([&] { return !std::filesystem::exists(folder() + "/journal-00000000000000000001.db"); },
+                   "the first file of the log to be removed");
+  kill();
+  start();
+  EXPECT_EQ(Manager(address()).list<int>("busy").size(), 50'000u);
+}
+
+TEST_F(SnapshottedTandemd, ADamagedOneIsSetAsideAndCostsNothing) {
+  start();
+  work_until_snapshots();
+  work_until_snapshots();
+  kill();
+  const std::string newest = snapshots().back();
+  flip_a_bit(newest);
+  start();
+  EXPECT_EQ(Manager(address()).list<int>("busy").size(), 50'000u);
+  EXPECT_TRUE(std::filesystem::exists(newest + ".damaged"));
+  EXPECT_FALSE(std::filesystem::exists(newest));
+  kill();
+  EXPECT_THAT(program_->errors, HasSubstr("a snapshot is not used"));
+}
+
+TEST_F(SnapshottedTandemd, WithoutASnapshotAndTheLogBeforeItThereIsNoStart) {
+  start();
+  work_until_snapshots();
+  work_until_snapshots();
+  test::eventually([&] { return !std::filesystem::exists(folder() + "/journal-00000000000000000001.db"); },
+                   "the first file of the log to be removed");
+  kill();
+  for (const std::string& path : snapshots()) flip_a_bit(path);
+  EXPECT_THAT(refusal(65), HasSubstr("no snapshot can be used"));
+}
+
+TEST_F(SnapshottedTandemd, AStopInOrderLeavesNothingToReplay) {
+  start();
+  { Manager(address()).list<int>("list").push_back(1); }
+  EXPECT_EQ(stop(), 0);
+  EXPECT_EQ(snapshots().size(), 1u);
+  Program verify({test::beside_the_test("tandem"), "journal", "verify", folder(), "--json"});
+  EXPECT_EQ(verify.wait(), 0);
+  EXPECT_THAT(verify.out, HasSubstr("\"stopped_in_order\":true"));
+  start();
+  EXPECT_EQ(Manager(address()).list<int>("list").size(), 1u);
 }
 
 TEST_F(JournalledTandemd, AFolderForOthersIsRefused) {

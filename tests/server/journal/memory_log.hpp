@@ -44,9 +44,13 @@ class MemoryLog final : public server::Log {
     if (kept_.empty()) return {};
     return {kept_.back().batch.number, kept_.back().batch.last, 0};
   }
-  std::uint64_t first_batch() const override { return 1; }
+  server::LogPosition position_before(std::uint64_t batch) override {
+    if (batch == 1) return {};
+    return {batch - 1, kept().at(batch - 2).batch.last, 0};
+  }
+  std::uint64_t first_batch() const override { return first_batch_; }
   server::AppendStatus rotate() override { return server::AppendStatus::ok; }
-  void trim(std::uint64_t) override {}
+  void trim(std::uint64_t before) override { first_batch_ = before; }
   std::uint64_t bytes() const override { return 0; }
   std::uint64_t free_bytes() const override {
     const std::lock_guard lock(mutex_);
@@ -101,6 +105,7 @@ class MemoryLog final : public server::Log {
   std::string failure_ = "as the test wants it";
   server::AppendStatus answer_ = server::AppendStatus::ok;
   std::uint64_t free_bytes_ = std::uint64_t{1} << 40;
+  std::uint64_t first_batch_ = 1;
   bool stopped_ = false;
   int appends_ = 0;
   int refused_ = 0;

@@ -1,0 +1,171 @@
+#include "server/snapshotter.hpp"
+
+#include <signal.h>
+#include <spdlog/logger.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+
+#include "client/os/clock.hpp"
+#include "client/os/fork.hpp"
+#include "client/os/signals.hpp"
+
+namespace tandem::server {
+namespace {
+
+// A log that is shorter is replayed soon, and not worth a snapshot.
+constexpr std::uint64_t log_bytes_min = std::uint64_t{64} << 20;
+// What a start loads of a snapshot in a microsecond, as a careful guess.
+constexpr std::uint64_t loaded_bytes_per_us = 100;
+constexpr std::chrono::seconds retry_after{60};
+constexpr int child_niceness = 10;
+constexpr int no_room_status = 2;
+
+std::uint64_t size_of(const std::string& path) {
+  std::error_code none;
+  const auto size = std::filesystem::file_size(path, none);
+  return none ? 0 : size;
+}
+
+/// In the child: returns its exit status.
+int write_in_child(const std::string& path, const SnapshotHeader& header, const Engine& engine) noexcept {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  ::setpriority(PRIO_PROCESS, 0, child_niceness);
+  try {
+    write_snapshot(path, header, engine);
+    return 0;
+  } catch (const StorageError& error) {
+    return error.kind() == StorageError::Kind::full ? no_room_status : 1;
+  } catch (...) {
+    return 1;
+  }
+}
+
+}  // namespace
+
+Snapshotter::Snapshotter(Engine& engine, Journal& journal, SqliteLog& log, const Snapshots& snapshots,
+                         const Limits& limits, asio::io_context& io, spdlog::logger& logger)
+    : engine_(engine),
+      journal_(journal),
+      log_(log),
+      snapshots_(snapshots),
+      recovery_us_max_(limits.recovery_ms_max * 1'000),
+      io_(io),
+      logger_(logger),
+      last_bytes_(journal.recovered().snapshot_bytes) {}
+
+SnapshotHeader Snapshotter::describe_state() const {
+  SnapshotHeader header = journal_.describe_state();
+  header.store = log_.store();
+  return header;
+}
+
+/// A replay takes about as long as the engine took, and a little more for reading.
+bool Snapshotter::is_due() const {
+  const Journal::SinceSnapshot& since = journal_.since_snapshot();
+  if (since.inputs == 0) return false;
+  const bool is_long = since.log_bytes > std::max(log_bytes_min, last_bytes_);
+  const bool takes_long =
+      last_bytes_ / loaded_bytes_per_us + since.engine_us + since.engine_us / 3 > recovery_us_max_ / 2 &&
+      since.engine_us > recovery_us_max_ / 20;
+  return (is_long || takes_long) && Clock::now() >= not_before_;
+}
+
+void Snapshotter::begin() {
+  if (!engine_.registry().is_clean() || !journal_.settle()) return;
+  header_ = describe_state();
+  const std::string path = snapshots_.part_path(header_.position.batch);
+  const pid_t pid = os::fork_without_listeners();
+  if (pid == 0) ::_exit(write_in_child(path, header_, engine_));
+  if (pid < 0) return failed("no process can be made for it: " + os::errno_text());
+  child_ = pid;
+  journal_.begin_snapshot();
+  // What follows goes into a file of its own, so that those before can be removed one day.
+  journal_.thread().run_when_synced([this] { (void)log_.rotate(); });
+  wait_for_child();
+}
+
+void Snapshotter::wait_for_child() {
+  child_end_ = std::make_unique<WatchedDescriptor>(io_, os::UnsharedDescriptor::open([this] {
+    return static_cast<int>(::syscall(SYS_pidfd_open, child_, 0));
+  }));
+  if (!child_end_->is_open()) return child_ended();  // waits for it here
+  child_end_->wait_readable([this](asio::error_code error) {
+    if (!error) child_ended();
+  });
+}
+
+void Snapshotter::child_ended() {
+  const pid_t child = std::exchange(child_, 0);
+  child_end_.reset();
+  int status = 0;
+  pid_t ended = 0;
+  while ((ended = ::waitpid(child, &status, 0)) < 0 && errno == EINTR) continue;
+  if (ended == child && WIFEXITED(status) && WEXITSTATUS(status) == no_room_status)
+    return failed("there is no room for it");
+  if (ended == child && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
+    return failed("its process ended with status " + std::to_string(status));
+  keep();
+}
+
+/// On the commit thread, since it waits for the disk. A program may have taken the child's status for itself, so the file itself
+/// says whether it is complete.
+void Snapshotter::keep() {
+  last_bytes_ = size_of(snapshots_.part_path(header_.position.batch));
+  journal_.thread().run_when_synced([this, batch = header_.position.batch] {
+    try {
+      (void)SnapshotReader(snapshots_.part_path(batch));
+      log_.trim(snapshots_.keep(batch));
+      logger_.info("journal: a snapshot was made after batch {}", batch);
+    } catch (const std::exception& error) {
+      logger_.error("journal: a snapshot cannot be kept: {}", error.what());
+    }
+  });
+}
+
+void Snapshotter::failed(const std::string& why) {
+  not_before_ = Clock::now() + retry_after;
+  logger_.error("journal: a snapshot cannot be made, so the journal grows: {}; trying again in {} s", why,
+                retry_after.count());
+}
+
+void Snapshotter::end_child() {
+  if (child_ == 0) return;
+  ::kill(child_, SIGKILL);
+  while (::waitpid(child_, nullptr, 0) < 0 && errno == EINTR) continue;
+  child_ = 0;
+  child_end_.reset();
+}
+
+// ---- the last one -----------------------------------------------------------------------------------------
+
+void Snapshotter::write_last(std::chrono::milliseconds limit) {
+  end_child();
+  if (journal_.since_snapshot().inputs == 0 && !journal_.has_open_batch()) return;
+  while (!engine_.registry().is_clean()) journal_.step(Tick{os::clock_ns()});
+  while (!journal_.settle())
+    if (!journal_.thread().wait_until_idle(Clock::now() + limit)) return;
+  const SnapshotHeader header = describe_state();
+  try {
+    write_snapshot(snapshots_.part_path(header.position.batch), header, engine_);
+    first_needed_ = snapshots_.keep(header.position.batch);
+  } catch (const StorageError& error) {
+    logger_.error("journal: the last snapshot could not be made: {}", error.what());
+  }
+}
+
+void Snapshotter::trim() {
+  try {
+    if (log_.rotate() == AppendStatus::ok) log_.trim(first_needed_);
+  } catch (const JournalError& error) {
+    logger_.error("journal: {}", error.what());
+  }
+}
+
+}  // namespace tandem::server
