@@ -2,6 +2,7 @@
 
 #include <malloc.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -74,6 +75,11 @@ void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &descriptors);
 }
 
+/// While a forked child writes a snapshot, a page that is written is copied: of two megabytes that would take long.
+void use_small_pages() {
+  ::prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+}
+
 int run(ServerOptions options) {
   sigset_t ending = block_ending_signals();
   std::signal(SIGPIPE, SIG_IGN);
@@ -97,6 +103,7 @@ int main(int argc, char** argv) {
   os::StandardDescriptorsTaken().keep();
   server::ProgramOptions options;
   if (std::optional<int> status = server::read_options(argc, argv, options)) return *status;
+  if (!options.server.journal.empty()) use_small_pages();
   try {
     if (options.private_descriptor)
       return server::run_private(std::move(options.server), *options.private_descriptor);

@@ -92,9 +92,10 @@ void Snapshotter::begin() {
 }
 
 void Snapshotter::wait_for_child() {
-  child_end_ = std::make_unique<WatchedDescriptor>(io_, os::UnsharedDescriptor::open([this] {
-    return static_cast<int>(::syscall(SYS_pidfd_open, child_, 0));
-  }));
+  child_end_ =
+      std::make_unique<WatchedDescriptor>(io_, os::UnsharedDescriptor::open([this] {
+                                            return static_cast<int>(::syscall(SYS_pidfd_open, child_, 0));
+                                          }));
   if (!child_end_->is_open()) return child_ended();  // waits for it here
   child_end_->wait_readable([this](asio::error_code error) {
     if (!error) child_ended();

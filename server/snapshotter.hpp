@@ -22,8 +22,8 @@ namespace tandem::server {
 class Snapshotter {
  public:
   /// All of these outlive it.
-  Snapshotter(Engine& engine, Journal& journal, SqliteLog& log, const Snapshots& snapshots, const Limits& limits,
-              asio::io_context& io, spdlog::logger& logger);
+  Snapshotter(Engine& engine, Journal& journal, SqliteLog& log, const Snapshots& snapshots,
+              const Limits& limits, asio::io_context& io, spdlog::logger& logger);
   /// Ends a child that is at work.
   ~Snapshotter() { end_child(); }
   Snapshotter(const Snapshotter&) = delete;
@@ -63,7 +63,7 @@ class Snapshotter {
   Clock::time_point not_before_;
   pid_t child_ = 0;  // 0: there is none
   std::unique_ptr<WatchedDescriptor> child_end_;
-  SnapshotHeader header_;  // of the one that is being written
+  SnapshotHeader header_;           // of the one that is being written
   std::uint64_t first_needed_ = 1;  // batch of the log, once write_last() has written one
 };
 

@@ -70,7 +70,8 @@
 //   save()          all of the state, as any type with a codec (HeldValue in it keeps references); and
 //   load(saved)     which takes that type and brings a default-constructed object into that state, so that
 //                   the same calls have the same results from there on. A manager with a journal
-//                   (ServerOptions::journal) requires both
+//                   (ServerOptions::journal) requires both. Snapshots are made in a forked child: save()
+//                   must not need a lock or another thread there
 //
 // Handlers run on the manager's thread, one at a time, and stall all clients while they run: no waiting, no
 // I/O. The same calls must lead to the same state: no clocks, no random numbers. Objects are destroyed on

@@ -128,7 +128,7 @@ bool CommitThread::wait_for_work() {
   const auto ready = [this] { return stopping_ || !is_idle() || !tasks_.empty(); };
   if (unsynced_since_) changed_.wait_until(lock, *unsynced_since_ + options_.sync_interval, ready);
   else if (is_short_of_room()) changed_.wait_for(lock, retry_interval, ready);
-  else changed_.wait(lock, [&] { return ready() || unsynced_since_; });
+  else changed_.wait(lock, [&] { return ready() || unsynced_since_ || is_short_of_room(); });
   sleeping_.store(false, std::memory_order_relaxed);
   advice_.waited(Clock::now() - since);
   // At the end everything that is written is also to be safe.
@@ -233,14 +233,15 @@ void CommitThread::note_done(const Batch& batch, bool sync, Clock::time_point si
   const Clock::time_point now = Clock::now();
   written_index_.store(batch.last, std::memory_order_release);
   if (sync) synced_index_.store(batch.last, std::memory_order_release);
-  if (is_short_of_room() || now - looked_at_ > look_interval) note_free_space();
+  appended_since_look_ += batch.body.size();
+  const bool was_short = is_short_of_room();
+  if (was_short || now - looked_at_ > look_interval || may_be_short_of_room()) note_free_space();
   const std::lock_guard lock(mutex_);
-  if (sync) {
-    unsynced_since_.reset();
-  } else if (!unsynced_since_) {
-    unsynced_since_ = now;
-    changed_.notify_all();
-  }
+  const bool was_synced = !unsynced_since_;
+  if (sync) unsynced_since_.reset();
+  else if (was_synced) unsynced_since_ = now;
+  // What the thread has to do by itself later; this may be another one.
+  if ((was_synced && unsynced_since_) || (!was_short && is_short_of_room())) changed_.notify_all();
   ++statistics_.commits;
   statistics_.syncs += sync ? 1 : 0;
   statistics_.body_bytes += batch.body.size();
@@ -258,6 +259,7 @@ bool CommitThread::look_at_free_space() {
 
 void CommitThread::note_free_space() {
   looked_at_ = Clock::now();
+  appended_since_look_ = 0;
   free_bytes_.store(log_.free_bytes(), std::memory_order_relaxed);
   log_bytes_.store(log_.bytes(), std::memory_order_relaxed);
 }

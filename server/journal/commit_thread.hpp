@@ -2,6 +2,7 @@
 // The thread that appends batches to the log, so that the engine never waits for the disk. It has one batch at a time:
 // what comes meanwhile is collected for the next one (group commit).
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -100,6 +101,10 @@ class CommitThread {
   void note_done(const Batch& batch, bool sync, Clock::time_point since);
   bool look_at_free_space();
   void note_free_space();
+  /// Whether what was appended since may have taken much of the room beyond.
+  bool may_be_short_of_room() const {
+    return appended_since_look_ > (free_bytes() - std::min(free_bytes(), options_.free_bytes_watched)) / 4;
+  }
   bool is_short_of_room() const { return free_bytes() < options_.free_bytes_watched; }
 
   Log& log_;
@@ -122,8 +127,9 @@ class CommitThread {
   os::BusyPoll advice_;
   bool is_broken_ = false;
 
-  std::mutex log_mutex_;         // held while the log is in use; guards what follows
-  Clock::time_point looked_at_;  // when the free space was
+  std::mutex log_mutex_;                   // held while the log is in use; guards what follows
+  Clock::time_point looked_at_;            // when the free space was
+  std::uint64_t appended_since_look_ = 0;  // bytes of batches
 
   mutable std::mutex mutex_;  // guards what follows; may be locked while the other one is
   std::optional<Clock::time_point> unsynced_since_;

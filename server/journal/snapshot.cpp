@@ -36,8 +36,8 @@ std::array<std::uint8_t, snapshot_header_bytes> encode(const SnapshotHeader& hea
   put(snapshot_format);
   put(header.semantics);
   at = std::copy(header.store.begin(), header.store.end(), at);
-  for (const std::uint64_t number : {header.position.batch, header.position.index, header.position.chain,
-                                     header.start, header.now_ns})
+  for (const std::uint64_t number :
+       {header.position.batch, header.position.index, header.position.chain, header.start, header.now_ns})
     put(number);
   put(static_cast<std::uint8_t>(header.level));
   return bytes;
@@ -139,7 +139,8 @@ void SnapshotReader::read_header() {
     at += sizeof number;
   };
   if (!wire::as_text(bytes).starts_with(snapshot_magic) ||
-      load_little<std::uint64_t>(bytes.data() + snapshot_header_bytes) != checksum(bytes.first(snapshot_header_bytes), 0))
+      load_little<std::uint64_t>(bytes.data() + snapshot_header_bytes) !=
+          checksum(bytes.first(snapshot_header_bytes), 0))
     damaged("its beginning is damaged");
   std::uint32_t format = 0;
   take(format);

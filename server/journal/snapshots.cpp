@@ -32,8 +32,8 @@ std::optional<std::uint64_t> batch_in(const std::string& name) {
 
 std::string Snapshots::path(std::uint64_t batch) const {
   const std::string number = std::to_string(batch);
-  return folder_ + "/" + std::string(snapshot_prefix) + std::string(snapshot_digits - number.size(), '0') + number +
-         std::string(snapshot_suffix);
+  return folder_ + "/" + std::string(snapshot_prefix) + std::string(snapshot_digits - number.size(), '0') +
+         number + std::string(snapshot_suffix);
 }
 
 std::vector<std::uint64_t> Snapshots::batches() const {
@@ -71,7 +71,8 @@ Recovered Snapshots::load(std::uint64_t batch, Log& log, const StoreId& store, E
   using Kind = StorageError::Kind;
   SnapshotReader reader(path(batch));
   const SnapshotHeader& header = reader.header();
-  if (header.store != store) throw StorageError(Kind::damaged, path(batch) + ": it belongs to another journal");
+  if (header.store != store)
+    throw StorageError(Kind::damaged, path(batch) + ": it belongs to another journal");
   if (header.position.batch > log.tail().batch)
     throw StorageError(Kind::damaged, path(batch) + ": the log ends before it");
   if (log.position_before(header.position.batch + 1) != header.position)
@@ -91,8 +92,9 @@ Recovered Snapshots::load(std::uint64_t batch, Log& log, const StoreId& store, E
   return recovered;
 }
 
-Recovered Snapshots::recover_newest(Log& log, const StoreId& store, Engine& engine, const RecordVisitor& visit,
-                                    const std::function<void(std::uint64_t, const std::string&)>& why_not) const {
+Recovered Snapshots::recover_newest(
+    Log& log, const StoreId& store, Engine& engine, const RecordVisitor& visit,
+    const std::function<void(std::uint64_t, const std::string&)>& why_not) const {
   std::string damaged;
   for (const std::uint64_t batch : batches()) {
     try {
@@ -104,8 +106,8 @@ Recovered Snapshots::recover_newest(Log& log, const StoreId& store, Engine& engi
   }
   if (log.first_batch() != 1)
     throw JournalDamaged("no snapshot can be used, and what the log had before batch " +
-                         std::to_string(log.first_batch()) + " was removed: " +
-                         (damaged.empty() ? folder_ + " has none" : damaged));
+                         std::to_string(log.first_batch()) +
+                         " was removed: " + (damaged.empty() ? folder_ + " has none" : damaged));
   return recover(log, engine, Recovered(), visit);
 }
 

@@ -30,8 +30,9 @@ class Snapshots {
   /// Brings a new engine into the state of the newest snapshot that is as it was written, and then takes in what the log has
   /// behind it; everything if there is none. Throws JournalDamaged if there is no snapshot and the log does not go back to its
   /// beginning, JournalError, and what recover() throws. `why_not` is called for snapshots that are not used.
-  Recovered recover_newest(Log& log, const StoreId& store, Engine& engine, const RecordVisitor& visit,
-                           const std::function<void(std::uint64_t batch, const std::string& why)>& why_not) const;
+  Recovered recover_newest(
+      Log& log, const StoreId& store, Engine& engine, const RecordVisitor& visit,
+      const std::function<void(std::uint64_t batch, const std::string& why)>& why_not) const;
 
  private:
   Recovered load(std::uint64_t batch, Log& log, const StoreId& store, Engine& engine) const;

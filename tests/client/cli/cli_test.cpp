@@ -7,6 +7,7 @@
 
 #include <fstream>
 #include <future>
+#include <sstream>
 #include <thread>
 
 #include "tandem/tandem.hpp"
@@ -431,6 +432,93 @@ TEST_F(DeadlocksTest, AreRefusedOtherwise) {
   EXPECT_EQ(first_->outcome, "served");
   EXPECT_EQ(waits_page(endpoint).at("waiters"), json::array());
   EXPECT_THAT(log(), HasSubstr("a cycle of waits, refused: "));
+}
+
+// ---- journals -----------------------------------------------------------------------------------------------
+
+class JournalCommandTest : public CommandLineTest {
+ protected:
+  std::string journal() const { return folder_.path("journal"); }
+  void start_with_journal() {
+    start({test::beside_the_test("tandemd"), "--listen", address_, "--log-level", "off", "--journal",
+           journal()});
+    manager_.emplace(address_);
+  }
+  void kill() {
+    manager_.reset();
+    tandemd_->signal(SIGKILL);
+    tandemd_->wait();
+  }
+  /// Three entries, and a manager that was killed.
+  void make_journal() {
+    start_with_journal();
+    auto scores = manager_->dict<std::string, int>("scores");
+    for (const char* key : {"a", "b", "c"}) scores[key] = 7;
+    kill();
+  }
+  std::string printed(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "journal");
+    Ended ended = run(std::move(arguments));
+    EXPECT_EQ(ended.status, 0) << ended.errors;
+    return ended.out;
+  }
+  std::string refused(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "journal");
+    Ended ended = run(std::move(arguments));
+    EXPECT_EQ(ended.status, 1) << ended.out;
+    return ended.errors;
+  }
+};
+
+TEST_F(JournalCommandTest, VerifySaysWhatItLeadsTo) {
+  make_journal();
+  EXPECT_THAT(printed({"verify", journal()}),
+              HasSubstr("everything is there and leads to what it led to before"));
+  const json told = json::parse(printed({"verify", journal(), "--json"}));
+  EXPECT_EQ(told["starts"], 1);
+  EXPECT_EQ(told["objects"], 1);
+  EXPECT_EQ(told["stopped_in_order"], false);
+}
+
+TEST_F(JournalCommandTest, DumpShowsCallsAsTheyWereMade) {
+  make_journal();
+  const std::string all = printed({"dump", journal()});
+  EXPECT_THAT(all, HasSubstr("start 1: tandem "));
+  EXPECT_THAT(all, HasSubstr(R"(manager 1.create("dict", ["scores"], [])"));
+  EXPECT_THAT(all, HasSubstr(R"('scores'.set("b", 7))"));
+  EXPECT_THAT(printed({"dump", journal(), "--raw"}), HasSubstr("calls operation"));
+  std::istringstream lines(printed({"dump", journal(), "--from", "4", "--json"}));
+  std::string line;
+  ASSERT_TRUE(std::getline(lines, line));
+  EXPECT_EQ(json::parse(line)["index"], 4);
+}
+
+TEST_F(JournalCommandTest, OneThatAManagerUsesIsOnlyBackedUp) {
+  start_with_journal();
+  manager_->list<int>("list").push_back(5);
+  EXPECT_THAT(refused({"verify", journal()}), HasSubstr("in use by process"));
+  EXPECT_THAT(printed({"backup", journal(), folder_.path("copy")}), HasSubstr("has everything of"));
+  manager_->list<int>("list").push_back(6);
+  kill();
+  EXPECT_THAT(printed({"verify", folder_.path("copy")}), HasSubstr("1 objects"));
+  EXPECT_THAT(refused({"backup", journal(), folder_.path("copy")}), HasSubstr("File exists"));
+}
+
+TEST_F(JournalCommandTest, CutRemovesABatchAndAllThatFollow) {
+  make_journal();
+  const json before = json::parse(printed({"verify", journal(), "--json"}));
+  const json after = json::parse(printed({"cut", journal(), "3", "--json"}));
+  EXPECT_EQ(after["batches"], 2);
+  EXPECT_LT(after["inputs"], before["inputs"]);
+  EXPECT_EQ(json::parse(printed({"verify", journal(), "--json"}))["inputs"], after["inputs"]);
+  start_with_journal();
+  manager_->ping();
+}
+
+TEST_F(JournalCommandTest, WhatIsNoJournalIsRefused) {
+  EXPECT_THAT(refused({"verify", folder_.path("nothing")}), HasSubstr("nothing"));
+  EXPECT_THAT(refused({"backup", folder_.path("nothing"), folder_.path("copy")}),
+              HasSubstr("has no journal"));
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ class JournalledEngine {
   explicit JournalledEngine(MemoryLog& log, JournalLevel level = JournalLevel::disk,
                             const Limits& limits = small_limits(), std::uint64_t wall_ns = 0,
                             bool commits_here = false)
-      : log_(log), limits_(limits), engine_(limits_, Host::server_info(), server::hosted_types()) {
+      : limits_(limits), engine_(limits_, Host::server_info(), server::hosted_types()) {
     const server::Recovered recovered = server::recover(log, engine_);
     server::Journal::Options options;
     options.level = level;
@@ -82,7 +82,6 @@ class JournalledEngine {
     while (!journal_->is_idle()) std::this_thread::yield();
   }
 
-  MemoryLog& log_;
   Limits limits_;
   server::Engine engine_;
   std::mutex mutex_;

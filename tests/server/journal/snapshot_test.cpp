@@ -39,8 +39,7 @@ class SnapshotTest : public ::testing::Test {
 
   /// Random inputs, up to a state with nothing left to free. Returns the number of the batch that led there.
   std::uint64_t go_on(std::uint64_t seed, int steps = 2'000) {
-    for (const server::SessionId session : open_sessions())
-      running_->take(server::SessionClosed{session});
+    for (const server::SessionId session : open_sessions()) running_->take(server::SessionClosed{session});
     RandomInputs inputs(seed, running_->engine());
     for (int i = 0; i < steps; ++i) {
       Input input = inputs.next();
@@ -201,9 +200,10 @@ TEST_F(SnapshotTest, ManyFramesAndLongValuesAreReadAsTheyWereWritten) {
   running_->take(server::SessionOpened{running_->engine().next_session(), 0, 0});
   const server::SessionId session = running_->engine().next_session() - 1;
   for (int i = 0; i < 6; ++i)
-    EXPECT_EQ(running_->take(RecordedCall{session, 1, ops::Manager::id, ops::Manager::Create::description.number,
-                                          list("list", list(), list(list(long_text, i))).encoded}),
-              Code::ok);
+    EXPECT_EQ(
+        running_->take(RecordedCall{session, 1, ops::Manager::id, ops::Manager::Create::description.number,
+                                    list("list", list(), list(list(long_text, i))).encoded}),
+        Code::ok);
   running_->commit();
   SnapshotHeader header = running_->journal().describe_state();
   header.store = store;
