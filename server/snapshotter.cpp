@@ -39,6 +39,7 @@ int write_in_child(const std::string& path, const SnapshotHeader& header, const 
   ::setpriority(PRIO_PROCESS, 0, child_niceness);
   try {
     write_snapshot(path, header, engine);
+    (void)SnapshotReader(path);  // what cannot be read again must not take the place of another one
     return 0;
   } catch (const StorageError& error) {
     return error.kind() == StorageError::Kind::full ? no_room_status : 1;
@@ -83,20 +84,19 @@ void Snapshotter::begin() {
   const std::string path = snapshots_.part_path(header_.position.batch);
   const pid_t pid = os::fork_without_listeners();
   if (pid == 0) ::_exit(write_in_child(path, header_, engine_));
+  journal_.begin_snapshot();
   if (pid < 0) return failed("no process can be made for it: " + os::errno_text());
   child_ = pid;
-  journal_.begin_snapshot();
   // What follows goes into a file of its own, so that those before can be removed one day.
   journal_.thread().run_when_synced([this] { (void)log_.rotate(); });
   wait_for_child();
 }
 
 void Snapshotter::wait_for_child() {
-  child_end_ =
-      std::make_unique<WatchedDescriptor>(io_, os::UnsharedDescriptor::open([this] {
-                                            return static_cast<int>(::syscall(SYS_pidfd_open, child_, 0));
-                                          }));
-  if (!child_end_->is_open()) return child_ended();  // waits for it here
+  const auto open = [this] { return static_cast<int>(::syscall(SYS_pidfd_open, child_, 0)); };
+  os::UnsharedDescriptor end = os::UnsharedDescriptor::open(open);
+  if (!end) return child_ended();  // waits for it here
+  child_end_ = std::make_unique<WatchedDescriptor>(io_, std::move(end));
   child_end_->wait_readable([this](asio::error_code error) {
     if (!error) child_ended();
   });
@@ -112,16 +112,16 @@ void Snapshotter::child_ended() {
     return failed("there is no room for it");
   if (ended == child && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
     return failed("its process ended with status " + std::to_string(status));
-  keep();
+  keep(ended == child);
 }
 
-/// On the commit thread, since it waits for the disk. A program may have taken the child's status for itself, so the file itself
+/// On the commit thread, since it waits for the disk. A program may have taken the child's status for itself, then the file itself
 /// says whether it is complete.
-void Snapshotter::keep() {
+void Snapshotter::keep(bool is_complete) {
   last_bytes_ = size_of(snapshots_.part_path(header_.position.batch));
-  journal_.thread().run_when_synced([this, batch = header_.position.batch] {
+  journal_.thread().run_when_synced([this, is_complete, batch = header_.position.batch] {
     try {
-      (void)SnapshotReader(snapshots_.part_path(batch));
+      if (!is_complete) (void)SnapshotReader(snapshots_.part_path(batch));
       log_.trim(snapshots_.keep(batch));
       logger_.info("journal: a snapshot was made after batch {}", batch);
     } catch (const std::exception& error) {
@@ -131,6 +131,7 @@ void Snapshotter::keep() {
 }
 
 void Snapshotter::failed(const std::string& why) {
+  journal_.give_up_snapshot();
   not_before_ = Clock::now() + retry_after;
   logger_.error("journal: a snapshot cannot be made, so the journal grows: {}; trying again in {} s", why,
                 retry_after.count());

@@ -48,7 +48,7 @@ class Snapshotter {
   void wait_for_child();
   void child_ended();
   void end_child();
-  void keep();
+  void keep(bool is_complete);
   void failed(const std::string& why);
 
   Engine& engine_;

@@ -67,7 +67,13 @@ class Journal {
   /// Describes the engine's state, once the log leads to it, but for its store.
   SnapshotHeader describe_state() const;
   /// A snapshot of the state that the log leads to now is being made.
-  void begin_snapshot() { since_snapshot_ = {}; }
+  void begin_snapshot() { before_snapshot_ = std::exchange(since_snapshot_, {}); }
+  /// It could not be made.
+  void give_up_snapshot() {
+    since_snapshot_.inputs += before_snapshot_.inputs;
+    since_snapshot_.log_bytes += before_snapshot_.log_bytes;
+    since_snapshot_.engine_us += before_snapshot_.engine_us;
+  }
   /// What a replay would have to do from there on.
   struct SinceSnapshot {
     std::uint64_t inputs = 0;
@@ -130,6 +136,7 @@ class Journal {
 
   // Which inputs changed what, as far as they may be unsafe: those that changed one object alone, and the last of the others.
   SinceSnapshot since_snapshot_;
+  SinceSnapshot before_snapshot_;  // since the one before the one that is being made
   IdTable<std::uint64_t> changed_at_;
   std::uint64_t others_changed_at_ = 0;
   std::uint64_t reply_depends_on_ = 0;

@@ -109,9 +109,10 @@ class CrashTest : public testing::TestWithParam<JournalLevel> {
  protected:
   std::string address() const { return "unix:" + folder_.path("socket"); }
   void start() {
-    program_.emplace(std::vector<std::string>{
-        test::beside_the_test("tandemd"), "--listen", address(), "--journal", folder_.path("journal"),
-        "--journal-level", std::string(name_of(GetParam())), "--recovery-ms-max", "100", "--log-level", "error"});
+    program_.emplace(std::vector<std::string>{test::beside_the_test("tandemd"), "--listen", address(),
+                                              "--journal", folder_.path("journal"), "--journal-level",
+                                              std::string(name_of(GetParam())), "--recovery-ms-max", "100",
+                                              "--log-level", "error"});
     ASSERT_NE(program_->read_line(), "") << program_->errors;
   }
   void kill() {

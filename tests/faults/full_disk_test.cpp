@@ -36,9 +36,9 @@ class FullDisk : public testing::Test {
   std::string disk() const { return folder_.path("disk"); }
   std::string address() const { return "unix:" + folder_.path("socket"); }
   void start(const std::string& free_bytes_min) {
-    program_.emplace(std::vector<std::string>{test::beside_the_test("tandemd"), "--listen", address(), "--journal",
-                                              disk() + "/journal", "--journal-free-bytes-min", free_bytes_min,
-                                              "--log-level", "error"});
+    program_.emplace(std::vector<std::string>{test::beside_the_test("tandemd"), "--listen", address(),
+                                              "--journal", disk() + "/journal", "--journal-free-bytes-min",
+                                              free_bytes_min, "--log-level", "error"});
     ASSERT_NE(program_->read_line(), "") << program_->errors;
   }
   void restart(const std::string& free_bytes_min) {
@@ -104,9 +104,12 @@ TEST_F(FullDisk, WhatFindsNoRoomWaitsAndIsDoneOnceThereIsSome) {
     for (; written < 400; ++written) texts[written] = text;
   });
   int before = -1;
-  test::eventually([&] { return std::exchange(before, written.load()) == written && before > 20 &&
-                                std::filesystem::space(disk()).available < (1 << 17); },
-                   "no more progress");
+  test::eventually(
+      [&] {
+        return std::exchange(before, written.load()) == written && before > 20 &&
+               std::filesystem::space(disk()).available < (1 << 17);
+      },
+      "no more progress");
   EXPECT_LT(written, 400);
   make_room();
   writer.join();
