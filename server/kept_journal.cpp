@@ -98,10 +98,8 @@ Recovered KeptJournal::replay(Engine& engine) {
 void KeptJournal::stop(std::chrono::milliseconds limit) {
   if (journal_ == nullptr || std::exchange(stopped_, true)) return;
   snapshotter_->write_last(limit);
-  const bool is_safe = journal_->stop(limit);
-  if (is_safe) snapshotter_->trim();
-  if (!is_safe)
-    logger_.error("journal {}: what was not acknowledged could not be kept: {}", folder_, log_->failure());
+  if (journal_->stop(limit)) snapshotter_->trim();
+  else logger_.error("journal {}: what was not acknowledged could not be kept: {}", folder_, log_->failure());
 }
 
 /// What the engine has done since the last commit is nowhere else, and nobody was told of it. So nothing of it may be told

@@ -115,7 +115,7 @@ void Snapshotter::child_ended() {
   keep(ended == child);
 }
 
-/// On the commit thread, since it waits for the disk. A program may have taken the child's status for itself, then the file itself
+/// On the commit thread, since it waits for the disk. A program may have taken the child's status for itself: the file then
 /// says whether it is complete.
 void Snapshotter::keep(bool is_complete) {
   last_bytes_ = size_of(snapshots_.part_path(header_.position.batch));

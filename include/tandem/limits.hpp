@@ -86,4 +86,11 @@ inline constexpr std::array<LimitDescription, 19> limit_descriptions{{
      "longer"},
 }};
 
+/// Null if there is no limit of this name.
+constexpr const LimitDescription* find_limit(std::string_view name) {
+  for (const LimitDescription& limit : limit_descriptions)
+    if (limit.name == name) return &limit;
+  return nullptr;
+}
+
 }  // namespace tandem

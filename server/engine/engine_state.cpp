@@ -150,9 +150,8 @@ void Engine::load_facts(StateReader& in) {
   in.repeat([&] {
     const std::string name = in.text();
     const std::uint64_t value = in.number();
-    const auto found = std::find_if(limit_descriptions.begin(), limit_descriptions.end(),
-                                    [&](const LimitDescription& limit) { return limit.name == name; });
-    if (found != limit_descriptions.end()) limits.*(found->member) = value;
+    const LimitDescription* found = find_limit(name);
+    if (found != nullptr) limits.*(found->member) = value;
     else in.fail("there is no limit " + name);
   });
   if (!in.failed()) state_.registry.set_limits(limits);

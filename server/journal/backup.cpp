@@ -39,7 +39,8 @@ std::vector<fs::path> files_with(std::string_view prefix, const fs::path& folder
   std::vector<fs::path> files;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     const fs::path name = entry.path().filename();
-    if (name.string().starts_with(prefix) && name.extension() != ".part") files.push_back(entry.path());
+    if (name.string().starts_with(prefix) && name.extension() != ".part" && name.extension() != ".damaged")
+      files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());  // so a database comes before its write-ahead log
   return files;

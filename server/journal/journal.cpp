@@ -63,6 +63,8 @@ void Journal::commit_start(const StartRecord& record) {
   const Batch batch{log_.tail().batch + 1, first_, index_, 0, open_.view()};
   if (log_.append(batch, true) != AppendStatus::ok)
     throw JournalError("a start cannot be recorded in the journal: " + log_.failure());
+  since_snapshot_.inputs += 1;
+  since_snapshot_.log_bytes += log_bytes_of(open_.size());
   open_.clear();
   writer_.begin_batch();
   effects_.reset();
@@ -199,7 +201,9 @@ bool is_of_object(Code code) {
 }  // namespace
 
 std::uint64_t Journal::dependence_of_read(const Call& call, const Outcome& outcome) const {
-  if (!engine_.was_local(call, outcome) || !is_of_object(outcome.code)) return index_;
+  bool names_others = false;  // whether they exist is told, too
+  for_each_reference(call.arguments, [&](wire::Reference) { names_others = true; });
+  if (names_others || !engine_.was_local(call, outcome) || !is_of_object(outcome.code)) return index_;
   const std::uint64_t* changed_at = changed_at_.find(call.object);
   return std::max(others_changed_at_, changed_at == nullptr ? 0 : *changed_at);
 }

@@ -134,9 +134,10 @@ class Journal {
   std::uint64_t engine_ns_ = 0;
   std::uint64_t index_ = 0;
 
-  // Which inputs changed what, as far as they may be unsafe: those that changed one object alone, and the last of the others.
   SinceSnapshot since_snapshot_;
   SinceSnapshot before_snapshot_;  // since the one before the one that is being made
+
+  // Which inputs changed what, as far as they may be unsafe: those that changed one object alone, and the last of the others.
   IdTable<std::uint64_t> changed_at_;
   std::uint64_t others_changed_at_ = 0;
   std::uint64_t reply_depends_on_ = 0;

@@ -113,8 +113,8 @@ void RecordWriter::write(wire::Buffer& out, const SessionClosed& input) {
 void RecordWriter::write(wire::Buffer& out, const StartRecord& record) {
   wire::Writer writer = begin(out, 11, started_kind, record.input.now_ns);
   const ServerInfo& info = record.input.server_info;
-  for (const std::uint64_t field :
-       {record.start, record.semantics, static_cast<std::uint64_t>(record.level), record.input.skip})
+  for (const std::uint64_t field : {record.start, std::uint64_t{record.semantics},
+                                    static_cast<std::uint64_t>(record.level), record.input.skip})
     writer.unsigned_integer(field);
   writer.text(info.version);
   writer.text(info.incarnation_hex);
@@ -234,9 +234,8 @@ bool RecordReader::limits(Limits& limits) {
     std::string_view name;
     std::uint64_t value = 0;
     if (!reader_.text(name) || !reader_.uint64(value)) return false;
-    const auto found = std::find_if(limit_descriptions.begin(), limit_descriptions.end(),
-                                    [&](const LimitDescription& limit) { return limit.name == name; });
-    if (found == limit_descriptions.end()) return false;
+    const LimitDescription* found = find_limit(name);
+    if (found == nullptr) return false;
     limits.*(found->member) = value;
   }
   return true;

@@ -28,7 +28,7 @@ namespace tandem::server {
 struct StartRecord {
   Started input;
   std::uint64_t start = 0;      // 1, 2, 3, …
-  std::uint64_t semantics = 0;  // ops::semantics of the manager that wrote what follows
+  std::uint32_t semantics = 0;  // ops::semantics of the manager that wrote what follows
   JournalLevel level = JournalLevel::disk;
   std::vector<std::string> types;  // the hosted types of the program's own
 };

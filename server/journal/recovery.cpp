@@ -116,7 +116,7 @@ void Replay::step(const StartRecord& record) {
     damaged("start " + std::to_string(record.start) + " follows start " + std::to_string(recovered_.start));
   engine_.step(record.input);
   recovered_.start = record.start;
-  recovered_.semantics = static_cast<std::uint32_t>(record.semantics);
+  recovered_.semantics = record.semantics;
   recovered_.level = record.level;
 }
 

@@ -95,7 +95,7 @@ class Channel {
     return outbox_.unsent_bytes() > unsent_bytes_high_ ||
            (outbox_.unsent_bytes() != 0 && service_.memory_exceeded_by(0));
   }
-  bool is_journal_behind() const { return has_journal_ && service_.journal()->is_behind(); }
+  bool is_journal_behind() const { return has_journal_ && service_.journal_is_behind(); }
   void hold_unsafe();
   void begin_turn();
   void take_from_inbox();

@@ -229,10 +229,13 @@ void Service::log_repeated(std::uint64_t now_ns, bool all) {
 }
 
 void Service::journal_progressed() {
-  const bool was_behind = journal_->is_behind();
   journal_->hand_over();
-  if (was_behind && !journal_->is_behind())
+  if (channels_wait_for_journal_ && !journal_->is_behind()) {
+    channels_wait_for_journal_ = false;
     for (Channel* channel : channels_) channel->transport().wake();
+  }
+  const std::uint64_t safe_index = journal_->safe_index();
+  if (std::exchange(released_index_, safe_index) == safe_index) return;
   for (Channel* channel : std::exchange(held_, {})) channel->transport().wake();
 }
 

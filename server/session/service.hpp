@@ -91,8 +91,13 @@ class Service {
   /// Schedules tick() for this time of the steady clock, in place of the time set before.
   std::function<void(std::uint64_t at_ns)> on_deadline_changed;
 
-  /// More inputs are safe: replies that waited for that are sent.
+  /// Commits what was recorded as far as it can be, and wakes the channels that waited for what is safe now.
   void journal_progressed();
+  /// Whether so much is recorded and not written yet that channels read no more. Then all are woken once it is less.
+  bool journal_is_behind() {
+    if (!journal_->is_behind()) return false;
+    return channels_wait_for_journal_ = true;
+  }
   /// A channel's turn ends, and has recorded something. Where others are likely to do so in the same round, that is
   /// committed together, at its end.
   void commit_turn() {
@@ -101,7 +106,7 @@ class Service {
   /// What was ready is done, so what was recorded is committed.
   void commit_round() {
     if (recorders_ != 0) recorders_before_ = std::exchange(recorders_, 0);
-    if (journal_->has_open_batch()) journal_progressed();
+    journal_progressed();
   }
   /// The engine's time at this time of the steady clock.
   std::uint64_t engine_ns(std::uint64_t steady_ns) const {
@@ -189,6 +194,8 @@ class Service {
   // Channels that have recorded something in this round, and in the last one in which any did.
   std::size_t recorders_ = 0;
   std::size_t recorders_before_ = 0;
+  std::uint64_t released_index_ = 0;  // inputs up to this one are safe, and what waited for them was woken
+  bool channels_wait_for_journal_ = false;
 };
 
 /// "WHAT: over NAME (VALUE)", the text of a ResourceExhausted error.

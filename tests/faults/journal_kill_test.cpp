@@ -328,9 +328,12 @@ TEST_F(SnapshottedTandemd, WithoutASnapshotAndTheLogBeforeItThereIsNoStart) {
 
 TEST_F(SnapshottedTandemd, AStopInOrderLeavesNothingToReplay) {
   start();
+  EXPECT_EQ(stop(), 0);
+  EXPECT_EQ(snapshots().size(), 1u);  // though no client came
+  start();
   { Manager(address()).list<int>("list").push_back(1); }
   EXPECT_EQ(stop(), 0);
-  EXPECT_EQ(snapshots().size(), 1u);
+  EXPECT_EQ(snapshots().size(), 2u);
   Program verify({test::beside_the_test("tandem"), "journal", "verify", folder(), "--json"});
   EXPECT_EQ(verify.wait(), 0);
   EXPECT_THAT(verify.out, HasSubstr("\"stopped_in_order\":true"));

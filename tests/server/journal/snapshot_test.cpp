@@ -108,6 +108,19 @@ TEST_F(SnapshotTest, WithNothingBehindItNothingIsReplayed) {
   EXPECT_EQ(recovered_.inputs, 0u);
 }
 
+/// So a version that gives operations another meaning goes on from where an old one was stopped in order.
+TEST_F(SnapshotTest, OfAnotherMeaningItIsUsedUnlessAnInputFollows) {
+  const std::uint64_t batch = go_on(1);
+  SnapshotHeader header = running_->journal().describe_state();
+  header.store = store;
+  header.semantics += 1;
+  write_snapshot(snapshots_.part_path(batch), header, running_->engine());
+  snapshots_.keep(batch);
+  EXPECT_EQ(recover(), state());
+  go_on(2, 10);
+  EXPECT_THAT(error_of<JournalError>([&] { recover(); }), HasSubstr("a newer meaning"));
+}
+
 TEST_F(SnapshotTest, TwoAreKept) {
   const std::uint64_t first = make_snapshot(1);
   EXPECT_EQ(first_needed_, 1u);

@@ -84,6 +84,39 @@ TEST_F(GateTest, AReadOfAnObjectThatHasNotChangedDoesNotWaitForOthers) {
   EXPECT_EQ(writer_.hear_one().request, 1u);
 }
 
+/// The reply tells whether that object exists.
+TEST_F(GateTest, AReadThatNamesAnotherObjectWaitsForAllChanges) {
+  const std::uint64_t names = writer_.create("dict");
+  stop_the_disk();
+  set(writer_, 1);
+  EXPECT_THAT(writer_.hear(), IsEmpty());
+  reader_.say(call(2, names, ops::Dict::Contains::description.number, "\x91\x01"));
+  EXPECT_EQ(reader_.hear_one().request, 2u);
+  reader_.say(call(3, names, ops::Dict::Contains::description.number, packed([&](wire::Writer& out) {
+                     out.array(1);
+                     out.reference({ops::Queue::number, queue_});
+                   })));
+  EXPECT_THAT(reader_.hear(), IsEmpty());
+  let_the_disk_go_on();
+  EXPECT_EQ(reader_.hear_one().request, 3u);
+}
+
+/// While nothing becomes safe, nobody is woken again and again.
+TEST_F(GateTest, WakesOnlyWhenSomethingHasBecomeSafe) {
+  stop_the_disk();
+  set(writer_, 1);
+  EXPECT_THAT(writer_.hear(), IsEmpty());
+  set(reader_, 2);
+  EXPECT_THAT(reader_.hear(), IsEmpty());
+  const int wakes = writer_.link().wakes;
+  for (int round = 0; round < 10; ++round) manager_.service().commit_round();
+  EXPECT_EQ(writer_.link().wakes, wakes);
+  let_the_disk_go_on();
+  EXPECT_GT(writer_.link().wakes, wakes);
+  EXPECT_EQ(writer_.hear_one().request, 1u);
+  EXPECT_EQ(reader_.hear_one().request, 2u);
+}
+
 /// A session that ends can change any object.
 TEST_F(GateTest, AfterAChangeOfManyObjectsEveryReadWaits) {
   std::optional<TestClient> leaving(std::in_place, manager_);
