@@ -183,14 +183,12 @@ void Journal::forget_safe_changes() {
 
 namespace {
 
-/// Whether a refusal with this code follows from the object of the call alone.
+/// Whether an outcome with this code follows from the object of the call alone, and its arguments were valid.
 bool is_of_object(Code code) {
   switch (code) {
     case Code::ok:
     case Code::key_error:
     case Code::index_error:
-    case Code::type_error:
-    case Code::value_error:
     case Code::overflow:
     case Code::not_owner:
     case Code::closed: return true;
@@ -201,9 +199,10 @@ bool is_of_object(Code code) {
 }  // namespace
 
 std::uint64_t Journal::dependence_of_read(const Call& call, const Outcome& outcome) const {
+  if (!engine_.was_local(call, outcome) || !is_of_object(outcome.code)) return index_;
   bool names_others = false;  // whether they exist is told, too
   for_each_reference(call.arguments, [&](wire::Reference) { names_others = true; });
-  if (names_others || !engine_.was_local(call, outcome) || !is_of_object(outcome.code)) return index_;
+  if (names_others) return index_;
   const std::uint64_t* changed_at = changed_at_.find(call.object);
   return std::max(others_changed_at_, changed_at == nullptr ? 0 : *changed_at);
 }

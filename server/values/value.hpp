@@ -33,7 +33,7 @@ struct ValueView {
   wire::Kind kind() const { return reader().peek(); }
 };
 
-/// Calls `f(wire::Reference)` for each reference in `bytes`, at any depth.
+/// Calls `f(wire::Reference)` for each reference in `bytes`, at any depth. Of malformed bytes it ends where they are wrong.
 template <class F>
 void for_each_reference(wire::Bytes bytes, F&& f) {
   wire::Reader reader(bytes);
@@ -42,11 +42,15 @@ void for_each_reference(wire::Bytes bytes, F&& f) {
     std::int8_t type = 0;
     wire::Bytes body;
     switch (reader.peek()) {
-      case wire::Kind::array: (void)reader.array(count); break;
-      case wire::Kind::map: (void)reader.map(count); break;
+      case wire::Kind::array:
+        if (!reader.array(count)) return;
+        break;
+      case wire::Kind::map:
+        if (!reader.map(count)) return;
+        break;
       case wire::Kind::extension: {
         wire::Reader at = reader;
-        (void)reader.extension(type, body);
+        if (!reader.extension(type, body)) return;
         wire::Reference reference;
         if (at.reference(reference)) f(reference);
         else if (type == static_cast<std::int8_t>(wire::Extension::tuple) ||
