@@ -204,7 +204,8 @@ TEST(Validate, TheSearchForReferencesEndsOnMalformedBytes) {
   for (const Packed& value : good())
     for (std::size_t cut = 0; cut <= value.encoded.size(); ++cut) {
       int found = 0;
-      server::for_each_reference(raw(value.encoded.substr(0, cut)).bytes(), [&](wire::Reference) { ++found; });
+      server::for_each_reference(raw(value.encoded.substr(0, cut)).bytes(),
+                                 [&](wire::Reference) { ++found; });
       EXPECT_LE(found, 8);
     }
   for (const char* wrong : {"\xdc", "\xde\x01", "\xc7\x05", "\xc1", "\xd9"})
