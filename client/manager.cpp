@@ -81,6 +81,10 @@ void Manager::on_session_lost(std::function<void(const SessionLost&)> callback) 
   session()->on_session_lost(std::move(callback));
 }
 
+void Manager::on_reconnect(std::function<void(const Reconnection&)> callback) const {
+  session()->on_reconnect(std::move(callback));
+}
+
 namespace {
 
 std::string text_or_empty(const nlohmann::json& text) {

@@ -157,6 +157,7 @@ int run_private(ServerOptions options, int descriptor) {
   Lifeline lifeline(descriptor);
   if (!receive_key(lifeline, options.authkey)) return 0;
   options.listen = {random_address()};
+  options.limits.session_grace_ms = 0;  // its clients cannot reach the manager that follows it
   try {
     Server server(std::move(options));
     serve(lifeline, server);

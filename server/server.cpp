@@ -16,6 +16,7 @@
 #include "client/common/authkey.hpp"
 #include "client/common/crypto.hpp"
 #include "client/common/hex.hpp"
+#include "client/os/process_identity.hpp"
 #include "client/os/signals.hpp"
 #include "client/os/standard_descriptors.hpp"
 #include "server/debug/endpoint.hpp"
@@ -88,6 +89,7 @@ ServerInfo server_info_of(const Credentials& credentials, OnDeadlock on_deadlock
   server_info.version = TANDEM_VERSION;
   server_info.incarnation_hex = client::to_hex(credentials.incarnation);
   server_info.pid = static_cast<std::uint32_t>(::getpid());
+  server_info.boot_id = os::boot_id();
   auto now = std::chrono::system_clock::now().time_since_epoch();
   server_info.started_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
   std::array<std::uint8_t, sizeof server_info.hash_seed> seed{};
@@ -122,6 +124,7 @@ struct Server::Parts {
     }
     service.on_channel_gone = [this] { channel_gone(); };
     service.on_deadline_changed = [this](std::uint64_t at_ns) { set_timer(at_ns); };
+    service.after_step();  // sessions of the last start may be about to end
     open_debug(options);
   }
 

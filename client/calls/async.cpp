@@ -2,7 +2,9 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <chrono>
+#include <optional>
 
 #include "client/calls/call_sink.hpp"
 #include "client/os/signals.hpp"
@@ -110,7 +112,11 @@ void AsyncChannel::end_threads() noexcept {
     sender_is_to_end_ = true;
     sender_wanted_.notify_all();
   }
-  if (!in_time) channel_.stream().shut_down();
+  if (!in_time) {
+    std::lock_guard lock(mutex_);
+    if (outage_) outage_->give_up();
+    else channel_.stream().shut_down();
+  }
   for (std::thread* thread : {&receiver_, &sender_})
     if (thread->joinable()) thread->join();
   session_->release(channel_);
@@ -165,12 +171,22 @@ bool AsyncChannel::may_send(bool waits) const {
 }
 
 void AsyncChannel::send(Operation& operation) {
-  const AsyncRequest& request = *operation.request;
   const bool waits = operation.waits();
   operation.is_sent = true;
   ++(waits ? waits_sent_ : others_sent_);
   budget_->acquire(waits);
   frames_.clear();
+  read_.append_if_many(frames_);
+  build_frames(operation);
+  send_frames(frames_.view());
+  frames_.clear();
+  frames_.shrink(wire::Buffer::kept_bytes_max);
+}
+
+/// Appends the operation's request to frames_.
+void AsyncChannel::build_frames(const Operation& operation) {
+  const AsyncRequest& request = *operation.request;
+  const std::size_t at = frames_.size();
   frames_.extend(wire::request_header_bytes);
   if (const std::uint64_t token = request.object->token(); token != 0)
     wire::store_little(frames_.extend(wire::token_bytes), token);
@@ -178,14 +194,12 @@ void AsyncChannel::send(Operation& operation) {
   const std::uint32_t actor = operation.owner ? operation.owner->number() : 0;
   const RequestTarget target{request.op->number, actor, request.object->reference().id,
                              request.object->token()};
-  channel_.finish_request(frames_, 0, target, static_cast<std::uint32_t>(operation.ticket));
-  send_frames(frames_.view());
-  frames_.clear();
-  frames_.shrink(wire::Buffer::kept_bytes_max);
+  channel_.finish_request(frames_, at, target, static_cast<std::uint32_t>(operation.ticket));
 }
 
 /// Ignores a closed stream: the receiver finds it closed too, and why.
 void AsyncChannel::send_frames(wire::Bytes frames) {
+  if (outage_) return;  // resume() sends all that has no reply
   if (queue_.empty() && !sender_is_sending_) {
     try {
       while (!frames.empty()) {
@@ -256,6 +270,7 @@ void AsyncChannel::actor_ended(std::uint64_t, std::uint32_t actor) noexcept {
     if (state_ != State::ended) {
       wire::Buffer frame;
       const auto request = static_cast<std::uint32_t>(unused_ticket());
+      if (channel_.lane() != 0) ended_actors_.push_back({request, actor});
       Channel::append_notice(frame, request, actor, {Notice::Of::ended_thread, actor});
       return send_frames(frame.view());
     }
@@ -291,19 +306,86 @@ void AsyncChannel::send_queued() noexcept {
     }
     lock.lock();
     sender_is_sending_ = false;
+    sender_paused_.notify_all();
   }
 }
 
 // ---- the receiver ----------------------------------------------------------------------------------------
 
-void AsyncChannel::receive_all() noexcept {
+void AsyncChannel::receive_until_drained() {
+  while (!is_drained()) {
+    channel_.receive_some(std::chrono::milliseconds{0});
+    for (NumberedReply reply; channel_.next_reply(reply);) settle(reply);
+  }
+}
+
+/// Returns false if the channel is not to be resumed. Throws StreamClosed if that fails.
+bool AsyncChannel::resume(const StreamClosed& closed, std::shared_ptr<Outage>& outage) {
+  if (!session_->may_resume(channel_, closed)) return false;
+  if (outage) outage->again(closed);
+  else outage = session_->begin_outage(closed);
+  std::optional<os::Deadline::Clock::time_point> in_doubt_since;
+  {
+    std::unique_lock lock(mutex_);
+    if (state_ != State::open) return false;
+    outage_ = outage;
+    queue_.clear();
+    channel_.stream().shut_down();
+    sender_paused_.wait(lock, [this] { return !sender_is_sending_; });
+    if (waits_sent_ + others_sent_ != 0) in_doubt_since.emplace();  // not known: long ago
+  }
   try {
-    while (!is_drained()) {
-      channel_.receive_some(std::chrono::milliseconds{0});
-      for (NumberedReply reply; channel_.next_reply(reply);) settle(reply);
-    }
-  } catch (const StreamClosed& broken) {
-    const StreamClosed closed = session_->reason_of(broken);
+    session_->resume(channel_, *outage, os::Deadline(std::chrono::milliseconds{0}), in_doubt_since);
+  } catch (...) {
+    std::lock_guard lock(mutex_);
+    outage_.reset();
+    throw;
+  }
+  std::lock_guard lock(mutex_);
+  outage_.reset();
+  send_again();
+  return true;
+}
+
+/// Sends what has no reply yet, in the order of the first time.
+void AsyncChannel::send_again() {
+  std::vector<const Operation*> sent;
+  for (const auto& [request, operation] : operations_)
+    if (operation.is_sent) sent.push_back(&operation);
+  std::sort(sent.begin(), sent.end(),
+            [](const Operation* a, const Operation* b) { return a->ticket < b->ticket; });
+  wire::Buffer frames;
+  for (const EndedActor& ended : ended_actors_)
+    Channel::append_notice(frames, ended.request, ended.actor, {Notice::Of::ended_thread, ended.actor}, true);
+  send_frames(frames.view());
+  for (const Operation* operation : sent) {
+    frames_.clear();
+    build_frames(*operation);
+    Channel::mark_again(frames_.data());
+    if (operation->is_cancelled)
+      Channel::append_cancel(frames_, static_cast<std::uint32_t>(operation->ticket));
+    send_frames(frames_.view());
+  }
+  frames_.clear();
+  frames_.shrink(wire::Buffer::kept_bytes_max);
+}
+
+void AsyncChannel::receive_all() noexcept {
+  std::shared_ptr<Outage> outage;
+  std::optional<StreamClosed> broken;
+  try {
+    do {
+      try {
+        if (broken && !resume(*broken, outage)) throw StreamClosed(*broken);
+        broken.reset();
+        receive_until_drained();
+      } catch (const StreamClosed& closed) {
+        if (broken) throw;
+        broken = session_->reason_of(closed);
+      }
+    } while (broken);
+  } catch (const StreamClosed& last) {
+    const StreamClosed closed = session_->reason_of(last);
     if (closed.code == Code::session_lost) session_->session_lost(SessionLost(closed.what()));
     fail_all(closed.code, closed.what());
   } catch (const std::exception& error) {
@@ -326,6 +408,10 @@ void AsyncChannel::settle(const NumberedReply& reply) {
   Operation operation;
   {
     std::lock_guard lock(mutex_);
+    read_.note(reply);
+    std::erase_if(ended_actors_, [&](const EndedActor& ended) {
+      return static_cast<std::int32_t>(reply.request - ended.request) > 0;  // it was sent before that request
+    });
     auto node = operations_.extract(reply.request);
     if (node) {
       operation = std::move(node.mapped());

@@ -13,6 +13,7 @@
 #include <thread>
 #include <unordered_map>
 
+#include "client/calls/read_replies.hpp"
 #include "client/session/session.hpp"
 #include "tandem/call/async_call.hpp"
 
@@ -63,6 +64,10 @@ class AsyncChannel final : public std::enable_shared_from_this<AsyncChannel>,
   std::vector<Operation> take_unsent();
 
   void receive_all() noexcept;
+  void receive_until_drained();
+  bool resume(const StreamClosed& closed, std::shared_ptr<Outage>& outage);
+  void send_again();
+  void build_frames(const Operation& operation);
   bool is_drained();
   void settle(const NumberedReply& reply);
   void send_queued() noexcept;
@@ -96,6 +101,14 @@ class AsyncChannel final : public std::enable_shared_from_this<AsyncChannel>,
   wire::Buffer queue_;   // frames for the sender thread
   bool sender_is_sending_ = false;
   bool sender_is_to_end_ = false;
+  std::condition_variable sender_paused_;
+  std::shared_ptr<Outage> outage_;  // while the channel is being resumed: nothing is sent
+  struct EndedActor {
+    std::uint32_t request = 0;
+    std::uint32_t actor = 0;
+  };
+  std::vector<EndedActor> ended_actors_;  // the manager may not have been notified of them; only with a lane
+  ReadReplies read_;
   std::condition_variable sender_wanted_;
   bool receiver_has_ended_ = false;
   std::condition_variable receiver_ended_;

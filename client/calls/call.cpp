@@ -130,8 +130,9 @@ Decoder& Call::exchange(std::chrono::milliseconds timeout, const std::stop_token
                             std::to_string(channel_->message_bytes_max()));
   Reply reply;
   try {
-    reply = channel_->exchange({op_.number, this_thread_number(), object_.reference().id, object_.token()},
-                               timeout, stop, long_result_);
+    reply = object_.session()->exchange(
+        *channel_, {op_.number, this_thread_number(), object_.reference().id, object_.token()}, timeout, stop,
+        long_result_);
   } catch (const os::TimedOut&) {
     const std::string text = describe(object_, type_name_, op_) + ": no answer within " +
                              std::to_string(timeout.count()) + " ms (call_timeout); ";

@@ -82,8 +82,14 @@ void PipelineSink::end(std::shared_ptr<const RemoteObject> object, const ops::Op
     result->request = request;
   }
   const bool waits = op.effect == ops::Effect::waits;
-  entries_.push_back(
-      {std::move(object), &op, std::move(result), std::move(kept), sent_total_ + out_.size() - sent_});
+  entries_.push_back({.object = std::move(object),
+                      .op = &op,
+                      .result = std::move(result),
+                      .kept = std::move(kept),
+                      .end = sent_total_ + out_.size() - sent_,
+                      .frames = {}});
+  if (channel_->lane() != 0) [[unlikely]]
+    entries_.back().frames.append(out_.view_from(begun_at_));
   ++requests_count_;
   ++under_way_;
   if (waits) ++waits_under_way_;
@@ -140,16 +146,45 @@ void PipelineSink::check_not_busy() const {
 /// An error that closes the channel becomes the error of all operations under way, each naming itself.
 template <class F>
 void PipelineSink::guarded(F&& io) {
-  try {
-    io();
-  } catch (const StreamClosed& broken) {
-    const StreamClosed closed = session_->reason_of(broken);
-    if (closed.code == Code::session_lost) session_->session_lost(SessionLost(closed.what()));
-    end_with(closed.code, closed.what());
+  std::shared_ptr<Outage> outage;
+  std::optional<StreamClosed> broken;
+  while (true) {
+    try {
+      if (broken) {
+        if (outage) outage->again(*broken);
+        else outage = session_->begin_outage(*broken);
+        broken.reset();
+        resume(*outage);
+      }
+      return io();
+    } catch (const StreamClosed& closed) {
+      broken = session_->reason_of(closed);
+    }
+    if (!session_->may_resume(*channel_, *broken)) break;
+  }
+  if (broken->code == Code::session_lost) session_->session_lost(SessionLost(broken->what()));
+  end_with(broken->code, broken->what());
+}
+
+/// Sends again, on another connection, what has no reply yet.
+void PipelineSink::resume(Outage& outage) {
+  std::optional<os::Deadline::Clock::time_point> in_doubt_since;
+  if (under_way_ != 0) in_doubt_since.emplace();  // not known: long ago
+  session_->resume(*channel_, outage, os::Deadline(std::chrono::milliseconds{0}), in_doubt_since);
+  out_.clear();
+  sent_ = 0;
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    Entry& entry = entries_[i];
+    if (entry.done) continue;
+    Channel::mark_again(entry.frames.data());
+    out_.append(entry.frames.view());
+    entry.end = sent_total_ + out_.size();
+    if (entry.is_cancelled) Channel::append_cancel(out_, first_request_ + static_cast<std::uint32_t>(i));
   }
 }
 
 void PipelineSink::send_all() {
+  read_.append_if_many(out_);
   const os::Deadline deadline(session_->call_timeout());
   try {
     while (sent_ != out_.size()) {
@@ -225,6 +260,7 @@ void PipelineSink::wait_for_reply(const Awaited* of) {
 // ---- replies ---------------------------------------------------------------------------------------------
 
 void PipelineSink::settle(const NumberedReply& reply) {
+  read_.note(reply);
   const std::uint32_t place = reply.request - first_request_;
   if (place >= entries_.size() || entries_[place].done) return release_references(session_, reply.payload);
   Entry& entry = entries_[place];
@@ -275,6 +311,7 @@ void PipelineSink::done(Entry& entry, std::exception_ptr error) {
     entry.result->ready = true;
   }
   entry.done = true;
+  if (!entry.frames.empty()) entry.frames = {};
   entry.object.reset();
   entry.result.reset();
   entry.kept = {};
@@ -364,7 +401,9 @@ bool PipelineSink::read_until_ready(Awaited& awaited, WaitLimit limit) {
 void PipelineSink::cancel(Awaited& awaited) {
   check_not_busy();
   if (!is_usable() || awaited.ready) return;
-  if (!entries_[awaited.request - first_request_].waits()) return;
+  Entry& entry = entries_[awaited.request - first_request_];
+  if (!entry.waits()) return;
+  entry.is_cancelled = true;
   Channel::append_cancel(out_, awaited.request);
   guarded([this] { send_all(); });
 }
@@ -374,7 +413,7 @@ void PipelineSink::finish() noexcept {
   try {
     guarded([this] {
       for (std::size_t i = 0; i < entries_.size(); ++i)
-        if (!entries_[i].done && entries_[i].waits())
+        if (!entries_[i].done && entries_[i].waits() && !std::exchange(entries_[i].is_cancelled, true))
           Channel::append_cancel(out_, first_request_ + static_cast<std::uint32_t>(i));
       read_all();
     });

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "client/calls/call_sink.hpp"
+#include "client/calls/read_replies.hpp"
 #include "client/session/thread_channels.hpp"
 #include "tandem/pipeline.hpp"
 
@@ -23,6 +24,7 @@ class FifoBuffer {
   std::size_t size() const { return all_.size() - first_; }
   T& operator[](std::size_t i) { return all_[first_ + i]; }
   T& front() { return all_[first_]; }
+  T& back() { return all_.back(); }
   auto begin() const { return all_.begin() + static_cast<std::ptrdiff_t>(first_); }
   auto end() const { return all_.end(); }
   auto begin() { return all_.begin() + static_cast<std::ptrdiff_t>(first_); }
@@ -83,6 +85,8 @@ class PipelineSink final : public CallSink {
     std::vector<std::shared_ptr<const RemoteObject>> kept;
     std::uint64_t end = 0;  // its end position in the stream of all bytes
     bool done = false;
+    bool is_cancelled = false;
+    wire::Buffer frames;  // to be sent again; only on a channel with a lane
 
     bool waits() const { return op->effect == ops::Effect::waits; }
   };
@@ -100,6 +104,7 @@ class PipelineSink final : public CallSink {
   void check_not_busy() const;
   template <class F>
   void guarded(F&& io);
+  void resume(Outage& outage);
   bool has_too_many(bool waits) const;
   void send_all();
   void make_room(const os::Deadline& deadline);
@@ -137,6 +142,7 @@ class PipelineSink final : public CallSink {
   std::size_t waits_under_way_ = 0;   // of under_way_
   std::uint64_t requests_count_ = 0;  // all requests so far
   Errors errors_;
+  ReadReplies read_;
 };
 
 }  // namespace tandem::client

@@ -29,6 +29,7 @@ void throw_error(Code code, const std::string& text) {
     case Code::worker_died: throw WorkerDied(text);
     case Code::end_of_file: throw EndOfFile(text);
     case Code::journal_error: throw JournalError(text);
+    case Code::reply_lost: throw ReplyLost(text);
     case Code::ok: break;
   }
   throw Error(code, text);

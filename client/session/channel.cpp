@@ -32,8 +32,22 @@ std::string reason_of(const Reply& reply) {
 Channel::Channel(std::unique_ptr<Stream> stream, const wire::Welcome& welcome)
     : stream_(std::move(stream)),
       frame_bytes_max_(welcome.frame_bytes_max),
-      message_bytes_max_(welcome.message_bytes_max) {
+      message_bytes_max_(welcome.message_bytes_max),
+      lane_(welcome.lane),
+      start_(welcome.start) {
   in_.reserve(receive_bytes_min);
+}
+
+Channel::~Channel() {
+  if (lane_ == 0 || broken_) return;
+  try {
+    std::uint8_t goodbye[wire::short_header_bytes];
+    wire::store_short_header(goodbye, sizeof goodbye, wire::FrameKind::goodbye, 0, 0, 0);
+    unsent_.append(goodbye, sizeof goodbye);
+    (void)stream_->send_now(unsent_.view());
+  } catch (const std::exception&) {
+    // Then the lane ends when nobody has resumed it for session_resume_ms.
+  }
 }
 
 wire::Buffer& Channel::begin_request() {
@@ -57,15 +71,39 @@ void Channel::end_request() noexcept {
   }
   out_.clear();
   out_.shrink(wire::Buffer::kept_bytes_max);
+  long_arguments_.clear();
   assembled_.clear();
   assembled_.shrink(wire::Buffer::kept_bytes_max);
 }
 
-Reply Channel::exchange(const RequestTarget& target, std::chrono::milliseconds timeout,
+Reply Channel::exchange(const RequestTarget& target, const os::Deadline& deadline,
                         const std::stop_token& stop, LongResult* long_result) {
+  exchanged_request_ = ++last_request_;
+  if (lane_ == 0) [[likely]]
+    return attempt(target, deadline, stop, long_result);
+  first_sent_at_ = os::Deadline::Clock::now();
+  const Reply reply = attempt(target, deadline, stop, long_result);
+  unread_notices_.clear();
+  return reply;
+}
+
+Reply Channel::exchange_again(const RequestTarget& target, const os::Deadline& deadline,
+                              const std::stop_token& stop, LongResult* long_result) {
+  struct Flags {
+    std::uint8_t& flags;
+    ~Flags() { flags = wire::flag_has_read_all; }
+  } const flags{request_flags_};
+  if (!is_new_lane_) request_flags_ |= wire::flag_again;
+  const Reply reply = attempt(target, deadline, stop, long_result);
+  unread_notices_.clear();
+  return reply;
+}
+
+/// Sends the request of an exchange and receives its reply.
+inline Reply Channel::attempt(const RequestTarget& target, const os::Deadline& deadline,
+                              const std::stop_token& stop, LongResult* long_result) {
   if (broken_) throw StreamClosed("the connection is closed");
-  os::Deadline deadline(timeout);
-  std::uint32_t request = ++last_request_;
+  const std::uint32_t request = exchanged_request_;
   try {
     if (!unsent_.empty()) [[unlikely]]
       send_unsent(deadline);
@@ -77,6 +115,26 @@ Reply Channel::exchange(const RequestTarget& target, std::chrono::milliseconds t
     return receive_reply(request, deadline, long_result);
   const std::stop_callback cancel(stop, [&] { send_cancel(request); });
   return receive_reply(request, deadline, long_result);
+}
+
+void Channel::resume(std::unique_ptr<Stream> stream, const wire::Welcome& welcome) {
+  stream_ = std::move(stream);
+  frame_bytes_max_ = welcome.frame_bytes_max;
+  message_bytes_max_ = welcome.message_bytes_max;
+  is_new_lane_ = std::exchange(lane_, welcome.lane) != welcome.lane;
+  start_ = welcome.start;
+  broken_ = false;
+  in_.clear();
+  taken_ = needed_ = frame_left_ = 0;
+  assembled_.clear();
+  assembling_.clear();
+  unsent_.clear();
+  // What a lane that has ended has carried out is not known; that a thread has ended can be said twice.
+  if (is_new_lane_)
+    std::erase_if(unread_notices_,
+                  [](const UnreadNotice& one) { return one.notice.of != Notice::Of::ended_thread; });
+  for (const UnreadNotice& one : unread_notices_)
+    append_notice(unsent_, one.request, one.actor, one.notice, !is_new_lane_);
 }
 
 /// Runs on the thread that requests the stop. The thread that has this channel sends nothing while it awaits
@@ -116,7 +174,7 @@ void Channel::send_request(const RequestTarget& target, std::uint32_t request, c
   const std::size_t size = out_.size();
   if (size > frame_bytes_max_ || !long_arguments_.empty()) [[unlikely]]
     return send_in_pieces(target, request, deadline);
-  wire::store_request_header(out_.data(), size, header_of(target, request, 0));
+  wire::store_request_header(out_.data(), size, header_of(target, request, request_flags_));
   if (send_or_keep(out_.view(), deadline, false, true)) throw os::TimedOut();
 }
 
@@ -132,7 +190,6 @@ void Channel::send_in_pieces(const RequestTarget& target, std::uint32_t request,
   }
   pieces.push_back(out_.view_from(at));
   std::size_t left = arguments_bytes();
-  long_arguments_.clear();
 
   bool is_first = true;
   bool is_late = false;
@@ -142,7 +199,10 @@ void Channel::send_in_pieces(const RequestTarget& target, std::uint32_t request,
     left -= count;
     const std::uint8_t more = left == 0 ? 0 : wire::flag_more;
     std::uint8_t header[wire::request_header_bytes];
-    if (is_first) wire::store_request_header(header, header_bytes + count, header_of(target, request, more));
+    if (is_first)
+      wire::store_request_header(
+          header, header_bytes + count,
+          header_of(target, request, static_cast<std::uint8_t>(request_flags_ | more)));
     else
       wire::store_short_header(header, header_bytes + count, wire::FrameKind::request_part, more, 0, request);
     is_late = send_or_keep({header, header_bytes}, deadline, is_late, is_first);
@@ -176,7 +236,8 @@ Reply Channel::receive_reply(std::uint32_t request, const os::Deadline& deadline
         receive_more(needed, deadline);
         break;
       case wire::FrameStatus::too_long:
-      case wire::FrameStatus::malformed: throw_broken("the manager sent what is no frame of the protocol");
+      case wire::FrameStatus::malformed:
+        throw_broken("the manager sent what is no frame of the protocol", Code::connection_error, true);
     }
   }
 }
@@ -250,14 +311,15 @@ void Channel::begin_part(std::uint32_t request, const os::Deadline& deadline, st
     std::size_t needed = 0;
     const wire::FrameStatus status = wire::next_frame(there, frame_bytes_max_, frame, needed);
     if (status == wire::FrameStatus::too_long || status == wire::FrameStatus::malformed)
-      throw_broken("the manager sent what is no frame of the protocol");
+      throw_broken("the manager sent what is no frame of the protocol", Code::connection_error, true);
     if (there.size() >= wire::short_header_bytes &&
         static_cast<wire::FrameKind>(there[4]) == wire::FrameKind::reply_part &&
         wire::load_reply_header(there.data()).request == request) {
       const std::size_t bytes = needed - wire::short_header_bytes;
       const bool more = (wire::load_reply_header(there.data()).flags & wire::flag_more) != 0;
       if (bytes == 0 || (more ? bytes >= left : bytes != left))
-        throw_broken("the parts of a reply are together not as long as its beginning says");
+        throw_broken("the parts of a reply are together not as long as its beginning says",
+                     Code::connection_error, true);
       taken_ += wire::short_header_bytes;
       frame_left_ = bytes;
       return;
@@ -323,16 +385,18 @@ bool Channel::take(const wire::Frame& frame, std::uint32_t request, Reply& reply
 }
 
 void Channel::throw_unexpected(const wire::Frame& frame) {
-  if (frame.kind != wire::FrameKind::fault) throw_broken("the manager sent a frame that only clients send");
+  if (frame.kind != wire::FrameKind::fault)
+    throw_broken("the manager sent a frame that only clients send", Code::connection_error, true);
   const Code code = frame.reply_header().code;
   const std::string text(wire::as_text(frame.short_payload()));
   if (code == Code::session_lost) throw_broken(text, code);
-  throw_broken("the manager closed the connection: " + text + " (" + std::string(name_of(code)) + ")");
+  throw_broken("the manager closed the connection: " + text + " (" + std::string(name_of(code)) + ")",
+               Code::connection_error, code != Code::shutting_down);
 }
 
-void Channel::throw_broken(const std::string& text, Code code) {
+void Channel::throw_broken(const std::string& text, Code code, bool is_final) {
   broken_ = true;
-  throw StreamClosed(text, code);
+  throw StreamClosed(text, code, is_final);
 }
 
 // The manager closes the connection right after a fault frame. A send at that time finds the stream closed
@@ -344,7 +408,7 @@ void Channel::throw_fault_or(const StreamClosed& closed) {
     receive_reply(none, os::Deadline(fault_wait));
   } catch (const os::TimedOut&) {
   } catch (const StreamClosed& later) {
-    throw_broken(later.what(), later.code);
+    throw_broken(later.what(), later.code, later.is_final);
   }
   throw_broken(closed.what());
 }
@@ -380,6 +444,11 @@ void Channel::append_cancel(wire::Buffer& out, std::uint32_t request) {
                            wire::FrameKind::cancel, 0, 0, request);
 }
 
+void Channel::append_acknowledgement(wire::Buffer& out, std::uint32_t request) {
+  wire::store_short_header(out.extend(wire::short_header_bytes), wire::short_header_bytes,
+                           wire::FrameKind::read, 0, 0, request);
+}
+
 bool Channel::next_reply(NumberedReply& reply) {
   if (broken_) throw StreamClosed("the connection is closed");
   while (true) {
@@ -392,7 +461,8 @@ bool Channel::next_reply(NumberedReply& reply) {
         break;
       case wire::FrameStatus::incomplete: needed_ = needed; return false;
       case wire::FrameStatus::too_long:
-      case wire::FrameStatus::malformed: throw_broken("the manager sent what is no frame of the protocol");
+      case wire::FrameStatus::malformed:
+        throw_broken("the manager sent what is no frame of the protocol", Code::connection_error, true);
     }
   }
 }
@@ -406,13 +476,15 @@ void Channel::receive_some(std::chrono::milliseconds timeout) {
 bool Channel::take_any(const wire::Frame& frame, NumberedReply& reply) {
   const wire::ReplyHeader header = frame.reply_header();
   const bool more = (header.flags & wire::flag_more) != 0;
+  const bool is_kept = (header.flags & wire::flag_kept) != 0;
   if (frame.kind == wire::FrameKind::reply) [[likely]] {
     if (!more) [[likely]] {
-      reply = {{header.code, frame.short_payload()}, header.request};
+      reply = {{header.code, frame.short_payload()}, header.request, is_kept};
       return true;
     }
     Assembling& begun = assembling_[header.request];
     begun.code = header.code;
+    begun.is_kept = is_kept;
     begun.payload.clear();
     begun.payload.append(frame.short_payload());
     return false;
@@ -423,13 +495,13 @@ bool Channel::take_any(const wire::Frame& frame, NumberedReply& reply) {
   found->second.payload.append(frame.short_payload());
   if (more) return false;
   assembled_ = std::move(found->second.payload);
-  reply = {{found->second.code, assembled_.view()}, header.request};
+  reply = {{found->second.code, assembled_.view()}, header.request, found->second.is_kept};
   assembling_.erase(found);
   return true;
 }
 
 void Channel::append_notice(wire::Buffer& out, std::uint32_t request, std::uint32_t actor,
-                            const Notice& notice) {
+                            const Notice& notice, bool is_again) {
   const std::size_t at = out.size();
   out.extend(wire::request_header_bytes);
   wire::Writer writer(out);
@@ -441,16 +513,19 @@ void Channel::append_notice(wire::Buffer& out, std::uint32_t request, std::uint3
       is_release ? ops::Manager::Release::description.number : ops::Manager::EndThread::description.number;
   wire::store_request_header(out.data() + at, out.size() - at,
                              {wire::flag_one_way, op, request, actor, ops::Manager::id});
+  if (is_again) mark_again(out.data() + at);
 }
 
 bool Channel::notify(std::uint32_t actor, const Notice& notice) noexcept {
   if (broken_) return false;
   try {
+    if (lane_ != 0) unread_notices_.push_back({last_request_ + 1, actor, notice});
     append_notice(unsent_, ++last_request_, actor, notice);
     if (std::size_t sent = stream_->send_now(unsent_.view()); sent != 0) unsent_.drop_front(sent);
     return true;
   } catch (const StreamClosed&) {
-    // The next exchange() finds the stream closed too, and reports why.
+    // The next exchange() finds the stream closed too, and reports why; or the channel is resumed then.
+    return lane_ != 0;
   } catch (const std::bad_alloc&) {
     broken_ = true;  // the buffer may contain part of a frame
   }
@@ -464,11 +539,13 @@ void Channel::identify(std::uint32_t pid) {
 
 void Channel::abandon() noexcept {
   broken_ = true;
+  lane_ = 0;
   stream_->abandon();
 }
 
 int Channel::detach() noexcept {
   broken_ = true;
+  lane_ = 0;
   return stream_->detach();
 }
 

@@ -4,6 +4,9 @@
 // fits a frame costs one send, one receive, and no allocation.
 //
 // Used by one thread at a time. Late replies to requests that timed out are dropped.
+//
+// A channel with a lane can go on over another connection when its own has broken (resume()): the manager has kept what
+// it answered. What it has to be asked again is known here: notices, and by the caller its request.
 
 #include <chrono>
 #include <memory>
@@ -43,11 +46,16 @@ struct Notice {
 
 struct NumberedReply : Reply {
   std::uint32_t request = 0;
+  bool is_kept = false;  // by the manager, until it is acknowledged (append_acknowledgement)
 };
 
 class Channel {
  public:
   Channel(std::unique_ptr<Stream> stream, const wire::Welcome& welcome);
+  /// Tells the manager that its lane is not resumed.
+  ~Channel();
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
 
   /// Starts a request. Returns the buffer for its arguments.
   wire::Buffer& begin_request();
@@ -64,14 +72,33 @@ class Channel {
   /// Throws StreamClosed, with the text of the manager's fault frame if there was one; the channel is broken
   /// then.
   Reply exchange(const RequestTarget& target, std::chrono::milliseconds timeout) {
-    return exchange(target, timeout, std::stop_token());
+    return exchange(target, os::Deadline(timeout), std::stop_token());
   }
   /// If `stop` is requested meanwhile, cancels the request (frame.hpp) and still waits for its reply. A long result
   /// of the wanted kind goes into `long_result` unless that is null, and the reply is empty then.
-  Reply exchange(const RequestTarget& target, std::chrono::milliseconds timeout, const std::stop_token& stop,
+  Reply exchange(const RequestTarget& target, const os::Deadline& deadline, const std::stop_token& stop,
                  LongResult* long_result = nullptr);
   /// Clears request and reply.
   void end_request() noexcept;
+
+  // Resuming.
+
+  /// 0: it cannot be resumed.
+  std::uint32_t lane() const { return lane_; }
+  /// Goes on over another connection, on the lane that `welcome` names: its own, or a new one, if that has ended. No other
+  /// thread may use the stream.
+  void resume(std::unique_ptr<Stream> stream, const wire::Welcome& welcome);
+  /// After resume(): sends the request of the exchange() that failed once more, and goes on with it.
+  Reply exchange_again(const RequestTarget& target, const os::Deadline& deadline, const std::stop_token& stop,
+                       LongResult* long_result);
+  /// Number of the manager's start that the connection leads to.
+  std::uint64_t start() const { return start_; }
+  /// When the request was sent for the first time; only with a lane.
+  os::Deadline::Clock::time_point first_sent_at() const { return first_sent_at_; }
+  /// How many notices the manager may not have received.
+  std::size_t unread_notices() const { return unread_notices_.size(); }
+  /// Whether the manager has received everything, so that a pipelining caller may take over.
+  bool is_settled() const { return unsent_.empty() && unread_notices_.empty(); }
 
   // For pipelining callers, which build and send frames themselves. Do not mix with the calls above while any
   // of theirs is outstanding.
@@ -81,8 +108,12 @@ class Channel {
   void finish_request(wire::Buffer& out, std::size_t at, const RequestTarget& target,
                       std::uint32_t request) const;
   static void append_cancel(wire::Buffer& out, std::uint32_t request);
+  /// Says that the reply to this request has been read, and so all before it.
+  static void append_acknowledgement(wire::Buffer& out, std::uint32_t request);
+  /// Marks the first frame of a request as sent again.
+  static void mark_again(std::uint8_t* frame) { frame[wire::request_flags_offset] |= wire::flag_again; }
   static void append_notice(wire::Buffer& out, std::uint32_t request, std::uint32_t actor,
-                            const Notice& notice);
+                            const Notice& notice, bool is_again = false);
   /// One thread may send on it while another waits in receive_some().
   Stream& stream() { return *stream_; }
   /// Reads the next complete reply, to any request, from the received bytes. Returns false if there is none.
@@ -97,6 +128,7 @@ class Channel {
   /// Closes the stream for good.
   void give_up() noexcept {
     broken_ = true;
+    lane_ = 0;
     stream_->shut_down();
   }
 
@@ -120,6 +152,8 @@ class Channel {
  private:
   static constexpr std::chrono::milliseconds fault_wait{100};
 
+  Reply attempt(const RequestTarget& target, const os::Deadline& deadline, const std::stop_token& stop,
+                LongResult* long_result);
   void send_request(const RequestTarget& target, std::uint32_t request, const os::Deadline& deadline);
   void send_cancel(std::uint32_t request) noexcept;
   void send_unsent(const os::Deadline& deadline);
@@ -136,14 +170,28 @@ class Channel {
   bool take(const wire::Frame& frame, std::uint32_t request, Reply& reply);
   bool take_any(const wire::Frame& frame, NumberedReply& reply);
   [[noreturn]] void throw_unexpected(const wire::Frame& frame);
-  [[noreturn]] void throw_broken(const std::string& text, Code code = Code::connection_error);
+  [[noreturn]] void throw_broken(const std::string& text, Code code = Code::connection_error,
+                                 bool is_final = false);
   [[noreturn]] void throw_fault_or(const StreamClosed& closed);
 
   std::unique_ptr<Stream> stream_;
   std::uint64_t frame_bytes_max_;
   std::uint64_t message_bytes_max_;
   std::uint32_t last_request_ = 0;
+  std::uint32_t exchanged_request_ = 0;
   bool broken_ = false;
+  std::uint32_t lane_ = 0;
+  std::uint64_t start_ = 0;
+  std::uint8_t request_flags_ = wire::flag_has_read_all;
+  bool is_new_lane_ = false;  // since the last resume()
+  os::Deadline::Clock::time_point first_sent_at_{};
+
+  struct UnreadNotice {
+    std::uint32_t request = 0;
+    std::uint32_t actor = 0;
+    Notice notice;
+  };
+  std::vector<UnreadNotice> unread_notices_;  // sent since the last reply; only with a lane
 
   wire::Buffer out_;  // the request: room for its header, then its arguments
   std::vector<LongArgument> long_arguments_;
@@ -156,6 +204,7 @@ class Channel {
 
   struct Assembling {
     Code code = Code::ok;
+    bool is_kept = false;
     wire::Buffer payload;
   };
   // By request: replies received in part, for pipelining callers.
@@ -171,7 +220,7 @@ void Channel::throw_reason(const StreamClosed& closed, F&& take) {
     }
   } catch (const os::TimedOut&) {
   } catch (const StreamClosed& later) {
-    throw_broken(later.what(), later.code);
+    throw_broken(later.what(), later.code, later.is_final);
   }
   throw_broken(closed.what());
 }

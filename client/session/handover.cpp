@@ -35,11 +35,12 @@ template <class Session, class F>
 void each_field(Session& session, F&& f) {
   auto& [reach, options, incarnation, welcome] = session;
   auto& [address, authkey] = reach;
-  auto& [no_key, no_key_file, connect_timeout, call_timeout, start_timeout, no_journal, no_level, busy_poll,
-         ring] = options;
+  auto& [no_key, no_key_file, connect_timeout, call_timeout, reconnect, start_timeout, no_journal, no_level,
+         busy_poll, ring] = options;
   auto& [number, secret, frame_bytes_max, message_bytes_max, value_depth_max, requests_under_way_max,
-         lease_ms, ring_bytes, proof] = welcome;
-  f(address), f(authkey), f(connect_timeout), f(call_timeout), f(start_timeout), f(busy_poll), f(ring);
+         lease_ms, ring_bytes, lane, resume_ms, grace_ms, start, proof] = welcome;
+  f(address), f(authkey), f(connect_timeout), f(call_timeout), f(reconnect), f(start_timeout), f(busy_poll);
+  f(ring), f(lane), f(resume_ms), f(grace_ms), f(start);
   f(incarnation), f(number), f(secret), f(frame_bytes_max), f(message_bytes_max), f(value_depth_max);
   f(requests_under_way_max), f(lease_ms);
   // The authkey is in `reach`. The handshake is over, and a channel that is passed on is a socket. The manager has been
@@ -58,6 +59,7 @@ struct FieldWriter {
   void operator()(const std::string& text) const { to.bytes(wire::as_bytes(text)); }
   void operator()(bool value) const { to.boolean(value); }
   void operator()(std::uint64_t number) const { to.unsigned_integer(number); }
+  void operator()(std::uint32_t number) const { to.unsigned_integer(number); }
   template <class Period>
   void operator()(std::chrono::duration<std::int64_t, Period> time) const {
     to.integer(time.count());
@@ -79,6 +81,7 @@ struct FieldReader {
     if (!from.boolean(value)) throw_unreadable();
   }
   void operator()(std::uint64_t& number) const { number = read_number(from); }
+  void operator()(std::uint32_t& number) const { number = static_cast<std::uint32_t>(read_number(from)); }
   template <class Period>
   void operator()(std::chrono::duration<std::int64_t, Period>& time) const {
     std::int64_t count = 0;

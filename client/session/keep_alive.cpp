@@ -18,10 +18,11 @@ struct KeepAlive::Stop {
   bool requested = false;
 };
 
-KeepAlive::KeepAlive(Ping ping, std::function<void()> cut_off, std::chrono::milliseconds lease)
+KeepAlive::KeepAlive(Ping ping, std::function<void()> cut_off, std::chrono::milliseconds period,
+                     std::chrono::milliseconds lease)
     : stop_(std::make_shared<Stop>()) {
   thread_ = os::thread_without_signals([stop = stop_, ping = std::move(ping), cut_off = std::move(cut_off),
-                                        lease] { run(*stop, ping, cut_off, lease); });
+                                        period, lease] { run(*stop, ping, cut_off, period, lease); });
 }
 
 KeepAlive::~KeepAlive() {
@@ -35,10 +36,11 @@ KeepAlive::~KeepAlive() {
 }
 
 void KeepAlive::run(Stop& stop, const Ping& ping, const std::function<void()>& cut_off,
-                    std::chrono::milliseconds lease) {
+                    std::chrono::milliseconds period, std::chrono::milliseconds lease) {
   using Clock = std::chrono::steady_clock;
   using Milliseconds = std::chrono::milliseconds;
-  const Milliseconds pause = std::max(lease / 3, Milliseconds{1});
+  const Milliseconds pause = std::max(period / 3, Milliseconds{1});
+  if (lease.count() == 0) lease = std::chrono::hours(24 * 365 * 100);
   Clock::time_point heard_at = Clock::now();
   Clock::time_point next = heard_at + pause;
   while (true) {

@@ -23,9 +23,10 @@ class KeepAlive {
  public:
   using Ping = std::function<Heard(std::chrono::milliseconds timeout)>;
 
-  /// Calls `ping` three times per `lease` on a separate thread, until it returns Heard::end or this is destroyed.
-  /// Calls `cut_off`, and no more, when no ping that was begun during the last `lease` was answered.
-  KeepAlive(Ping ping, std::function<void()> cut_off, std::chrono::milliseconds lease);
+  /// Calls `ping` three times per `period` on a separate thread, until it returns Heard::end or this is destroyed.
+  /// Calls `cut_off`, and no more, when no ping that was begun during the last `lease` was answered; never if that is zero.
+  KeepAlive(Ping ping, std::function<void()> cut_off, std::chrono::milliseconds period,
+            std::chrono::milliseconds lease);
   /// May run on that thread too, which then ends by itself.
   ~KeepAlive();
   KeepAlive(const KeepAlive&) = delete;
@@ -34,7 +35,7 @@ class KeepAlive {
  private:
   struct Stop;
   static void run(Stop& stop, const Ping& ping, const std::function<void()>& cut_off,
-                  std::chrono::milliseconds lease);
+                  std::chrono::milliseconds period, std::chrono::milliseconds lease);
 
   std::shared_ptr<Stop> stop_;
   std::thread thread_;

@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <random>
 #include <string>
+#include <thread>
 
 #include "client/transport/socket.hpp"
 #include "tandem/ops/manager.hpp"
@@ -18,15 +20,22 @@ constexpr std::chrono::milliseconds notice_wait{250};
 // How long a fork waits for a manager that is known to be slow to answer, or after waiting for another one.
 constexpr std::chrono::milliseconds fork_wait_least{250};
 constexpr std::chrono::milliseconds fork_wait_most{5000};
+// Pauses between attempts to connect again.
+constexpr std::chrono::milliseconds reconnect_pause_least{5};
+constexpr std::chrono::milliseconds reconnect_pause_most{250};
+// After so many notices without a reply, one is asked for.
+constexpr std::size_t unread_notices_max = 1024;
 
 std::uint64_t next_number() {
   static std::atomic<std::uint64_t> numbers{0};
   return ++numbers;
 }
 
-/// Sends the request that was begun to the manager object; throws if the reply is an error.
-void exchange(Channel& channel, std::uint16_t op, std::chrono::milliseconds timeout) {
-  const Reply reply = channel.exchange({op, this_thread_number(), ops::Manager::id}, timeout);
+RequestTarget to_manager(std::uint16_t op) {
+  return {op, this_thread_number(), ops::Manager::id};
+}
+
+void check(const Reply& reply) {
   if (reply.code != Code::ok) throw_error(reply.code, reason_of(reply));
 }
 
@@ -115,9 +124,17 @@ Channel& Session::acquire_slowly() {
 }
 
 Channel& Session::take_channel() {
-  Channel& channel = check_out(options_.connect_timeout);
-  channel.busy = true;
-  return channel;
+  Channel* channel = &check_out(options_.connect_timeout);
+  if (!channel->is_settled()) {
+    confirm_notices(*channel);
+    channel = &check_out(options_.connect_timeout);
+  }
+  while (!channel->is_settled()) {
+    put_aside(*channel);
+    channel = &open_channel(options_.connect_timeout);
+  }
+  channel->busy = true;
+  return *channel;
 }
 
 void Session::release(Channel& channel) noexcept {
@@ -157,7 +174,48 @@ Channel& Session::check_out(std::chrono::milliseconds timeout) {
   return open_channel(timeout);
 }
 
+/// If the manager cannot be reached and the session can be resumed, tries again.
 Channel& Session::open_channel(std::chrono::milliseconds timeout) {
+  const os::Deadline deadline(timeout);
+  try {
+    bool restarted = false;
+    Channel& channel = open_channel_at_once(timeout, restarted);
+    if (restarted) reconnected({true, std::chrono::milliseconds{0}});
+    return channel;
+  } catch (const ConnectionError& error) {
+    if (!can_be_resumed()) throw;
+    return open_channel_later(error, deadline);
+  } catch (const ShuttingDown& error) {
+    if (!can_be_resumed()) throw;
+    return open_channel_later(error, deadline);
+  }
+}
+
+bool Session::can_be_resumed() const {
+  std::lock_guard lock(mutex_);
+  return welcome_.lane != 0 && !lost_ && !given_up_;
+}
+
+Channel& Session::open_channel_later(const Error& error, const os::Deadline& deadline) {
+  const std::shared_ptr<Outage> outage = begin_outage(StreamClosed(error.what()));
+  Channel* channel = nullptr;
+  bool restarted = false;
+  try {
+    until_reached(*outage, deadline, [&](std::chrono::milliseconds timeout) {
+      channel = &open_channel_at_once(timeout, restarted);
+    });
+  } catch (const StreamClosed& closed) {
+    throw ConnectionError(closed.what());
+  } catch (const os::TimedOut&) {
+    throw Timeout(std::string(error.what()) + "; not reached again within " +
+                  std::to_string(deadline.limit().count()) + " ms");
+  }
+  if (restarted) reconnected({true, outage->duration()});
+  return *channel;
+}
+
+/// `restarted`: whether it is the session's first channel since the manager was started again.
+Channel& Session::open_channel_at_once(std::chrono::milliseconds timeout, bool& restarted) {
   InsideGate inside(opening_channels_);
   std::unique_lock first(opening_session_);
   bool is_first = id() == 0;
@@ -168,13 +226,14 @@ Channel& Session::open_channel(std::chrono::milliseconds timeout) {
   if (lost_) throw SessionLost(*lost_);
   incarnation_ = opened.incarnation;
   idle_.reserve(channels_.size() + 1);
+  restarted = !is_first && opened.welcome.start != welcome_.start;
   if (is_first) enter(opened.welcome);
   else welcome_ = opened.welcome;
   return *channels_.emplace_back(std::move(channel));
 }
 
 Opened Session::open_session(std::chrono::milliseconds timeout) {
-  Opened opened = connector_->open({}, timeout);
+  Opened opened = connector_->open(request_for(wire::Purpose::open), timeout);
   check_same_manager(opened);  // this may be a child that inherited no session
   return opened;
 }
@@ -187,22 +246,200 @@ void Session::check_same_manager(const Opened& opened) const {
                           ": the manager was started anew, and what it hosted is gone; make a new Manager");
 }
 
+/// Only an open session is named.
+OpenRequest Session::request_for(wire::Purpose purpose) const {
+  OpenRequest request{.purpose = purpose};
+  request.wants_lane = options_.reconnect.count() > 0;
+  std::lock_guard lock(mutex_);
+  if (purpose == wire::Purpose::open) return request;
+  request.session = welcome_.session;
+  request.secret = welcome_.secret;
+  request.incarnation = incarnation_;
+  return request;
+}
+
 Opened Session::join_session(std::chrono::milliseconds timeout) {
-  OpenRequest request{.purpose = wire::Purpose::join};
+  bool given_up = false;
   {
     std::lock_guard lock(mutex_);
     if (lost_) throw SessionLost(*lost_);
-    request.session = welcome_.session;
-    request.secret = welcome_.secret;
-    request.incarnation = incarnation_;
+    given_up = given_up_ && welcome_.lane != 0;
+  }
+  if (given_up) {
+    const SessionLost lost(address() +
+                           ": the session was ended when the outcome of a waiting operation had become "
+                           "unknown; make a new Manager");
+    session_lost(lost);
+    throw SessionLost(lost);
   }
   try {
-    return connector_->open(request, timeout);
+    return connector_->open(request_for(wire::Purpose::join), timeout);
   } catch (const SessionLost& refused) {
     const SessionLost lost(std::string(refused.what()) + "; make a new Manager");
     session_lost(lost);
     throw SessionLost(lost);
   }
+}
+
+// ---- broken connections -------------------------------------------------------------------------------------
+
+std::shared_ptr<Outage> Session::begin_outage(const StreamClosed& why) const {
+  std::lock_guard lock(mutex_);
+  // A manager without a journal has ended for good, if it was not the connection alone.
+  std::chrono::milliseconds limit = options_.reconnect;
+  if (welcome_.start == 0 && welcome_.resume_ms < static_cast<std::uint64_t>(limit.count()))
+    limit = std::chrono::milliseconds(welcome_.resume_ms);
+  return std::make_shared<Outage>(why, limit);
+}
+
+bool Session::may_resume(const Channel& channel, const StreamClosed& closed) const {
+  if (channel.lane() == 0 || closed.is_final || closed.code == Code::session_lost) return false;
+  std::lock_guard lock(mutex_);
+  return !lost_ && !given_up_;
+}
+
+Reply Session::exchange(Channel& channel, const RequestTarget& target, std::chrono::milliseconds timeout,
+                        const std::stop_token& stop, LongResult* long_result) {
+  const os::Deadline deadline(timeout);
+  try {
+    return channel.exchange(target, deadline, stop, long_result);
+  } catch (const StreamClosed& closed) {
+    if (!may_resume(channel, closed)) throw;
+    return exchange_again(channel, closed, target, deadline, stop, long_result);
+  }
+}
+
+Reply Session::exchange_again(Channel& channel, const StreamClosed& closed, const RequestTarget& target,
+                              const os::Deadline& deadline, const std::stop_token& stop,
+                              LongResult* long_result) {
+  const std::shared_ptr<Outage> outage = begin_outage(closed);
+  while (true) {
+    resume(channel, *outage, deadline, channel.first_sent_at());
+    try {
+      return channel.exchange_again(target, deadline, stop, long_result);
+    } catch (const StreamClosed& again) {
+      if (!may_resume(channel, again)) throw;
+      outage->again(again);
+    }
+  }
+}
+
+/// Calls `attempt(timeout)` until that reaches the manager. Throws StreamClosed when that takes longer than the outage may;
+/// TimedOut after `deadline`; what else `attempt` throws at once.
+template <class F>
+void Session::until_reached(Outage& outage, const os::Deadline& deadline, F&& attempt) {
+  static thread_local std::minstd_rand random{std::random_device{}()};
+  for (std::chrono::milliseconds pause = reconnect_pause_least;;
+       pause = std::min(pause * 2, reconnect_pause_most)) {
+    try {
+      std::chrono::milliseconds timeout = outage.left();
+      for (const std::chrono::milliseconds limit : {options_.connect_timeout, deadline.remaining()})
+        if (limit.count() > 0) timeout = std::min(timeout, limit);
+      return attempt(timeout);
+    } catch (const ConnectionError& error) {
+      outage.failed(error);
+    } catch (const Timeout& error) {
+      outage.failed(error);
+    } catch (const ShuttingDown& error) {
+      outage.failed(error);
+    } catch (const ResourceExhausted& error) {
+      outage.failed(error);
+    }
+    // Many clients have lost the same manager.
+    const std::chrono::milliseconds jittered = pause / 2 + pause * static_cast<int>(random() % 1024) / 2048;
+    std::this_thread::sleep_for(std::min(jittered, outage.left()));
+  }
+}
+
+void Session::resume(Channel& channel, Outage& outage, const os::Deadline& deadline,
+                     std::optional<os::Deadline::Clock::time_point> in_doubt_since) {
+  bool is_news = false;
+  bool restarted = false;
+  try {
+    until_reached(outage, deadline, [&](std::chrono::milliseconds timeout) {
+      InsideGate inside(opening_channels_);
+      Opened opened = open_on_lane(channel, timeout, in_doubt_since);
+      std::lock_guard lock(mutex_);
+      if (lost_) throw SessionLost(*lost_);
+      restarted = opened.welcome.start != channel.start();
+      is_news = !restarted || opened.welcome.start != welcome_.start;
+      welcome_ = opened.welcome;
+      channel.resume(std::move(opened.stream), opened.welcome);
+    });
+  } catch (const SessionLost& lost) {
+    throw StreamClosed(lost.what(), Code::session_lost);
+  } catch (const Error& error) {
+    throw StreamClosed(error.what(), Code::connection_error, true);
+  }
+  outage.resumed();
+  if (is_news) reconnected({restarted, outage.duration()});
+}
+
+/// Calls the callback.
+void Session::reconnected(const Reconnection& reconnection) {
+  std::function<void(const Reconnection&)> callback;
+  {
+    std::lock_guard lock(mutex_);
+    callback = reconnected_;
+  }
+  if (callback) callback(reconnection);
+}
+
+/// A lane that has ended carries out nothing more. It ended when no connection had it for resume_ms, so what was sent later
+/// than that ago was not carried out, and is sent on a new one.
+Opened Session::open_on_lane(const Channel& channel, std::chrono::milliseconds timeout,
+                             std::optional<os::Deadline::Clock::time_point> in_doubt_since) {
+  OpenRequest request = request_for(wire::Purpose::resume);
+  request.lane = channel.lane();
+  try {
+    return connector_->open(request, timeout);
+  } catch (const NotFound& ended) {
+    std::uint64_t resume_ms = 0;
+    {
+      std::lock_guard lock(mutex_);
+      resume_ms = welcome_.resume_ms;
+    }
+    if (in_doubt_since &&
+        os::Deadline::Clock::now() - *in_doubt_since >= std::chrono::milliseconds(resume_ms))
+      throw StreamClosed(std::string(ended.what()) + "; what was asked for may have been done",
+                         Code::connection_error, true);
+    return join_session(timeout);
+  } catch (const SessionLost& refused) {
+    const SessionLost lost(std::string(refused.what()) + "; make a new Manager");
+    session_lost(lost);
+    throw SessionLost(lost);
+  }
+}
+
+void Session::on_reconnect(std::function<void(const Reconnection&)> callback) {
+  std::lock_guard lock(mutex_);
+  reconnected_ = std::move(callback);
+}
+
+/// Waits until the manager has what it was notified of by this channel.
+void Session::confirm_notices(Channel& channel) noexcept {
+  channel.busy = true;
+  const Release release{*this, channel};
+  try {
+    wire::Writer(channel.begin_request()).array(0);
+    (void)exchange(channel, to_manager(ops::Manager::Ping::description.number), options_.call_timeout);
+  } catch (const std::exception&) {
+    // The next call on the channel finds the same, and reports it.
+  }
+}
+
+/// Channels that nobody uses would notify a manager that was started again only when they are used again.
+void Session::confirm_idle_notices() noexcept {
+  std::vector<Channel*> unread;
+  {
+    std::lock_guard lock(mutex_);
+    std::erase_if(idle_, [&](Channel* channel) {
+      if (channel->unread_notices() == 0) return false;
+      unread.push_back(channel);
+      return true;
+    });
+  }
+  for (Channel* channel : unread) confirm_notices(*channel);
 }
 
 // ---- loss of the session ---------------------------------------------------------------------------------
@@ -211,12 +448,14 @@ Opened Session::join_session(std::chrono::milliseconds timeout) {
 void Session::enter(const wire::Welcome& welcome) {
   welcome_ = welcome;
   budget_ = std::make_shared<RequestBudget>(welcome.requests_under_way_max);
-  if (welcome.lease_ms != 0) keep_alive();
+  if (welcome.lease_ms != 0 || welcome.grace_ms != 0) keep_alive();
 }
 
 /// With mutex_ locked. The thread holds a shared_ptr to the session only while it pings.
 void Session::keep_alive() {
   is_ping_unanswered_ = false;
+  const std::uint64_t period_ms = std::min(welcome_.lease_ms == 0 ? welcome_.grace_ms : welcome_.lease_ms,
+                                           welcome_.grace_ms == 0 ? welcome_.lease_ms : welcome_.grace_ms);
   keep_alive_ = std::make_unique<KeepAlive>(
       [weak = weak_from_this()](std::chrono::milliseconds timeout) {
         const SessionPtr alive = weak.lock();
@@ -225,7 +464,7 @@ void Session::keep_alive() {
       [weak = weak_from_this()] {
         if (const SessionPtr alive = weak.lock()) alive->cut_off();
       },
-      std::chrono::milliseconds(welcome_.lease_ms));
+      std::chrono::milliseconds(period_ms), std::chrono::milliseconds(welcome_.lease_ms));
 }
 
 Heard Session::ping(std::chrono::milliseconds timeout) {
@@ -234,6 +473,7 @@ Heard Session::ping(std::chrono::milliseconds timeout) {
   for (std::size_t attempts = 0; attempts <= idle_channels_max + 1; ++attempts) {
     try {
       answered_ping(deadline.remaining());
+      confirm_idle_notices();
       return Heard::answer;
     } catch (const StreamClosed& closed) {
       if (closed.code != Code::session_lost) continue;
@@ -263,7 +503,7 @@ void Session::answered_ping(std::chrono::milliseconds timeout) {
   const Release release{*this, *channel};
   is_ping_unanswered_ = true;
   wire::Writer(channel->begin_request()).array(0);
-  exchange(*channel, ops::Manager::Ping::description.number, deadline.remaining());
+  check(exchange(*channel, to_manager(ops::Manager::Ping::description.number), deadline.remaining()));
   is_ping_unanswered_ = false;
 }
 
@@ -311,6 +551,7 @@ void Session::on_session_lost(std::function<void(const SessionLost&)> callback) 
 // Channels in use are shut down, and retired by the threads that use them; idle ones are destroyed at once.
 void Session::give_up_session() noexcept {
   std::lock_guard lock(mutex_);
+  given_up_ = true;
   for (const auto& channel : channels_) channel->shut_down();
   for (Channel* channel : idle_)
     std::erase_if(channels_, [channel](const auto& each) { return each.get() == channel; });
@@ -344,7 +585,11 @@ void Session::give_back_reference(std::uint64_t object) noexcept {
 
 void Session::notify(const Notice& notice) noexcept {
   Channel* channel = find_thread_channel(number_);
-  if (channel != nullptr && channel->notify(this_thread_number(), notice)) return;
+  if (channel != nullptr && channel->notify(this_thread_number(), notice)) {
+    if (channel->unread_notices() >= unread_notices_max && !channel->busy) [[unlikely]]
+      confirm_notices(*channel);
+    return;
+  }
   if (!notify_by_idle_channel(notice)) notify_by_new_channel(notice);
 }
 
@@ -392,7 +637,7 @@ void hold(Channel& channel, std::span<const wire::Reference> references, std::ch
   writer.array(1);
   writer.array(references.size());
   for (wire::Reference reference : references) writer.reference(reference);
-  exchange(channel, ops::Manager::Hold::description.number, timeout);
+  check(channel.exchange(to_manager(ops::Manager::Hold::description.number), timeout));
 }
 
 }  // namespace
@@ -402,7 +647,9 @@ OfferedSession Session::offer_session(std::span<const wire::Reference> reference
   std::optional<Reach> reach = connector_->reach();
   if (!reach) throw ConnectionError(address() + ": no other process can reach this manager");
   InsideGate inside(opening_channels_);
-  Opened opened = connector_->open({.stays_on_socket = true}, options_.connect_timeout);
+  OpenRequest request = request_for(wire::Purpose::open);
+  request.stays_on_socket = true;
+  Opened opened = connector_->open(request, options_.connect_timeout);
   check_same_manager(opened);
   Channel channel(std::move(opened.stream), opened.welcome);
   try {
@@ -461,13 +708,11 @@ std::chrono::milliseconds Session::inherit_timeout() const {
 }
 
 void Session::inherit() noexcept {
-  OpenRequest request{.purpose = wire::Purpose::inherit};
   {
     std::lock_guard lock(mutex_);
     if (channels_.empty()) return;
-    request.session = welcome_.session;
-    request.secret = welcome_.secret;
   }
+  const OpenRequest request = request_for(wire::Purpose::inherit);
   try {
     Opened opened = connector_->open(request, inherit_timeout());
     inherited_welcome_ = opened.welcome;
@@ -488,7 +733,8 @@ void Session::before_fork() noexcept {
 }
 
 void Session::after_fork_in_parent() noexcept {
-  inheritance_.reset();  // the child has its own copy
+  if (inheritance_) inheritance_->abandon();  // it is the child's
+  inheritance_.reset();
   mutex_.unlock();
   opening_channels_.open();
 }
@@ -504,6 +750,7 @@ void Session::after_fork_in_child() noexcept {
   idle_.clear();
   welcome_ = {};
   lost_.reset();
+  given_up_ = false;
   (void)keep_alive_.release();  // the parent's thread; its mutex may be locked for ever here
   if (inheritance_) {
     inheritance_->identify(static_cast<std::uint32_t>(getpid()));

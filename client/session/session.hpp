@@ -7,8 +7,10 @@
 // A call made while another call of the same thread is being composed (e.g. by a user's to_json) borrows
 // another channel.
 //
-// When a channel breaks, the call on it fails and is not repeated, since it may have been executed. The next
-// call opens another channel. If the session has ended, that fails, for good: what the session held is lost.
+// When a channel breaks that has a lane, it is resumed over another connection, and the call goes on; the manager does
+// not carry out twice what it has carried out before. Without a lane the call on it fails and is not repeated, since it
+// may have been executed. The next call opens another channel. If the session has ended, that fails, for good: what the
+// session held is lost.
 
 #include <atomic>
 #include <chrono>
@@ -25,11 +27,13 @@
 #include "client/session/channel.hpp"
 #include "client/session/gate.hpp"
 #include "client/session/keep_alive.hpp"
+#include "client/session/outage.hpp"
 #include "client/session/request_budget.hpp"
 #include "client/session/thread_channels.hpp"
 #include "client/transport/connector.hpp"
 #include "tandem/codec/encoder.hpp"
 #include "tandem/options.hpp"
+#include "tandem/reconnection.hpp"
 
 namespace tandem::client {
 
@@ -56,6 +60,16 @@ class Session final : public std::enable_shared_from_this<Session>,
   /// throws.
   Channel& acquire();
   void release(Channel& channel) noexcept;
+  /// Channel::exchange, on a channel that was acquired, which is resumed if it breaks. Throws StreamClosed and TimedOut.
+  Reply exchange(Channel& channel, const RequestTarget& target, std::chrono::milliseconds timeout,
+                 const std::stop_token& stop = {}, LongResult* long_result = nullptr);
+  /// Whether a channel that broke so may be resumed.
+  bool may_resume(const Channel& channel, const StreamClosed& closed) const;
+  std::shared_ptr<Outage> begin_outage(const StreamClosed& why) const;
+  /// Resumes the channel, on its lane. `in_doubt_since`: when the first of its requests without a reply was sent; none: there
+  /// are no such. Throws StreamClosed when that takes longer than the outage may, or cannot succeed; TimedOut after `deadline`.
+  void resume(Channel& channel, Outage& outage, const os::Deadline& deadline,
+              std::optional<os::Deadline::Clock::time_point> in_doubt_since);
   // Called by a thread that ends, and at the end of an actor. They do not wait for a reply.
   void take_back(const ThreadChannel& channel, std::uint32_t ended) noexcept override;
   void actor_ended(std::uint64_t session, std::uint32_t actor) noexcept override;
@@ -87,6 +101,8 @@ class Session final : public std::enable_shared_from_this<Session>,
   /// Sets the callback for a lost session, in place of an earlier one. Calls it at once if the session is
   /// already lost.
   void on_session_lost(std::function<void(const SessionLost&)> callback);
+  /// Sets the callback for connections that were made anew, in place of an earlier one.
+  void on_reconnect(std::function<void(const Reconnection&)> callback);
   /// Called when the outcome of a waiting request is unknown: it may have been granted a lock. Closes all
   /// channels, which ends the session and releases what it owns; calls under way on other threads fail, and
   /// so does the next call.
@@ -110,6 +126,19 @@ class Session final : public std::enable_shared_from_this<Session>,
   Channel& acquire_slowly();
   Channel& check_out(std::chrono::milliseconds timeout);
   Channel& open_channel(std::chrono::milliseconds timeout);
+  Reply exchange_again(Channel& channel, const StreamClosed& closed, const RequestTarget& target,
+                       const os::Deadline& deadline, const std::stop_token& stop, LongResult* long_result);
+  Channel& open_channel_at_once(std::chrono::milliseconds timeout, bool& restarted);
+  Channel& open_channel_later(const Error& error, const os::Deadline& deadline);
+  bool can_be_resumed() const;
+  template <class F>
+  void until_reached(Outage& outage, const os::Deadline& deadline, F&& attempt);
+  void reconnected(const Reconnection& reconnection);
+  Opened open_on_lane(const Channel& channel, std::chrono::milliseconds timeout,
+                      std::optional<os::Deadline::Clock::time_point> in_doubt_since);
+  OpenRequest request_for(wire::Purpose purpose) const;
+  void confirm_notices(Channel& channel) noexcept;
+  void confirm_idle_notices() noexcept;
   Channel& best_channel();
   Opened open_session(std::chrono::milliseconds timeout);
   Opened join_session(std::chrono::milliseconds timeout);
@@ -155,6 +184,8 @@ class Session final : public std::enable_shared_from_this<Session>,
   std::vector<Notice> postponed_;          // those that no channel could send yet
   std::unique_ptr<KeepAlive> keep_alive_;  // while the session has a lease
   std::function<void(const SessionLost&)> callback_;
+  std::function<void(const Reconnection&)> reconnected_;
+  bool given_up_ = false;
   std::optional<SessionLost> lost_;
   std::shared_ptr<RequestBudget> budget_;            // from welcome_
   std::vector<std::unique_ptr<Channel>> abandoned_;  // the parent's, in use by calls begun before a fork

@@ -15,14 +15,16 @@
 
 namespace tandem::client {
 
-/// What a new channel is for. session and secret name the session to join or to inherit from; otherwise they
-/// are zero.
+/// What a new channel is for. session and secret name the session to join, to resume or to inherit from; otherwise
+/// they are zero.
 struct OpenRequest {
   wire::Purpose purpose = wire::Purpose::open;
   std::uint64_t session = 0;
   wire::Secret secret{};
   bool stays_on_socket = false;     // for another process, which receives only the socket
   wire::Incarnation incarnation{};  // of the manager that has the session; zero: of any
+  std::uint32_t lane = 0;           // to be resumed
+  bool wants_lane = false;          // so that it can be resumed later
 };
 
 /// A channel after its handshake, and what the manager sent in it.

@@ -83,7 +83,8 @@ Admission converse(Stream& stream, std::string_view authkey, const OpenRequest& 
   answer.session = request.session;
   answer.secret = request.secret;
   answer.pid = static_cast<std::uint32_t>(getpid());
-  answer.wishes = greeting.wants_ring ? wire::wish_ring : 0;
+  answer.wishes = (greeting.wants_ring ? wire::wish_ring : 0) | (request.wants_lane ? wire::wish_lane : 0);
+  answer.lane = request.lane;
   random_bytes(answer.nonce);
   auto answer_bytes = wire::encode(answer);
   auto answer_proofless = wire::Bytes(answer_bytes).first(wire::answer_bytes - wire::proof_bytes);

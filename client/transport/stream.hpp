@@ -16,8 +16,10 @@ namespace tandem::client {
 /// Thrown if the stream is closed, which is permanent; the text says why.
 struct StreamClosed : std::runtime_error {
   using std::runtime_error::runtime_error;
-  StreamClosed(const std::string& text, Code why) : std::runtime_error(text), code(why) {}
-  Code code = Code::connection_error;  // the manager's code, if it sent one
+  StreamClosed(const std::string& text, Code why, bool final = false)
+      : std::runtime_error(text), code(why), is_final(final) {}
+  Code code = Code::connection_error;  // session_lost if the manager sent that
+  bool is_final = false;               // another connection would come to the same
 };
 
 /// Used by one thread at a time, except that it may send while another waits in receive(). A time limit of

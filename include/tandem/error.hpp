@@ -42,6 +42,7 @@ enum class Code : std::uint8_t {
   worker_died = 23,    // a worker process ended before its task was done
   end_of_file = 24,    // the other end of a pipe is closed (raised by the client only)
   journal_error = 25,  // a journal cannot be used (raised by a Server only)
+  reply_lost = 26,     // the operation was carried out, but its result is no longer known
 };
 
 /// Name of a code as logs, metrics and the debug endpoint show it, e.g. "key_error".
@@ -73,6 +74,7 @@ constexpr std::string_view name_of(Code code) {
     case Code::worker_died: return "worker_died";
     case Code::end_of_file: return "end_of_file";
     case Code::journal_error: return "journal_error";
+    case Code::reply_lost: return "reply_lost";
   }
   return "unknown";
 }
@@ -175,6 +177,12 @@ class Conflict : public ErrorOf<Code::conflict> {
 };
 /// Python's EOFError.
 class EndOfFile : public ErrorOf<Code::end_of_file> {
+  using ErrorOf::ErrorOf;
+};
+
+/// The operation was carried out, once, but the connection broke before its result had arrived, and the manager has not
+/// kept that (limit replies_kept_bytes_max).
+class ReplyLost : public ErrorOf<Code::reply_lost> {
   using ErrorOf::ErrorOf;
 };
 

@@ -24,6 +24,9 @@ struct Limits {
   std::uint64_t memory_bytes_max = 0;
   std::uint64_t handshake_ms_max = 30'000;
   std::uint64_t session_lease_ms = 10'000;
+  std::uint64_t session_resume_ms = 2'000;
+  std::uint64_t session_grace_ms = 10'000;
+  std::uint64_t replies_kept_bytes_max = std::uint64_t{16} << 20;
   std::uint64_t ring_bytes = std::uint64_t{64} << 10;
   std::uint64_t step_elements_max = std::uint64_t{1} << 20;
   std::uint64_t orphaned_keys_max = 65'536;
@@ -44,7 +47,7 @@ struct LimitDescription {
   std::string_view help;
 };
 
-inline constexpr std::array<LimitDescription, 19> limit_descriptions{{
+inline constexpr std::array<LimitDescription, 22> limit_descriptions{{
     {"frame_bytes_max", &Limits::frame_bytes_max, 4096, std::uint64_t{1} << 30,
      "longest frame on a channel; longer messages travel in several frames"},
     {"message_bytes_max", &Limits::message_bytes_max, 4096, std::uint64_t{1} << 31,
@@ -66,6 +69,17 @@ inline constexpr std::array<LimitDescription, 19> limit_descriptions{{
     {"session_lease_ms", &Limits::session_lease_ms, 0, 86'400'000,
      "silence after which the session of a client on another machine ends (its library sends something in "
      "time by itself); 0: never"},
+    {"session_resume_ms", &Limits::session_resume_ms, 0, 86'400'000,
+     "for how long a session whose connections broke can be resumed; 0: it ends at once, and so does every "
+     "session of a "
+     "client on the manager's machine, whose process has ended"},
+    {"session_grace_ms", &Limits::session_grace_ms, 0, 86'400'000,
+     "for how long after a start with a journal the sessions of the last one can be resumed; 0: they are "
+     "ended"},
+    {"replies_kept_bytes_max", &Limits::replies_kept_bytes_max, 0, std::uint64_t{1} << 40,
+     "replies of one session kept until its client has read them, on top of memory_bytes_max; the results of "
+     "further ones are not kept, and a "
+     "client that has to ask for one again gets ReplyLost"},
     {"ring_bytes", &Limits::ring_bytes, 4096, std::uint64_t{1} << 30,
      "shared memory of a channel, each way; rounded up to a power of two"},
     {"step_elements_max", &Limits::step_elements_max, 1'000, std::uint64_t{1} << 40,

@@ -64,6 +64,7 @@
 #include "tandem/proxy/set.hpp"
 #include "tandem/proxy/shared_lock.hpp"
 #include "tandem/proxy/value.hpp"
+#include "tandem/reconnection.hpp"
 #include "tandem/transaction.hpp"
 
 namespace tandem {
@@ -429,6 +430,13 @@ class Manager {
   /// is lost already. It must not wait for other threads that use this Manager.
   /// There is one per process and session; a new one replaces it.
   void on_session_lost(std::function<void(const SessionLost&)> callback) const;
+
+  /// Sets the callback for connections of this process that broke and were made anew (Options::reconnect): the manager was
+  /// started again with its journal, or the network had failed. Nothing is lost by that; locks stay owned, waits go on. The
+  /// callback is called once for each start of the manager and for each other connection, on the thread whose call found it
+  /// broken, in the middle of that call. It must not wait for other threads that use this Manager.
+  /// There is one per process and session; a new one replaces it.
+  void on_reconnect(std::function<void(const Reconnection&)> callback) const;
 
   /// Runs the function as one transaction (transaction.hpp) and returns its result. The function may run
   /// several times. Its exceptions are passed on, with nothing written; Conflict after options.attempts_max

@@ -23,6 +23,10 @@ struct Options {
   // with a limit may take as much longer, one without a limit is not ended by call_timeout. One that waits ends
   // the session (SessionLost), since it may be granted later what nobody would give back.
   std::chrono::milliseconds call_timeout{0};
+  // How long a call goes on when its connection has broken, until the manager can be reached again: if that keeps a journal,
+  // it may have been started again meanwhile, and over TCP it may just have been the network. Every operation is carried out
+  // once all the same, and what this process owns stays its own. Zero: calls fail with ConnectionError at once.
+  std::chrono::milliseconds reconnect{10000};
   std::chrono::milliseconds start_timeout{60000};  // for a private manager to become ready
   // For a private manager: the folder in which it keeps everything that is hosted, so that the program's next run finds it
   // there; empty: nothing is kept. See ServerOptions::journal.

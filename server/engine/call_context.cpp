@@ -71,6 +71,8 @@ Waiter& CallContext::park(WaitQueue& queue, Object& object, std::optional<std::i
     if (limit < (never_ns - state_.now_ns) / 1000) deadline_ns = state_.now_ns + limit * 1000;
   }
   parked_ = &state_.waits.park(queue, object, owner_, operation_, state_.now_ns, deadline_ns);
+  if (state_.sent_as.lane != 0) [[unlikely]]
+    state_.waits.set_sent_as(*parked_, state_.sent_as);
   state_.new_waits.push_back(parked_->ticket);
   return *parked_;
 }
@@ -80,6 +82,8 @@ void CallContext::end_answer(Waiter& waiter, const CallContext& reply, std::size
   if (reply.references_written())
     state_.registry.hold(waiter.owner.session, deliveries.buffer().view_from(begin));
   deliveries.add(waiter, Code::ok, begin);
+  if (waiter.sent_as.lane != 0) [[unlikely]]
+    state_.keep(waiter, Code::ok, deliveries.buffer().view_from(begin));
   state_.waits.remove(waiter);
 }
 
@@ -133,11 +137,21 @@ Value CallContext::keep_long(ValueView value) {
   return Value(std::move(bytes));
 }
 
+void EngineState::keep(const Waiter& waiter, Code code, wire::Bytes payload) {
+  Lane* const lane = kept.find(waiter.owner.session, waiter.sent_as.lane);
+  if (lane == nullptr) return;  // it has ended, and its waits end for that
+  kept.keep(waiter.owner.session, *lane, lane->replies().size(),
+            {waiter.sent_as.request, code, false, std::string(wire::as_text(payload))},
+            registry.limits().replies_kept_bytes_max);
+}
+
 void CallContext::refuse(Waiter& waiter, const Failure& failure) {
   Deliveries& deliveries = state_.deliveries;
   const std::size_t begin = deliveries.buffer().size();
   wire::Writer(deliveries.buffer()).text(failure_on(*waiter.object, failure).text);
   deliveries.add(waiter, failure.code, begin);
+  if (waiter.sent_as.lane != 0) [[unlikely]]
+    state_.keep(waiter, failure.code, deliveries.buffer().view_from(begin));
   state_.waits.remove(waiter);
 }
 

@@ -2,10 +2,12 @@
 // The context that a handler runs in: the calling thread, the other objects, the reply. Also the views of
 // operands that consist of several values.
 
+#include <array>
 #include <forward_list>
 #include <memory>
 #include <optional>
 
+#include "server/engine/kept_replies.hpp"
 #include "server/engine/registry.hpp"
 #include "server/structures/undo.hpp"
 #include "server/values/semantics.hpp"
@@ -21,6 +23,16 @@ struct ServerInfo {
   std::uint64_t hash_seed = 0;     // secret, against crafted keys
   bool refuse_deadlocks = true;    // refuse waits that would never end; else only report them
   bool survives_bad_alloc = true;  // else a handler of a hosted type that gets no memory ends the process
+  std::string boot_id{};           // of the machine's run; empty: not known
+};
+
+/// What is known of a session's client: of its process, and of how to recognise it when it connects again.
+struct SessionClient {
+  std::uint32_t pid = 0;  // as the client reports it; 0: not known
+  std::array<std::uint8_t, 32> secret_hash{};
+  std::string address;               // where it connected from, for people
+  std::optional<std::uint32_t> uid;  // of a client on the manager's machine
+  std::string process;               // os::ProcessIdentity as text; empty: not known
 };
 
 /// Iterates over the elements of an Items operand.
@@ -70,9 +82,11 @@ struct EngineState {
 
   /// 0: not known.
   std::uint32_t pid_of(SessionId session) const {
-    auto found = pids.find(session);
-    return found == pids.end() ? 0 : found->second;
+    auto found = clients.find(session);
+    return found == clients.end() ? 0 : found->second.pid;
   }
+  /// Keeps the reply to a request that waited.
+  void keep(const Waiter& waiter, Code code, wire::Bytes payload);
 
   ServerInfo server_info;
   Registry registry;
@@ -80,7 +94,8 @@ struct EngineState {
   Holdings holdings;
   Tokens tokens;
   Deliveries deliveries;
-  std::map<SessionId, std::uint32_t> pids;   // of the clients, for display
+  KeptReplies kept;
+  std::map<SessionId, SessionClient> clients;
   SessionId next_session = 1;                // above all that were ever opened
   std::vector<Operation> operations;         // of all types
   std::vector<ObjectId> ready_objects;       // to be served at the end of the step
@@ -88,6 +103,7 @@ struct EngineState {
   std::vector<std::string> deadlocks_found;  // since they were last taken, for display
   wire::Buffer* arguments_memory =
       nullptr;                  // of this step's call, which a long value may take over; null: it may not
+  LaneRequest sent_as;          // this step's call
   SharedBytes lent;             // that memory once a value has it: the arguments are used until the step ends
   wire::Buffer scratch;         // see CallContext::scratch()
   std::uint64_t now_ns = 0;     // as of the last input that carried the time

@@ -58,9 +58,15 @@ bool Engine::was_local(const Call& call, const Outcome& outcome) const {
 }
 
 Outcome Engine::step(const Call& call, wire::Buffer& reply) {
+  TANDEM_ASSERT(registry().has(call.session));
+  if (call.sent_as.lane != 0) [[unlikely]]
+    return run_on_lane(call, reply);
+  return run(call, reply);
+}
+
+Outcome Engine::run(const Call& call, wire::Buffer& reply) {
   const std::size_t mark = reply.size();
   Registry& registry = state_.registry;
-  TANDEM_ASSERT(registry.has(call.session));
   const std::uint64_t before_ns = state_.now_ns;
   advance_time(call.now_ns);
   state_.looked_at = 0;
@@ -89,6 +95,74 @@ Outcome Engine::step(const Call& call, wire::Buffer& reply) {
   if (!result) return refuse(result.failure(), operation, mark, reply, changed);
   if (parked != 0) reply.truncate(mark);
   return {Code::ok, changed, operation, parked, context.take_tail()};
+}
+
+// ---- requests that may be sent again ------------------------------------------------------------------------
+
+bool Engine::is_known(const Call& call) const {
+  if (!call.again) return false;
+  const Lane* const lane = kept().find(call.session, call.sent_as.lane);
+  return (lane != nullptr && lane->find(call.sent_as.request) != nullptr) ||
+         waits().find(call.session, call.sent_as) != nullptr;
+}
+
+Outcome Engine::run_on_lane(const Call& call, wire::Buffer& reply) {
+  Lane* const lane = state_.kept.find(call.session, call.sent_as.lane);
+  TANDEM_ASSERT(lane != nullptr);
+  if (call.again) {
+    if (const KeptReply* kept = lane->find(call.sent_as.request)) return answer_again(call, *kept, reply);
+    if (const Waiter* waiter = state_.waits.find(call.session, call.sent_as))
+      return {.changed = false, .operation = waiter->operation, .parked = waiter->ticket};
+  }
+  const std::size_t mark = reply.size();
+  // Replies that this step makes to waiting requests follow its own.
+  std::size_t place = lane->replies().size();
+  struct SentAs {
+    LaneRequest& sent_as;
+    SentAs(LaneRequest& of_state, LaneRequest of_call) : sent_as(of_state) { sent_as = of_call; }
+    ~SentAs() { sent_as = {}; }
+  };
+  Outcome outcome;
+  {
+    const SentAs sent_as(state_.sent_as, call.sent_as);
+    outcome = run(call, reply);
+  }
+  if (!outcome.changed) return outcome;
+  if (call.has_read_all) place -= state_.kept.acknowledge_all(call.session, *lane, place);
+  if (outcome.parked == 0) {
+    std::string payload;
+    if (!call.one_way) {
+      payload = wire::as_text(reply.view_from(mark));
+      if (outcome.tail != nullptr) payload += wire::as_text(outcome.tail->bytes);
+    }
+    state_.kept.keep(call.session, *lane, place,
+                     {call.sent_as.request, outcome.code, call.one_way, std::move(payload)},
+                     limits().replies_kept_bytes_max);
+  }
+  return outcome;
+}
+
+/// Nothing is carried out.
+Outcome Engine::answer_again(const Call& call, const KeptReply& kept, wire::Buffer& reply) {
+  advance_time(call.now_ns);
+  state_.uses_others = true;
+  Code code = kept.code;
+  if (kept.lost == 0) {
+    reply.append(wire::as_bytes(kept.payload));
+  } else {
+    code = Code::reply_lost;
+    wire::Writer(reply).text("the operation was carried out, but its result of " + std::to_string(kept.lost) +
+                             " bytes is no longer kept: over replies_kept_bytes_max (" +
+                             std::to_string(limits().replies_kept_bytes_max) + ")");
+  }
+  state_.kept.move_to_end(*state_.kept.find(call.session, call.sent_as.lane), call.sent_as.request);
+  return {.code = code, .operation = operation_of(call.object, call.op)};
+}
+
+bool Engine::step(const Acknowledged& input) {
+  if (!state_.kept.acknowledge(input.session, input.sent_as.lane, input.sent_as.request)) return false;
+  advance_time(input.now_ns);
+  return true;
 }
 
 // ---- waits ------------------------------------------------------------------------------------------------
@@ -247,12 +321,31 @@ void Engine::step(const SessionOpened& input) {
   advance_time(input.now_ns);
   state_.registry.open(input.session, input.inherits_from);
   state_.next_session = std::max(state_.next_session, input.session + 1);
-  state_.pids[input.session] = input.pid;
+  state_.clients[input.session] = input.client;
+  if (input.has_lanes) state_.kept.open(input.session);
 }
 
 void Engine::step(const SessionIdentified& input) {
   advance_time(input.now_ns);
-  state_.pids[input.session] = input.pid;
+  SessionClient& client = state_.clients[input.session];
+  client.pid = input.pid;
+  client.process = input.process;
+}
+
+void Engine::step(const LaneOpened& input) {
+  advance_time(input.now_ns);
+  state_.kept.add_lane(input.session);
+}
+
+void Engine::step(const LaneEnded& input) {
+  advance_time(input.now_ns);
+  // First, so that no reply of its waits is kept.
+  state_.kept.end_lane(input.session, input.lane);
+  wire::Buffer unused;
+  CallContext context(state_, Owner{}, operation_none, unused);
+  for (const Ticket ticket : state_.waits.tickets_of(input.session, input.lane))
+    if (Waiter* waiter = state_.waits.find(ticket)) context.end_wait(*waiter, WaitEnd::cancelled);
+  end_step();
 }
 
 void Engine::step(const Started& input) {
@@ -272,9 +365,10 @@ void Engine::step(const Started& input) {
 
 void Engine::step(const SessionClosed& input) {
   advance_time(input.now_ns);
+  state_.kept.close(input.session);
   wire::Buffer unused;
   CallContext(state_, Owner{}, operation_none, unused).end_owners({input.session, std::nullopt});
-  state_.pids.erase(input.session);
+  state_.clients.erase(input.session);
   state_.registry.close(input.session);
   end_step();
 }

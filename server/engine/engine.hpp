@@ -24,6 +24,11 @@ struct Call {
   std::uint64_t now_ns = 0;        // of a monotonic clock
   wire::Buffer* memory = nullptr;  // not null: what holds the arguments, which a long value may take over
   bool may_share = false;          // whether Outcome::tail may be used
+  // Of a request whose reply is kept (kept_replies.hpp).
+  LaneRequest sent_as{};      // an open lane of the session; lane 0: nothing is kept
+  bool one_way = false;       // there is no reply, but it is kept that it was carried out
+  bool again = false;         // it may have been carried out before
+  bool has_read_all = false;  // the client has read every reply of the lane that came before this request
 };
 
 // Every input carries the time, of the same clock as a call's. One that lies before the last is taken as that.
@@ -42,14 +47,36 @@ struct Tick {
 struct SessionOpened {
   SessionId session = 0;
   SessionId inherits_from = 0;  // session whose references the new one also holds; 0: none
-  std::uint32_t pid = 0;        // as the client reports it, for display; 0: not known
   std::uint64_t now_ns = 0;
+  SessionClient client{};
+  bool has_lanes = false;  // its replies are kept; it gets lane 1
 };
 
-/// The session's client reports another process id.
+/// Another process continues the session.
 struct SessionIdentified {
   SessionId session = 0;
   std::uint32_t pid = 0;
+  std::string process{};  // see SessionClient
+  std::uint64_t now_ns = 0;
+};
+
+/// The session's client has opened one more channel: lane next_lane(session).
+struct LaneOpened {
+  SessionId session = 0;
+  std::uint64_t now_ns = 0;
+};
+
+/// The client has read the reply to this request, and so all replies of the lane before it.
+struct Acknowledged {
+  SessionId session = 0;
+  LaneRequest sent_as{};
+  std::uint64_t now_ns = 0;
+};
+
+/// The lane is not continued any more: its waits are cancelled, and the replies kept for it are dropped.
+struct LaneEnded {
+  SessionId session = 0;
+  LaneId lane = 0;
   std::uint64_t now_ns = 0;
 };
 
@@ -96,7 +123,10 @@ class Engine {
   void step(const SessionIdentified& input);
   void step(const SessionClosed& input);
   void step(const Started& input);
+  void step(const LaneOpened& input);
+  void step(const LaneEnded& input);
   /// These return whether anything has changed. A request that has been answered meanwhile is not cancelled.
+  bool step(const Acknowledged& input);
   bool step(const Cancel& input);
   bool step(const Tick& input);
 
@@ -116,6 +146,9 @@ class Engine {
   const Registry& registry() const { return state_.registry; }
   const Waits& waits() const { return state_.waits; }
   const Tokens& tokens() const { return state_.tokens; }
+  const KeptReplies& kept() const { return state_.kept; }
+  /// Whether the request was carried out before, or waits: then its step carries out nothing.
+  bool is_known(const Call& call) const;
   const ServerInfo& server_info() const { return state_.server_info; }
   const Limits& limits() const { return state_.registry.limits(); }
   std::uint64_t now_ns() const { return state_.now_ns; }
@@ -129,10 +162,7 @@ class Engine {
   /// Index in operations() of the one that a call names; operation_none if there is none.
   std::uint16_t operation_of(ObjectId object, std::uint16_t op) const;
   /// 0: not known.
-  std::uint32_t pid_of(SessionId session) const {
-    auto found = state_.pids.find(session);
-    return found == state_.pids.end() ? 0 : found->second;
-  }
+  std::uint32_t pid_of(SessionId session) const { return state_.pid_of(session); }
 
   /// Deadlocks found since the last take, as text: refused ones, and tolerated ones (a time limit ends them,
   /// or ServerInfo::refuse_deadlocks is off).
@@ -157,6 +187,9 @@ class Engine {
 
  private:
   void advance_time(std::uint64_t now_ns) { state_.now_ns = now_ns > state_.now_ns ? now_ns : state_.now_ns; }
+  Outcome run(const Call& call, wire::Buffer& reply);
+  Outcome run_on_lane(const Call& call, wire::Buffer& reply);
+  Outcome answer_again(const Call& call, const KeptReply& kept, wire::Buffer& reply);
   void serve_ready();
   void look_for_cycles();
   bool blocks_nobody(const Waiter& waiter) const;
@@ -170,10 +203,14 @@ class Engine {
     else state_.registry.account_waits(state_.waits.size());
   }
   void end_busy_step();
+  static void save_client(StateWriter& out, const SessionClient& client);
+  void save_lanes(StateWriter& out, SessionId session) const;
   void save_waiters(StateWriter& out) const;
   void save_waiter(StateWriter& out, const Waiter& waiter) const;
   void load_facts(StateReader& in);
   void load_sessions(StateReader& in);
+  static void load_client(StateReader& in, SessionClient& client);
+  void load_lanes(StateReader& in, SessionId session);
   void load_objects(StateReader& in);
   void load_object(StateReader& in);
   void load_waiters(StateReader& in);

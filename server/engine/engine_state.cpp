@@ -30,6 +30,7 @@ void Engine::save(StateWriter& out) const {
   const ServerInfo& info = state_.server_info;
   out.text(info.version);
   out.text(info.incarnation_hex);
+  out.text(info.boot_id);
   out.number(info.pid);
   out.integer(info.started_ms);
   out.boolean(info.refuse_deadlocks);
@@ -42,7 +43,8 @@ void Engine::save(StateWriter& out) const {
   out.number(registry.sessions_count());
   registry.each_session([&](SessionId id, const IdTable<std::uint64_t>&) {
     out.number(id);
-    out.number(pid_of(id));
+    save_client(out, state_.clients.at(id));
+    save_lanes(out, id);
   });
 
   // All objects before the contents of the first, which may refer to any.
@@ -83,6 +85,30 @@ void Engine::save(StateWriter& out) const {
   out.text(last_word);
 }
 
+void Engine::save_client(StateWriter& out, const SessionClient& client) {
+  out.number(client.pid);
+  out.text({reinterpret_cast<const char*>(client.secret_hash.data()), client.secret_hash.size()});
+  out.text(client.address);
+  out.maybe(client.uid ? std::optional<std::int64_t>(*client.uid) : std::nullopt);
+  out.text(client.process);
+}
+
+/// After the number of the next one, 0 if the session has none, 0 ends them.
+void Engine::save_lanes(StateWriter& out, SessionId session) const {
+  out.number(kept().next_lane(session));
+  kept().each_lane(session, [&](LaneId id, const Lane& lane) {
+    out.number(id);
+    out.number(lane.replies().size());
+    for (const KeptReply& reply : lane.replies()) {
+      for (const std::uint64_t field : {std::uint64_t{reply.request}, static_cast<std::uint64_t>(reply.code),
+                                        std::uint64_t{reply.one_way}, reply.lost})
+        out.number(field);
+      out.bytes(wire::as_bytes(reply.payload));
+    }
+  });
+  if (kept().has(session)) out.number(0);
+}
+
 /// By object and queue, in the order of the queue. The queue of watchers has the number 0, those of the type's own follow.
 /// In place of another object, 0 ends them.
 void Engine::save_waiters(StateWriter& out) const {
@@ -108,7 +134,8 @@ void Engine::save_waiter(StateWriter& out, const Waiter& waiter) const {
   out.number(waiter.ticket);
   out.owner(waiter.owner);
   for (const std::uint64_t field :
-       {std::uint64_t{operation.type->number}, std::uint64_t{operation.op->number}, waiter.since_ns,
+       {std::uint64_t{waiter.sent_as.lane}, std::uint64_t{waiter.sent_as.request},
+        std::uint64_t{operation.type->number}, std::uint64_t{operation.op->number}, waiter.since_ns,
         waiter.deadline_ns, std::uint64_t{waiter.kind}, waiter.amount, waiter.origin,
         std::uint64_t{waiter.position}, std::uint64_t{waiter.values.size()}})
     out.number(field);
@@ -143,6 +170,7 @@ void Engine::load_facts(StateReader& in) {
   ServerInfo& info = state_.server_info;
   info.version = in.text();
   info.incarnation_hex = in.text();
+  info.boot_id = in.text();
   info.pid = static_cast<std::uint32_t>(in.number_up_to(~std::uint32_t{0}, "a process id"));
   info.started_ms = in.integer();
   info.refuse_deadlocks = in.boolean();
@@ -161,13 +189,53 @@ void Engine::load_sessions(StateReader& in) {
   SessionId last = 0;
   in.repeat([&] {
     const SessionId id = in.number();
-    const std::uint64_t pid = in.number_up_to(~std::uint32_t{0}, "a process id");
     if (id <= last || id >= state_.next_session) in.fail("the sessions are not in their order");
     if (in.failed()) return;
     last = id;
     state_.registry.open(id, 0);
-    state_.pids[id] = static_cast<std::uint32_t>(pid);
+    load_client(in, state_.clients[id]);
+    load_lanes(in, id);
   });
+}
+
+void Engine::load_client(StateReader& in, SessionClient& client) {
+  constexpr std::uint64_t u32_max = ~std::uint32_t{0};
+  client.pid = static_cast<std::uint32_t>(in.number_up_to(u32_max, "a process id"));
+  const std::string hash = in.text();
+  if (!in.failed() && hash.size() != client.secret_hash.size()) in.fail("the hash of a secret cannot be");
+  if (in.failed()) return;
+  std::copy(hash.begin(), hash.end(), client.secret_hash.begin());
+  client.address = in.text();
+  if (const std::optional<std::int64_t> uid = in.maybe_integer()) {
+    if (*uid < 0 || *uid > static_cast<std::int64_t>(u32_max)) in.fail("a user id cannot be");
+    client.uid = static_cast<std::uint32_t>(*uid);
+  }
+  client.process = in.text();
+}
+
+void Engine::load_lanes(StateReader& in, SessionId session) {
+  constexpr std::uint64_t u32_max = ~std::uint32_t{0};
+  const std::uint64_t next = in.number_up_to(u32_max, "a lane");
+  if (next == 0) return;
+  state_.kept.continue_from(session, static_cast<LaneId>(next));
+  std::uint64_t last = 0;
+  for (std::uint64_t id = in.number(); id != 0; id = in.number()) {
+    if (id <= last || id >= next) return in.fail("the lanes of a session are not in their order");
+    last = id;
+    Lane& lane = state_.kept.restore_lane(session, static_cast<LaneId>(id));
+    in.repeat([&] {
+      KeptReply reply;
+      reply.request = static_cast<std::uint32_t>(in.number_up_to(u32_max, "a request"));
+      reply.code = static_cast<Code>(in.number_up_to(0xff, "a code"));
+      reply.one_way = in.number_up_to(1, "a flag") != 0;
+      reply.lost = in.number();
+      in.bytes(limits().message_bytes_max + limits().outbox_bytes_max, [&](std::uint64_t size) {
+        reply.payload.resize(size);
+        return reinterpret_cast<std::uint8_t*>(reply.payload.data());
+      });
+      if (!in.failed()) state_.kept.restore(session, lane, std::move(reply));
+    });
+  }
 }
 
 void Engine::load_objects(StateReader& in) {
@@ -243,6 +311,8 @@ void Engine::load_waiter(StateReader& in, WaitQueue& queue, Object& object) {
   auto made = std::make_unique<Waiter>();
   made->ticket = in.number();
   made->owner = in.owner();
+  made->sent_as.lane = static_cast<LaneId>(in.number_up_to(~std::uint32_t{0}, "a lane"));
+  made->sent_as.request = static_cast<std::uint32_t>(in.number_up_to(~std::uint32_t{0}, "a request"));
   const std::uint64_t type = in.number();
   const std::uint64_t op = in.number();
   made->since_ns = in.number();
@@ -258,7 +328,8 @@ void Engine::load_waiter(StateReader& in, WaitQueue& queue, Object& object) {
     return in.fail("a request waits by operation " + std::to_string(op) + " of type " + std::to_string(type) +
                    ", which this manager does not have");
   if (state_.waits.find(made->ticket) != nullptr || made->ticket >= state_.waits.next_ticket() ||
-      !state_.registry.has(made->owner.session))
+      !state_.registry.has(made->owner.session) ||
+      (made->sent_as.lane != 0 && state_.waits.find(made->owner.session, made->sent_as) != nullptr))
     return in.fail("waiting request " + std::to_string(made->ticket) + " cannot be");
   made->operation = operation;
   object.waiter_loaded(state_.waits.restore(std::move(made), queue, object));

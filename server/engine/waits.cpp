@@ -47,6 +47,7 @@ Waiter& Waits::restore(std::unique_ptr<Waiter> made, WaitQueue& queue, Object& o
   Waiter& waiter = *made;
   const std::uint64_t deadline_ns = std::exchange(waiter.deadline_ns, never_ns);
   by_ticket_.emplace(waiter.ticket, std::move(made));
+  if (waiter.sent_as.lane != 0) set_sent_as(waiter, waiter.sent_as);
   set_deadline(waiter, deadline_ns);
   enter(waiter, queue, object);
   return waiter;
@@ -86,8 +87,15 @@ void Waits::set_deadline(Waiter& waiter, std::uint64_t deadline_ns) {
   if (deadline_ns != never_ns) deadlines_.emplace(deadline_ns, waiter.ticket);
 }
 
+void Waits::set_sent_as(Waiter& waiter, LaneRequest sent_as) {
+  waiter.sent_as = sent_as;
+  by_request_[{waiter.owner.session, sent_as}] = waiter.ticket;
+}
+
 void Waits::remove(Waiter& waiter) {
   set_deadline(waiter, never_ns);
+  if (waiter.sent_as.lane != 0) [[unlikely]]
+    by_request_.erase({waiter.owner.session, waiter.sent_as});
   leave(waiter);
   // Extracted from the table first: its values release references in the registry when they are destroyed.
   auto node = by_ticket_.extract(waiter.ticket);
@@ -105,6 +113,20 @@ Waiter* Waits::first_due(std::uint64_t now_ns) {
 Waiter* Waits::first_of(const EndedOwners& owners) {
   auto at = by_owner_.lower_bound({owners.first(), false, 0});
   return at != by_owner_.end() && owners.includes(at->owner) ? find(at->ticket) : nullptr;
+}
+
+std::vector<Ticket> Waits::tickets_of(SessionId session, LaneId lane) const {
+  std::vector<Ticket> tickets;
+  for (auto at = by_request_.lower_bound({session, {lane, 0}});
+       at != by_request_.end() && at->first.first == session && at->first.second.lane == lane; ++at)
+    tickets.push_back(at->second);
+  std::sort(tickets.begin(), tickets.end());
+  return tickets;
+}
+
+const Waiter* Waits::find(SessionId session, LaneRequest sent_as) const {
+  const auto found = by_request_.find({session, sent_as});
+  return found == by_request_.end() ? nullptr : find(found->second);
 }
 
 std::vector<Ticket> Waits::tickets_of(const Object& object) const {

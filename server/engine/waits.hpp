@@ -26,6 +26,8 @@ class WaitQueue;
 
 using SessionId = std::uint64_t;
 using Ticket = std::uint64_t;  // of a waiting request: from a counter that starts at 1, never reused
+/// Number of a lane within its session, from 1; 0: none (kept_replies.hpp).
+using LaneId = std::uint32_t;
 
 /// A time in nanoseconds of the engine's clock that is never reached.
 inline constexpr std::uint64_t never_ns = std::numeric_limits<std::uint64_t>::max();
@@ -35,6 +37,13 @@ struct Owner {
   SessionId session = 0;
   std::uint32_t actor = 0;
   friend auto operator<=>(const Owner&, const Owner&) = default;
+};
+
+/// A request of a lane.
+struct LaneRequest {
+  LaneId lane = 0;
+  std::uint32_t request = 0;
+  friend auto operator<=>(const LaneRequest&, const LaneRequest&) = default;
 };
 
 /// Owners that end together: one thread, or all of a session.
@@ -63,6 +72,7 @@ struct Waiter {
   Owner owner;
   Object* object = nullptr;     // whose wait queue it is in
   std::uint16_t operation = 0;  // index into Engine::operations()
+  LaneRequest sent_as;          // see Waits::set_sent_as()
   std::uint64_t since_ns = 0;
   std::uint64_t deadline_ns = never_ns;
 
@@ -122,13 +132,15 @@ class Waits {
   /// Moves it to the end of another wait queue, of the same or another object.
   void move(Waiter& waiter, WaitQueue& queue, Object& object);
   void set_deadline(Waiter& waiter, std::uint64_t deadline_ns);
+  /// The request came on a lane. To be called once, if at all.
+  void set_sent_as(Waiter& waiter, LaneRequest sent_as);
   /// Removes it from its queue and destroys it.
   void remove(Waiter& waiter);
 
   std::size_t size() const { return by_ticket_.size(); }
   /// Memory of a waiter without its values, including the tables here and in the session layer.
-  static constexpr std::uint64_t waiter_bytes = 544;
-  static_assert(sizeof(Waiter) + 384 <= waiter_bytes);
+  static constexpr std::uint64_t waiter_bytes = 640;
+  static_assert(sizeof(Waiter) + 464 <= waiter_bytes);
   Waiter* find(Ticket ticket);
   const Waiter* find(Ticket ticket) const { return const_cast<Waits*>(this)->find(ticket); }
   /// The waiter with the earliest deadline, if that is not after `now_ns`; else null.
@@ -144,6 +156,10 @@ class Waits {
          at != by_owner_.end() && at->owner == owner && !at->unblocked; ++at)
       if (!f(std::as_const(*by_ticket_.at(at->ticket)))) return;
   }
+  /// The tickets of a session's waiters on one lane, oldest first.
+  std::vector<Ticket> tickets_of(SessionId session, LaneId lane) const;
+  /// Null if no waiter of the session was sent so.
+  const Waiter* find(SessionId session, LaneRequest sent_as) const;
   /// The waiters for one object, oldest first.
   std::vector<Ticket> tickets_of(const Object& object) const;
   /// Calls f(const Waiter&) for all, oldest first.
@@ -179,6 +195,7 @@ class Waits {
   std::map<Ticket, std::unique_ptr<Waiter>> by_ticket_;
   std::set<std::pair<std::uint64_t, Ticket>> deadlines_;  // those that have one
   std::set<OfOwner> by_owner_;
+  std::map<std::pair<SessionId, LaneRequest>, Ticket> by_request_;  // those that came on a lane
   Ticket next_ticket_ = 1;
 };
 

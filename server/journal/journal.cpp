@@ -36,8 +36,12 @@ void Journal::start(const ServerInfo& info, const Limits& limits, std::vector<st
   pending_bytes_max_ = limits.journal_pending_bytes_max;
   free_bytes_min_ = limits.journal_free_bytes_min;
   clock_offset_ns_ = std::max({recovered_.now_ns + 1, wall_ns, now_ns}) - now_ns;
-  const bool may_have_lost = !recovered_.stopped_in_order && recovered_.level != JournalLevel::disk;
-  const std::uint64_t skip = may_have_lost || recovered_.may_lack_its_end ? ids_skipped : 0;
+  const bool is_unclean = !recovered_.stopped_in_order && recovered_.level != JournalLevel::disk;
+  const std::uint64_t skip = is_unclean || recovered_.may_lack_its_end ? ids_skipped : 0;
+  // At level process, what was written survives this process; but not a machine that went down.
+  const bool is_same_boot = !info.boot_id.empty() && info.boot_id == engine_.server_info().boot_id;
+  may_have_lost_ = recovered_.may_lack_its_end ||
+                   (is_unclean && (recovered_.level == JournalLevel::relaxed || !is_same_boot));
   StartRecord record{{info, limits, to_engine_ns(now_ns), skip},
                      start_number(),
                      ops::semantics,
@@ -95,7 +99,8 @@ auto Journal::without_bad_alloc(Step&& step) {
 }
 
 Outcome Journal::step(const Call& call, wire::Buffer& reply) {
-  if (Failure failure; free_bytes() < free_bytes_min_ && refuses(call, failure)) [[unlikely]] {
+  if (Failure failure; free_bytes() < free_bytes_min_ && !engine_.is_known(call) && refuses(call, failure))
+      [[unlikely]] {
     wire::Writer(reply).text(failure.text);
     reply_depends_on_ = index_;
     return {.code = failure.code, .changed = false, .operation = engine_.operation_of(call.object, call.op)};
@@ -156,6 +161,9 @@ template void Journal::record(Tick);
 template void Journal::record(SessionOpened);
 template void Journal::record(SessionIdentified);
 template void Journal::record(SessionClosed);
+template void Journal::record(LaneOpened);
+template void Journal::record(LaneEnded);
+template void Journal::record(Acknowledged);
 
 /// `only_changed`: 0 if it may have been more than one object.
 void Journal::recorded(ObjectId only_changed) {

@@ -51,6 +51,9 @@ class Journal {
   void step(const SessionOpened& input) { record(input); }
   void step(const SessionIdentified& input) { record(input); }
   void step(const SessionClosed& input) { record(input); }
+  void step(const LaneOpened& input) { record(input); }
+  void step(const LaneEnded& input) { record(input); }
+  void step(const Acknowledged& input) { record(input); }
 
   /// Of the last input, and of the last one that is safe at the journal's level.
   std::uint64_t index() const { return index_; }
@@ -92,6 +95,9 @@ class Journal {
   /// The engine's time, and back.
   std::uint64_t to_engine_ns(std::uint64_t steady_ns) const { return steady_ns + clock_offset_ns_; }
   std::uint64_t to_steady_ns(std::uint64_t engine_ns) const;
+
+  /// Whether something may be missing that clients of the last start were told of.
+  bool may_have_lost() const { return may_have_lost_; }
 
   // For people.
   const std::string& folder() const { return options_.folder; }
@@ -141,6 +147,8 @@ class Journal {
   IdTable<std::uint64_t> changed_at_;
   std::uint64_t others_changed_at_ = 0;
   std::uint64_t reply_depends_on_ = 0;
+
+  bool may_have_lost_ = false;
 
   std::unique_ptr<CommitThread> thread_;  // once it has started
 };

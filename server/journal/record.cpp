@@ -13,10 +13,18 @@ enum Kind : unsigned {
   opened_kind = 4,
   identified_kind = 5,
   closed_kind = 6,
+  lane_opened_kind = 7,
   started_kind = 8,
   checked_kind = 10,
   stopped_kind = 11,
+  acknowledged_kind = 12,
+  lane_ended_kind = 13,
 };
+
+// Flags of a call.
+constexpr std::uint64_t one_way = 1;
+constexpr std::uint64_t again = 2;
+constexpr std::uint64_t has_read_all = 4;
 
 template <class... F>
 struct Overloaded : F... {
@@ -33,26 +41,39 @@ bool is_input(const Record& record) {
 
 std::string to_text(const Record& record) {
   auto session = [](SessionId id) { return "session " + std::to_string(id); };
+  auto of_lane = [](LaneRequest sent_as) {
+    return "request " + std::to_string(sent_as.request) + " of lane " + std::to_string(sent_as.lane);
+  };
   return std::visit(
       Overloaded{
           [&](const Call& call) {
             return session(call.session) + " thread " + std::to_string(call.actor) + " calls operation " +
                    std::to_string(call.op) + " of object " + std::to_string(call.object) +
                    (call.token == 0 ? "" : " with token " + std::to_string(call.token)) + ", " +
-                   std::to_string(call.arguments.size()) + " bytes of arguments";
+                   std::to_string(call.arguments.size()) + " bytes of arguments" +
+                   (call.sent_as.lane == 0 ? "" : ", " + of_lane(call.sent_as)) +
+                   (call.again ? ", sent again" : "") + (call.one_way ? ", one way" : "");
           },
           [](const Cancel& input) {
             return "waiting request " + std::to_string(input.ticket) + " is cancelled";
           },
           [](const Tick&) { return std::string("the time advances"); },
           [&](const SessionOpened& input) {
-            return session(input.session) + " of process " + std::to_string(input.pid) + " opens" +
+            return session(input.session) + " of process " + std::to_string(input.client.pid) + " on " +
+                   input.client.address + " opens" +
                    (input.inherits_from == 0 ? "" : ", from " + session(input.inherits_from));
           },
           [&](const SessionIdentified& input) {
             return session(input.session) + " is that of process " + std::to_string(input.pid);
           },
           [&](const SessionClosed& input) { return session(input.session) + " ends"; },
+          [&](const LaneOpened& input) { return session(input.session) + " opens a lane"; },
+          [&](const LaneEnded& input) {
+            return session(input.session) + " lane " + std::to_string(input.lane) + " ends";
+          },
+          [&](const Acknowledged& input) {
+            return session(input.session) + " has read the reply to " + of_lane(input.sent_as);
+          },
           [](const StartRecord& record) {
             return "start " + std::to_string(record.start) + ": tandem " + record.input.server_info.version +
                    ", semantics " + std::to_string(record.semantics) + ", process " +
@@ -79,9 +100,12 @@ wire::Writer RecordWriter::begin(wire::Buffer& out, std::size_t fields, unsigned
 }
 
 void RecordWriter::write(wire::Buffer& out, const Call& input) {
-  wire::Writer writer = begin(out, 6, call_kind, input.now_ns);
+  wire::Writer writer = begin(out, 9, call_kind, input.now_ns);
+  const std::uint64_t flags =
+      (input.one_way ? one_way : 0) | (input.again ? again : 0) | (input.has_read_all ? has_read_all : 0);
   for (const std::uint64_t field :
-       {input.session, std::uint64_t{input.actor}, input.object, std::uint64_t{input.op}, input.token})
+       {input.session, std::uint64_t{input.actor}, input.object, std::uint64_t{input.op}, input.token,
+        std::uint64_t{input.sent_as.lane}, std::uint64_t{input.sent_as.request}, flags})
     writer.unsigned_integer(field);
   writer.bytes(input.arguments);
 }
@@ -95,29 +119,55 @@ void RecordWriter::write(wire::Buffer& out, const Tick& input) {
 }
 
 void RecordWriter::write(wire::Buffer& out, const SessionOpened& input) {
-  wire::Writer writer = begin(out, 3, opened_kind, input.now_ns);
-  for (const std::uint64_t field : {input.session, input.inherits_from, std::uint64_t{input.pid}})
-    writer.unsigned_integer(field);
+  wire::Writer writer = begin(out, 8, opened_kind, input.now_ns);
+  writer.unsigned_integer(input.session);
+  writer.unsigned_integer(input.inherits_from);
+  writer.boolean(input.has_lanes);
+  const SessionClient& client = input.client;
+  writer.unsigned_integer(client.pid);
+  writer.bytes(client.secret_hash);
+  writer.text(client.address);
+  writer.integer(client.uid ? std::int64_t{*client.uid} : -1);
+  writer.text(client.process);
 }
 
 void RecordWriter::write(wire::Buffer& out, const SessionIdentified& input) {
-  wire::Writer writer = begin(out, 2, identified_kind, input.now_ns);
+  wire::Writer writer = begin(out, 3, identified_kind, input.now_ns);
   writer.unsigned_integer(input.session);
   writer.unsigned_integer(input.pid);
+  writer.text(input.process);
 }
 
 void RecordWriter::write(wire::Buffer& out, const SessionClosed& input) {
   begin(out, 1, closed_kind, input.now_ns).unsigned_integer(input.session);
 }
 
+void RecordWriter::write(wire::Buffer& out, const LaneOpened& input) {
+  begin(out, 1, lane_opened_kind, input.now_ns).unsigned_integer(input.session);
+}
+
+void RecordWriter::write(wire::Buffer& out, const LaneEnded& input) {
+  wire::Writer writer = begin(out, 2, lane_ended_kind, input.now_ns);
+  writer.unsigned_integer(input.session);
+  writer.unsigned_integer(input.lane);
+}
+
+void RecordWriter::write(wire::Buffer& out, const Acknowledged& input) {
+  wire::Writer writer = begin(out, 3, acknowledged_kind, input.now_ns);
+  for (const std::uint64_t field :
+       {input.session, std::uint64_t{input.sent_as.lane}, std::uint64_t{input.sent_as.request}})
+    writer.unsigned_integer(field);
+}
+
 void RecordWriter::write(wire::Buffer& out, const StartRecord& record) {
-  wire::Writer writer = begin(out, 11, started_kind, record.input.now_ns);
+  wire::Writer writer = begin(out, 12, started_kind, record.input.now_ns);
   const ServerInfo& info = record.input.server_info;
   for (const std::uint64_t field : {record.start, std::uint64_t{record.semantics},
                                     static_cast<std::uint64_t>(record.level), record.input.skip})
     writer.unsigned_integer(field);
   writer.text(info.version);
   writer.text(info.incarnation_hex);
+  writer.text(info.boot_id);
   writer.unsigned_integer(info.pid);
   writer.integer(info.started_ms);
   writer.boolean(info.refuse_deadlocks);
@@ -183,13 +233,23 @@ bool RecordReader::read(Record& record) {
       return time(input.now_ns) && number(input.ticket);
     }
     case tick_kind: return time(record.emplace<Tick>().now_ns);
-    case opened_kind: {
-      auto& input = record.emplace<SessionOpened>();
-      return time(input.now_ns) && number(input.session) && number(input.inherits_from) && number(input.pid);
-    }
+    case opened_kind: return opened(record);
     case identified_kind: {
       auto& input = record.emplace<SessionIdentified>();
-      return time(input.now_ns) && number(input.session) && number(input.pid);
+      return time(input.now_ns) && number(input.session) && number(input.pid) && text(input.process);
+    }
+    case lane_opened_kind: {
+      auto& input = record.emplace<LaneOpened>();
+      return time(input.now_ns) && number(input.session);
+    }
+    case lane_ended_kind: {
+      auto& input = record.emplace<LaneEnded>();
+      return time(input.now_ns) && number(input.session) && number(input.lane);
+    }
+    case acknowledged_kind: {
+      auto& input = record.emplace<Acknowledged>();
+      return time(input.now_ns) && number(input.session) && number(input.sent_as.lane) &&
+             number(input.sent_as.request);
     }
     case closed_kind: {
       auto& input = record.emplace<SessionClosed>();
@@ -202,15 +262,42 @@ bool RecordReader::read(Record& record) {
   }
 }
 
+bool RecordReader::boolean(bool& v) {
+  return left_ != 0 && (--left_, reader_.boolean(v));
+}
+
 bool RecordReader::call(Record& record) {
   auto& input = record.emplace<Call>();
   std::uint64_t op = 0;
+  std::uint64_t flags = 0;
   if (!time(input.now_ns) || !number(input.session) || !number(input.actor) || !number(input.object) ||
-      !number(op) || op > std::numeric_limits<std::uint16_t>::max() || !number(input.token) || left_ == 0)
+      !number(op) || op > std::numeric_limits<std::uint16_t>::max() || !number(input.token) ||
+      !number(input.sent_as.lane) || !number(input.sent_as.request) || !number(flags) || left_ == 0)
     return false;
   input.op = static_cast<std::uint16_t>(op);
+  input.one_way = (flags & one_way) != 0;
+  input.again = (flags & again) != 0;
+  input.has_read_all = (flags & has_read_all) != 0;
   --left_;
-  return reader_.bytes(input.arguments);
+  return flags <= (one_way | again | has_read_all) && reader_.bytes(input.arguments);
+}
+
+bool RecordReader::opened(Record& record) {
+  auto& input = record.emplace<SessionOpened>();
+  SessionClient& client = input.client;
+  if (!time(input.now_ns) || !number(input.session) || !number(input.inherits_from) ||
+      !boolean(input.has_lanes) || !number(client.pid) || left_ < 2)
+    return false;
+  wire::Bytes hash;
+  std::int64_t uid = 0;
+  left_ -= 2;
+  if (!reader_.bytes(hash) || hash.size() != client.secret_hash.size() || !text(client.address) ||
+      !reader_.int64(uid) || uid < -1 || uid > std::numeric_limits<std::uint32_t>::max() ||
+      !text(client.process))
+    return false;
+  std::copy(hash.begin(), hash.end(), client.secret_hash.begin());
+  if (uid >= 0) client.uid = static_cast<std::uint32_t>(uid);
+  return true;
 }
 
 bool RecordReader::started(Record& record) {
@@ -219,7 +306,8 @@ bool RecordReader::started(Record& record) {
   std::uint64_t level = 0;
   if (!time(start.input.now_ns) || !number(start.start) || !number(start.semantics) || !number(level) ||
       level > static_cast<std::uint64_t>(JournalLevel::disk) || !number(start.input.skip) ||
-      !text(info.version) || !text(info.incarnation_hex) || !number(info.pid) || left_ != 4)
+      !text(info.version) || !text(info.incarnation_hex) || !text(info.boot_id) || !number(info.pid) ||
+      left_ != 4)
     return false;
   start.level = static_cast<JournalLevel>(level);
   left_ = 0;

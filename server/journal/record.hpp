@@ -1,16 +1,20 @@
 #pragma once
 // The records of a journal. Each is one MessagePack array that begins with its kind:
 //
-//   call        [1, dt, session, actor, object, op, token, arguments:bin]
+//   call        [1, dt, session, actor, object, op, token, lane, request, flags, arguments:bin]
+//                                                        flags: 1 one way, 2 sent again, 4 has read all before
 //   cancel      [2, dt, ticket]
 //   tick        [3, dt]
-//   opened      [4, dt, session, inherits_from, pid]
-//   identified  [5, dt, session, pid]
+//   opened      [4, dt, session, inherits_from, has_lanes, pid, secret_hash:bin32, address, uid (-1: none), process]
+//   identified  [5, dt, session, pid, process]
 //   closed      [6, dt, session]
-//   started     [8, dt, start, semantics, level, skip, version, incarnation, pid, started_ms, refuse_deadlocks,
+//   lane opened [7, dt, session]
+//   started     [8, dt, start, semantics, level, skip, version, incarnation, boot, pid, started_ms, refuse_deadlocks,
 //                {limit: value, …}, [name of a hosted type of the program's own, …]]
 //   checked     [10, effects]
 //   stopped     [11, dt]
+//   read        [12, dt, session, lane, request]        the client has read the reply to it
+//   lane ended  [13, dt, session, lane]
 //
 // dt: nanoseconds of the engine's clock since the record before; in the first of a batch, the time itself.
 // All but `checked` and `stopped` are inputs of the engine, and have an index each. `checked` ends every batch.
@@ -42,8 +46,8 @@ struct CheckRecord {
 };
 
 /// A call's arguments are in the bytes that were read.
-using Record = std::variant<Call, Cancel, Tick, SessionOpened, SessionIdentified, SessionClosed, StartRecord,
-                            StopRecord, CheckRecord>;
+using Record = std::variant<Call, Cancel, Tick, SessionOpened, SessionIdentified, SessionClosed, LaneOpened,
+                            LaneEnded, Acknowledged, StartRecord, StopRecord, CheckRecord>;
 
 /// Whether the engine takes it, so that it has an index.
 bool is_input(const Record& record);
@@ -66,6 +70,9 @@ class RecordWriter {
   void write(wire::Buffer& out, const SessionOpened& input);
   void write(wire::Buffer& out, const SessionIdentified& input);
   void write(wire::Buffer& out, const SessionClosed& input);
+  void write(wire::Buffer& out, const LaneOpened& input);
+  void write(wire::Buffer& out, const LaneEnded& input);
+  void write(wire::Buffer& out, const Acknowledged& input);
   void write(wire::Buffer& out, const StartRecord& record);
   void write(wire::Buffer& out, const StopRecord& record);
   void write(wire::Buffer& out, const CheckRecord& record);
@@ -90,7 +97,9 @@ class RecordReader {
   bool number(std::uint32_t& v);
   bool time(std::uint64_t& v);
   bool text(std::string& v);
+  bool boolean(bool& v);
   bool call(Record& record);
+  bool opened(Record& record);
   bool started(Record& record);
   bool limits(Limits& limits);
   bool types(std::vector<std::string>& types);

@@ -41,6 +41,18 @@ class Replay {
     if (!has(input.session)) damaged("session " + std::to_string(input.session) + " is not open");
     engine_.step(input);
   }
+  void step(const LaneOpened& input);
+  void step(const LaneEnded& input) { step_of_lane(input, input.lane); }
+  void step(const Acknowledged& input) { step_of_lane(input, input.sent_as.lane); }
+  template <class Input>
+  void step_of_lane(const Input& input, LaneId lane) {
+    check_lane(input.session, lane);
+    (void)engine_.step(input);
+  }
+  void check_lane(SessionId session, LaneId lane) const {
+    if (engine_.kept().find(session, lane) == nullptr)
+      damaged("session " + std::to_string(session) + " has no lane " + std::to_string(lane));
+  }
   void step(const SessionIdentified& input) { step_of_session(input); }
   void step(const SessionClosed& input) { step_of_session(input); }
   void step(const Cancel& input) { (void)engine_.step(input); }
@@ -94,6 +106,7 @@ void Replay::take(const Record& record) {
 
 void Replay::step(const Call& input) {
   if (!has(input.session)) damaged("session " + std::to_string(input.session) + " is not open");
+  if (input.sent_as.lane != 0) check_lane(input.session, input.sent_as.lane);
   reply_.clear();
   const Outcome outcome = engine_.step(input, reply_);
   effects_.add(outcome, reply_, 0);
@@ -102,6 +115,12 @@ void Replay::step(const Call& input) {
 void Replay::step(const SessionOpened& input) {
   if (input.session < engine_.next_session())
     damaged("session " + std::to_string(input.session) + " opens a second time");
+  engine_.step(input);
+}
+
+void Replay::step(const LaneOpened& input) {
+  if (!engine_.kept().has(input.session))
+    damaged("session " + std::to_string(input.session) + " has no lanes");
   engine_.step(input);
 }
 

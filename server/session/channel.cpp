@@ -63,13 +63,24 @@ void Channel::leave_session() {
   if (session == nullptr) return;
   session->outbox_bytes -= counted_outbox_bytes_;
   session->requests_under_way -= counted_requests_;
-  for (auto [request, ticket] : parked_) service_.forget(ticket, *session);
+  for (auto [request, ticket] : parked_) service_.forget(ticket, *session, lane_);
   parked_.clear();
-  service_.leave(*this, *session);
+  service_.leave(*this, *session, said_goodbye_);
+}
+
+void Channel::give_up_lane() {
+  session_->outbox_bytes -= counted_outbox_bytes_;
+  session_->requests_under_way -= counted_requests_;
+  counted_outbox_bytes_ = counted_requests_ = 0;
+  for (auto [request, ticket] : parked_) service_.forget(ticket, *session_, lane_);
+  parked_.clear();
+  session_ = nullptr;
+  state_ = State::ending;
+  transport_.close();
 }
 
 void Channel::lose_session(std::string_view text) {
-  for (auto [request, ticket] : parked_) service_.forget(ticket, *session_);
+  for (auto [request, ticket] : parked_) service_.forget(ticket, *session_, lane_);
   parked_.clear();
   counted_outbox_bytes_ = counted_requests_ = 0;
   session_ = nullptr;
@@ -220,14 +231,17 @@ void Channel::settle_accounts() {
 std::size_t Channel::greet(wire::Bytes bytes) {
   needed_ = wire::answer_bytes;
   Refusal refusal;
+  Service::Admission admission;
   switch (handshake_.check(bytes, refusal)) {
     case Handshake::Status::incomplete: return 0;
     case Handshake::Status::proven:
       service_.unproven_.erase(number_);
-      session_ = service_.admit(*this, handshake_.answer(), refusal);
+      admission = service_.admit(*this, handshake_.answer(), refusal);
       break;
     case Handshake::Status::refused: break;
   }
+  session_ = admission.session;
+  lane_ = admission.lane;
   if (session_ == nullptr) {
     refuse(refusal);
     return bytes.size();
@@ -235,15 +249,17 @@ std::size_t Channel::greet(wire::Bytes bytes) {
   const bool ring_wanted = (handshake_.answer().wishes & wire::wish_ring) != 0;
   const Limits& limits = service_.limits();
   const std::uint64_t ring_bytes = ring_wanted ? transport_.offer_ring() : 0;
-  outbox_.append_raw(handshake_.prove({session_->id,
-                                       session_->secret,
-                                       limits.frame_bytes_max,
-                                       limits.message_bytes_max,
-                                       limits.value_depth_max,
-                                       limits.requests_under_way_max,
-                                       session_->remote() ? limits.session_lease_ms : 0,
-                                       ring_bytes,
-                                       {}}));
+  wire::Welcome welcome;
+  welcome.session = session_->id;
+  welcome.secret = admission.secret;
+  welcome.frame_bytes_max = limits.frame_bytes_max;
+  welcome.message_bytes_max = limits.message_bytes_max;
+  welcome.value_depth_max = limits.value_depth_max;
+  welcome.requests_under_way_max = limits.requests_under_way_max;
+  welcome.lease_ms = session_->remote() ? limits.session_lease_ms : 0;
+  welcome.ring_bytes = ring_bytes;
+  service_.describe_resumption(lane_, welcome);
+  outbox_.append_raw(handshake_.prove(welcome));
   state_ = State::open;
   begin_turn();
   if (ring_bytes != 0 && bytes.size() > wire::answer_bytes) {
@@ -300,6 +316,8 @@ void Channel::handle(const wire::Frame& frame) {
     case wire::FrameKind::request_part: return handle_part(frame);
     case wire::FrameKind::identify: return identify(frame);
     case wire::FrameKind::cancel: return cancel(frame);
+    case wire::FrameKind::read: return acknowledge(frame);
+    case wire::FrameKind::goodbye: return say_goodbye(frame);
     default:
       fault(Code::protocol_error,
             "a client does not send frames of kind " + std::to_string(static_cast<unsigned>(frame.kind)));
@@ -427,7 +445,22 @@ void Channel::identify(const wire::Frame& frame) {
   std::uint32_t pid = frame.reply_header().request;
   service_.log_.debug("session {} of process {} is now that of process {}", session_->id, session_->pid, pid);
   session_->pid = pid;
-  service_.step(SessionIdentified{session_->id, pid, now_ns_});
+  service_.step(SessionIdentified{session_->id, pid, service_.identity_of(pid, *this), now_ns_});
+}
+
+void Channel::acknowledge(const wire::Frame& frame) {
+  if (frame.bytes.size() != wire::short_header_bytes || lane_ == 0)
+    return fault(Code::protocol_error,
+                 "a frame which says that a reply was read, of the wrong length or on a channel "
+                 "without a lane");
+  service_.step(Acknowledged{session_->id, {lane_, frame.reply_header().request}, now_ns_});
+}
+
+void Channel::say_goodbye(const wire::Frame& frame) {
+  if (frame.bytes.size() != wire::short_header_bytes)
+    return fault(Code::protocol_error, "a goodbye frame of the wrong length");
+  said_goodbye_ = true;
+  state_ = State::ending;
 }
 
 void Channel::cancel(const wire::Frame& frame) {
@@ -440,10 +473,10 @@ void Channel::cancel(const wire::Frame& frame) {
 // ---- requests ---------------------------------------------------------------------------------------------
 
 /// `tail`, unless null, ends the reply, and is released.
-inline void Channel::finish_call(std::size_t at, const wire::RequestHeader& header, Code code,
+inline void Channel::finish_call(std::size_t at, const wire::RequestHeader& header, Code code, bool is_kept,
                                  SharedBytes::Block* tail) {
   if (tail != nullptr) [[unlikely]]
-    return finish_long_call(at, header, code, SharedBytes::own(*tail));
+    return finish_long_call(at, header, code, is_kept, SharedBytes::own(*tail));
   if ((header.flags & wire::flag_one_way) != 0) [[unlikely]] {
     give_back_references(at, header.actor);
     return outbox_.abandon_reply(at);
@@ -451,6 +484,8 @@ inline void Channel::finish_call(std::size_t at, const wire::RequestHeader& head
   if (!reply_fits(at, 0)) [[unlikely]]
     return replace_reply(at, 0, header);
   outbox_.finish_reply(at, code, header.request, service_.limits().frame_bytes_max);
+  if (is_kept) [[unlikely]]
+    outbox_.mark_kept(at);
 }
 
 /// `memory`, unless null, holds the arguments, and may be taken over.
@@ -470,9 +505,20 @@ void Channel::run(const wire::RequestHeader& header, wire::Bytes arguments, wire
   Outcome outcome{};
   try {
     // With a journal, an operation that gets no memory in its middle ends the process.
-    outcome = service_.step(
-        Call{session_->id, header.actor, header.object, header.op, arguments, token, now_ns_, memory, true},
-        outbox_.buffer());
+    outcome = service_.step(Call{session_->id,
+                                 header.actor,
+                                 header.object,
+                                 header.op,
+                                 arguments,
+                                 token,
+                                 now_ns_,
+                                 memory,
+                                 true,
+                                 {lane_, header.request},
+                                 (header.flags & wire::flag_one_way) != 0,
+                                 (header.flags & wire::flag_again) != 0,
+                                 (header.flags & wire::flag_has_read_all) != 0},
+                            outbox_.buffer());
   } catch (const std::bad_alloc&) {
     outbox_.abandon_reply(at);
     service_.log_event(LogLevel::error, "out of memory", peer_,
@@ -490,17 +536,18 @@ void Channel::run(const wire::RequestHeader& header, wire::Bytes arguments, wire
     transport_.parked_count_changed(parked_.size());
     return service_.after_step();
   }
-  finish_call(at, header, outcome.code, outcome.tail);
+  finish_call(at, header, outcome.code, lane_ != 0 && outcome.changed, outcome.tail);
   if (outcome.changed) service_.after_step();
   else if (has_journal_) [[unlikely]]
     outbox_.hold_reply(at, service_.journal()->reply_depends_on(), service_.journal()->safe_index());
 }
 
-void Channel::finish_long_call(std::size_t at, const wire::RequestHeader& header, Code code,
+void Channel::finish_long_call(std::size_t at, const wire::RequestHeader& header, Code code, bool is_kept,
                                SharedBytes tail) {
   if ((header.flags & wire::flag_one_way) != 0) return outbox_.abandon_reply(at);
   if (!reply_fits(at, tail.bytes().size())) return replace_reply(at, tail.bytes().size(), header);
   outbox_.finish_long_reply(at, code, header.request, service_.limits().frame_bytes_max, tail);
+  if (is_kept) outbox_.mark_kept(at);
 }
 
 void Channel::answer_parked(std::uint32_t request, Code code, wire::Bytes payload) {
@@ -514,7 +561,7 @@ void Channel::answer_parked(std::uint32_t request, Code code, wire::Bytes payloa
   wire::RequestHeader header;
   header.request = request;
   header.actor = last_actor_.value_or(0);
-  finish_call(at, header, code);
+  finish_call(at, header, code, lane_ != 0);
 }
 
 // The operation is not undone; only its reply cannot be delivered.

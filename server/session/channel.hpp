@@ -82,13 +82,20 @@ class Channel {
 
   const Peer& peer() const { return peer_; }
   const Session* session() const { return session_; }  // null during the handshake and after the session
+  /// 0: it cannot be resumed.
+  LaneId lane() const { return lane_; }
+  /// Another channel continues the lane, and so what waits on it. This one ends, and is no longer of the session.
+  void give_up_lane();
+  /// Whether its client's process ids are those that this process sees, as far as it can be told.
+  bool sees_same_pids() const { return peer_.pid != 0 && handshake_.answer().pid == peer_.pid; }
   /// The client's thread that used the channel last; none before the first request.
   std::optional<std::uint32_t> last_actor() const { return last_actor_; }
 
  private:
   // Replies up to this size are sent even when memory is short, so that a client can still query, and free.
   static constexpr std::size_t reply_always_bytes = 4096;
-  static constexpr std::uint8_t request_flags = wire::flag_more | wire::flag_one_way | wire::flag_fenced;
+  static constexpr std::uint8_t request_flags =
+      wire::flag_more | wire::flag_one_way | wire::flag_fenced | wire::flag_has_read_all | wire::flag_again;
   enum class State : std::uint8_t { greeting, open, ending };
 
   bool held_back() const {
@@ -116,6 +123,8 @@ class Channel {
   void handle_part(const wire::Frame& frame);
   void identify(const wire::Frame& frame);
   void cancel(const wire::Frame& frame);
+  void acknowledge(const wire::Frame& frame);
+  void say_goodbye(const wire::Frame& frame);
   void count_others();
   bool may_begin(const wire::RequestHeader& header) {
     return (header.flags & ~request_flags) == 0 &&
@@ -132,8 +141,9 @@ class Channel {
   void received_of_long_frame(std::size_t count);
   void run(const wire::RequestHeader& header, wire::Bytes arguments, wire::Buffer* memory = nullptr);
   [[gnu::always_inline]] inline void finish_call(std::size_t at, const wire::RequestHeader& header, Code code,
-                                                 SharedBytes::Block* tail = nullptr);
-  void finish_long_call(std::size_t at, const wire::RequestHeader& header, Code code, SharedBytes tail);
+                                                 bool is_kept, SharedBytes::Block* tail = nullptr);
+  void finish_long_call(std::size_t at, const wire::RequestHeader& header, Code code, bool is_kept,
+                        SharedBytes tail);
   bool reply_fits(std::size_t at, std::size_t tail_bytes) const {
     if (others_outbox_bytes_ + outbox_.unsent_bytes() + tail_bytes > service_.limits().outbox_bytes_max)
       return false;
@@ -160,6 +170,8 @@ class Channel {
   State state_ = State::greeting;
   Handshake handshake_;
   Session* session_ = nullptr;
+  LaneId lane_ = 0;
+  bool said_goodbye_ = false;
   std::optional<std::uint32_t> last_actor_;
 
   // Bytes and requests in progress.

@@ -49,7 +49,7 @@ Handshake::Status Handshake::check(wire::Bytes received, Refusal& refusal) {
                    : "the client's authkey is not the manager's"};
     return Status::refused;
   }
-  if (answer_.purpose > wire::Purpose::inherit) {
+  if (answer_.purpose > wire::Purpose::resume) {
     refusal = {
         Code::protocol_error, HandshakeFailure::garbage,
         "there is no purpose " + std::to_string(static_cast<unsigned>(answer_.purpose)) + " of a channel"};

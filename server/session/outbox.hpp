@@ -39,6 +39,8 @@ class Outbox {
   void finish_long_reply(std::size_t at, Code code, std::uint32_t request, std::size_t frame_bytes_max,
                          const SharedBytes& tail);
   void abandon_reply(std::size_t at) { buffer_.truncate(at); }
+  /// The finished reply at `at` is kept until the client says that it has read it.
+  void mark_kept(std::size_t at) { buffer_.data()[at + wire::reply_flags_offset] |= wire::flag_kept; }
 
   /// Appends a message of the handshake; only before the first frame.
   void append_raw(wire::Bytes bytes) {

@@ -4,6 +4,7 @@
 #include <spdlog/logger.h>
 
 #include "client/os/clock.hpp"
+#include "client/os/process_identity.hpp"
 #include "server/engine/overview.hpp"
 #include "server/session/channel.hpp"
 
@@ -13,6 +14,7 @@ namespace {
 // If a lease check runs later than lease/10, the manager itself was stalled; every remote session then gets
 // at least lease/10 from now.
 constexpr std::uint64_t grace_part = 10;
+constexpr std::uint64_t ns_per_ms = 1'000'000;
 
 }  // namespace
 
@@ -30,36 +32,173 @@ Service::Service(Engine& engine, const Limits& limits, Credentials credentials, 
       sessions_(credentials_),
       statistics_(engine.operations().size()) {
   sessions_.continue_from(engine.next_session());
-  end_sessions_of_last_start();
+  restore_sessions();
 }
 
-/// Their clients have lost their connections.
-void Service::end_sessions_of_last_start() {
+// ---- sessions of the last start ---------------------------------------------------------------------------
+
+/// Their clients have lost their connections, and may come back within session_grace_ms.
+void Service::restore_sessions() {
   std::vector<SessionId> open;
   engine_.registry().each_session([&](SessionId id, const auto&) { open.push_back(id); });
-  for (const SessionId session : open) step(SessionClosed{session, os::clock_ns()});
+  const std::uint64_t now_ns = os::clock_ns();
+  for (const SessionId id : open) {
+    const SessionClient& client = engine_.state().clients.at(id);
+    Session& session = sessions_.restore(id, client.secret_hash, client.pid, {client.address, client.uid, 0});
+    session.heard_ns = now_ns;
+    if (std::string why = why_not_restored(id, client); !why.empty()) {
+      end_session(session, std::move(why));
+      continue;
+    }
+    engine_.kept().each_lane(id, [&](LaneId lane, const Lane&) {
+      leave_lane(session, lane, now_ns + limits_.session_grace_ms * ns_per_ms);
+    });
+    log_.info("session {} of process {} on {} can be resumed", id, client.pid, client.address);
+  }
+  hand_over();
 }
 
-Session* Service::admit(Channel& channel, const wire::Answer& answer, Refusal& refusal) {
+/// Returns an empty text if it can be resumed.
+std::string Service::why_not_restored(SessionId id, const SessionClient& client) const {
+  if (journal_->may_have_lost())
+    return "the manager may have lost what it did last (journal level " +
+           std::string(name_of(journal_->recovered().level)) + ")";
+  if (!engine_.kept().has(id) || limits_.session_grace_ms == 0 || client.address == in_process_address)
+    return "the manager was started again";
+  if (os::has_ended(client.process)) return "its process ended while the manager was away";
+  return {};
+}
+
+/// Also ends what its channels are for, but not the channels.
+void Service::end_session(Session& session, std::string why) {
+  std::string lost = what_is_lost(session, std::move(why));
+  log_.info("session {} of process {} closed: {}", session.id, session.pid, lost);
+  step(SessionClosed{session.id, os::clock_ns()});
+  sessions_.end(session, std::move(lost));
+  after_step();
+}
+
+// ---- lanes ------------------------------------------------------------------------------------------------
+
+std::uint64_t Service::resume_ms() const {
+  if (journal_ == nullptr) return limits_.session_resume_ms;
+  return std::min(limits_.session_resume_ms, limits_.session_grace_ms);
+}
+
+/// Without a journal, a local client that has lost its connection has lost the manager.
+bool Service::can_have_lanes(const wire::Answer& answer, const Peer& peer) const {
+  return (answer.wishes & wire::wish_lane) != 0 && peer.address != in_process_address && resume_ms() != 0 &&
+         (journal_ != nullptr || is_remote(peer));
+}
+
+void Service::describe_resumption(LaneId lane, wire::Welcome& welcome) const {
+  if (journal_ != nullptr) welcome.start = journal_->start_number();
+  if (lane == 0) return;
+  welcome.lane = lane;
+  welcome.resume_ms = resume_ms();
+  welcome.grace_ms = journal_ == nullptr ? 0 : limits_.session_grace_ms;
+}
+
+/// 0: the session or its client has none.
+LaneId Service::open_lane(Session& session, const wire::Answer& answer) {
+  const LaneId lane = engine_.kept().next_lane(session.id);
+  if (lane == 0 || (answer.wishes & wire::wish_lane) == 0) return 0;
+  step(LaneOpened{session.id, os::clock_ns()});
+  return lane;
+}
+
+/// Takes the lane from the channel that had it, which may not have noticed yet that its connection is broken.
+LaneId Service::resume_lane(Session& session, const wire::Answer& answer, Refusal& refusal) {
+  if (engine_.kept().find(session.id, answer.lane) == nullptr) {
+    refusal = {Code::not_found, HandshakeFailure::session,
+               "lane " + std::to_string(answer.lane) + " of session " + std::to_string(session.id) +
+                   " has ended: it was not resumed within " + std::to_string(resume_ms()) +
+                   " ms (session_resume_ms)"};
+    return 0;
+  }
+  for (Channel* channel : session.channels) {
+    if (channel->lane() != answer.lane) continue;
+    channel->give_up_lane();
+    --channels_admitted_;
+    session.channels.erase(channel);
+    break;
+  }
+  session.left_lanes.erase(answer.lane);
+  log_.info("session {} of process {}: lane {} resumed", session.id, session.pid, answer.lane);
+  return answer.lane;
+}
+
+void Service::leave_lane(Session& session, LaneId lane, std::uint64_t ends_ns) {
+  session.left_lanes[lane] = ends_ns;
+  lane_check_ns_ = std::min(lane_check_ns_, ends_ns);
+}
+
+void Service::end_lane(Session& session, LaneId lane) {
+  step(LaneEnded{session.id, lane, os::clock_ns()});
+  after_step();
+}
+
+/// A late check means that the manager itself was stalled, and its clients could not connect.
+void Service::check_left_lanes(std::uint64_t now_ns) {
+  const std::uint64_t grace_ns = resume_ms() * ns_per_ms / grace_part;
+  const bool late = now_ns - lane_check_ns_ > grace_ns;
+  lane_check_ns_ = never_ns;
+  std::vector<std::pair<SessionId, LaneId>> over;
+  for (auto& [id, session] : sessions_.all())
+    for (auto& [lane, ends_ns] : session.left_lanes) {
+      if (late) ends_ns = std::max(ends_ns, now_ns + grace_ns);
+      if (ends_ns <= now_ns) over.emplace_back(id, lane);
+      else lane_check_ns_ = std::min(lane_check_ns_, ends_ns);
+    }
+  for (const auto& [id, lane] : over) {
+    Session& session = *sessions_.find(id);
+    session.left_lanes.erase(lane);
+    if (session.channels.empty() && session.left_lanes.empty())
+      end_session(session,
+                  "none of its connections was resumed in time (session_resume_ms, session_grace_ms)");
+    else end_lane(session, lane);
+  }
+  hand_over();
+}
+
+/// Of a client on this machine, as far as it can be told.
+std::string Service::identity_of(std::uint32_t pid, const Channel& channel) const {
+  if (journal_ == nullptr || !channel.sees_same_pids()) return {};
+  return os::process_identity(static_cast<pid_t>(pid));
+}
+
+// ---- channels ---------------------------------------------------------------------------------------------
+
+Service::Admission Service::admit(Channel& channel, const wire::Answer& answer, Refusal& refusal) {
+  Admission admission;
   if (shutting_down_) {
     refusal = {Code::shutting_down, HandshakeFailure::shutting_down, "the manager is stopping"};
-    return nullptr;
+    return {};
   }
   if (!credentials_.has_authkey && channel.peer().uid != credentials_.own_uid && channel.peer().uid != 0u) {
     refusal = {Code::authentication_error, HandshakeFailure::uid,
                "this manager has no authkey and takes only clients of its own user, uid " +
                    std::to_string(credentials_.own_uid)};
-    return nullptr;
+    return {};
   }
   if (channels_admitted_ >= limits_.channels_max) {
     refusal = {Code::resource_exhausted, HandshakeFailure::limit,
                over_limit("one more channel", "channels_max", limits_.channels_max)};
-    return nullptr;
+    return {};
   }
-  Session* session = answer.purpose == wire::Purpose::join
-                         ? sessions_.find(answer.session, answer.secret, refusal)
-                         : open_session(answer, channel.peer(), refusal);
-  if (session == nullptr) return nullptr;
+  Session* session = nullptr;
+  if (answer.purpose == wire::Purpose::join || answer.purpose == wire::Purpose::resume) {
+    session = sessions_.find(answer.session, answer.secret, refusal);
+    if (session == nullptr) return {};
+    admission.secret = answer.secret;
+    admission.lane = answer.purpose == wire::Purpose::join ? open_lane(*session, answer)
+                                                           : resume_lane(*session, answer, refusal);
+    if (answer.purpose == wire::Purpose::resume && admission.lane == 0) return {};
+  } else {
+    session = open_session(answer, channel, admission, refusal);
+    if (session == nullptr) return {};
+  }
+  admission.session = session;
   session->channels.insert(&channel);
   session->heard_ns = channel.now_ns();
   if (session->remote() && limits_.session_lease_ms != 0) {
@@ -67,10 +206,12 @@ Session* Service::admit(Channel& channel, const wire::Answer& answer, Refusal& r
     after_step();
   }
   ++channels_admitted_;
-  return session;
+  return admission;
 }
 
-Session* Service::open_session(const wire::Answer& answer, const Peer& peer, Refusal& refusal) {
+Session* Service::open_session(const wire::Answer& answer, const Channel& channel, Admission& admission,
+                               Refusal& refusal) {
+  const Peer& peer = channel.peer();
   std::uint64_t inherits_from = 0;
   if (answer.purpose == wire::Purpose::inherit) {
     Session* parent = sessions_.find(answer.session, answer.secret, refusal);
@@ -82,9 +223,16 @@ Session* Service::open_session(const wire::Answer& answer, const Peer& peer, Ref
                over_limit("one more session", "sessions_max", limits_.sessions_max)};
     return nullptr;
   }
-  Session& session = sessions_.open(answer.pid, peer);
+  Session& session = sessions_.open(answer.pid, peer, admission.secret);
   ++statistics_.sessions_opened;
-  step(SessionOpened{session.id, inherits_from, session.pid, os::clock_ns()});
+  const bool has_lanes = can_have_lanes(answer, peer);
+  admission.lane = has_lanes ? 1 : 0;
+  step(SessionOpened{
+      session.id,
+      inherits_from,
+      os::clock_ns(),
+      {session.pid, session.secret_hash, peer.address, peer.uid, identity_of(session.pid, channel)},
+      has_lanes});
   log_.info("session {} opened by process {} on {}", session.id, session.pid, peer.address);
   return &session;
 }
@@ -98,10 +246,23 @@ bool Service::close_unproven(std::string_view why) {
   return true;
 }
 
-void Service::leave(Channel& channel, Session& session) {
+void Service::leave(Channel& channel, Session& session, bool for_good) {
   --channels_admitted_;
   session.channels.erase(&channel);
-  if (!session.channels.empty()) return;
+  if (const LaneId lane = channel.lane(); lane != 0 && !suspends()) {
+    // The last connection of a process on this machine ends with the process.
+    const bool is_over =
+        session.channels.empty() && session.left_lanes.empty() && (for_good || !session.remote());
+    if (!for_good && !is_over) {
+      leave_lane(session, lane, os::clock_ns() + resume_ms() * ns_per_ms);
+      return after_step();
+    }
+    if (!is_over) {
+      end_lane(session, lane);
+      return hand_over();
+    }
+  }
+  if (!session.channels.empty() || (!session.left_lanes.empty() && !suspends())) return;
   std::string lost = what_is_lost(session, "its last connection ended");
   if (!suspends()) {
     step(SessionClosed{session.id, os::clock_ns()});
@@ -173,9 +334,9 @@ void Service::cancel(Ticket ticket) {
   after_step();
 }
 
-void Service::forget(Ticket ticket, const Session& session) {
+void Service::forget(Ticket ticket, const Session& session, LaneId lane) {
   parked_.erase(ticket);
-  if (session.channels.size() > 1 && !suspends()) cancel(ticket);
+  if (lane == 0 && session.channels.size() > 1 && !suspends()) cancel(ticket);
 }
 
 void Service::deliver() {
@@ -240,13 +401,15 @@ void Service::journal_progressed() {
 }
 
 void Service::set_timer() {
+  if (!on_deadline_changed) return;
   timer_ns_ = next_timer_ns();
-  if (on_deadline_changed) on_deadline_changed(timer_ns_);
+  on_deadline_changed(timer_ns_);
 }
 
 void Service::tick(std::uint64_t now_ns) {
   timer_ns_ = never_ns;
   if (now_ns >= lease_check_ns_) check_leases(now_ns);
+  if (now_ns >= lane_check_ns_) check_left_lanes(now_ns);
   if (now_ns >= repeats_.next_ns()) log_repeated(now_ns);
   step(Tick{now_ns});
   after_step();

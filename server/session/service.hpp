@@ -50,13 +50,22 @@ class Service {
   void log_event(LogLevel level, std::string_view reason, const Peer& peer, std::string_view line);
   const std::unordered_set<Channel*>& channels() const { return channels_; }
 
-  /// Returns the session for the channel of a proven client, or null and fills in `refusal`.
-  Session* admit(Channel& channel, const wire::Answer& answer, Refusal& refusal);
+  /// What a proven client's channel is part of.
+  struct Admission {
+    Session* session = nullptr;
+    wire::Secret secret{};  // of the session
+    LaneId lane = 0;
+  };
+  /// Returns no session, and fills in `refusal`, if the client is refused.
+  Admission admit(Channel& channel, const wire::Answer& answer, Refusal& refusal);
+  /// The last fields of a Welcome for this channel.
+  void describe_resumption(LaneId lane, wire::Welcome& welcome) const;
   /// Closes the oldest of the channels that have not proven themselves, so that its descriptor can serve another.
   /// Returns false if there is none.
   bool close_unproven(std::string_view why);
-  /// The channel has ended. The session ends with its last channel.
-  void leave(Channel& channel, Session& session);
+  /// The channel has ended. The session ends with its last channel, unless that can be resumed. `for_good`: the client has
+  /// said that its lane is not.
+  void leave(Channel& channel, Session& session, bool for_good);
 
   // Requests parked in the engine. Their replies are produced by the steps of other requests.
 
@@ -64,9 +73,9 @@ class Service {
   void park(Ticket ticket, Channel& channel, std::uint32_t request);
   /// Ends the wait now, as if its time limit had run out.
   void cancel(Ticket ticket);
-  /// The channel of the request is ending. The wait ends now, or with the session if this was its last
-  /// channel.
-  void forget(Ticket ticket, const Session& session);
+  /// The channel of the request is ending. The wait ends now, or with the session if this was its last channel; one of a
+  /// lane, when that ends.
+  void forget(Ticket ticket, const Session& session, LaneId lane);
   // Every input of the engine goes through here, in the order in which it was read.
   Outcome step(const Call& call, wire::Buffer& reply) {
     if (journal_ != nullptr) [[unlikely]]
@@ -152,9 +161,19 @@ class Service {
     std::uint64_t deadline_ns = engine_.next_deadline_ns();
     if (journal_ != nullptr) [[unlikely]]
       deadline_ns = journal_->to_steady_ns(deadline_ns);
-    return std::min(std::min(deadline_ns, lease_check_ns_), repeats_.next_ns());
+    return std::min(std::min(deadline_ns, lease_check_ns_), std::min(lane_check_ns_, repeats_.next_ns()));
   }
-  void end_sessions_of_last_start();
+  void restore_sessions();
+  std::string why_not_restored(SessionId id, const SessionClient& client) const;
+  bool can_have_lanes(const wire::Answer& answer, const Peer& peer) const;
+  LaneId open_lane(Session& session, const wire::Answer& answer);
+  LaneId resume_lane(Session& session, const wire::Answer& answer, Refusal& refusal);
+  std::string identity_of(std::uint32_t pid, const Channel& channel) const;
+  void leave_lane(Session& session, LaneId lane, std::uint64_t ends_ns);
+  void end_lane(Session& session, LaneId lane);
+  void end_session(Session& session, std::string why);
+  void check_left_lanes(std::uint64_t now_ns);
+  std::uint64_t resume_ms() const;
   /// Ends what was recorded outside of the turns of channels.
   void hand_over() {
     if (journal_ != nullptr) journal_->hand_over();
@@ -169,7 +188,8 @@ class Service {
   void log_deadlocks();
   void log_repeated(std::uint64_t now_ns, bool all = false);
   void set_timer();
-  Session* open_session(const wire::Answer& answer, const Peer& peer, Refusal& refusal);
+  Session* open_session(const wire::Answer& answer, const Channel& channel, Admission& admission,
+                        Refusal& refusal);
 
   Engine& engine_;
   Journal* const journal_;
@@ -185,6 +205,7 @@ class Service {
   Deliveries spare_;                         // kept for its memory
   std::uint64_t timer_ns_ = never_ns;        // the time last passed to on_deadline_changed
   std::uint64_t lease_check_ns_ = never_ns;  // when the leases of remote sessions are checked next
+  std::uint64_t lane_check_ns_ = never_ns;   // when the first of the left lanes ends
   RepeatLimit repeats_;
   std::uint64_t channels_admitted_ = 0;
   std::uint64_t messages_bytes_ = 0;

@@ -2,12 +2,27 @@
 
 #include <utility>
 
+#include "client/common/crypto.hpp"
+
 namespace tandem::server {
 
-Session& Sessions::open(std::uint32_t pid, Peer peer) {
-  Session& session = by_id_[next_id_];
-  session.id = next_id_++;
-  credentials_.fill_random(session.secret);
+namespace {
+
+wire::Proof hash_of(const wire::Secret& secret) {
+  return client::hmac_sha256("tandem session", {secret});
+}
+
+}  // namespace
+
+Session& Sessions::open(std::uint32_t pid, Peer peer, wire::Secret& secret) {
+  credentials_.fill_random(secret);
+  return restore(next_id_++, hash_of(secret), pid, std::move(peer));
+}
+
+Session& Sessions::restore(std::uint64_t id, const wire::Proof& secret_hash, std::uint32_t pid, Peer peer) {
+  Session& session = by_id_[id];
+  session.id = id;
+  session.secret_hash = secret_hash;
   session.pid = pid;
   session.peer = std::move(peer);
   return session;
@@ -17,8 +32,8 @@ Session* Sessions::find(std::uint64_t id, const wire::Secret& secret, Refusal& r
   auto found = by_id_.find(id);
   auto lost = found == by_id_.end() ? lost_.find(id) : lost_.end();
   bool was_one = found != by_id_.end() || lost != lost_.end();
-  if (was_one &&
-      !credentials_.equal(secret, found != by_id_.end() ? found->second.secret : lost->second.secret)) {
+  if (was_one && !credentials_.equal(hash_of(secret), found != by_id_.end() ? found->second.secret_hash
+                                                                            : lost->second.secret_hash)) {
     refusal = {Code::authentication_error, HandshakeFailure::session,
                "this is not the secret of session " + std::to_string(id)};
     return nullptr;
@@ -33,7 +48,7 @@ Session* Sessions::find(std::uint64_t id, const wire::Secret& secret, Refusal& r
 }
 
 void Sessions::end(Session& session, std::string lost) {
-  if (!lost.empty()) lost_[session.id] = {session.secret, std::move(lost)};
+  if (!lost.empty()) lost_[session.id] = {session.secret_hash, std::move(lost)};
   if (lost_.size() > lost_max) lost_.erase(lost_.begin());
   by_id_.erase(session.id);
 }

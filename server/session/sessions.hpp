@@ -14,16 +14,17 @@ namespace tandem::server {
 class Channel;
 
 /// One client process. Ends with its last channel or, on another machine, when it is silent for
-/// session_lease_ms.
+/// session_lease_ms. If it has lanes (kept_replies.hpp), it goes on while one of them can be resumed.
 struct Session {
   /// A local process that has died is noticed by the end of its channels; a remote one possibly not at all.
-  bool remote() const { return peer.address.starts_with("tcp:"); }
+  bool remote() const { return is_remote(peer); }
 
   std::uint64_t id = 0;
-  wire::Secret secret{};
+  wire::Proof secret_hash{};
   std::uint32_t pid = 0;  // as the client says
   Peer peer;              // of the channel that opened the session
   std::unordered_set<Channel*> channels;
+  std::map<std::uint32_t, std::uint64_t> left_lanes;  // without a channel, and when they end
   std::uint64_t heard_ns = 0;      // last turn of any of its channels; see Service::check_leases
   std::uint64_t outbox_bytes = 0;  // unsent, over all channels, as of their last turns
   /// As of their last turns: requests not completely received, parked, or with a reply not completely sent.
@@ -48,8 +49,10 @@ class Sessions {
   }
   /// Ids are given from this one on.
   void continue_from(std::uint64_t next_id) { next_id_ = next_id; }
-  /// Opens a session, which has no channel yet.
-  Session& open(std::uint32_t pid, Peer peer);
+  /// Opens a session, which has no channel yet, and makes its secret.
+  Session& open(std::uint32_t pid, Peer peer, wire::Secret& secret);
+  /// A session of the manager's last start, by the hash of its secret.
+  Session& restore(std::uint64_t id, const wire::Proof& secret_hash, std::uint32_t pid, Peer peer);
   /// Returns the session with this id if `secret` matches. Otherwise returns null and fills in `refusal`:
   /// session_lost, with what the session owned, if it has ended.
   Session* find(std::uint64_t id, const wire::Secret& secret, Refusal& refusal);
@@ -63,7 +66,7 @@ class Sessions {
   // Number of ended sessions that are remembered for clients that return.
   static constexpr std::size_t lost_max = 4096;
   struct Lost {
-    wire::Secret secret{};
+    wire::Proof secret_hash{};
     std::string text;
   };
 

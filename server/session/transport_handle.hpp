@@ -8,11 +8,20 @@
 
 namespace tandem::server {
 
+/// The address of peers within this process.
+inline constexpr std::string_view in_process_address = "in-process";
+
 /// The other end of a channel, as far as the transport knows it.
 struct Peer {
   std::string address;  // for logs: "unix:/run/tandem.sock", "tcp://127.0.0.1:40123", "in-process"
   std::optional<std::uint32_t> uid;  // reported by the kernel; only for peers on this machine
+  std::uint32_t pid = 0;             // likewise, as this process sees it; 0: not known
 };
+
+/// Whether it may be on another machine.
+inline bool is_remote(const Peer& peer) {
+  return peer.address.starts_with("tcp:");
+}
 
 /// The transport's side of a channel. Called on the engine's thread.
 class TransportHandle {

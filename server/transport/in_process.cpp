@@ -85,7 +85,8 @@ void InProcessPath::accept(Service& service) {
 
 InProcessChannel::InProcessChannel(asio::io_context& io, Service& service,
                                    std::shared_ptr<InProcessPath> path)
-    : TransportChannel(io, service, Peer{"in-process", static_cast<std::uint32_t>(::geteuid())}),
+    : TransportChannel(io, service,
+                       Peer{std::string(in_process_address), static_cast<std::uint32_t>(::geteuid()), 0}),
       path_(std::move(path)) {}
 
 std::ptrdiff_t InProcessChannel::receive_now(std::span<std::uint8_t> space) {

@@ -53,12 +53,12 @@ os::UnsharedDescriptor open_spare() {
 }
 
 Peer peer_of(int descriptor, const Address& listener, const sockaddr_storage& name) {
-  if (!listener.is_unix()) return {text_of(name), std::nullopt};
+  if (!listener.is_unix()) return {text_of(name), std::nullopt, 0};
   ucred credentials{};
   socklen_t size = sizeof credentials;
   if (::getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0)
-    return {listener.to_string(), std::nullopt};
-  return {listener.to_string(), credentials.uid};
+    return {listener.to_string(), std::nullopt, 0};
+  return {listener.to_string(), credentials.uid, static_cast<std::uint32_t>(credentials.pid)};
 }
 
 }  // namespace
@@ -92,7 +92,7 @@ void Listener::accept_some() {
     if (service_.channels().size() >= service_.limits().channels_max + channels_over) {
       if (service_.close_unproven("channels_max is reached, and others want to connect")) continue;
       if (!std::exchange(backing_off_, true))
-        service_.log_event(LogLevel::warning, "channels_max", Peer{address().to_string(), std::nullopt},
+        service_.log_event(LogLevel::warning, "channels_max", Peer{address().to_string(), std::nullopt, 0},
                            address().to_string() + ": " + std::to_string(service_.channels().size()) +
                                " channels are open; further clients wait until one ends");
       return back_off();
@@ -105,7 +105,7 @@ void Listener::accept_some() {
       if (service_.close_unproven("descriptors are used up (" + why + "), and others want to connect"))
         continue;
       if (!std::exchange(backing_off_, true))
-        service_.log_event(LogLevel::error, "no more clients", Peer{address().to_string(), std::nullopt},
+        service_.log_event(LogLevel::error, "no more clients", Peer{address().to_string(), std::nullopt, 0},
                            address().to_string() + ": no more clients can be taken for now: " + why);
       if (refuse_one(why)) continue;
       return back_off();

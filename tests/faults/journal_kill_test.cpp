@@ -149,9 +149,10 @@ TEST_P(JournalKillTest, UnnamedObjectsGoWithTheirSessionsAndNamedOnesKeepWhatThe
     manager.dict<std::string, List<int>>("outer")["inner"] = inner;
     kill();
   }
-  start();
+  // Of this process, which lives and might come back.
+  start({"--session-grace-ms", "1"});
   Manager manager(address());
-  EXPECT_EQ(manager.objects().size(), 2u);
+  test::eventually([&] { return manager.objects().size() == 2; }, "the session of the last start to end");
   EXPECT_THAT((manager.dict<std::string, List<int>>("outer").at("inner").snapshot()), ElementsAre(1, 2));
 }
 

@@ -57,6 +57,7 @@ NO_OPERATION = {
     "Manager::address": "the connection",
     "Manager::shutdown": "the connection",
     "Manager::session": "the connection",
+    "Manager::on_reconnect": "the connection",
     "Manager::on_session_lost": "the connection",
     "Manager::atomically": "its operations are those of the function",
     "Manager::batch": "its operations are added later",

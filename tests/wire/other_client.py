@@ -17,9 +17,11 @@ import sys
 import tempfile
 
 MAGIC = b"TNDM"
-VERSION = 1
+VERSION = 2
 REQUEST, REQUEST_PART, REPLY, REPLY_PART, FAULT, IDENTIFY = 1, 2, 3, 4, 5, 6
-MORE, ONE_WAY = 1, 2
+MORE, ONE_WAY, AGAIN = 1, 2, 16
+OPEN, RESUME = 0, 3
+WISH_LANE = 2
 KEY_ERROR, OBJECT_GONE = 1, 6
 MANAGER = 1
 CREATE, RELEASE = 1, 8  # of the manager
@@ -115,8 +117,8 @@ def proof(key, label, *parts):
     return hmac.new(key, label + b"".join(parts), hashlib.sha256).digest()
 
 
-def answer(key, hello, nonce, pid):
-    body = MAGIC + struct.pack("<HHQ16sII", VERSION, 0, 0, bytes(16), pid, 0) + nonce
+def answer(key, hello, nonce, pid, purpose=OPEN, session=0, secret=bytes(16), wishes=0, lane=0):
+    body = MAGIC + struct.pack("<HHQ16sIIII", VERSION, purpose, session, secret, pid, wishes, lane, 0) + nonce
     return body + proof(key, b"tandem client", hello, body)
 
 
@@ -133,22 +135,23 @@ def part(number, payload, more):
 # ---- speaking with a tandemd ----------------------------------------------------------------------------------
 
 class Client:
-    def __init__(self, path, key):
+    def __init__(self, path, key, **wanted):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.connect(path)
         hello = self.receive(56)
         magic, version, zero = struct.unpack_from("<4sHH", hello)
         assert (magic, version, zero) == (MAGIC, VERSION, 0), hello
-        said = answer(key, hello, os.urandom(32), os.getpid())
+        said = answer(key, hello, os.urandom(32), os.getpid(), **wanted)
         self.socket.sendall(said)
         welcome = self.receive(12)
         magic, version, code = struct.unpack_from("<4sHH", welcome)
         if code != 0:
             text = self.receive(struct.unpack_from("<I", welcome, 8)[0])
             raise PermissionError(code, text.decode())
-        welcome += self.receive(112 - len(welcome))
-        assert welcome[80:] == proof(key, b"tandem server", hello, said, welcome[:80]), "the manager has another key"
-        self.frame_bytes_max = struct.unpack_from("<Q", welcome, 32)[0]
+        welcome += self.receive(144 - len(welcome))
+        assert welcome[112:] == proof(key, b"tandem server", hello, said, welcome[:112]), "the manager has another key"
+        self.session, self.secret, self.frame_bytes_max = struct.unpack_from("<Q16sQ", welcome, 8)
+        self.lane, zero, self.resume_ms, self.grace_ms, self.start = struct.unpack_from("<IIQQQ", welcome, 80)
         self.last = 0
 
     def receive(self, count):
@@ -185,19 +188,61 @@ class Client:
                 return code, value
 
 
+class Manager:
+    """A tandemd in a folder, which is stopped in the end."""
+
+    def __init__(self, tandemd, folder, key, *flags):
+        self.path = f"{folder}/socket"
+        key_file = f"{folder}/key"
+        if not os.path.exists(key_file):
+            with open(os.open(key_file, os.O_CREAT | os.O_WRONLY, 0o600), "wb") as file:
+                file.write(key)
+        self.process = subprocess.Popen([tandemd, "--listen", f"unix:{self.path}", "--authkey-file", key_file,
+                                         "--log-level", "off", *flags], stdout=subprocess.PIPE)
+        assert b"ready" in self.process.stdout.readline()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *raised):
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait() == 0
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
 def talk(tandemd):
+    key = os.urandom(20).hex().encode()
     with tempfile.TemporaryDirectory() as folder:
-        path, key_file, key = f"{folder}/socket", f"{folder}/key", os.urandom(20).hex().encode()
-        with open(os.open(key_file, os.O_CREAT | os.O_WRONLY, 0o600), "wb") as file:
-            file.write(key)
-        server = subprocess.Popen([tandemd, "--listen", f"unix:{path}", "--authkey-file", key_file, "--log-level", "off",
-                                   "--frame-bytes-max", "4096"], stdout=subprocess.PIPE)
-        try:
-            assert b"ready" in server.stdout.readline()
-            speak(path, key)
-        finally:
-            server.send_signal(signal.SIGTERM)
-            assert server.wait() == 0
+        with Manager(tandemd, folder, key, "--frame-bytes-max", "4096") as manager:
+            speak(manager.path, key)
+    with tempfile.TemporaryDirectory() as folder:
+        resume(tandemd, folder, key)
+
+
+def resume(tandemd, folder, key):
+    """What was asked of a manager that is killed is carried out once, though it is asked twice."""
+    journal = ("--journal", f"{folder}/journal")
+    manager = Manager(tandemd, folder, key, *journal)
+    client = Client(manager.path, key, wishes=WISH_LANE)
+    assert (client.lane, client.start) == (1, 1) and client.resume_ms and client.grace_ms
+    _, (made, _) = client.call(MANAGER, CREATE, "dict", ["scores"], [])
+    target = struct.unpack("<Q", made.body[1:])[0]
+    asked = request(2, target, ADD, pack(["Ada", 1, [0]]))
+    client.socket.sendall(asked)
+    client.receive(1)  # the beginning of the reply: it was carried out
+    manager.kill()
+    with Manager(tandemd, folder, key, *journal) as again:
+        client = Client(again.path, key, purpose=RESUME, session=client.session, secret=client.secret,
+                        wishes=WISH_LANE, lane=client.lane)
+        assert (client.lane, client.start) == (1, 2)
+        client.last = 2
+        client.socket.sendall(request(2, target, ADD, pack(["Ada", 1, [0]]), AGAIN))
+        assert client.hear(2) == (0, 1)
+        assert client.call(target, AT, "Ada") == (0, 1)
+    print("a lane was resumed over a restart, and nothing was done twice")
 
 
 def speak(path, key):

@@ -17,7 +17,7 @@ class LongResult : public wire::ByteSink {
   LongResult(const LongResult&) = delete;
   LongResult& operator=(const LongResult&) = delete;
 
-  /// The length in bytes, before the first of them.
+  /// The length in bytes, before the first of them. A second time if the connection broke in between: then all come again.
   virtual void reserve(std::size_t bytes) = 0;
 
   bool is_text() const { return is_text_; }
@@ -48,7 +48,10 @@ template <class V>
 class LongValue final : public LongResult {
  public:
   explicit LongValue(bool in_array) : LongResult(std::same_as<V, std::string>, in_array) {}
-  void reserve(std::size_t bytes) override { value_.reserve(bytes); }
+  void reserve(std::size_t bytes) override {
+    value_.clear();
+    value_.reserve(bytes);
+  }
   void append(wire::Bytes bytes) noexcept override {
     const auto* begin = reinterpret_cast<const typename V::value_type*>(bytes.data());
     value_.insert(value_.end(), begin, begin + bytes.size());

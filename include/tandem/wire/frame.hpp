@@ -1,5 +1,5 @@
 #pragma once
-// The frames of tandem's protocol, version 1. Everything outside MessagePack values is little-endian.
+// The frames of tandem's protocol, version 2. Everything outside MessagePack values is little-endian.
 //
 //   channel    = handshake frame*                      handshake: see handshake.hpp
 //   frame      = size:u32 kind:u8 body                 size: bytes after it; frame ≤ frame_bytes_max
@@ -9,6 +9,8 @@
 //     kind 2   part      flags:u8 0:u16  request:u32 payload          continues an unfinished request
 //     kind 6   identify  flags:u8 0:u16  pid:u32                      pid of the client (after a fork)
 //     kind 7   cancel    0:u8     0:u16  request:u32                  ends this request if it is waiting
+//     kind 8   read      0:u8     0:u16  request:u32                  the reply to it, a kept one, has been read
+//     kind 9   goodbye   0:u8     0:u16  0:u32                        last frame: the lane is not resumed
 //   server → client
 //     kind 3   reply     code:u8  flags:u16 request:u32 payload
 //     kind 4   part      0:u8     flags:u16 request:u32 payload       continues an unfinished reply
@@ -18,6 +20,9 @@
 //              bit 1 ONE_WAY (requests): no reply is sent, whatever the outcome
 //              bit 2 FENCED (requests): token:u64 precedes the arguments; the operation is refused with
 //                    stale_token unless the lock grant with this token is still held
+//              bit 3 HAS_READ_ALL (requests): every reply of the lane that was sent before has been read, or is not wanted
+//              bit 4 AGAIN (requests): it was sent before, on a connection of this lane that has broken
+//              bit 1 KEPT (replies): it is kept until the client says that it has read it
 //   request    chosen by the client, unique among its unanswered requests on this channel. Many may be under
 //              way; replies arrive in any order, and parts of different messages may be interleaved.
 //   actor      the client's thread (any number that identifies it within the client)
@@ -28,6 +33,11 @@
 //   payload    of a request: a MessagePack array of the arguments, from whose end defaults may be omitted
 //              of a reply with code 0: the result, one MessagePack value (nil if the operation has none)
 //              of a reply with another code (error.hpp): the error's text, one MessagePack str
+//
+// A channel that has a lane (handshake.hpp) can be continued by another connection. Its client then sends again, whole and
+// with AGAIN, what it has no reply to, one-way requests included unless a later request has its reply; and what was
+// carried out is answered as the first time, and not carried out twice. Replies are read in the order in which they
+// were sent; with one, all before it have been read.
 //
 // The payload of a request, all parts together, is at most message_bytes_max. A longer request is answered
 // with resource_exhausted, its remaining parts are discarded, and the channel stays open. A frame longer than
@@ -42,7 +52,7 @@
 
 namespace tandem::wire {
 
-inline constexpr std::uint16_t protocol_version = 1;
+inline constexpr std::uint16_t protocol_version = 2;
 
 enum class FrameKind : std::uint8_t {
   request = 1,
@@ -51,12 +61,19 @@ enum class FrameKind : std::uint8_t {
   reply_part = 4,
   fault = 5,
   identify = 6,
-  cancel = 7
+  cancel = 7,
+  read = 8,
+  goodbye = 9
 };
 
 inline constexpr std::uint8_t flag_more = 1;
 inline constexpr std::uint8_t flag_one_way = 2;
 inline constexpr std::uint8_t flag_fenced = 4;
+inline constexpr std::uint8_t flag_has_read_all = 8;
+inline constexpr std::uint8_t flag_again = 16;
+inline constexpr std::uint8_t flag_kept = 2;  // of replies
+inline constexpr std::size_t reply_flags_offset = 6;
+inline constexpr std::size_t request_flags_offset = 5;
 inline constexpr std::size_t token_bytes = 8;
 
 inline constexpr std::size_t size_field_bytes = 4;
@@ -142,7 +159,7 @@ inline FrameStatus next_frame(Bytes received, std::uint64_t frame_bytes_max, Fra
   if (size < short_header_bytes) return FrameStatus::malformed;
   if (received.size() < short_header_bytes) return FrameStatus::incomplete;
   auto kind = static_cast<FrameKind>(received[4]);
-  if (kind < FrameKind::request || kind > FrameKind::cancel) return FrameStatus::malformed;
+  if (kind < FrameKind::request || kind > FrameKind::goodbye) return FrameStatus::malformed;
   if (kind == FrameKind::request && size < request_header_bytes) return FrameStatus::malformed;
   needed = size;
   if (received.size() < size) return FrameStatus::incomplete;

@@ -3,19 +3,28 @@
 //
 //   server → client   Hello     magic:"TNDM" version:u16 0:u16 incarnation:16 nonce:32             56 bytes
 //   client → server   Answer    magic:"TNDM" version:u16 purpose:u16 session:u64 secret:16 pid:u32 wishes:u32
-//                               nonce:32 proof:32                                                  104 bytes
+//                               lane:u32 0:u32 nonce:32 proof:32                                   112 bytes
 //   server → client   Welcome   magic:"TNDM" version:u16 code:u16
 //                     code 0:   session:u64 secret:16 frame_bytes_max:u64 message_bytes_max:u64
 //                               value_depth_max:u64 requests_under_way_max:u64 lease_ms:u64
-//                               ring_bytes:u64 proof:32                                            112 bytes
+//                               ring_bytes:u64 lane:u32 0:u32 resume_ms:u64 grace_ms:u64 start:u64
+//                               proof:32                                                           144 bytes
 //                     else:     length:u32 text               why the channel is refused; then it is closed
 //
 //   purpose   0 open    a new session; session and secret are zero
 //             1 join    one more channel of the session that session and secret identify
 //             2 inherit a new session with the references of that session, for a child process to be forked
+//             3 resume  the channel of that session whose connection broke and which has this lane; not_found if the
+//                       lane has ended
 //   lease_ms  the session ends if the manager hears nothing from its client for this long; 0: only with its
 //             last channel. An idle client sends a ping in time.
 //   wishes    1: continue through shared memory (ring.hpp), if the manager can
+//             2: a lane, so that the channel can be resumed, if the manager can
+//   lane      names the channel within its session; 0: it cannot be resumed
+//   resume_ms   a lane ends when no connection has resumed it for so long
+//   grace_ms    after a start of the manager, how long it waits for the lanes of the last one
+//   start     number of the manager's start, 1, 2, 3, …, which does not end the session; 0: the next one will, since there
+//             is no journal
 //   ring_bytes  the channel continues through rings of this size, passed next on the socket; 0: on the socket
 //   proof     the client's: HMAC-SHA256(authkey, "tandem client" Hello Answer-without-proof)
 //             the server's: HMAC-SHA256(authkey, "tandem server" Hello Answer Welcome-without-proof)
@@ -39,8 +48,8 @@ namespace tandem::wire {
 inline constexpr std::array<std::uint8_t, 4> magic{'T', 'N', 'D', 'M'};
 
 inline constexpr std::size_t hello_bytes = 56;
-inline constexpr std::size_t answer_bytes = 104;
-inline constexpr std::size_t welcome_bytes = 112;
+inline constexpr std::size_t answer_bytes = 112;
+inline constexpr std::size_t welcome_bytes = 144;
 inline constexpr std::size_t refusal_header_bytes = 12;  // magic, version, code, length of the text
 inline constexpr std::size_t refusal_text_bytes_max = 4096;
 inline constexpr std::size_t proof_bytes = 32;
@@ -50,12 +59,14 @@ inline constexpr std::string_view server_proof_label = "tandem server";
 
 using Nonce = std::array<std::uint8_t, 32>;
 using Proof = std::array<std::uint8_t, proof_bytes>;
-using Incarnation = std::array<std::uint8_t, 16>;  // random, new at each start of a manager
-using Secret = std::array<std::uint8_t, 16>;       // lets a process add channels to its session
+// Random, new at each start of a manager; with a journal, at its first start.
+using Incarnation = std::array<std::uint8_t, 16>;
+using Secret = std::array<std::uint8_t, 16>;  // lets a process add channels to its session
 
 inline constexpr std::uint32_t wish_ring = 1;
+inline constexpr std::uint32_t wish_lane = 2;
 
-enum class Purpose : std::uint16_t { open = 0, join = 1, inherit = 2 };
+enum class Purpose : std::uint16_t { open = 0, join = 1, inherit = 2, resume = 3 };
 
 struct Hello {
   std::uint16_t version = protocol_version;
@@ -70,6 +81,7 @@ struct Answer {
   Secret secret{};
   std::uint32_t pid = 0;
   std::uint32_t wishes = 0;
+  std::uint32_t lane = 0;
   Nonce nonce{};
   Proof proof{};
 };
@@ -83,6 +95,10 @@ struct Welcome {
   std::uint64_t requests_under_way_max = 0;
   std::uint64_t lease_ms = 0;
   std::uint64_t ring_bytes = 0;
+  std::uint32_t lane = 0;
+  std::uint64_t resume_ms = 0;
+  std::uint64_t grace_ms = 0;
+  std::uint64_t start = 0;
   Proof proof{};
 };
 
@@ -155,6 +171,8 @@ inline std::array<std::uint8_t, answer_bytes> encode(const Answer& a) {
       .bytes(a.secret)
       .number(a.pid)
       .number(a.wishes)
+      .number(a.lane)
+      .number(std::uint32_t{0})
       .bytes(a.nonce)
       .bytes(a.proof);
   return out;
@@ -162,6 +180,7 @@ inline std::array<std::uint8_t, answer_bytes> encode(const Answer& a) {
 inline Answer decode_answer(const std::uint8_t* at) {
   Answer a;
   std::uint16_t purpose = 0;
+  std::uint32_t zero = 0;
   LayoutReader(at + magic.size())
       .number(a.version)
       .number(purpose)
@@ -169,6 +188,8 @@ inline Answer decode_answer(const std::uint8_t* at) {
       .bytes(a.secret)
       .number(a.pid)
       .number(a.wishes)
+      .number(a.lane)
+      .number(zero)
       .bytes(a.nonce)
       .bytes(a.proof);
   a.purpose = static_cast<Purpose>(purpose);
@@ -189,11 +210,17 @@ inline std::array<std::uint8_t, welcome_bytes> encode(const Welcome& w) {
       .number(w.requests_under_way_max)
       .number(w.lease_ms)
       .number(w.ring_bytes)
+      .number(w.lane)
+      .number(std::uint32_t{0})
+      .number(w.resume_ms)
+      .number(w.grace_ms)
+      .number(w.start)
       .bytes(w.proof);
   return out;
 }
 inline Welcome decode_welcome(const std::uint8_t* at) {
   Welcome w;
+  std::uint32_t zero = 0;
   LayoutReader(at + magic.size() + 4)
       .number(w.session)
       .bytes(w.secret)
@@ -203,6 +230,11 @@ inline Welcome decode_welcome(const std::uint8_t* at) {
       .number(w.requests_under_way_max)
       .number(w.lease_ms)
       .number(w.ring_bytes)
+      .number(w.lane)
+      .number(zero)
+      .number(w.resume_ms)
+      .number(w.grace_ms)
+      .number(w.start)
       .bytes(w.proof);
   return w;
 }

@@ -98,7 +98,7 @@ TEST_F(SessionTest, RequestNamesOperationObjectAndArguments) {
   SeenRequest seen = manager_->requests().at(0);
   EXPECT_EQ(seen.header.op, ops::List::Insert::description.number);
   EXPECT_EQ(seen.header.object, 17u);
-  EXPECT_EQ(seen.header.flags, 0);
+  EXPECT_EQ(seen.header.flags, wire::flag_has_read_all);
   EXPECT_EQ(seen.payload, "\x92\xff\xa1x");
 }
 

@@ -204,7 +204,7 @@ TEST(Handshake, AnotherVersionIsNamedTogetherWithOurs) {
                 peer.say(wire::Bytes(wire::encode(hello)).first(10));
                 peer.wait();
               }),
-              HasSubstr("speaks version 7 of the protocol, this client version 1"));
+              HasSubstr("speaks version 7 of the protocol, this client version 2"));
 }
 
 TEST(Handshake, Garbage) {

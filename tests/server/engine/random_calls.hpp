@@ -23,9 +23,24 @@ struct RecordedCall {
   std::string arguments;
   std::uint64_t token = 0;
   std::uint64_t now_ns = 0;
+  server::LaneRequest sent_as{};
+  bool one_way = false;
+  bool again = false;
+  bool has_read_all = false;
+
+  /// Which refers to it.
+  server::Call call() const {
+    server::Call made{session, actor, object, op, wire::as_bytes(arguments), token, now_ns};
+    made.sent_as = sent_as;
+    made.one_way = one_way;
+    made.again = again;
+    made.has_read_all = has_read_all;
+    return made;
+  }
 };
 using Input = std::variant<server::SessionOpened, server::SessionIdentified, server::SessionClosed,
-                           server::Cancel, server::Tick, server::Started, RecordedCall>;
+                           server::LaneOpened, server::LaneEnded, server::Acknowledged, server::Cancel,
+                           server::Tick, server::Started, RecordedCall>;
 
 class RandomInputs {
  public:
@@ -37,15 +52,23 @@ class RandomInputs {
     const std::vector<server::SessionId> open = sessions();
     if (open.empty() || (open.size() < 6 && one_in(40))) {
       const server::SessionId heir_of = open.empty() || one_in(2) ? 0 : pick(open);
-      return server::SessionOpened{next_session_++, one_in(10) ? 999 : heir_of, 1234, now_ns_};
+      return server::SessionOpened{next_session_++, one_in(10) ? 999 : heir_of, now_ns_, client(),
+                                   !one_in(3)};
     }
     now_ns_ += below(20) * 1'000;
     if (one_in(150)) return server::SessionClosed{pick(open), now_ns_};
     if (one_in(20)) return server::Tick{now_ns_};
     if (one_in(30)) return server::Cancel{below(engine_.waits().next_ticket() + 2), now_ns_};
     if (one_in(200))
-      return server::SessionIdentified{pick(open), static_cast<std::uint32_t>(below(9'999)), now_ns_};
-    return call(pick(open));
+      return server::SessionIdentified{pick(open), static_cast<std::uint32_t>(below(9'999)), number_text(),
+                                       now_ns_};
+    const server::SessionId session = pick(open);
+    if (const server::LaneId lane = any_lane(session); lane != 0) {
+      if (one_in(100)) return server::LaneOpened{session, now_ns_};
+      if (one_in(200)) return server::LaneEnded{session, lane, now_ns_};
+      if (one_in(20)) return server::Acknowledged{session, {lane, recent_request()}, now_ns_};
+    }
+    return on_a_lane(call(session));
   }
 
   /// A call of any operation of any object, by any session that is open.
@@ -85,6 +108,32 @@ class RandomInputs {
     Arguments create = nullptr;
     std::vector<Operation> operations;
   };
+
+  server::SessionClient client() {
+    server::SessionClient made{1234, {}, number_text(), {}, one_in(2) ? number_text() : ""};
+    made.secret_hash.fill(static_cast<std::uint8_t>(below(256)));
+    if (one_in(2)) made.uid = static_cast<std::uint32_t>(random_());
+    return made;
+  }
+  /// 0 if the session has none.
+  server::LaneId any_lane(server::SessionId session) {
+    std::vector<server::LaneId> lanes;
+    engine_.kept().each_lane(session,
+                             [&](server::LaneId lane, const server::Lane&) { lanes.push_back(lane); });
+    return lanes.empty() ? 0 : pick(lanes);
+  }
+  std::uint32_t recent_request() { return last_request_ - static_cast<std::uint32_t>(below(12)); }
+  /// Now and then the same request as before, though the call may be another.
+  RecordedCall on_a_lane(RecordedCall made) {
+    const server::LaneId lane = any_lane(made.session);
+    if (lane == 0) return made;
+    made.sent_as = {lane, ++last_request_};
+    made.one_way = one_in(6);
+    made.has_read_all = one_in(4);
+    made.again = one_in(6);
+    if (made.again && !one_in(6)) made.sent_as.request = recent_request();
+    return made;
+  }
 
   std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
   bool one_in(std::uint64_t many) { return below(many) == 0; }
@@ -289,6 +338,7 @@ class RandomInputs {
   const server::Engine& engine_;
   std::map<std::uint8_t, Hosted> types_;  // the manager's is the first
   server::SessionId next_session_ = 1;
+  std::uint32_t last_request_ = 0xffff'fff0;  // soon past its end
   std::uint64_t now_ns_ = 1;
 };
 

@@ -46,13 +46,13 @@ class RecordedEngine {
   }
   std::string step(const RecordedCall& call) {
     wire::Buffer out;
-    const server::Call input{call.session, call.actor, call.object, call.op, wire::as_bytes(call.arguments),
-                             call.token,   call.now_ns};
+    const server::Call input = call.call();
     engine_->forget_others();
     const server::Outcome outcome = engine_->step(input, out);
     changed_ = outcome.changed;
     is_local_ = engine_->was_local(input, outcome);
-    if (outcome.code == Code::ok) ++times_ok_.at(outcome.operation);
+    if (outcome.code == Code::ok && outcome.operation != server::operation_none)
+      ++times_ok_.at(outcome.operation);
     return std::string(name_of(outcome.code)) + ' ' + std::to_string(outcome.operation) + ' ' +
            std::string(wire::as_text(out.view())) + deliveries();
   }

@@ -119,7 +119,7 @@ class JournalTest : public ::testing::Test {
   void leave_room(std::uint64_t bytes) {
     log_.set_free_bytes(bytes);
     while (running_->journal().free_bytes() != bytes) {
-      running_->take(server::SessionIdentified{1, 1, 0});
+      running_->take(server::SessionIdentified{1, 1});
       running_->commit();
     }
   }

@@ -72,11 +72,7 @@ class JournalledEngine {
   Code step(const server::Started&) { return Code::ok; }
   Code step(const RecordedCall& call) {
     wire::Buffer reply;
-    const server::Outcome outcome =
-        journal_->step(server::Call{call.session, call.actor, call.object, call.op,
-                                    wire::as_bytes(call.arguments), call.token, call.now_ns},
-                       reply);
-    return outcome.code;
+    return journal_->step(call.call(), reply).code;
   }
   void wait_until_idle() {
     while (!journal_->is_idle()) std::this_thread::yield();

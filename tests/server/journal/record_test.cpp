@@ -45,7 +45,10 @@ StartRecord start_record() {
 TEST(Records, AreReadAsTheyWereWritten) {
   const std::string text = "\x93\x01\x02\x03";
   wire::Buffer batch;
-  RecordWriter().write(batch, Call{most, most_pid, most, 0xffff, wire::as_bytes(text), most, most});
+  Call wanted{most, most_pid, most, 0xffff, wire::as_bytes(text), most, most};
+  wanted.sent_as = {most_pid, most_pid - 1};
+  wanted.again = true;
+  RecordWriter().write(batch, wanted);
   Record record;
   ASSERT_TRUE(RecordReader(batch.view()).next(record));
   const auto& call = std::get<Call>(record);
@@ -56,15 +59,30 @@ TEST(Records, AreReadAsTheyWereWritten) {
   EXPECT_EQ(wire::as_text(call.arguments), text);
   EXPECT_EQ(call.token, most);
   EXPECT_EQ(call.now_ns, most);
+  EXPECT_EQ(call.sent_as, wanted.sent_as);
+  EXPECT_EQ(std::tuple(call.one_way, call.again, call.has_read_all), std::tuple(false, true, false));
 
   EXPECT_EQ(read_back(Cancel{most, 5}).ticket, most);
   EXPECT_EQ(read_back(Cancel{1, most}).now_ns, most);
   EXPECT_EQ(read_back(Tick{77}).now_ns, 77u);
-  const SessionOpened opened = read_back(SessionOpened{1, most, most_pid, 5});
-  EXPECT_EQ(std::tuple(opened.session, opened.inherits_from, opened.pid, opened.now_ns),
-            std::tuple(1u, most, most_pid, 5u));
-  const SessionIdentified identified = read_back(SessionIdentified{2, 9, 6});
-  EXPECT_EQ(std::tuple(identified.session, identified.pid, identified.now_ns), std::tuple(2u, 9u, 6u));
+  SessionOpened from{1, most, 5, {most_pid, {}, "unix:/a", most_pid, "boot 12"}, true};
+  from.client.secret_hash.fill(0xab);
+  const SessionOpened opened = read_back(from);
+  EXPECT_EQ(std::tuple(opened.session, opened.inherits_from, opened.now_ns, opened.has_lanes),
+            std::tuple(1u, most, 5u, true));
+  EXPECT_EQ(std::tuple(opened.client.pid, opened.client.secret_hash, opened.client.address, opened.client.uid,
+                       opened.client.process),
+            std::tuple(most_pid, from.client.secret_hash, "unix:/a", most_pid, "boot 12"));
+  EXPECT_EQ(read_back(SessionOpened{1, 2, 3}).client.uid, std::nullopt);
+  const SessionIdentified identified = read_back(SessionIdentified{2, 9, "boot 9", 6});
+  EXPECT_EQ(std::tuple(identified.session, identified.pid, identified.process, identified.now_ns),
+            std::tuple(2u, 9u, "boot 9", 6u));
+  EXPECT_EQ(read_back(LaneOpened{most, 1}).session, most);
+  const LaneEnded ended = read_back(LaneEnded{most, most_pid, 1});
+  EXPECT_EQ(std::tuple(ended.session, ended.lane), std::tuple(most, most_pid));
+  const Acknowledged acknowledged = read_back(Acknowledged{most, {most_pid, 7}, 1});
+  EXPECT_EQ(std::tuple(acknowledged.session, acknowledged.sent_as),
+            std::tuple(most, LaneRequest{most_pid, 7}));
   EXPECT_EQ(read_back(SessionClosed{most, 1}).session, most);
   EXPECT_EQ(read_back(StopRecord{8}).now_ns, 8u);
   EXPECT_EQ(read_back(CheckRecord{most}).effects, most);
@@ -114,8 +132,13 @@ TEST(Records, ARecordThatIsTakenBackLeavesNoTrace) {
 
 TEST(Records, ThatAreCutShortAreNone) {
   const wire::Buffer batches[] = {written(Call{1, 2, 3, 4, wire::as_bytes("\x91\x05"), 6, 7}),
-                                  written(Cancel{1000, 5}), written(SessionOpened{1, 2, 3, 4}),
-                                  written(start_record()), written(CheckRecord{most})};
+                                  written(Cancel{1000, 5}),
+                                  written(SessionOpened{1, 2, 3, {4, {}, "a", 5, "b"}, true}),
+                                  written(LaneOpened{1, 2}),
+                                  written(LaneEnded{1, 2, 3}),
+                                  written(Acknowledged{1, {2, 3}, 4}),
+                                  written(start_record()),
+                                  written(CheckRecord{most})};
   for (const wire::Buffer& whole : batches) {
     for (std::size_t size = 1; size < whole.size(); ++size) {
       RecordReader reader(whole.view().first(size));

@@ -137,6 +137,12 @@ inline std::string request_frame(const wire::RequestHeader& header, std::string_
   return frame;
 }
 
+/// A request of thread 1.
+inline std::string call_frame(std::uint32_t request, std::uint64_t object, std::uint16_t op,
+                              std::string_view arguments, std::uint8_t flags = 0) {
+  return request_frame({flags, op, request, 1, object}, arguments);
+}
+
 inline std::string short_frame(wire::FrameKind kind, std::uint8_t byte, std::uint32_t request,
                                std::string_view payload) {
   std::string frame(wire::short_header_bytes, '\0');
@@ -164,6 +170,7 @@ struct Heard {
   std::uint32_t request = 0;
   std::string payload;
   int frames = 1;
+  bool is_kept = false;
 
   /// The text of an error or of a fault.
   std::string text() const {
@@ -194,7 +201,8 @@ inline std::vector<Heard> parse_frames(std::string_view bytes, std::uint64_t fra
       if (found == heard.end()) ADD_FAILURE() << "a part of no reply";
       else found->payload += payload, ++found->frames;
     } else {
-      heard.push_back({frame.kind, header.code, header.request, std::string(payload)});
+      heard.push_back({frame.kind, header.code, header.request, std::string(payload), 1,
+                       (header.flags & wire::flag_kept) != 0});
     }
     bytes.remove_prefix(frame.bytes.size());
   }
@@ -271,15 +279,21 @@ class TestClient {
     hear_bytes(0);
     manager_.commit();
     std::string welcome = hear_bytes();
-    EXPECT_EQ(welcome.size(), wire::welcome_bytes);
+    EXPECT_EQ(welcome.size(), wire::welcome_bytes) << welcome;
     return wire::decode_welcome(reinterpret_cast<const std::uint8_t*>(welcome.data()));
   }
   wire::Welcome join(const wire::Welcome& session, wire::Purpose purpose = wire::Purpose::join) {
+    return shake_hands(answer_of(session, purpose));
+  }
+  /// What a client of that session says, which can be resumed if `session` can.
+  static wire::Answer answer_of(const wire::Welcome& session, wire::Purpose purpose) {
     wire::Answer wanted;
     wanted.purpose = purpose;
     wanted.session = session.session;
     wanted.secret = session.secret;
-    return shake_hands(wanted);
+    wanted.wishes = session.lane == 0 ? 0 : wire::wish_lane;
+    if (purpose == wire::Purpose::resume) wanted.lane = session.lane;
+    return wanted;
   }
   /// Goes away.
   void leave() {

@@ -307,7 +307,7 @@ TEST_F(Framing, ARequestThatBeginsTwiceIsAFault) {
 }
 
 TEST_F(Framing, UnknownFlagsAreAFault) {
-  EXPECT_THAT(fault(request_frame({8, ops::Manager::Ping::description.number, 1, 1, 1}, "\x90")).payload,
+  EXPECT_THAT(fault(request_frame({32, ops::Manager::Ping::description.number, 1, 1, 1}, "\x90")).payload,
               HasSubstr("flags"));
 }
 

@@ -8,11 +8,6 @@ namespace {
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-std::string call(std::uint32_t request, std::uint64_t object, std::uint16_t op, std::string_view arguments,
-                 std::uint8_t flags = 0) {
-  return request_frame({flags, op, request, 1, object}, arguments);
-}
-
 class GateTest : public ::testing::Test {
  protected:
   GateTest() {
@@ -30,13 +25,13 @@ class GateTest : public ::testing::Test {
     manager_.commit();
   }
   void set(TestClient& client, std::uint32_t request) {
-    client.say(call(request, dict_, ops::Dict::Set::description.number, "\x92\x01\x02"));
+    client.say(call_frame(request, dict_, ops::Dict::Set::description.number, "\x92\x01\x02"));
   }
   void get(TestClient& client, std::uint32_t request) {
-    client.say(call(request, dict_, ops::Dict::Find::description.number, "\x91\x01"));
+    client.say(call_frame(request, dict_, ops::Dict::Find::description.number, "\x91\x01"));
   }
   void size(TestClient& client, std::uint32_t request) {
-    client.say(call(request, queue_, ops::Queue::Size::description.number, "\x90"));
+    client.say(call_frame(request, queue_, ops::Queue::Size::description.number, "\x90"));
   }
 
   test::MemoryLog log_;
@@ -90,12 +85,12 @@ TEST_F(GateTest, AReadThatNamesAnotherObjectWaitsForAllChanges) {
   stop_the_disk();
   set(writer_, 1);
   EXPECT_THAT(writer_.hear(), IsEmpty());
-  reader_.say(call(2, names, ops::Dict::Contains::description.number, "\x91\x01"));
+  reader_.say(call_frame(2, names, ops::Dict::Contains::description.number, "\x91\x01"));
   EXPECT_EQ(reader_.hear_one().request, 2u);
-  reader_.say(call(3, names, ops::Dict::Contains::description.number, packed([&](wire::Writer& out) {
-                     out.array(1);
-                     out.reference({ops::Queue::number, queue_});
-                   })));
+  reader_.say(call_frame(3, names, ops::Dict::Contains::description.number, packed([&](wire::Writer& out) {
+                           out.array(1);
+                           out.reference({ops::Queue::number, queue_});
+                         })));
   EXPECT_THAT(reader_.hear(), IsEmpty());
   let_the_disk_go_on();
   EXPECT_EQ(reader_.hear_one().request, 3u);
@@ -143,11 +138,11 @@ TEST_F(GateTest, AReplyDoesNotOvertakeOneThatWaits) {
 }
 
 TEST_F(GateTest, ADeliveryWaitsForTheInputThatCausedIt) {
-  reader_.say(call(7, queue_, ops::Queue::Get::description.number, "\x90"));
+  reader_.say(call_frame(7, queue_, ops::Queue::Get::description.number, "\x90"));
   EXPECT_THAT(reader_.hear(), IsEmpty());
   manager_.commit();
   stop_the_disk();
-  writer_.say(call(1, queue_, ops::Queue::Put::description.number, "\x91\x05"));
+  writer_.say(call_frame(1, queue_, ops::Queue::Put::description.number, "\x91\x05"));
   EXPECT_THAT(writer_.hear(), IsEmpty());
   EXPECT_THAT(reader_.hear(), IsEmpty());
   let_the_disk_go_on();
@@ -157,12 +152,12 @@ TEST_F(GateTest, ADeliveryWaitsForTheInputThatCausedIt) {
 
 TEST_F(GateTest, ErrorsTellOfTheStateToo) {
   stop_the_disk();
-  writer_.say(
-      call(1, ops::Manager::id, ops::Manager::Release::description.number, packed([&](wire::Writer& out) {
-             out.array(2);
-             out.unsigned_integer(queue_);
-             out.integer(1);
-           })));
+  writer_.say(call_frame(1, ops::Manager::id, ops::Manager::Release::description.number,
+                         packed([&](wire::Writer& out) {
+                           out.array(2);
+                           out.unsigned_integer(queue_);
+                           out.integer(1);
+                         })));
   size(reader_, 2);  // it is gone
   EXPECT_THAT(reader_.hear(), IsEmpty());
   let_the_disk_go_on();
@@ -197,7 +192,8 @@ TEST_F(GateTest, AClientThatLeavesMeanwhileIsForgotten) {
   std::optional<TestClient> leaving(std::in_place, manager_);
   leaving->shake_hands();
   stop_the_disk();
-  leaving->say(call(2, ops::Manager::id, ops::Manager::Create::description.number, "\x93\xa4list\x90\x90"));
+  leaving->say(
+      call_frame(2, ops::Manager::id, ops::Manager::Create::description.number, "\x93\xa4list\x90\x90"));
   EXPECT_THAT(leaving->hear(), IsEmpty());
   leaving->leave();
   leaving.reset();
@@ -229,7 +225,7 @@ TEST_F(GateTest, WhileTheJournalIsBehindRequestsAreReadLater) {
   log.stop_there();
   std::uint32_t request = 0;
   while (client.channel().wants_input() && request < 10'000) {
-    client.say(call(++request, dict, ops::Dict::Set::description.number, "\x92\x01\x02"));
+    client.say(call_frame(++request, dict, ops::Dict::Set::description.number, "\x92\x01\x02"));
     client.hear();
   }
   EXPECT_LT(request, 1'000u);

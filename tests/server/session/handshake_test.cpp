@@ -154,7 +154,7 @@ TEST(Handshake, AnotherVersionIsRefusedThoughItsAnswerBeShorter) {
   client.say(std::string("TNDM\x07\x00", 6));
   RefusalHeard heard = refused(manager, client, HandshakeFailure::version);
   EXPECT_EQ(heard.code, Code::version_error);
-  EXPECT_THAT(heard.text, HasSubstr("speaks version 1"));
+  EXPECT_THAT(heard.text, HasSubstr("speaks version 2"));
   EXPECT_THAT(heard.text, HasSubstr("the client version 7"));
 }
 
@@ -162,7 +162,7 @@ TEST(Handshake, AnUnknownPurposeIsRefused) {
   TestManager manager;
   TestClient client(manager);
   wire::Answer wanted;
-  wanted.purpose = static_cast<wire::Purpose>(3);
+  wanted.purpose = static_cast<wire::Purpose>(4);
   client.say(TestClient::answer(client.hear_bytes(), "", wanted));
   EXPECT_EQ(refused(manager, client, HandshakeFailure::garbage).code, Code::protocol_error);
 }

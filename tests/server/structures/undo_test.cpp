@@ -51,10 +51,7 @@ class Machine {
   }
   std::string step(const RecordedCall& call) {
     wire::Buffer out;
-    const server::Outcome outcome =
-        engine_.step(server::Call{call.session, call.actor, call.object, call.op,
-                                  wire::as_bytes(call.arguments), call.token, call.now_ns},
-                     out);
+    const server::Outcome outcome = engine_.step(call.call(), out);
     return std::string(name_of(outcome.code)) + ' ' + std::string(wire::as_text(out.view()));
   }
   std::string deliveries() {
