@@ -40,6 +40,9 @@ class SimulatedManager {
   SimulatedManager(const SimulatedManager&) = delete;
   SimulatedManager& operator=(const SimulatedManager&) = delete;
 
+  static constexpr std::uint64_t resume_ms = 86'400'000;
+  static constexpr std::uint64_t resume_ns = resume_ms * 1'000'000;
+
   Faults faults;
   Manager connect();
 
@@ -71,7 +74,7 @@ class SimulatedManager {
       Limits made;
       made.memory_bytes_max = std::uint64_t{1} << 30;
       // Nothing here depends on how long it takes.
-      made.session_resume_ms = made.session_grace_ms = made.journal_sync_ms = 86'400'000;
+      made.session_resume_ms = made.session_grace_ms = made.journal_sync_ms = resume_ms;
       made.session_lease_ms = 0;
       return made;
     }

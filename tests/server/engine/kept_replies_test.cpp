@@ -66,7 +66,8 @@ TEST_P(KeptRepliesModel, IsThePlainTable) {
         const std::size_t dropped = kept.acknowledge_all(key.first, *lane, count);
         while (count != 0 && wanted.replies[count - 1].one_way) --count;
         EXPECT_EQ(dropped, count);
-        wanted.replies.erase(wanted.replies.begin(), wanted.replies.begin() + static_cast<std::ptrdiff_t>(count));
+        wanted.replies.erase(wanted.replies.begin(),
+                             wanted.replies.begin() + static_cast<std::ptrdiff_t>(count));
         break;
       }
       case 2:
@@ -84,7 +85,8 @@ TEST_P(KeptRepliesModel, IsThePlainTable) {
         std::uint64_t bytes = 0;
         for (const auto& [other, of_lane] : model)
           if (other.first == key.first)
-            for (const KeptReply& one : of_lane.replies) bytes += KeptReplies::reply_bytes + one.payload.size();
+            for (const KeptReply& one : of_lane.replies)
+              bytes += KeptReplies::reply_bytes + one.payload.size();
         EXPECT_EQ(kept.memory_bytes(key.first), bytes);
         kept.keep(key.first, *lane, place, reply, bytes_max);
         if (!reply.payload.empty() && bytes + KeptReplies::reply_bytes + reply.payload.size() > bytes_max)
@@ -194,7 +196,8 @@ TEST_F(LaneTest, WhatWasNeverCarriedOutIsCarriedOutThoughItIsSentAgain) {
 }
 
 TEST_F(LaneTest, AFailureThatChangedSomethingIsKeptAsWell) {
-  const Sent failed = pop(1);  // of an empty list; an operation that writes is recorded, whatever becomes of it
+  const Sent failed =
+      pop(1);  // of an empty list; an operation that writes is recorded, whatever becomes of it
   EXPECT_EQ(failed.reply.code, Code::index_error);
   append(2, 1);
   EXPECT_EQ(pop(1, true).reply.code, Code::index_error);

@@ -119,14 +119,15 @@ class LaneTest : public ::testing::Test {
   }
   /// A named object, so that it stays; the same at each call.
   std::uint64_t named(TestClient& client, std::string_view type) {
-    const Heard made = ask_one(client, call_frame(9'000, ops::Manager::id, ops::Manager::Create::description.number,
-                                            packed([&](wire::Writer& out) {
-                                              out.array(3);
-                                              out.text(type);
-                                              out.array(1);
-                                              out.text("a " + std::string(type));
-                                              out.array(0);
-                                            })));
+    const Heard made =
+        ask_one(client, call_frame(9'000, ops::Manager::id, ops::Manager::Create::description.number,
+                                   packed([&](wire::Writer& out) {
+                                     out.array(3);
+                                     out.text(type);
+                                     out.array(1);
+                                     out.text("a " + std::string(type));
+                                     out.array(0);
+                                   })));
     wire::Reader reader(wire::as_bytes(made.payload));
     std::uint32_t count = 0;
     wire::Reference reference;
@@ -148,10 +149,12 @@ class LaneTest : public ::testing::Test {
 TEST_F(LaneTest, ASessionGetsOneIfItWishesAndAJournalIsKept) {
   auto client = connect(local());
   const wire::Welcome with = client->shake_hands(wishing_for_a_lane());
-  EXPECT_EQ(std::tuple(with.lane, with.resume_ms, with.grace_ms, with.start), std::tuple(1u, resume_ms, grace_ms, 1u));
+  EXPECT_EQ(std::tuple(with.lane, with.resume_ms, with.grace_ms, with.start),
+            std::tuple(1u, resume_ms, grace_ms, 1u));
   auto other = connect(local());
   const wire::Welcome without = other->shake_hands();
-  EXPECT_EQ(std::tuple(without.lane, without.resume_ms, without.grace_ms, without.start), std::tuple(0u, 0u, 0u, 1u));
+  EXPECT_EQ(std::tuple(without.lane, without.resume_ms, without.grace_ms, without.start),
+            std::tuple(0u, 0u, 0u, 1u));
 }
 
 TEST_F(LaneTest, WithoutAJournalOnlyAClientOnAnotherMachineGetsOne) {
@@ -370,13 +373,18 @@ TEST_F(LaneTest, LocksAndWaitsSurviveARestart) {
   EXPECT_THAT(ask(*waiter, acquire), IsEmpty());
   restart();
   waiter = resume(remote());
-  EXPECT_THAT(ask(*waiter, call_frame(1, lock, ops::Lock::Acquire::description.number, "\x90", wire::flag_again)), IsEmpty());
+  EXPECT_THAT(
+      ask(*waiter, call_frame(1, lock, ops::Lock::Acquire::description.number, "\x90", wire::flag_again)),
+      IsEmpty());
   session_ = of_owner;
   owner = resume(local());
   // The same grant, with the same token.
-  EXPECT_EQ(ask_one(*owner, call_frame(1, lock, ops::Lock::Acquire::description.number, "\x90", wire::flag_again)).payload,
-            granted.payload);
-  EXPECT_EQ(ask_one(*owner, call_frame(2, lock, ops::Lock::Release::description.number, "\x90")).code, Code::ok);
+  EXPECT_EQ(
+      ask_one(*owner, call_frame(1, lock, ops::Lock::Acquire::description.number, "\x90", wire::flag_again))
+          .payload,
+      granted.payload);
+  EXPECT_EQ(ask_one(*owner, call_frame(2, lock, ops::Lock::Release::description.number, "\x90")).code,
+            Code::ok);
   manager_->commit();
   EXPECT_EQ(waiter->hear_one().code, Code::ok);
 }
