@@ -387,7 +387,7 @@ void AsyncChannel::receive_all() noexcept {
   } catch (const StreamClosed& last) {
     const StreamClosed closed = session_->reason_of(last);
     if (closed.code == Code::session_lost) session_->session_lost(SessionLost(closed.what()));
-    fail_all(closed.code, closed.what());
+    fail_all(closed.error_code(), closed.what());
   } catch (const std::exception& error) {
     channel_.give_up();
     fail_all(Code::connection_error, error.what());

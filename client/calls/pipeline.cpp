@@ -163,7 +163,7 @@ void PipelineSink::guarded(F&& io) {
     if (!session_->may_resume(*channel_, *broken)) break;
   }
   if (broken->code == Code::session_lost) session_->session_lost(SessionLost(broken->what()));
-  end_with(broken->code, broken->what());
+  end_with(broken->error_code(), broken->what());
 }
 
 /// Sends again, on another connection, what has no reply yet.

@@ -391,7 +391,7 @@ void Channel::throw_unexpected(const wire::Frame& frame) {
   const std::string text(wire::as_text(frame.short_payload()));
   if (code == Code::session_lost) throw_broken(text, code);
   throw_broken("the manager closed the connection: " + text + " (" + std::string(name_of(code)) + ")",
-               Code::connection_error, code != Code::shutting_down);
+               code == Code::shutting_down ? code : Code::connection_error, code != Code::shutting_down);
 }
 
 void Channel::throw_broken(const std::string& text, Code code, bool is_final) {

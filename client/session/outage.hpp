@@ -12,7 +12,11 @@ namespace tandem::client {
 
 class Outage {
  public:
-  Outage(const StreamClosed& why, std::chrono::milliseconds limit) : limit_(limit) { begin(why); }
+  /// `survives_restart`: whether what the channel leads to is there again after the manager has ended.
+  Outage(const StreamClosed& why, std::chrono::milliseconds limit, bool survives_restart)
+      : limit_(limit), survives_restart_(survives_restart) {
+    begin(why);
+  }
 
   /// The connection has broken once more.
   void again(const StreamClosed& why) {
@@ -21,6 +25,13 @@ class Outage {
   }
   /// An attempt to connect has failed.
   void failed(const std::exception& error) { why_ = error.what(); }
+  /// The manager's process has ended. Throws StreamClosed if that is the end.
+  void no_process(const std::exception& error) {
+    if (!survives_restart_)
+      throw StreamClosed(why_ + "; then " + error.what() + "; it may have been done", Code::connection_error,
+                         true);
+    failed(error);
+  }
   void resumed() { resumed_at_ = Clock::now(); }
   /// From any thread: no further attempt is wanted.
   void give_up() { is_given_up_ = true; }
@@ -48,6 +59,7 @@ class Outage {
   }
 
   const std::chrono::milliseconds limit_;
+  const bool survives_restart_;
   std::string why_;
   Clock::time_point began_;
   Clock::time_point resumed_at_{};

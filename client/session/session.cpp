@@ -289,12 +289,13 @@ std::shared_ptr<Outage> Session::begin_outage(const StreamClosed& why) const {
   std::chrono::milliseconds limit = options_.reconnect;
   if (welcome_.start == 0 && welcome_.resume_ms < static_cast<std::uint64_t>(limit.count()))
     limit = std::chrono::milliseconds(welcome_.resume_ms);
-  return std::make_shared<Outage>(why, limit);
+  return std::make_shared<Outage>(why, limit, welcome_.start != 0);
 }
 
 bool Session::may_resume(const Channel& channel, const StreamClosed& closed) const {
   if (channel.lane() == 0 || closed.is_final || closed.code == Code::session_lost) return false;
   std::lock_guard lock(mutex_);
+  if (closed.code == Code::shutting_down && welcome_.start == 0) return false;
   return !lost_ && !given_up_;
 }
 
@@ -336,6 +337,8 @@ void Session::until_reached(Outage& outage, const os::Deadline& deadline, F&& at
       for (const std::chrono::milliseconds limit : {options_.connect_timeout, deadline.remaining()})
         if (limit.count() > 0) timeout = std::min(timeout, limit);
       return attempt(timeout);
+    } catch (const NobodyListens& error) {
+      outage.no_process(error);
     } catch (const ConnectionError& error) {
       outage.failed(error);
     } catch (const Timeout& error) {

@@ -10,6 +10,7 @@
 
 #include "client/transport/stream.hpp"
 #include "tandem/address.hpp"
+#include "tandem/error.hpp"
 #include "tandem/options.hpp"
 #include "tandem/wire/handshake.hpp"
 
@@ -25,6 +26,11 @@ struct OpenRequest {
   wire::Incarnation incarnation{};  // of the manager that has the session; zero: of any
   std::uint32_t lane = 0;           // to be resumed
   bool wants_lane = false;          // so that it can be resumed later
+};
+
+/// The address can be reached, and no process listens there.
+struct NobodyListens : ConnectionError {
+  using ConnectionError::ConnectionError;
 };
 
 /// A channel after its handshake, and what the manager sent in it.

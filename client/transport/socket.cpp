@@ -239,8 +239,9 @@ std::unique_ptr<SocketStream> connect_socket(const Address& address, const os::D
     throw Timeout(address.to_string() + ": no connection within " + std::to_string(deadline.limit().count()) +
                   " ms (connect_timeout)");
   }
-  const char* hint = error == ECONNREFUSED || error == ENOENT ? "; is a manager listening there?" : "";
-  throw ConnectionError(address.to_string() + ": cannot connect (" + os::errno_text(error) + ")" + hint);
+  const std::string text = address.to_string() + ": cannot connect (" + os::errno_text(error) + ")";
+  if (error == ECONNREFUSED || error == ENOENT) throw NobodyListens(text + "; is a manager listening there?");
+  throw ConnectionError(text);
 }
 
 }  // namespace tandem::client

@@ -18,8 +18,10 @@ struct StreamClosed : std::runtime_error {
   using std::runtime_error::runtime_error;
   StreamClosed(const std::string& text, Code why, bool final = false)
       : std::runtime_error(text), code(why), is_final(final) {}
-  Code code = Code::connection_error;  // session_lost if the manager sent that
-  bool is_final = false;               // another connection would come to the same
+  Code code = Code::connection_error;  // session_lost or shutting_down if the manager sent that
+  /// That of the error which users get.
+  Code error_code() const { return code == Code::session_lost ? code : Code::connection_error; }
+  bool is_final = false;  // another connection would come to the same
 };
 
 /// Used by one thread at a time, except that it may send while another waits in receive(). A time limit of

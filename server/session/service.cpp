@@ -39,6 +39,7 @@ Service::Service(Engine& engine, const Limits& limits, Credentials credentials, 
 
 /// Their clients have lost their connections, and may come back within session_grace_ms.
 void Service::restore_sessions() {
+  if (journal_ != nullptr && journal_->may_have_lost()) sessions_.explain_unknown(what_may_be_lost());
   std::vector<SessionId> open;
   engine_.registry().each_session([&](SessionId id, const auto&) { open.push_back(id); });
   const std::uint64_t now_ns = os::clock_ns();
@@ -58,11 +59,14 @@ void Service::restore_sessions() {
   hand_over();
 }
 
+std::string Service::what_may_be_lost() const {
+  return "the manager may have lost what it did last (journal level " +
+         std::string(name_of(journal_->recovered().level)) + ")";
+}
+
 /// Returns an empty text if it can be resumed.
 std::string Service::why_not_restored(SessionId id, const SessionClient& client) const {
-  if (journal_->may_have_lost())
-    return "the manager may have lost what it did last (journal level " +
-           std::string(name_of(journal_->recovered().level)) + ")";
+  if (journal_->may_have_lost()) return what_may_be_lost();
   if (!engine_.kept().has(id) || limits_.session_grace_ms == 0 || client.address == in_process_address)
     return "the manager was started again";
   if (os::has_ended(client.process)) return "its process ended while the manager was away";

@@ -164,6 +164,7 @@ class Service {
     return std::min(std::min(deadline_ns, lease_check_ns_), std::min(lane_check_ns_, repeats_.next_ns()));
   }
   void restore_sessions();
+  std::string what_may_be_lost() const;
   std::string why_not_restored(SessionId id, const SessionClient& client) const;
   bool can_have_lanes(const wire::Answer& answer, const Peer& peer) const;
   LaneId open_lane(Session& session, const wire::Answer& answer);

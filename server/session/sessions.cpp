@@ -42,8 +42,7 @@ Session* Sessions::find(std::uint64_t id, const wire::Secret& secret, Refusal& r
   refusal = {Code::session_lost, HandshakeFailure::session,
              lost != lost_.end()
                  ? lost->second.text
-                 : "session " + std::to_string(id) +
-                       " is not open (a session ends with its last channel); it owned nothing"};
+                 : "session " + std::to_string(id) + " is not open (" + why_unknown_ + "); it owned nothing"};
   return nullptr;
 }
 

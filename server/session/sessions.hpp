@@ -47,6 +47,8 @@ class Sessions {
     auto found = by_id_.find(id);
     return found == by_id_.end() ? nullptr : &found->second;
   }
+  /// Why a session may not be known that a client has.
+  void explain_unknown(std::string why) { why_unknown_ = std::move(why); }
   /// Ids are given from this one on.
   void continue_from(std::uint64_t next_id) { next_id_ = next_id; }
   /// Opens a session, which has no channel yet, and makes its secret.
@@ -74,6 +76,7 @@ class Sessions {
   std::map<std::uint64_t, Session> by_id_;  // pointers to its elements stay valid
   std::map<std::uint64_t, Lost> lost_;
   std::uint64_t next_id_ = 1;
+  std::string why_unknown_ = "a session ends with its last channel";
 };
 
 }  // namespace tandem::server

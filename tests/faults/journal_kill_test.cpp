@@ -55,6 +55,11 @@ class JournalKillTest : public testing::TestWithParam<JournalLevel> {
   std::string ready_;
 };
 
+/// Of clients that do not outlive their manager.
+Options of_one_life() {
+  return {.reconnect = std::chrono::milliseconds{0}};
+}
+
 /// What one client was told, and what it may have done besides.
 struct Told {
   std::int64_t done = 0;
@@ -65,7 +70,7 @@ struct Told {
 Told add_until_it_breaks(const std::string& address, int who, std::atomic<int>& under_way) {
   Told told;
   try {
-    Manager manager(address);
+    Manager manager(address, of_one_life());
     auto sums = manager.dict<int, std::int64_t>("sums");
     auto numbers = manager.list<std::int64_t>("numbers of " + std::to_string(who));
     for (;;) {
@@ -113,7 +118,7 @@ TEST_P(JournalKillTest, NothingAcknowledgedIsLostAndNothingIsDoneTwice) {
 TEST_P(JournalKillTest, EveryTypeIsThereAgain) {
   start();
   {
-    Manager manager(address());
+    Manager manager(address(), of_one_life());
     manager.dict<std::string, int>("dict")["a"] = 1;
     manager.list<int>("list").push_back(2);
     manager.set<std::string>("set").insert("b");
@@ -169,7 +174,7 @@ TEST_P(JournalKillTest, TokensOnlyGrow) {
   std::uint64_t before = 0;
   for (int times = 0; times < 4; ++times) {
     start();
-    Manager manager(address());
+    Manager manager(address(), of_one_life());
     auto lock = manager.lock("lock");
     const auto guard = lock.guard();
     const std::uint64_t token = guard.grant().token;

@@ -272,8 +272,8 @@ class EndOfWait : public testing::TestWithParam<std::tuple<Reach, std::size_t>> 
  protected:
   EndOfWait()
       : tandemd_({test::beside_the_test("tandemd"), "--listen", "unix:" + folder_.path("socket"), "--listen",
-                  "tcp://127.0.0.1:0", "--authkey-file", folder_.write("key", "secret"), "--log-level",
-                  "off"}) {
+                  "tcp://127.0.0.1:0", "--authkey-file", folder_.write("key", "secret"), "--log-level", "off",
+                  "--session-resume-ms", "50"}) {
     const std::string ready = tandemd_.read_line();
     const std::size_t address = ready.find(std::get<Reach>(GetParam()) == Reach::tcp ? "tcp://" : "unix:");
     address_ = ready.substr(address, ready.find(' ', address) - address);
