@@ -2,7 +2,7 @@
 
 packages_to_build=(
   g++ cmake ninja-build ccache
-  libasio-dev libcli11-dev libcpp-httplib-dev libfmt-dev libspdlog-dev libsqlite3-dev libssl-dev libxxhash-dev nlohmann-json3-dev
+  libasio-dev libcli11-dev libcpp-httplib-dev libfmt-dev libspdlog-dev libsqlite3-dev libssl-dev libsystemd-dev libxxhash-dev nlohmann-json3-dev
 )
 packages_to_test=(libgtest-dev libgmock-dev libmsgpack-cxx-dev python3 curl pkg-config)
 packages_to_check=(clang clang-format clang-tidy llvm libclang-rt-14-dev)

@@ -45,7 +45,7 @@ class KeptJournal {
   void consider_snapshot() { snapshotter_->consider(); }
 
  private:
-  Recovered replay(Engine& engine);
+  Recovered replay(Engine& engine, const std::function<void(unsigned percent)>& on_recovery);
   void fail(const std::string& why);
 
   spdlog::logger& logger_;

@@ -16,7 +16,9 @@
 #include "client/os/standard_descriptors.hpp"
 #include "server/options.hpp"
 #include "server/private_mode.hpp"
+#include "server/supervisor.hpp"
 #include "tandem/error.hpp"
+#include "tandem/manager.hpp"
 
 namespace {
 
@@ -60,11 +62,11 @@ void print_error(const char* text) {
   print_line(STDERR_FILENO, "tandemd: " + client::printable_lines(text), none, limit_ms);
 }
 
-void print_ready(const Server& server, const sigset_t& ending) {
-  std::string line = "tandemd " TANDEM_VERSION " ready:";
-  for (const std::string& address : server.addresses()) line += " " + address;
-  if (!server.debug_address().empty()) line += " debug " + server.debug_address();
-  print_line(STDOUT_FILENO, std::move(line), ending, -1);
+std::string where_it_listens(const Server& server) {
+  std::string text;
+  for (const std::string& address : server.addresses()) text += " " + address;
+  if (!server.debug_address().empty()) text += " debug " + server.debug_address();
+  return text;
 }
 
 /// The number of clients is limited by channels_max, not by what a shell allows its programs by default.
@@ -84,11 +86,18 @@ int run(ServerOptions options) {
   sigset_t ending = block_ending_signals();
   std::signal(SIGPIPE, SIG_IGN);
   if (options.listen.empty()) options.listen.push_back(server::default_address());
+  server::Supervisor supervisor;
+  options.on_recovery = [&](unsigned percent) { supervisor.recovering(percent); };
   Server server(std::move(options));
   server.start();
-  print_ready(server, ending);
+  const std::string where = where_it_listens(server);
+  print_line(STDOUT_FILENO, "tandemd " TANDEM_VERSION " ready:" + where, ending, -1);
+  supervisor.ready("listening on" + where);
+  if (const auto interval = server::Supervisor::watchdog_interval(); interval.count() > 0)
+    supervisor.watch(interval, [manager = server.connect()] { manager.ping(); });
   int signal = 0;
   ::sigwait(&ending, &signal);
+  supervisor.stopping();
   // A second signal ends the program at once.
   ::pthread_sigmask(SIG_UNBLOCK, &ending, nullptr);
   server.stop();

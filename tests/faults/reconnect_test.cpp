@@ -37,9 +37,9 @@ class ReconnectTest : public testing::TestWithParam<Reach> {
   }
 
   void start(const std::vector<std::string>& more = {}) {
-    std::vector<std::string> arguments{test::beside_the_test("tandemd"), "--listen", listen_, "--authkey-file", key_,
-                                       "--journal", folder_.path("journal"), "--journal-level", level_,
-                                       "--log-level", "error"};
+    std::vector<std::string> arguments{
+        test::beside_the_test("tandemd"), "--listen",        listen_, "--authkey-file", key_,   "--journal",
+        folder_.path("journal"),          "--journal-level", level_,  "--log-level",    "error"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     tandemd_.emplace(arguments);
     const std::string ready = tandemd_->read_line();
@@ -76,7 +76,9 @@ class ReconnectTest : public testing::TestWithParam<Reach> {
 
 INSTANTIATE_TEST_SUITE_P(, ReconnectTest, testing::Values(Reach::ring, Reach::unix_socket, Reach::tcp),
                          [](const auto& info) {
-                           return info.param == Reach::ring ? "ring" : info.param == Reach::tcp ? "tcp" : "unix_socket";
+                           return info.param == Reach::ring  ? "ring"
+                                  : info.param == Reach::tcp ? "tcp"
+                                                             : "unix_socket";
                          });
 
 TEST_P(ReconnectTest, TheNextCallGoesOn) {
@@ -358,7 +360,8 @@ TEST_P(ReconnectTest, AStoppedManagerIsWaitedFor) {
 // ---- processes that end meanwhile -------------------------------------------------------------------------
 
 class LocalReconnectTest : public ReconnectTest {};
-INSTANTIATE_TEST_SUITE_P(, LocalReconnectTest, testing::Values(Reach::ring), [](const auto&) { return "ring"; });
+INSTANTIATE_TEST_SUITE_P(, LocalReconnectTest, testing::Values(Reach::ring),
+                         [](const auto&) { return "ring"; });
 
 /// The grace is for those who may come back.
 TEST_P(LocalReconnectTest, TheLockOfAProcessThatEndedMeanwhilePassesOnAtOnce) {

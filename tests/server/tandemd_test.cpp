@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include <sstream>
 
@@ -269,6 +271,87 @@ TEST_F(Tandemd, LogsOneLineForEachEvent) {
     EXPECT_THAT(line, HasSubstr(part));
   }
   EXPECT_FALSE(std::getline(lines, line)) << line;
+}
+
+// ---- a supervisor -----------------------------------------------------------------------------------------
+
+/// What systemd would hear (sd_notify(3)).
+class NotifySocket {
+ public:
+  explicit NotifySocket(std::string path) : path_(std::move(path)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path_.copy(address.sun_path, sizeof address.sun_path - 1);
+    EXPECT_EQ(bind(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  }
+  ~NotifySocket() { close(socket_); }
+  NotifySocket(const NotifySocket&) = delete;
+  NotifySocket& operator=(const NotifySocket&) = delete;
+
+  const std::string& path() const { return path_; }
+  /// Waits for the next message.
+  std::string hear() const {
+    std::array<char, 4096> text{};
+    const ssize_t size = recv(socket_, text.data(), text.size(), 0);
+    return size < 0 ? "" : std::string(text.data(), static_cast<std::size_t>(size));
+  }
+
+ private:
+  std::string path_;
+  int socket_ = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+};
+
+TEST_F(Tandemd, TellsASupervisorWhenItIsReadyAndWhenItStops) {
+  const NotifySocket notify(folder_.path("notify"));
+  Program program = start({"--listen", address_, "--log-level", "off"}, {{"NOTIFY_SOCKET", notify.path()}});
+  const std::string ready = notify.hear();
+  EXPECT_THAT(ready, StartsWith("READY=1\n"));
+  EXPECT_THAT(ready, HasSubstr(address_));
+  Manager(address_).ping();
+  program.signal(SIGTERM);
+  EXPECT_THAT(notify.hear(), StartsWith("STOPPING=1\n"));
+  EXPECT_EQ(program.wait(), 0);
+}
+
+TEST_F(Tandemd, TellsAWatchdogThatItAnswers) {
+  const NotifySocket notify(folder_.path("notify"));
+  Program program = start({"--listen", address_, "--log-level", "off"},
+                          {{"NOTIFY_SOCKET", notify.path()}, {"WATCHDOG_USEC", "30000"}});
+  EXPECT_THAT(notify.hear(), StartsWith("READY=1\n"));
+  for (int times = 0; times < 3; ++times) EXPECT_EQ(notify.hear(), "WATCHDOG=1");
+  program.signal(SIGTERM);
+  std::string last;
+  while (!last.starts_with("STOPPING=1")) {
+    last = notify.hear();
+    EXPECT_THAT(last, AnyOf(Eq("WATCHDOG=1"), StartsWith("STOPPING=1")));
+  }
+  EXPECT_EQ(program.wait(), 0);
+}
+
+TEST_F(Tandemd, TellsASupervisorHowFarARecoveryIs) {
+  const std::string journal = folder_.path("journal");
+  const std::vector<std::string> arguments{"--listen",          address_,  "--log-level",     "off",
+                                           "--journal",         journal,   "--journal-level", "process",
+                                           "--recovery-ms-max", "86400000"};
+  {
+    Program program = start(arguments);
+    (void)ready(program);
+    Manager manager(address_, {.reconnect = std::chrono::milliseconds{0}});
+    auto list = manager.list<int>("list");
+    list.assign(std::vector<int>(200'000, 7));
+    for (int i = 0; i < 150; ++i) list.sort();
+    program.signal(SIGKILL);
+    program.wait();
+  }
+  const NotifySocket notify(folder_.path("notify"));
+  Program program = start(arguments, {{"NOTIFY_SOCKET", notify.path()}});
+  std::string heard = notify.hear();
+  // On a machine that replays this within a second there is nothing to tell.
+  while (heard.starts_with("STATUS=recovering, ")) {
+    EXPECT_THAT(heard, HasSubstr(" %\nEXTEND_TIMEOUT_USEC=60000000"));
+    heard = notify.hear();
+  }
+  EXPECT_THAT(heard, StartsWith("READY=1"));
 }
 
 }  // namespace
