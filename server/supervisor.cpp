@@ -63,8 +63,8 @@ Supervisor::Supervisor() = default;
 Supervisor::~Supervisor() = default;
 
 void Supervisor::recovering(unsigned percent) const {
-  tell("STATUS=recovering, " + std::to_string(percent) + " %\nEXTEND_TIMEOUT_USEC=" +
-       std::to_string(std::chrono::microseconds(recovery_silence_max).count()));
+  tell("STATUS=recovering, " + std::to_string(percent) +
+       " %\nEXTEND_TIMEOUT_USEC=" + std::to_string(std::chrono::microseconds(recovery_silence_max).count()));
 }
 
 void Supervisor::ready(const std::string& status) const {
