@@ -18,8 +18,8 @@ pid_t start_tandemd(const std::string& address, const std::string& folder) {
   const std::string program = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "tandemd";
   const pid_t pid = ::fork();
   if (pid != 0) return pid;
-  ::execl(program.c_str(), "tandemd", "--listen", address.c_str(), "--journal", folder.c_str(), "--log-level", "off",
-          nullptr);
+  ::execl(program.c_str(), "tandemd", "--listen", address.c_str(), "--journal", folder.c_str(), "--log-level",
+          "off", nullptr);
   ::_exit(1);
 }
 

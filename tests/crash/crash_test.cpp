@@ -14,6 +14,7 @@
 
 #include "tandem/tandem.hpp"
 #include "tests/support/program.hpp"
+#include "tests/support/sanitized.hpp"
 
 namespace tandem {
 namespace {
@@ -28,7 +29,7 @@ constexpr int cycles_per_round = 25;  // after which everything is checked
 
 int cycles_wanted() {
   const char* wanted = std::getenv("TANDEM_CRASH_CYCLES");
-  return wanted == nullptr ? 100 : std::atoi(wanted);
+  return wanted == nullptr ? (test::sanitized ? 25 : 100) : std::atoi(wanted);
 }
 
 /// The objects that clients write to.
