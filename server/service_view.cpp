@@ -23,7 +23,8 @@ ClientInfo info_of(const Session& session, const Registry& registry) {
           actors.size(),
           session.requests_under_way,
           registry.references_of(session.id),
-          session.outbox_bytes};
+          session.outbox_bytes,
+          session.left_lanes.size()};
 }
 
 OperationCounts counts_of(std::uint64_t count, std::uint64_t errors, const LatencyHistogram& latency) {
@@ -96,6 +97,10 @@ std::vector<Metric> ServiceView::metrics() const {
       service_.messages_bytes());
   add("connections_accepted", "Connections accepted.", counter, counted.connections_accepted);
   add("sessions_opened", "Sessions opened.", counter, counted.sessions_opened);
+  add("lanes_resumed", "Channels that clients have continued over another connection.", counter,
+      counted.lanes_resumed);
+  add("replies_kept_bytes", "Replies kept until their clients have read them.", gauge,
+      service_.engine().kept().memory_bytes());
   add("sessions_lost", "Sessions ended because nothing was heard of their clients.", counter,
       counted.sessions_lost);
   add("waiters", "Requests that wait for a lock, an item, an event.", gauge,

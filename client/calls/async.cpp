@@ -324,7 +324,7 @@ bool AsyncChannel::resume(const StreamClosed& closed, std::shared_ptr<Outage>& o
   if (!session_->may_resume(channel_, closed)) return false;
   if (outage) outage->again(closed);
   else outage = session_->begin_outage(closed);
-  std::optional<os::Deadline::Clock::time_point> in_doubt_since;
+  std::optional<std::uint64_t> in_doubt_since_ns;
   {
     std::unique_lock lock(mutex_);
     if (state_ != State::open) return false;
@@ -332,10 +332,10 @@ bool AsyncChannel::resume(const StreamClosed& closed, std::shared_ptr<Outage>& o
     queue_.clear();
     channel_.stream().shut_down();
     sender_paused_.wait(lock, [this] { return !sender_is_sending_; });
-    if (waits_sent_ + others_sent_ != 0) in_doubt_since.emplace();  // not known: long ago
+    if (waits_sent_ + others_sent_ != 0) in_doubt_since_ns = 0;  // not known: long ago
   }
   try {
-    session_->resume(channel_, *outage, os::Deadline(std::chrono::milliseconds{0}), in_doubt_since);
+    session_->resume(channel_, *outage, os::Deadline(std::chrono::milliseconds{0}), in_doubt_since_ns);
   } catch (...) {
     std::lock_guard lock(mutex_);
     outage_.reset();

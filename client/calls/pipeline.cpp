@@ -168,9 +168,9 @@ void PipelineSink::guarded(F&& io) {
 
 /// Sends again, on another connection, what has no reply yet.
 void PipelineSink::resume(Outage& outage) {
-  std::optional<os::Deadline::Clock::time_point> in_doubt_since;
-  if (under_way_ != 0) in_doubt_since.emplace();  // not known: long ago
-  session_->resume(*channel_, outage, os::Deadline(std::chrono::milliseconds{0}), in_doubt_since);
+  std::optional<std::uint64_t> in_doubt_since_ns;
+  if (under_way_ != 0) in_doubt_since_ns = 0;  // not known: long ago
+  session_->resume(*channel_, outage, os::Deadline(std::chrono::milliseconds{0}), in_doubt_since_ns);
   out_.clear();
   sent_ = 0;
   for (std::size_t i = 0; i < entries_.size(); ++i) {

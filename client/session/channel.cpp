@@ -5,6 +5,7 @@
 #include <new>
 #include <string>
 
+#include "client/os/clock.hpp"
 #include "tandem/ops/manager.hpp"
 #include "tandem/wire/msgpack.hpp"
 
@@ -81,7 +82,7 @@ Reply Channel::exchange(const RequestTarget& target, const os::Deadline& deadlin
   exchanged_request_ = ++last_request_;
   if (lane_ == 0) [[likely]]
     return attempt(target, deadline, stop, long_result);
-  first_sent_at_ = os::Deadline::Clock::now();
+  first_sent_ns_ = os::boot_clock_ns();
   const Reply reply = attempt(target, deadline, stop, long_result);
   unread_notices_.clear();
   return reply;
@@ -115,6 +116,13 @@ inline Reply Channel::attempt(const RequestTarget& target, const os::Deadline& d
     return receive_reply(request, deadline, long_result);
   const std::stop_callback cancel(stop, [&] { send_cancel(request); });
   return receive_reply(request, deadline, long_result);
+}
+
+std::vector<Notice> Channel::unread_ends_of_threads() const {
+  std::vector<Notice> ends;
+  for (const UnreadNotice& one : unread_notices_)
+    if (one.notice.of == Notice::Of::ended_thread) ends.push_back(one.notice);
+  return ends;
 }
 
 void Channel::resume(std::unique_ptr<Stream> stream, const wire::Welcome& welcome) {

@@ -93,8 +93,10 @@ class Channel {
                        LongResult* long_result);
   /// Number of the manager's start that the connection leads to.
   std::uint64_t start() const { return start_; }
-  /// When the request was sent for the first time; only with a lane.
-  os::Deadline::Clock::time_point first_sent_at() const { return first_sent_at_; }
+  /// When the request was sent for the first time, by os::boot_clock_ns(); only with a lane.
+  std::uint64_t first_sent_ns() const { return first_sent_ns_; }
+  /// The threads that have ended, of which the manager may not have been notified.
+  std::vector<Notice> unread_ends_of_threads() const;
   /// How many notices the manager may not have received.
   std::size_t unread_notices() const { return unread_notices_.size(); }
   /// Whether the manager has received everything, so that a pipelining caller may take over.
@@ -184,7 +186,7 @@ class Channel {
   std::uint64_t start_ = 0;
   std::uint8_t request_flags_ = wire::flag_has_read_all;
   bool is_new_lane_ = false;  // since the last resume()
-  os::Deadline::Clock::time_point first_sent_at_{};
+  std::uint64_t first_sent_ns_ = 0;
 
   struct UnreadNotice {
     std::uint32_t request = 0;

@@ -7,6 +7,7 @@
 #include <string>
 #include <thread>
 
+#include "client/os/clock.hpp"
 #include "client/transport/socket.hpp"
 #include "tandem/ops/manager.hpp"
 #include "tandem/wire/msgpack.hpp"
@@ -315,7 +316,7 @@ Reply Session::exchange_again(Channel& channel, const StreamClosed& closed, cons
                               LongResult* long_result) {
   const std::shared_ptr<Outage> outage = begin_outage(closed);
   while (true) {
-    resume(channel, *outage, deadline, channel.first_sent_at());
+    resume(channel, *outage, deadline, channel.first_sent_ns());
     try {
       return channel.exchange_again(target, deadline, stop, long_result);
     } catch (const StreamClosed& again) {
@@ -355,13 +356,13 @@ void Session::until_reached(Outage& outage, const os::Deadline& deadline, F&& at
 }
 
 void Session::resume(Channel& channel, Outage& outage, const os::Deadline& deadline,
-                     std::optional<os::Deadline::Clock::time_point> in_doubt_since) {
+                     std::optional<std::uint64_t> in_doubt_since_ns) {
   bool is_news = false;
   bool restarted = false;
   try {
     until_reached(outage, deadline, [&](std::chrono::milliseconds timeout) {
       InsideGate inside(opening_channels_);
-      Opened opened = open_on_lane(channel, timeout, in_doubt_since);
+      Opened opened = open_on_lane(channel, timeout, in_doubt_since_ns);
       std::lock_guard lock(mutex_);
       if (lost_) throw SessionLost(*lost_);
       restarted = opened.welcome.start != channel.start();
@@ -391,7 +392,7 @@ void Session::reconnected(const Reconnection& reconnection) {
 /// A lane that has ended carries out nothing more. It ended when no connection had it for resume_ms, so what was sent later
 /// than that ago was not carried out, and is sent on a new one.
 Opened Session::open_on_lane(const Channel& channel, std::chrono::milliseconds timeout,
-                             std::optional<os::Deadline::Clock::time_point> in_doubt_since) {
+                             std::optional<std::uint64_t> in_doubt_since_ns) {
   OpenRequest request = request_for(wire::Purpose::resume);
   request.lane = channel.lane();
   try {
@@ -402,8 +403,7 @@ Opened Session::open_on_lane(const Channel& channel, std::chrono::milliseconds t
       std::lock_guard lock(mutex_);
       resume_ms = welcome_.resume_ms;
     }
-    if (in_doubt_since &&
-        os::Deadline::Clock::now() - *in_doubt_since >= std::chrono::milliseconds(resume_ms))
+    if (in_doubt_since_ns && (os::boot_clock_ns() - *in_doubt_since_ns) / 1'000'000 >= resume_ms)
       throw StreamClosed(std::string(ended.what()) + "; what was asked for may have been done",
                          Code::connection_error, true);
     return join_session(timeout);
@@ -566,6 +566,10 @@ void Session::retire(Channel& channel) noexcept {
   auto is_it = [&channel](const std::unique_ptr<Channel>& each) { return each.get() == &channel; };
   // Also locked while closing, so that no fork copies an open descriptor that is in no list.
   std::lock_guard lock(mutex_);
+  for (const Notice& end : channel.unread_ends_of_threads()) {  // which can be said twice
+    postponed_.push_back(end);
+    has_postponed_ = true;
+  }
   std::erase_if(channels_, is_it);
   std::erase_if(abandoned_, is_it);
 }

@@ -66,10 +66,10 @@ class Session final : public std::enable_shared_from_this<Session>,
   /// Whether a channel that broke so may be resumed.
   bool may_resume(const Channel& channel, const StreamClosed& closed) const;
   std::shared_ptr<Outage> begin_outage(const StreamClosed& why) const;
-  /// Resumes the channel, on its lane. `in_doubt_since`: when the first of its requests without a reply was sent; none: there
+  /// Resumes the channel, on its lane. `in_doubt_since_ns`: when the first of its requests without a reply was sent, by os::boot_clock_ns(); none: there
   /// are no such. Throws StreamClosed when that takes longer than the outage may, or cannot succeed; TimedOut after `deadline`.
   void resume(Channel& channel, Outage& outage, const os::Deadline& deadline,
-              std::optional<os::Deadline::Clock::time_point> in_doubt_since);
+              std::optional<std::uint64_t> in_doubt_since_ns);
   // Called by a thread that ends, and at the end of an actor. They do not wait for a reply.
   void take_back(const ThreadChannel& channel, std::uint32_t ended) noexcept override;
   void actor_ended(std::uint64_t session, std::uint32_t actor) noexcept override;
@@ -135,7 +135,7 @@ class Session final : public std::enable_shared_from_this<Session>,
   void until_reached(Outage& outage, const os::Deadline& deadline, F&& attempt);
   void reconnected(const Reconnection& reconnection);
   Opened open_on_lane(const Channel& channel, std::chrono::milliseconds timeout,
-                      std::optional<os::Deadline::Clock::time_point> in_doubt_since);
+                      std::optional<std::uint64_t> in_doubt_since_ns);
   OpenRequest request_for(wire::Purpose purpose) const;
   void confirm_notices(Channel& channel) noexcept;
   void confirm_idle_notices() noexcept;

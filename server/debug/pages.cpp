@@ -56,7 +56,8 @@ Json json_of(const ClientInfo& session) {
           {"threads", session.threads},
           {"requests_under_way", session.requests_under_way},
           {"references", session.references},
-          {"outbox_bytes", session.outbox_bytes}};
+          {"outbox_bytes", session.outbox_bytes},
+          {"lanes_left", session.lanes_left}};
 }
 
 Answer answer_sessions(const Target& target, const StartupInfo&, EngineQuery& ask) {

@@ -29,6 +29,7 @@ struct ClientInfo {
   std::uint64_t requests_under_way = 0;
   std::uint64_t references = 0;    // to hosted objects
   std::uint64_t outbox_bytes = 0;  // unsent replies
+  std::uint64_t lanes_left = 0;    // channels without a connection, which can be resumed
 };
 
 /// Counters of one operation.

@@ -128,7 +128,8 @@ LaneId Service::resume_lane(Session& session, const wire::Answer& answer, Refusa
     break;
   }
   session.left_lanes.erase(answer.lane);
-  log_.info("session {} of process {}: lane {} resumed", session.id, session.pid, answer.lane);
+  ++statistics_.lanes_resumed;
+  log_.debug("session {} of process {}: lane {} resumed", session.id, session.pid, answer.lane);
   return answer.lane;
 }
 

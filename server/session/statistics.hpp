@@ -42,6 +42,7 @@ struct Statistics {
   std::uint64_t replies_refused = 0;   // by a limit, after the engine had run the requests
 
   std::uint64_t connections_accepted = 0;
+  std::uint64_t lanes_resumed = 0;  // channels whose clients went on over another connection
   std::uint64_t sessions_lost = 0;  // ended because their clients were silent for too long
   std::uint64_t sessions_opened = 0;
   std::uint64_t protocol_errors = 0;

@@ -98,7 +98,8 @@ TEST_P(CutTest, AtEveryByteOfAConversationNothingIsLostOrDoneTwice) {
     converse(manager);
     cuts += relay.has_cut() ? 1 : 0;
   }
-  EXPECT_GT(cuts, runs / 10 * 9);  // the last bytes are of messages without a reply, and may still be on their way
+  EXPECT_GT(cuts,
+            runs / 10 * 9);  // the last bytes are of messages without a reply, and may still be on their way
   // Every client has gone in order, so nothing is left of them.
   Manager here = server_.connect();
   test::eventually([&] { return here.information().at("sessions") == 1 && here.objects().empty(); },
@@ -115,12 +116,12 @@ std::string name_of_cut(const testing::TestParamInfo<std::tuple<Direction, How>>
 
 INSTANTIATE_TEST_SUITE_P(, CutTest,
                          testing::Combine(testing::Values(Direction::to_manager, Direction::to_client),
-                                          testing::Values(How::both_ends, How::client_only, How::manager_only)),
+                                          testing::Values(How::both_ends, How::client_only,
+                                                          How::manager_only)),
                          name_of_cut);
 
 class ManyCutsTest : public CutTest {};
-INSTANTIATE_TEST_SUITE_P(, ManyCutsTest,
-                         testing::Values(std::tuple(Direction::to_manager, How::both_ends)),
+INSTANTIATE_TEST_SUITE_P(, ManyCutsTest, testing::Values(std::tuple(Direction::to_manager, How::both_ends)),
                          name_of_cut);
 
 TEST_P(ManyCutsTest, AThousandTimesUnderThreadsThatCount) {

@@ -92,7 +92,8 @@ class CuttingRelay {
       send_at_once(to);
       const std::lock_guard lock(mutex_);
       ends_.insert(ends_.end(), {from, to});
-      threads_.emplace_back([this, from, to, first = std::exchange(is_first, false)] { forward(from, to, first); });
+      threads_.emplace_back(
+          [this, from, to, first = std::exchange(is_first, false)] { forward(from, to, first); });
     }
   }
 
@@ -115,7 +116,8 @@ class CuttingRelay {
         }
         auto count = static_cast<std::size_t>(received);
         const bool counts = is_first && !has_cut_;
-        const bool cuts = counts && static_cast<std::size_t>(cut_.direction) == i && bytes_[i] + count >= cut_.after_bytes;
+        const bool cuts =
+            counts && static_cast<std::size_t>(cut_.direction) == i && bytes_[i] + count >= cut_.after_bytes;
         if (cuts) count = cut_.after_bytes - bytes_[i];
         if (counts) bytes_[i] += count;
         (void)send(to, bytes.data(), count, MSG_NOSIGNAL);

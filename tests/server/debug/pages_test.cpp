@@ -212,7 +212,8 @@ TEST_F(DebugTest, SessionsAreShownByPages) {
                                        {"threads", 3},
                                        {"requests_under_way", 4},
                                        {"references", 6},
-                                       {"outbox_bytes", 7}}));
+                                       {"outbox_bytes", 7},
+                                       {"lanes_left", 0}}));
   EXPECT_EQ(page["sessions"][1]["uid"], nullptr);
   EXPECT_EQ(page["next_cursor"], 7);
   page = get("/sessions?limit=2&cursor=7");

@@ -40,9 +40,11 @@ class Machine {
   }
 
  private:
-  /// What is let go of in large pieces takes some steps more to be gone, undone or not.
+  /// What is let go of in large pieces takes some steps more to be gone, undone or not. And waits that are due end here each
+  /// time, not only when there is something to free.
   void clean_up() {
-    while (!engine_.registry().is_clean()) engine_.step(server::Tick{});
+    do engine_.step(server::Tick{});
+    while (!engine_.registry().is_clean());
   }
   template <class OtherInput>
   std::string step(const OtherInput& input) {
