@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdio>
 #include <filesystem>
 #include <iostream>
 #include <string>
@@ -18,6 +19,7 @@ pid_t start_tandemd(const std::string& address, const std::string& folder) {
   const std::string program = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "tandemd";
   const pid_t pid = ::fork();
   if (pid != 0) return pid;
+  (void)!std::freopen("/dev/null", "w", stdout);  // it says when it is ready
   ::execl(program.c_str(), "tandemd", "--listen", address.c_str(), "--journal", folder.c_str(), "--log-level",
           "off", nullptr);
   ::_exit(1);
