@@ -87,7 +87,8 @@ TEST_P(RestartedHistory, OfAValueIsLinearizable) {
     const Manager manager = connect();
     auto value = manager.value<std::int64_t>("value", 0);
     for (std::size_t i = 0; i < operations; ++i) {
-      const ValueModel::Call call{random.one_in(2) ? Kind::fetch_add : Kind::exchange, random.below(5), random.below(5)};
+      const ValueModel::Call call{random.one_in(2) ? Kind::fetch_add : Kind::exchange, random.below(5),
+                                  random.below(5)};
       client.record(call, [&]() -> Outcome {
         if (call.kind == Kind::fetch_add) return {true, value.fetch_add(call.argument)};
         return {true, value.exchange(call.argument)};
