@@ -41,6 +41,7 @@ AsyncChannel::AsyncChannel(SessionPtr session)
     : session_(std::move(session)),
       budget_(session_->budget()),
       channel_(session_->take_channel()),
+      has_lane_(channel_.lane() != 0),
       last_ticket_(channel_.number_request()) {
   os::listen_to_forks(*this);
 }
@@ -175,6 +176,7 @@ void AsyncChannel::send(Operation& operation) {
   operation.is_sent = true;
   ++(waits ? waits_sent_ : others_sent_);
   budget_->acquire(waits);
+  if (outage_) return;  // resume() sends it, and changes the channel meanwhile
   frames_.clear();
   read_.append_if_many(frames_);
   build_frames(operation);
@@ -270,7 +272,7 @@ void AsyncChannel::actor_ended(std::uint64_t, std::uint32_t actor) noexcept {
     if (state_ != State::ended) {
       wire::Buffer frame;
       const auto request = static_cast<std::uint32_t>(unused_ticket());
-      if (channel_.lane() != 0) ended_actors_.push_back({request, actor});
+      if (has_lane_) ended_actors_.push_back({request, actor});
       Channel::append_notice(frame, request, actor, {Notice::Of::ended_thread, actor});
       return send_frames(frame.view());
     }

@@ -85,6 +85,7 @@ class AsyncChannel final : public std::enable_shared_from_this<AsyncChannel>,
   // Used by the receiver thread. Sending needs mutex_; while sender_is_sending_, only the sender thread
   // sends.
   Channel& channel_;
+  const bool has_lane_;
 
   std::mutex mutex_;  // guards the members below, except the threads
   State state_ = State::open;

@@ -77,6 +77,25 @@ void Channel::end_request() noexcept {
   assembled_.shrink(wire::Buffer::kept_bytes_max);
 }
 
+/// Sends the request of an exchange and receives its reply.
+[[gnu::always_inline]] inline Reply Channel::attempt(const RequestTarget& target,
+                                                     const os::Deadline& deadline,
+                                                     const std::stop_token& stop, LongResult* long_result) {
+  if (broken_) throw StreamClosed("the connection is closed");
+  const std::uint32_t request = exchanged_request_;
+  try {
+    if (!unsent_.empty()) [[unlikely]]
+      send_unsent(deadline);
+    send_request(target, request, deadline);
+  } catch (const StreamClosed& closed) {
+    throw_fault_or(closed);
+  }
+  if (!stop.stop_possible()) [[likely]]
+    return receive_reply(request, deadline, long_result);
+  const std::stop_callback cancel(stop, [&] { send_cancel(request); });
+  return receive_reply(request, deadline, long_result);
+}
+
 Reply Channel::exchange(const RequestTarget& target, const os::Deadline& deadline,
                         const std::stop_token& stop, LongResult* long_result) {
   exchanged_request_ = ++last_request_;
@@ -98,24 +117,6 @@ Reply Channel::exchange_again(const RequestTarget& target, const os::Deadline& d
   const Reply reply = attempt(target, deadline, stop, long_result);
   unread_notices_.clear();
   return reply;
-}
-
-/// Sends the request of an exchange and receives its reply.
-inline Reply Channel::attempt(const RequestTarget& target, const os::Deadline& deadline,
-                              const std::stop_token& stop, LongResult* long_result) {
-  if (broken_) throw StreamClosed("the connection is closed");
-  const std::uint32_t request = exchanged_request_;
-  try {
-    if (!unsent_.empty()) [[unlikely]]
-      send_unsent(deadline);
-    send_request(target, request, deadline);
-  } catch (const StreamClosed& closed) {
-    throw_fault_or(closed);
-  }
-  if (!stop.stop_possible()) [[likely]]
-    return receive_reply(request, deadline, long_result);
-  const std::stop_callback cancel(stop, [&] { send_cancel(request); });
-  return receive_reply(request, deadline, long_result);
 }
 
 std::vector<Notice> Channel::unread_ends_of_threads() const {

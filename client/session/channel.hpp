@@ -8,6 +8,7 @@
 // A channel with a lane can go on over another connection when its own has broken (resume()): the manager has kept what
 // it answered. What it has to be asked again is known here: notices, and by the caller its request.
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <stop_token>
@@ -65,7 +66,7 @@ class Channel {
     const std::size_t bytes = out_.size() - wire::request_header_bytes;
     return long_arguments_.empty() ? bytes : bytes + long_arguments_bytes();
   }
-  /// The maximum size of arguments, set by the manager.
+  /// The maximum size of arguments, set by the manager. May be called by any thread.
   std::uint64_t message_bytes_max() const { return message_bytes_max_; }
   /// Sends the request that was begun and waits for its reply; `timeout` zero: no limit. Throws TimedOut; the
   /// channel remains usable, and if the request was sent in part, the rest is sent before the next one.
@@ -178,7 +179,7 @@ class Channel {
 
   std::unique_ptr<Stream> stream_;
   std::uint64_t frame_bytes_max_;
-  std::uint64_t message_bytes_max_;
+  std::atomic<std::uint64_t> message_bytes_max_;
   std::uint32_t last_request_ = 0;
   std::uint32_t exchanged_request_ = 0;
   bool broken_ = false;

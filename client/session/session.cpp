@@ -300,17 +300,6 @@ bool Session::may_resume(const Channel& channel, const StreamClosed& closed) con
   return !lost_ && !given_up_;
 }
 
-Reply Session::exchange(Channel& channel, const RequestTarget& target, std::chrono::milliseconds timeout,
-                        const std::stop_token& stop, LongResult* long_result) {
-  const os::Deadline deadline(timeout);
-  try {
-    return channel.exchange(target, deadline, stop, long_result);
-  } catch (const StreamClosed& closed) {
-    if (!may_resume(channel, closed)) throw;
-    return exchange_again(channel, closed, target, deadline, stop, long_result);
-  }
-}
-
 Reply Session::exchange_again(Channel& channel, const StreamClosed& closed, const RequestTarget& target,
                               const os::Deadline& deadline, const std::stop_token& stop,
                               LongResult* long_result) {

@@ -62,7 +62,15 @@ class Session final : public std::enable_shared_from_this<Session>,
   void release(Channel& channel) noexcept;
   /// Channel::exchange, on a channel that was acquired, which is resumed if it breaks. Throws StreamClosed and TimedOut.
   Reply exchange(Channel& channel, const RequestTarget& target, std::chrono::milliseconds timeout,
-                 const std::stop_token& stop = {}, LongResult* long_result = nullptr);
+                 const std::stop_token& stop = {}, LongResult* long_result = nullptr) {
+    const os::Deadline deadline(timeout);
+    try {
+      return channel.exchange(target, deadline, stop, long_result);
+    } catch (const StreamClosed& closed) {
+      if (!may_resume(channel, closed)) throw;
+      return exchange_again(channel, closed, target, deadline, stop, long_result);
+    }
+  }
   /// Whether a channel that broke so may be resumed.
   bool may_resume(const Channel& channel, const StreamClosed& closed) const;
   std::shared_ptr<Outage> begin_outage(const StreamClosed& why) const;

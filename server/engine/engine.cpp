@@ -57,14 +57,7 @@ bool Engine::was_local(const Call& call, const Outcome& outcome) const {
          outcome.operation != operation_none;
 }
 
-Outcome Engine::step(const Call& call, wire::Buffer& reply) {
-  TANDEM_ASSERT(registry().has(call.session));
-  if (call.sent_as.lane != 0) [[unlikely]]
-    return run_on_lane(call, reply);
-  return run(call, reply);
-}
-
-Outcome Engine::run(const Call& call, wire::Buffer& reply) {
+inline Outcome Engine::run(const Call& call, wire::Buffer& reply) {
   const std::size_t mark = reply.size();
   Registry& registry = state_.registry;
   const std::uint64_t before_ns = state_.now_ns;
@@ -97,10 +90,17 @@ Outcome Engine::run(const Call& call, wire::Buffer& reply) {
   return {Code::ok, changed, operation, parked, context.take_tail()};
 }
 
+Outcome Engine::step(const Call& call, wire::Buffer& reply) {
+  TANDEM_ASSERT(registry().has(call.session));
+  if (call.sent_as.lane != 0) [[unlikely]]
+    return run_on_lane(call, reply);
+  return run(call, reply);
+}
+
 // ---- requests that may be sent again ------------------------------------------------------------------------
 
 bool Engine::is_known(const Call& call) const {
-  if (!call.again) return false;
+  if (!call.is_again()) return false;
   const Lane* const lane = kept().find(call.session, call.sent_as.lane);
   return (lane != nullptr && lane->find(call.sent_as.request) != nullptr) ||
          waits().find(call.session, call.sent_as) != nullptr;
@@ -109,7 +109,7 @@ bool Engine::is_known(const Call& call) const {
 Outcome Engine::run_on_lane(const Call& call, wire::Buffer& reply) {
   Lane* const lane = state_.kept.find(call.session, call.sent_as.lane);
   TANDEM_ASSERT(lane != nullptr);
-  if (call.again) {
+  if (call.is_again()) {
     if (const KeptReply* kept = lane->find(call.sent_as.request)) return answer_again(call, *kept, reply);
     if (const Waiter* waiter = state_.waits.find(call.session, call.sent_as))
       return {.changed = false, .operation = waiter->operation, .parked = waiter->ticket};
@@ -128,15 +128,15 @@ Outcome Engine::run_on_lane(const Call& call, wire::Buffer& reply) {
     outcome = run(call, reply);
   }
   if (!outcome.changed) return outcome;
-  if (call.has_read_all) place -= state_.kept.acknowledge_all(call.session, *lane, place);
+  if (call.has_read_all()) place -= state_.kept.acknowledge_all(call.session, *lane, place);
   if (outcome.parked == 0) {
     std::string payload;
-    if (!call.one_way) {
+    if (!call.is_one_way()) {
       payload = wire::as_text(reply.view_from(mark));
       if (outcome.tail != nullptr) payload += wire::as_text(outcome.tail->bytes);
     }
     state_.kept.keep(call.session, *lane, place,
-                     {call.sent_as.request, outcome.code, call.one_way, std::move(payload)},
+                     {call.sent_as.request, outcome.code, call.is_one_way(), std::move(payload)},
                      limits().replies_kept_bytes_max);
   }
   return outcome;

@@ -10,6 +10,7 @@
 #include "server/engine/deadlocks.hpp"
 #include "server/engine/registry.hpp"
 #include "server/engine/state.hpp"
+#include "tandem/wire/frame.hpp"
 
 namespace tandem::server {
 
@@ -25,10 +26,15 @@ struct Call {
   wire::Buffer* memory = nullptr;  // not null: what holds the arguments, which a long value may take over
   bool may_share = false;          // whether Outcome::tail may be used
   // Of a request whose reply is kept (kept_replies.hpp).
-  LaneRequest sent_as{};      // an open lane of the session; lane 0: nothing is kept
-  bool one_way = false;       // there is no reply, but it is kept that it was carried out
-  bool again = false;         // it may have been carried out before
-  bool has_read_all = false;  // the client has read every reply of the lane that came before this request
+  LaneRequest sent_as{};   // an open lane of the session; lane 0: nothing is kept
+  std::uint8_t flags = 0;  // those of its frame (wire/frame.hpp) that matter to what is kept
+
+  /// There is no reply, but it is kept that it was carried out.
+  bool is_one_way() const { return (flags & wire::flag_one_way) != 0; }
+  /// It may have been carried out before.
+  bool is_again() const { return (flags & wire::flag_again) != 0; }
+  /// The client has read every reply of the lane that came before this request.
+  bool has_read_all() const { return (flags & wire::flag_has_read_all) != 0; }
 };
 
 // Every input carries the time, of the same clock as a call's. One that lies before the last is taken as that.
@@ -187,7 +193,7 @@ class Engine {
 
  private:
   void advance_time(std::uint64_t now_ns) { state_.now_ns = now_ns > state_.now_ns ? now_ns : state_.now_ns; }
-  Outcome run(const Call& call, wire::Buffer& reply);
+  [[gnu::always_inline]] inline Outcome run(const Call& call, wire::Buffer& reply);
   Outcome run_on_lane(const Call& call, wire::Buffer& reply);
   Outcome answer_again(const Call& call, const KeptReply& kept, wire::Buffer& reply);
   void serve_ready();

@@ -21,11 +21,6 @@ enum Kind : unsigned {
   lane_ended_kind = 13,
 };
 
-// Flags of a call.
-constexpr std::uint64_t one_way = 1;
-constexpr std::uint64_t again = 2;
-constexpr std::uint64_t has_read_all = 4;
-
 template <class... F>
 struct Overloaded : F... {
   using F::operator()...;
@@ -52,7 +47,7 @@ std::string to_text(const Record& record) {
                    (call.token == 0 ? "" : " with token " + std::to_string(call.token)) + ", " +
                    std::to_string(call.arguments.size()) + " bytes of arguments" +
                    (call.sent_as.lane == 0 ? "" : ", " + of_lane(call.sent_as)) +
-                   (call.again ? ", sent again" : "") + (call.one_way ? ", one way" : "");
+                   (call.is_again() ? ", sent again" : "") + (call.is_one_way() ? ", one way" : "");
           },
           [](const Cancel& input) {
             return "waiting request " + std::to_string(input.ticket) + " is cancelled";
@@ -101,11 +96,9 @@ wire::Writer RecordWriter::begin(wire::Buffer& out, std::size_t fields, unsigned
 
 void RecordWriter::write(wire::Buffer& out, const Call& input) {
   wire::Writer writer = begin(out, 9, call_kind, input.now_ns);
-  const std::uint64_t flags =
-      (input.one_way ? one_way : 0) | (input.again ? again : 0) | (input.has_read_all ? has_read_all : 0);
   for (const std::uint64_t field :
        {input.session, std::uint64_t{input.actor}, input.object, std::uint64_t{input.op}, input.token,
-        std::uint64_t{input.sent_as.lane}, std::uint64_t{input.sent_as.request}, flags})
+        std::uint64_t{input.sent_as.lane}, std::uint64_t{input.sent_as.request}, std::uint64_t{input.flags}})
     writer.unsigned_integer(field);
   writer.bytes(input.arguments);
 }
@@ -275,11 +268,9 @@ bool RecordReader::call(Record& record) {
       !number(input.sent_as.lane) || !number(input.sent_as.request) || !number(flags) || left_ == 0)
     return false;
   input.op = static_cast<std::uint16_t>(op);
-  input.one_way = (flags & one_way) != 0;
-  input.again = (flags & again) != 0;
-  input.has_read_all = (flags & has_read_all) != 0;
+  input.flags = static_cast<std::uint8_t>(flags);
   --left_;
-  return flags <= (one_way | again | has_read_all) && reader_.bytes(input.arguments);
+  return flags <= 0xff && reader_.bytes(input.arguments);
 }
 
 bool RecordReader::opened(Record& record) {

@@ -2,7 +2,7 @@
 // The records of a journal. Each is one MessagePack array that begins with its kind:
 //
 //   call        [1, dt, session, actor, object, op, token, lane, request, flags, arguments:bin]
-//                                                        flags: 1 one way, 2 sent again, 4 has read all before
+//                                                        flags: those of its frame (wire/frame.hpp)
 //   cancel      [2, dt, ticket]
 //   tick        [3, dt]
 //   opened      [4, dt, session, inherits_from, has_lanes, pid, secret_hash:bin32, address, uid (-1: none), process]

@@ -473,10 +473,10 @@ void Channel::cancel(const wire::Frame& frame) {
 // ---- requests ---------------------------------------------------------------------------------------------
 
 /// `tail`, unless null, ends the reply, and is released.
-inline void Channel::finish_call(std::size_t at, const wire::RequestHeader& header, Code code, bool is_kept,
+inline void Channel::finish_call(std::size_t at, const wire::RequestHeader& header, Code code,
                                  SharedBytes::Block* tail) {
   if (tail != nullptr) [[unlikely]]
-    return finish_long_call(at, header, code, is_kept, SharedBytes::own(*tail));
+    return finish_long_call(at, header, code, SharedBytes::own(*tail));
   if ((header.flags & wire::flag_one_way) != 0) [[unlikely]] {
     give_back_references(at, header.actor);
     return outbox_.abandon_reply(at);
@@ -484,8 +484,6 @@ inline void Channel::finish_call(std::size_t at, const wire::RequestHeader& head
   if (!reply_fits(at, 0)) [[unlikely]]
     return replace_reply(at, 0, header);
   outbox_.finish_reply(at, code, header.request, service_.limits().frame_bytes_max);
-  if (is_kept) [[unlikely]]
-    outbox_.mark_kept(at);
 }
 
 /// `memory`, unless null, holds the arguments, and may be taken over.
@@ -515,9 +513,7 @@ void Channel::run(const wire::RequestHeader& header, wire::Bytes arguments, wire
                                  memory,
                                  true,
                                  {lane_, header.request},
-                                 (header.flags & wire::flag_one_way) != 0,
-                                 (header.flags & wire::flag_again) != 0,
-                                 (header.flags & wire::flag_has_read_all) != 0},
+                                 header.flags},
                             outbox_.buffer());
   } catch (const std::bad_alloc&) {
     outbox_.abandon_reply(at);
@@ -536,18 +532,19 @@ void Channel::run(const wire::RequestHeader& header, wire::Bytes arguments, wire
     transport_.parked_count_changed(parked_.size());
     return service_.after_step();
   }
-  finish_call(at, header, outcome.code, lane_ != 0 && outcome.changed, outcome.tail);
+  finish_call(at, header, outcome.code, outcome.tail);
+  if (lane_ != 0 && outcome.changed && outbox_.buffer().size() != at) [[unlikely]]
+    outbox_.mark_kept(at);
   if (outcome.changed) service_.after_step();
   else if (has_journal_) [[unlikely]]
     outbox_.hold_reply(at, service_.journal()->reply_depends_on(), service_.journal()->safe_index());
 }
 
-void Channel::finish_long_call(std::size_t at, const wire::RequestHeader& header, Code code, bool is_kept,
+void Channel::finish_long_call(std::size_t at, const wire::RequestHeader& header, Code code,
                                SharedBytes tail) {
   if ((header.flags & wire::flag_one_way) != 0) return outbox_.abandon_reply(at);
   if (!reply_fits(at, tail.bytes().size())) return replace_reply(at, tail.bytes().size(), header);
   outbox_.finish_long_reply(at, code, header.request, service_.limits().frame_bytes_max, tail);
-  if (is_kept) outbox_.mark_kept(at);
 }
 
 void Channel::answer_parked(std::uint32_t request, Code code, wire::Bytes payload) {
@@ -561,7 +558,8 @@ void Channel::answer_parked(std::uint32_t request, Code code, wire::Bytes payloa
   wire::RequestHeader header;
   header.request = request;
   header.actor = last_actor_.value_or(0);
-  finish_call(at, header, code, lane_ != 0);
+  finish_call(at, header, code);
+  if (lane_ != 0) outbox_.mark_kept(at);
 }
 
 // The operation is not undone; only its reply cannot be delivered.

@@ -141,9 +141,8 @@ class Channel {
   void received_of_long_frame(std::size_t count);
   void run(const wire::RequestHeader& header, wire::Bytes arguments, wire::Buffer* memory = nullptr);
   [[gnu::always_inline]] inline void finish_call(std::size_t at, const wire::RequestHeader& header, Code code,
-                                                 bool is_kept, SharedBytes::Block* tail = nullptr);
-  void finish_long_call(std::size_t at, const wire::RequestHeader& header, Code code, bool is_kept,
-                        SharedBytes tail);
+                                                 SharedBytes::Block* tail = nullptr);
+  void finish_long_call(std::size_t at, const wire::RequestHeader& header, Code code, SharedBytes tail);
   bool reply_fits(std::size_t at, std::size_t tail_bytes) const {
     if (others_outbox_bytes_ + outbox_.unsent_bytes() + tail_bytes > service_.limits().outbox_bytes_max)
       return false;

@@ -146,20 +146,20 @@ class LaneTest : public ::testing::Test {
   Sent append(std::uint32_t request, int item, bool again = false, bool has_read_all = false) {
     const Packed arguments = list(item);
     server::Call made = call(request, list_, ops::List::Append::description.number, arguments);
-    made.again = again;
-    made.has_read_all = has_read_all;
+    if (again) made.flags |= wire::flag_again;
+    if (has_read_all) made.flags |= wire::flag_has_read_all;
     return send(made);
   }
   Sent pop(std::uint32_t request, bool again = false) {
     const Packed arguments = list(-1);
     server::Call made = call(request, list_, ops::List::Pop::description.number, arguments);
-    made.again = again;
+    if (again) made.flags |= wire::flag_again;
     return send(made);
   }
   Sent get(std::uint32_t request, bool again = false) {
     const Packed arguments = list();
     server::Call made = call(request, queue_, ops::Queue::Get::description.number, arguments);
-    made.again = again;
+    if (again) made.flags |= wire::flag_again;
     return send(made);
   }
   void put(std::uint32_t request, int item) {
@@ -231,7 +231,7 @@ TEST_F(LaneTest, OneWayRequestsBehindTheLastReplyAreNotDropped) {
   const Packed released = list(list_, 1);
   auto release = [&](std::uint32_t request) {
     server::Call made = call(request, ops::Manager::id, ops::Manager::Release::description.number, released);
-    made.one_way = true;
+    made.flags |= wire::flag_one_way;
     (void)send(made);
   };
   release(1);
@@ -333,7 +333,7 @@ TEST_F(LaneTest, IsSavedAndLoaded) {
   wire::Buffer out;
   const Packed none = list();
   server::Call again = call(2, queue_, ops::Queue::Get::description.number, none);
-  again.again = true;
+  again.flags |= wire::flag_again;
   const server::Outcome outcome = engine.step(again, out);
   EXPECT_EQ(outcome.code, Code::ok);
   EXPECT_EQ(Packed{std::string(wire::as_text(out.view()))}, list(42));

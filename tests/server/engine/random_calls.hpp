@@ -24,17 +24,13 @@ struct RecordedCall {
   std::uint64_t token = 0;
   std::uint64_t now_ns = 0;
   server::LaneRequest sent_as{};
-  bool one_way = false;
-  bool again = false;
-  bool has_read_all = false;
+  std::uint8_t flags = 0;
 
   /// Which refers to it.
   server::Call call() const {
     server::Call made{session, actor, object, op, wire::as_bytes(arguments), token, now_ns};
     made.sent_as = sent_as;
-    made.one_way = one_way;
-    made.again = again;
-    made.has_read_all = has_read_all;
+    made.flags = flags;
     return made;
   }
 };
@@ -128,10 +124,11 @@ class RandomInputs {
     const server::LaneId lane = any_lane(made.session);
     if (lane == 0) return made;
     made.sent_as = {lane, ++last_request_};
-    made.one_way = one_in(6);
-    made.has_read_all = one_in(4);
-    made.again = one_in(6);
-    if (made.again && !one_in(6)) made.sent_as.request = recent_request();
+    if (one_in(6)) made.flags |= wire::flag_one_way;
+    if (one_in(4)) made.flags |= wire::flag_has_read_all;
+    if (!one_in(6)) return made;
+    made.flags |= wire::flag_again;
+    if (!one_in(6)) made.sent_as.request = recent_request();
     return made;
   }
 

@@ -47,7 +47,7 @@ TEST(Records, AreReadAsTheyWereWritten) {
   wire::Buffer batch;
   Call wanted{most, most_pid, most, 0xffff, wire::as_bytes(text), most, most};
   wanted.sent_as = {most_pid, most_pid - 1};
-  wanted.again = true;
+  wanted.flags = wire::flag_again;
   RecordWriter().write(batch, wanted);
   Record record;
   ASSERT_TRUE(RecordReader(batch.view()).next(record));
@@ -60,7 +60,8 @@ TEST(Records, AreReadAsTheyWereWritten) {
   EXPECT_EQ(call.token, most);
   EXPECT_EQ(call.now_ns, most);
   EXPECT_EQ(call.sent_as, wanted.sent_as);
-  EXPECT_EQ(std::tuple(call.one_way, call.again, call.has_read_all), std::tuple(false, true, false));
+  EXPECT_EQ(std::tuple(call.is_one_way(), call.is_again(), call.has_read_all()),
+            std::tuple(false, true, false));
 
   EXPECT_EQ(read_back(Cancel{most, 5}).ticket, most);
   EXPECT_EQ(read_back(Cancel{1, most}).now_ns, most);
