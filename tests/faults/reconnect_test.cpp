@@ -37,9 +37,19 @@ class ReconnectTest : public testing::TestWithParam<Reach> {
   }
 
   void start(const std::vector<std::string>& more = {}) {
-    std::vector<std::string> arguments{
-        test::beside_the_test("tandemd"), "--listen",        listen_, "--authkey-file", key_,   "--journal",
-        folder_.path("journal"),          "--journal-level", level_,  "--log-level",    "error"};
+    std::vector<std::string> arguments{test::beside_the_test("tandemd"),
+                                       "--listen",
+                                       listen_,
+                                       "--authkey-file",
+                                       key_,
+                                       "--journal",
+                                       folder_.path("journal"),
+                                       "--journal-level",
+                                       level_,
+                                       "--session-lease-ms",
+                                       "3600000",
+                                       "--log-level",
+                                       "error"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     tandemd_.emplace(arguments);
     const std::string ready = tandemd_->read_line();
