@@ -12,7 +12,7 @@ namespace {
 
 // Bounds of one page, so that the step that makes it is short.
 constexpr std::size_t examined_max = 8'192;  // objects and holdings
-constexpr std::size_t page_bytes_max = std::size_t{256} * 1024;
+constexpr std::size_t names_bytes_max = std::size_t{256} * 1024;
 constexpr std::size_t key_bytes_max = 1'024;  // longer keys are shown cut
 
 ObjectLabel label_of(const Object& object) {
@@ -99,7 +99,7 @@ HoldingsPage holdings(const EngineState& state, std::uint64_t now_ns, const Hold
   std::size_t examined = 0;
   std::size_t bytes = 0;
   auto is_full = [&] {
-    return page.holdings.size() >= limit || bytes >= page_bytes_max || examined >= examined_max;
+    return page.holdings.size() >= limit || bytes >= names_bytes_max || examined >= examined_max;
   };
   HoldingsCursor at = after;
   // Returns whether there was room for all that is left of the object.
