@@ -375,20 +375,25 @@ TEST_P(ReconnectTest, AStoppedManagerIsWaitedFor) {
 
 // ---- processes that end meanwhile -------------------------------------------------------------------------
 
-class LocalReconnectTest : public ReconnectTest {};
+class LocalReconnectTest : public ReconnectTest {
+ protected:
+  /// In a child, until that is killed.
+  [[noreturn]] void hold_lock() {
+    const Manager manager = connect();
+    manager.lock("lock").lock();
+    locked_.send();
+    for (;;) pause();
+  }
+
+  test::Signal locked_;
+};
 INSTANTIATE_TEST_SUITE_P(, LocalReconnectTest, testing::Values(Reach::ring),
                          [](const auto&) { return "ring"; });
 
 /// The grace is for those who may come back.
 TEST_P(LocalReconnectTest, TheLockOfAProcessThatEndedMeanwhilePassesOnAtOnce) {
-  test::Signal locked;
-  test::Child child([&] {
-    const Manager manager = connect();
-    manager.lock("lock").lock();
-    locked.send();
-    for (;;) pause();
-  });
-  locked.wait();
+  test::Child child([this] { hold_lock(); });
+  locked_.wait();
   kill();
   child.kill();
   start({"--session-grace-ms", "86400000"});
@@ -399,14 +404,8 @@ TEST_P(LocalReconnectTest, TheLockOfAProcessThatEndedMeanwhilePassesOnAtOnce) {
 }
 
 TEST_P(LocalReconnectTest, ASessionThatDoesNotComeBackEndsAfterTheGrace) {
-  test::Signal locked;
-  test::Child child([&] {
-    const Manager manager = connect();
-    manager.lock("lock").lock();
-    locked.send();
-    for (;;) pause();
-  });
-  locked.wait();
+  test::Child child([this] { hold_lock(); });
+  locked_.wait();
   EXPECT_EQ(::kill(child.pid(), SIGSTOP), 0);
   restart();
   kill();

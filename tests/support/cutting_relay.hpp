@@ -1,8 +1,6 @@
 #pragma once
 // A TCP relay before a manager that cuts the first of its connections after so many bytes in one direction.
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -11,12 +9,12 @@
 #include <array>
 #include <atomic>
 #include <mutex>
-#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "tandem/address.hpp"
+#include "tests/support/loopback.hpp"
 
 namespace tandem::test {
 
@@ -36,28 +34,20 @@ class CuttingRelay {
 
   /// `address`: of the manager, tcp://127.0.0.1:PORT.
   CuttingRelay(const std::string& address, Cut cut) : to_port_(Address::parse(address).port()), cut_(cut) {
-    listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in here = loopback(0);
-    socklen_t size = sizeof here;
-    if (bind(listener_, reinterpret_cast<const sockaddr*>(&here), size) != 0 || listen(listener_, 100) != 0 ||
-        getsockname(listener_, reinterpret_cast<sockaddr*>(&here), &size) != 0)
-      throw std::runtime_error("the relay cannot listen");
-    port_ = ntohs(here.sin_port);
     acceptor_ = std::thread([this] { accept_all(); });
   }
   ~CuttingRelay() {
     ended_ = true;
-    shutdown(listener_, SHUT_RDWR);
+    listener_.shut_down();
     acceptor_.join();
     cut_all();
     for (std::thread& thread : threads_) thread.join();
     for (const int end : ends_) close(end);
-    close(listener_);
   }
   CuttingRelay(const CuttingRelay&) = delete;
   CuttingRelay& operator=(const CuttingRelay&) = delete;
 
-  std::string address() const { return "tcp://127.0.0.1:" + std::to_string(port_); }
+  std::string address() const { return listener_.address(); }
   /// Forwarded by the first connection so far.
   std::uint64_t bytes(Direction direction) const { return bytes_[static_cast<std::size_t>(direction)]; }
   bool has_cut() const { return has_cut_; }
@@ -68,13 +58,6 @@ class CuttingRelay {
   }
 
  private:
-  static sockaddr_in loopback(std::uint16_t port) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return address;
-  }
   static void send_at_once(int end) {
     const int on = 1;
     setsockopt(end, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -83,11 +66,9 @@ class CuttingRelay {
   void accept_all() {
     bool is_first = true;
     while (!ended_) {
-      const int from = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+      const std::pair<int, int> path = listener_.accept_to(to_port_);
+      const int from = path.first, to = path.second;
       if (from < 0) continue;
-      const int to = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-      const sockaddr_in manager = loopback(to_port_);
-      (void)connect(to, reinterpret_cast<const sockaddr*>(&manager), sizeof manager);
       send_at_once(from);
       send_at_once(to);
       const std::lock_guard lock(mutex_);
@@ -133,8 +114,7 @@ class CuttingRelay {
 
   const std::uint16_t to_port_;
   const Cut cut_;
-  std::uint16_t port_ = 0;
-  int listener_ = -1;
+  LoopbackListener listener_;
   std::atomic<bool> ended_{false};
   std::atomic<bool> has_cut_{false};
   std::array<std::atomic<std::uint64_t>, 2> bytes_{};

@@ -1,15 +1,12 @@
 #pragma once
 // A TCP relay before a manager, whose path can be cut: connections stay open, and nothing arrives any more.
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
-#include <cstring>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -17,6 +14,7 @@
 #include <vector>
 
 #include "tandem/address.hpp"
+#include "tests/support/loopback.hpp"
 
 namespace tandem::test {
 
@@ -30,28 +28,20 @@ class Relay {
 
   /// `address`: of the manager, tcp://127.0.0.1:PORT.
   explicit Relay(const std::string& address) : to_port_(Address::parse(address).port()) {
-    listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in here = loopback(0);
-    socklen_t size = sizeof here;
-    if (bind(listener_, reinterpret_cast<const sockaddr*>(&here), size) != 0 || listen(listener_, 100) != 0 ||
-        getsockname(listener_, reinterpret_cast<sockaddr*>(&here), &size) != 0)
-      throw std::runtime_error("the relay cannot listen");
-    port_ = ntohs(here.sin_port);
     acceptor_ = std::jthread([this](const std::stop_token& stop) { accept_all(stop); });
   }
   ~Relay() {
     acceptor_.request_stop();
-    shutdown(listener_, SHUT_RDWR);
+    listener_.shut_down();
     acceptor_.join();
     const std::lock_guard lock(mutex_);
     for (auto& connection : connections_) connection->thread.request_stop();
     connections_.clear();
-    close(listener_);
   }
   Relay(const Relay&) = delete;
   Relay& operator=(const Relay&) = delete;
 
-  std::string address() const { return "tcp://127.0.0.1:" + std::to_string(port_); }
+  std::string address() const { return listener_.address(); }
 
   /// What becomes of all connections, those to come too.
   void set(Path path) {
@@ -80,21 +70,10 @@ class Relay {
     std::jthread thread;
   };
 
-  static sockaddr_in loopback(std::uint16_t port) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return address;
-  }
-
   void accept_all(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
-      const int from = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+      const auto [from, to] = listener_.accept_to(to_port_);
       if (from < 0) continue;
-      const int to = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-      const sockaddr_in manager = loopback(to_port_);
-      (void)connect(to, reinterpret_cast<const sockaddr*>(&manager), sizeof manager);
       const std::lock_guard lock(mutex_);
       Connection& made =
           *connections_.emplace_back(std::make_unique<Connection>(from, to, path_of_new_.load()));
@@ -130,8 +109,7 @@ class Relay {
   }
 
   const std::uint16_t to_port_;
-  std::uint16_t port_ = 0;
-  int listener_ = -1;
+  LoopbackListener listener_;
   std::atomic<Path> path_of_new_{Path::open};
   std::mutex mutex_;
   std::vector<std::unique_ptr<Connection>> connections_;
