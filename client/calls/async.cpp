@@ -324,8 +324,7 @@ void AsyncChannel::receive_until_drained() {
 /// Returns false if the channel is not to be resumed. Throws StreamClosed if that fails.
 bool AsyncChannel::resume(const StreamClosed& closed, std::shared_ptr<Outage>& outage) {
   if (!session_->may_resume(channel_, closed)) return false;
-  if (outage) outage->again(closed);
-  else outage = session_->begin_outage(closed);
+  session_->note_break(outage, closed);
   std::optional<std::uint64_t> in_doubt_since_ns;
   {
     std::unique_lock lock(mutex_);

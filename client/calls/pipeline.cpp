@@ -151,8 +151,7 @@ void PipelineSink::guarded(F&& io) {
   while (true) {
     try {
       if (broken) {
-        if (outage) outage->again(*broken);
-        else outage = session_->begin_outage(*broken);
+        session_->note_break(outage, *broken);
         broken.reset();
         resume(*outage);
       }

@@ -78,7 +78,7 @@ void Channel::end_request() noexcept {
 }
 
 /// Sends the request of an exchange and receives its reply.
-[[gnu::always_inline]] inline Reply Channel::attempt(const RequestTarget& target,
+[[gnu::always_inline]] inline Reply Channel::attempt(const RequestTarget& target, std::uint8_t flags,
                                                      const os::Deadline& deadline,
                                                      const std::stop_token& stop, LongResult* long_result) {
   if (broken_) throw StreamClosed("the connection is closed");
@@ -86,7 +86,7 @@ void Channel::end_request() noexcept {
   try {
     if (!unsent_.empty()) [[unlikely]]
       send_unsent(deadline);
-    send_request(target, request, deadline);
+    send_request(target, flags, request, deadline);
   } catch (const StreamClosed& closed) {
     throw_fault_or(closed);
   }
@@ -100,21 +100,18 @@ Reply Channel::exchange(const RequestTarget& target, const os::Deadline& deadlin
                         const std::stop_token& stop, LongResult* long_result) {
   exchanged_request_ = ++last_request_;
   if (lane_ == 0) [[likely]]
-    return attempt(target, deadline, stop, long_result);
+    return attempt(target, wire::flag_has_read_all, deadline, stop, long_result);
   first_sent_ns_ = os::boot_clock_ns();
-  const Reply reply = attempt(target, deadline, stop, long_result);
+  const Reply reply = attempt(target, wire::flag_has_read_all, deadline, stop, long_result);
   unread_notices_.clear();
   return reply;
 }
 
 Reply Channel::exchange_again(const RequestTarget& target, const os::Deadline& deadline,
                               const std::stop_token& stop, LongResult* long_result) {
-  struct Flags {
-    std::uint8_t& flags;
-    ~Flags() { flags = wire::flag_has_read_all; }
-  } const flags{request_flags_};
-  if (!is_new_lane_) request_flags_ |= wire::flag_again;
-  const Reply reply = attempt(target, deadline, stop, long_result);
+  const std::uint8_t again = is_new_lane_ ? std::uint8_t{0} : wire::flag_again;
+  const auto flags = static_cast<std::uint8_t>(wire::flag_has_read_all | again);
+  const Reply reply = attempt(target, flags, deadline, stop, long_result);
   unread_notices_.clear();
   return reply;
 }
@@ -179,16 +176,17 @@ bool Channel::send_or_keep(wire::Bytes frame, const os::Deadline& deadline, bool
   return is_late;
 }
 
-void Channel::send_request(const RequestTarget& target, std::uint32_t request, const os::Deadline& deadline) {
+void Channel::send_request(const RequestTarget& target, std::uint8_t flags, std::uint32_t request,
+                           const os::Deadline& deadline) {
   const std::size_t size = out_.size();
   if (size > frame_bytes_max_ || !long_arguments_.empty()) [[unlikely]]
-    return send_in_pieces(target, request, deadline);
-  wire::store_request_header(out_.data(), size, header_of(target, request, request_flags_));
+    return send_in_pieces(target, flags, request, deadline);
+  wire::store_request_header(out_.data(), size, header_of(target, request, flags));
   if (send_or_keep(out_.view(), deadline, false, true)) throw os::TimedOut();
 }
 
 /// The same in several frames, or with arguments that are elsewhere.
-void Channel::send_in_pieces(const RequestTarget& target, std::uint32_t request,
+void Channel::send_in_pieces(const RequestTarget& target, std::uint8_t flags, std::uint32_t request,
                              const os::Deadline& deadline) {
   std::vector<wire::Bytes> pieces;
   std::size_t at = wire::request_header_bytes;
@@ -209,9 +207,8 @@ void Channel::send_in_pieces(const RequestTarget& target, std::uint32_t request,
     const std::uint8_t more = left == 0 ? 0 : wire::flag_more;
     std::uint8_t header[wire::request_header_bytes];
     if (is_first)
-      wire::store_request_header(
-          header, header_bytes + count,
-          header_of(target, request, static_cast<std::uint8_t>(request_flags_ | more)));
+      wire::store_request_header(header, header_bytes + count,
+                                 header_of(target, request, static_cast<std::uint8_t>(flags | more)));
     else
       wire::store_short_header(header, header_bytes + count, wire::FrameKind::request_part, more, 0, request);
     is_late = send_or_keep({header, header_bytes}, deadline, is_late, is_first);

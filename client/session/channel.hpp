@@ -155,13 +155,15 @@ class Channel {
  private:
   static constexpr std::chrono::milliseconds fault_wait{100};
 
-  Reply attempt(const RequestTarget& target, const os::Deadline& deadline, const std::stop_token& stop,
-                LongResult* long_result);
-  void send_request(const RequestTarget& target, std::uint32_t request, const os::Deadline& deadline);
+  Reply attempt(const RequestTarget& target, std::uint8_t flags, const os::Deadline& deadline,
+                const std::stop_token& stop, LongResult* long_result);
+  void send_request(const RequestTarget& target, std::uint8_t flags, std::uint32_t request,
+                    const os::Deadline& deadline);
   void send_cancel(std::uint32_t request) noexcept;
   void send_unsent(const os::Deadline& deadline);
   std::size_t long_arguments_bytes() const;
-  void send_in_pieces(const RequestTarget& target, std::uint32_t request, const os::Deadline& deadline);
+  void send_in_pieces(const RequestTarget& target, std::uint8_t flags, std::uint32_t request,
+                      const os::Deadline& deadline);
   bool send_or_keep(wire::Bytes frame, const os::Deadline& deadline, bool is_late, bool is_first = false);
   Reply receive_reply(std::uint32_t request, const os::Deadline& deadline, LongResult* long_result = nullptr);
   bool receive_long(std::uint32_t request, std::size_t needed, const os::Deadline& deadline,
@@ -185,7 +187,6 @@ class Channel {
   bool broken_ = false;
   std::uint32_t lane_ = 0;
   std::uint64_t start_ = 0;
-  std::uint8_t request_flags_ = wire::flag_has_read_all;
   bool is_new_lane_ = false;  // since the last resume()
   std::uint64_t first_sent_ns_ = 0;
 

@@ -46,13 +46,14 @@ void Session::until_reached(Outage& outage, const os::Deadline& deadline, F&& at
   }
 }
 
-std::shared_ptr<Outage> Session::begin_outage(const StreamClosed& why) const {
+void Session::note_break(std::shared_ptr<Outage>& outage, const StreamClosed& why) const {
+  if (outage != nullptr) return outage->again(why);
   std::lock_guard lock(mutex_);
   // A manager without a journal has ended for good, if it was not the connection alone.
   std::chrono::milliseconds limit = options_.reconnect;
   if (welcome_.start == 0 && welcome_.resume_ms < static_cast<std::uint64_t>(limit.count()))
     limit = std::chrono::milliseconds(welcome_.resume_ms);
-  return std::make_shared<Outage>(why, limit, welcome_.start != 0);
+  outage = std::make_shared<Outage>(why, limit, welcome_.start != 0);
 }
 
 bool Session::may_resume(const Channel& channel, const StreamClosed& closed) const {
@@ -65,14 +66,16 @@ bool Session::may_resume(const Channel& channel, const StreamClosed& closed) con
 Reply Session::exchange_again(Channel& channel, const StreamClosed& closed, const RequestTarget& target,
                               const os::Deadline& deadline, const std::stop_token& stop,
                               LongResult* long_result) {
-  const std::shared_ptr<Outage> outage = begin_outage(closed);
+  std::shared_ptr<Outage> outage;
+  StreamClosed why = closed;
   while (true) {
+    note_break(outage, why);
     resume(channel, *outage, deadline, channel.first_sent_ns());
     try {
       return channel.exchange_again(target, deadline, stop, long_result);
     } catch (const StreamClosed& again) {
       if (!may_resume(channel, again)) throw;
-      outage->again(again);
+      why = again;
     }
   }
 }
@@ -147,7 +150,8 @@ bool Session::can_be_resumed() const {
 }
 
 Channel& Session::open_channel_later(const Error& error, const os::Deadline& deadline) {
-  const std::shared_ptr<Outage> outage = begin_outage(StreamClosed(error.what()));
+  std::shared_ptr<Outage> outage;
+  note_break(outage, StreamClosed(error.what()));
   Channel* channel = nullptr;
   bool restarted = false;
   try {

@@ -73,7 +73,8 @@ class Session final : public std::enable_shared_from_this<Session>,
   }
   /// Whether a channel that broke so may be resumed.
   bool may_resume(const Channel& channel, const StreamClosed& closed) const;
-  std::shared_ptr<Outage> begin_outage(const StreamClosed& why) const;
+  /// A connection has broken: `outage` begins, if it is null, or goes on.
+  void note_break(std::shared_ptr<Outage>& outage, const StreamClosed& why) const;
   /// Resumes the channel, on its lane. `in_doubt_since_ns`: when the first of its requests without a reply was sent, by os::boot_clock_ns(); none: there
   /// are no such. Throws StreamClosed when that takes longer than the outage may, or cannot succeed; TimedOut after `deadline`.
   void resume(Channel& channel, Outage& outage, const os::Deadline& deadline,
