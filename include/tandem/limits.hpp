@@ -77,9 +77,11 @@ inline constexpr std::array<LimitDescription, 22> limit_descriptions{{
      "for how long after a start with a journal the sessions of the last one can be resumed; 0: they are "
      "ended"},
     {"replies_kept_bytes_max", &Limits::replies_kept_bytes_max, 0, std::uint64_t{1} << 40,
-     "replies of one session kept until its client has read them, on top of memory_bytes_max; the results of "
-     "further ones are not kept, and a "
-     "client that has to ask for one again gets ReplyLost"},
+     "replies of one session kept until its client has read them, on top of memory_bytes_max, of which all "
+     "sessions "
+     "together keep a sixteenth; the results of further ones are not kept, and a client that has to ask for "
+     "one again "
+     "gets ReplyLost"},
     {"ring_bytes", &Limits::ring_bytes, 4096, std::uint64_t{1} << 30,
      "shared memory of a channel, each way; rounded up to a power of two"},
     {"step_elements_max", &Limits::step_elements_max, 1'000, std::uint64_t{1} << 40,

@@ -140,9 +140,8 @@ Value CallContext::keep_long(ValueView value) {
 void EngineState::keep(const Waiter& waiter, Code code, wire::Bytes payload) {
   Lane* const lane = kept.find(waiter.owner.session, waiter.sent_as.lane);
   if (lane == nullptr) return;  // it has ended, and its waits end for that
-  kept.keep(waiter.owner.session, *lane, lane->replies().size(),
-            {waiter.sent_as.request, code, false, std::string(wire::as_text(payload))},
-            registry.limits().replies_kept_bytes_max);
+  kept.keep(*lane, lane->replies().size(), {.request = waiter.sent_as.request, .code = code, .payload = {}},
+            payload, {}, kept_limits());
 }
 
 void CallContext::refuse(Waiter& waiter, const Failure& failure) {

@@ -32,7 +32,7 @@ struct SessionClient {
   std::array<std::uint8_t, 32> secret_hash{};
   std::string address;               // where it connected from, for people
   std::optional<std::uint32_t> uid;  // of a client on the manager's machine
-  std::string process;               // os::ProcessIdentity as text; empty: not known
+  std::string process;               // os::process_identity(); empty: not known
 };
 
 /// Iterates over the elements of an Items operand.
@@ -84,6 +84,13 @@ struct EngineState {
   std::uint32_t pid_of(SessionId session) const {
     auto found = clients.find(session);
     return found == clients.end() ? 0 : found->second.pid;
+  }
+  /// A part of memory_bytes_max is for the replies that are kept, in addition to it.
+  KeptLimits kept_limits() const {
+    constexpr std::uint64_t part_for_replies = 16;
+    const std::uint64_t most = registry.limits().memory_bytes_max;
+    return {registry.limits().replies_kept_bytes_max,
+            most == 0 ? ~std::uint64_t{0} : most / part_for_replies};
   }
   /// Keeps the reply to a request that waited.
   void keep(const Waiter& waiter, Code code, wire::Bytes payload);

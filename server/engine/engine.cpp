@@ -114,6 +114,8 @@ Outcome Engine::run_on_lane(const Call& call, wire::Buffer& reply) {
     if (const Waiter* waiter = state_.waits.find(call.session, call.sent_as))
       return {.changed = false, .operation = waiter->operation, .parked = waiter->ticket};
   }
+  if (Result<void> room = room_to_keep(*lane); !room)
+    return refuse(room.failure(), operation_of(call.object, call.op), reply.size(), reply, false);
   const std::size_t mark = reply.size();
   // Replies that this step makes to waiting requests follow its own.
   std::size_t place = lane->replies().size();
@@ -128,18 +130,25 @@ Outcome Engine::run_on_lane(const Call& call, wire::Buffer& reply) {
     outcome = run(call, reply);
   }
   if (!outcome.changed) return outcome;
-  if (call.has_read_all()) place -= state_.kept.acknowledge_all(call.session, *lane, place);
-  if (outcome.parked == 0) {
-    std::string payload;
-    if (!call.is_one_way()) {
-      payload = wire::as_text(reply.view_from(mark));
-      if (outcome.tail != nullptr) payload += wire::as_text(outcome.tail->bytes);
-    }
-    state_.kept.keep(call.session, *lane, place,
-                     {call.sent_as.request, outcome.code, call.is_one_way(), std::move(payload)},
-                     limits().replies_kept_bytes_max);
-  }
+  if (call.has_read_all()) place -= state_.kept.acknowledge_all(*lane, place);
+  if (outcome.parked != 0) return outcome;
+  const bool has_reply = !call.is_one_way();
+  state_.kept.keep(
+      *lane, place,
+      {.request = call.sent_as.request, .code = outcome.code, .one_way = !has_reply, .payload = {}},
+      has_reply ? reply.view_from(mark) : wire::Bytes(),
+      has_reply && outcome.tail != nullptr ? outcome.tail->bytes : wire::Bytes(), state_.kept_limits());
   return outcome;
+}
+
+/// A client says in time what it has read; one that does not would fill the memory with marks of what was carried out.
+Result<void> Engine::room_to_keep(const Lane& lane) const {
+  constexpr std::uint64_t read_and_not_said = 4'096;  // more than a client has of such
+  if (lane.replies().size() < limits().requests_under_way_max + read_and_not_said) return {};
+  return Failure{Code::resource_exhausted,
+                 "the client has not said of " + std::to_string(lane.replies().size()) +
+                     " replies that it has read them, more than requests_under_way_max (" +
+                     std::to_string(limits().requests_under_way_max) + ") and some"};
 }
 
 /// Nothing is carried out.
@@ -153,14 +162,16 @@ Outcome Engine::answer_again(const Call& call, const KeptReply& kept, wire::Buff
     code = Code::reply_lost;
     wire::Writer(reply).text("the operation was carried out, but its result of " + std::to_string(kept.lost) +
                              " bytes is no longer kept: over replies_kept_bytes_max (" +
-                             std::to_string(limits().replies_kept_bytes_max) + ")");
+                             std::to_string(limits().replies_kept_bytes_max) +
+                             "), or all sessions together over a sixteenth of memory_bytes_max");
   }
   state_.kept.move_to_end(*state_.kept.find(call.session, call.sent_as.lane), call.sent_as.request);
   return {.code = code, .operation = operation_of(call.object, call.op)};
 }
 
 bool Engine::step(const Acknowledged& input) {
-  if (!state_.kept.acknowledge(input.session, input.sent_as.lane, input.sent_as.request)) return false;
+  Lane* const lane = state_.kept.find(input.session, input.sent_as.lane);
+  if (lane == nullptr || !state_.kept.acknowledge(*lane, input.sent_as.request)) return false;
   advance_time(input.now_ns);
   return true;
 }

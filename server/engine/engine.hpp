@@ -195,6 +195,7 @@ class Engine {
   void advance_time(std::uint64_t now_ns) { state_.now_ns = now_ns > state_.now_ns ? now_ns : state_.now_ns; }
   [[gnu::always_inline]] inline Outcome run(const Call& call, wire::Buffer& reply);
   Outcome run_on_lane(const Call& call, wire::Buffer& reply);
+  Result<void> room_to_keep(const Lane& lane) const;
   Outcome answer_again(const Call& call, const KeptReply& kept, wire::Buffer& reply);
   void serve_ready();
   void look_for_cycles();

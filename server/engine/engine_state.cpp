@@ -233,7 +233,7 @@ void Engine::load_lanes(StateReader& in, SessionId session) {
         reply.payload.resize(size);
         return reinterpret_cast<std::uint8_t*>(reply.payload.data());
       });
-      if (!in.failed()) state_.kept.restore(session, lane, std::move(reply));
+      if (!in.failed()) state_.kept.restore(lane, std::move(reply));
     });
   }
 }

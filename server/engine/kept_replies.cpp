@@ -29,8 +29,7 @@ LaneId KeptReplies::next_lane(SessionId session) const {
 }
 
 void KeptReplies::add_lane(SessionId session) {
-  OfSession& of = sessions_.at(session);
-  (void)of.lanes[of.next++];
+  restore_lane(session, sessions_.at(session).next++);
 }
 
 Lane* KeptReplies::find(SessionId session, LaneId lane) {
@@ -50,7 +49,7 @@ void KeptReplies::end_lane(SessionId session, LaneId lane) {
   if (of == sessions_.end()) return;
   const auto found = of->second.lanes.find(lane);
   if (found == of->second.lanes.end()) return;
-  drop_front(of->second, found->second, found->second.replies_.size());
+  drop_front(found->second, found->second.replies_.size());
   of->second.lanes.erase(found);
 }
 
@@ -62,24 +61,29 @@ void KeptReplies::close(SessionId session) {
   sessions_.erase(of);
 }
 
-void KeptReplies::account(OfSession& of, std::uint64_t before, std::uint64_t now) {
-  of.bytes += now - before;
+void KeptReplies::account(const Lane& lane, std::uint64_t before, std::uint64_t now) {
+  *lane.session_bytes_ += now - before;
   memory_bytes_ += now - before;
 }
 
-void KeptReplies::drop_front(OfSession& of, Lane& lane, std::size_t count) {
+void KeptReplies::drop_front(Lane& lane, std::size_t count) {
   for (; count != 0; --count) {
-    account(of, bytes_of(lane.replies_.front()), 0);
+    account(lane, bytes_of(lane.replies_.front()), 0);
     lane.replies_.pop_front();
   }
 }
 
-void KeptReplies::keep(SessionId session, Lane& lane, std::size_t place, KeptReply reply,
-                       std::uint64_t bytes_max) {
-  OfSession& of = sessions_.at(session);
-  if (!reply.payload.empty() && of.bytes + bytes_of(reply) > bytes_max)
-    reply.lost = std::exchange(reply.payload, {}).size();
-  account(of, 0, bytes_of(reply));
+void KeptReplies::keep(Lane& lane, std::size_t place, KeptReply reply, wire::Bytes front, wire::Bytes tail,
+                       const KeptLimits& limits) {
+  const std::size_t payload_bytes = front.size() + tail.size();
+  const std::uint64_t bytes = reply_bytes + payload_bytes;
+  if (*lane.session_bytes_ + bytes <= limits.session_bytes && memory_bytes_ + bytes <= limits.bytes) {
+    reply.payload.reserve(payload_bytes);
+    reply.payload.append(wire::as_text(front)).append(wire::as_text(tail));
+  } else {
+    reply.lost = payload_bytes;
+  }
+  account(lane, 0, bytes_of(reply));
   lane.replies_.insert(lane.replies_.begin() + static_cast<std::ptrdiff_t>(place), std::move(reply));
 }
 
@@ -88,18 +92,16 @@ void KeptReplies::move_to_end(Lane& lane, std::uint32_t request) {
   std::rotate(at, at + 1, lane.replies_.end());
 }
 
-bool KeptReplies::acknowledge(SessionId session, LaneId id, std::uint32_t request) {
-  Lane* const lane = find(session, id);
-  if (lane == nullptr) return false;
-  const auto at = position(lane->replies_, request);
-  if (at == lane->replies_.end()) return false;
-  drop_front(sessions_.at(session), *lane, static_cast<std::size_t>(at - lane->replies_.begin()) + 1);
+bool KeptReplies::acknowledge(Lane& lane, std::uint32_t request) {
+  const auto at = position(lane.replies_, request);
+  if (at == lane.replies_.end()) return false;
+  drop_front(lane, static_cast<std::size_t>(at - lane.replies_.begin()) + 1);
   return true;
 }
 
-std::size_t KeptReplies::acknowledge_all(SessionId session, Lane& lane, std::size_t count) {
+std::size_t KeptReplies::acknowledge_all(Lane& lane, std::size_t count) {
   while (count != 0 && lane.replies_[count - 1].one_way) --count;
-  if (count != 0) drop_front(sessions_.at(session), lane, count);
+  drop_front(lane, count);
   return count;
 }
 
@@ -109,11 +111,14 @@ std::uint64_t KeptReplies::memory_bytes(SessionId session) const {
 }
 
 Lane& KeptReplies::restore_lane(SessionId session, LaneId lane) {
-  return sessions_[session].lanes[lane];
+  OfSession& of = sessions_[session];
+  Lane& made = of.lanes[lane];
+  made.session_bytes_ = &of.bytes;
+  return made;
 }
 
-void KeptReplies::restore(SessionId session, Lane& lane, KeptReply reply) {
-  account(sessions_[session], 0, bytes_of(reply));
+void KeptReplies::restore(Lane& lane, KeptReply reply) {
+  account(lane, 0, bytes_of(reply));
   lane.replies_.push_back(std::move(reply));
 }
 

@@ -14,6 +14,12 @@
 
 namespace tandem::server {
 
+/// How much is kept.
+struct KeptLimits {
+  std::uint64_t session_bytes = 0;  // of one session
+  std::uint64_t bytes = 0;          // of all together
+};
+
 struct KeptReply {
   std::uint32_t request = 0;
   Code code = Code::ok;
@@ -31,6 +37,7 @@ class Lane {
  private:
   friend class KeptReplies;
   std::deque<KeptReply> replies_;
+  std::uint64_t* session_bytes_ = nullptr;  // of its session
 };
 
 /// The lanes of all sessions that have any.
@@ -54,19 +61,20 @@ class KeptReplies {
   void end_lane(SessionId session, LaneId lane);
   void close(SessionId session);
 
-  /// Keeps a reply behind the first `place` ones of its lane. If more than `bytes_max` would be kept for the session, its
-  /// payload is dropped.
-  void keep(SessionId session, Lane& lane, std::size_t place, KeptReply reply, std::uint64_t bytes_max);
+  /// Keeps a reply behind the first `place` ones of its lane. Its payload is `front` and `tail`; beyond the limits it is not
+  /// kept.
+  void keep(Lane& lane, std::size_t place, KeptReply reply, wire::Bytes front, wire::Bytes tail,
+            const KeptLimits& limits);
   /// The reply is sent again: it is the last one to be read.
   void move_to_end(Lane& lane, std::uint32_t request);
   /// The client has read the reply to `request`, and so all before it. Returns whether it was kept.
-  bool acknowledge(SessionId session, LaneId lane, std::uint32_t request);
+  bool acknowledge(Lane& lane, std::uint32_t request);
   /// The client has read all replies among the first `count` of the lane. One-way requests behind the last of them may be
   /// sent again. Returns how many were dropped.
-  std::size_t acknowledge_all(SessionId session, Lane& lane, std::size_t count);
+  std::size_t acknowledge_all(Lane& lane, std::size_t count);
 
-  /// Memory of all sessions' replies. It comes on top of memory_bytes_max: nothing is refused because of it, and each session
-  /// has a limit of its own.
+  /// Memory of all sessions' replies. It comes on top of memory_bytes_max: an operation is not refused because of the copy
+  /// of its own result.
   std::uint64_t memory_bytes() const { return memory_bytes_; }
   std::uint64_t memory_bytes(SessionId session) const;
   /// Calls f(LaneId, const Lane&) for the lanes of a session, in their order.
@@ -81,7 +89,7 @@ class KeptReplies {
   /// Lanes are restored in ascending order, below `next`.
   Lane& restore_lane(SessionId session, LaneId lane);
   void continue_from(SessionId session, LaneId next) { sessions_[session].next = next; }
-  void restore(SessionId session, Lane& lane, KeptReply reply);
+  void restore(Lane& lane, KeptReply reply);
 
  private:
   struct OfSession {
@@ -90,8 +98,8 @@ class KeptReplies {
     std::uint64_t bytes = 0;
   };
   static std::uint64_t bytes_of(const KeptReply& reply) { return reply_bytes + reply.payload.size(); }
-  void account(OfSession& of, std::uint64_t before, std::uint64_t now);
-  void drop_front(OfSession& of, Lane& lane, std::size_t count);
+  void account(const Lane& lane, std::uint64_t before, std::uint64_t now);
+  void drop_front(Lane& lane, std::size_t count);
 
   std::map<SessionId, OfSession> sessions_;
   std::uint64_t memory_bytes_ = 0;

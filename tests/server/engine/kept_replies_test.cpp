@@ -34,7 +34,7 @@ std::vector<std::uint32_t> requests_of(const Lane& lane) {
 class KeptRepliesModel : public ::testing::TestWithParam<std::uint64_t> {};
 
 TEST_P(KeptRepliesModel, IsThePlainTable) {
-  constexpr std::uint64_t bytes_max = 2'000;
+  constexpr std::uint64_t bytes_max = 2'000, all_bytes_max = 3'000;
   std::mt19937_64 random(GetParam());
   auto below = [&](std::uint64_t bound) { return random() % bound; };
   KeptReplies kept;
@@ -55,7 +55,7 @@ TEST_P(KeptRepliesModel, IsThePlainTable) {
         wanted.replies.empty() ? next : wanted.replies[below(wanted.replies.size())].request;
     switch (below(10)) {
       case 0: {
-        const bool was = kept.acknowledge(key.first, key.second, known);
+        const bool was = kept.acknowledge(*lane, known);
         EXPECT_EQ(was, !wanted.replies.empty());
         while (was && wanted.replies.front().request != known) wanted.replies.erase(wanted.replies.begin());
         if (was) wanted.replies.erase(wanted.replies.begin());
@@ -63,7 +63,7 @@ TEST_P(KeptRepliesModel, IsThePlainTable) {
       }
       case 1: {
         std::size_t count = below(wanted.replies.size() + 1);
-        const std::size_t dropped = kept.acknowledge_all(key.first, *lane, count);
+        const std::size_t dropped = kept.acknowledge_all(*lane, count);
         while (count != 0 && wanted.replies[count - 1].one_way) --count;
         EXPECT_EQ(dropped, count);
         wanted.replies.erase(wanted.replies.begin(),
@@ -79,8 +79,10 @@ TEST_P(KeptRepliesModel, IsThePlainTable) {
         }
         break;
       default: {
-        KeptReply reply{next++, Code::ok, below(3) == 0, std::string(below(300), 'x')};
-        if (reply.one_way) reply.payload.clear();
+        KeptReply reply;
+        reply.request = next++;
+        reply.one_way = below(3) == 0;
+        const std::string payload(reply.one_way ? 0 : below(300), 'x');
         const std::size_t place = below(3) == 0 ? below(wanted.replies.size() + 1) : wanted.replies.size();
         std::uint64_t bytes = 0;
         for (const auto& [other, of_lane] : model)
@@ -88,9 +90,13 @@ TEST_P(KeptRepliesModel, IsThePlainTable) {
             for (const KeptReply& one : of_lane.replies)
               bytes += KeptReplies::reply_bytes + one.payload.size();
         EXPECT_EQ(kept.memory_bytes(key.first), bytes);
-        kept.keep(key.first, *lane, place, reply, bytes_max);
-        if (!reply.payload.empty() && bytes + KeptReplies::reply_bytes + reply.payload.size() > bytes_max)
-          reply.lost = std::exchange(reply.payload, "").size();
+        const std::size_t cut = below(payload.size() + 1);
+        const wire::Bytes whole = wire::as_bytes(payload);
+        const std::uint64_t more = KeptReplies::reply_bytes + payload.size();
+        const bool fits = bytes + more <= bytes_max && kept.memory_bytes() + more <= all_bytes_max;
+        kept.keep(*lane, place, reply, whole.first(cut), whole.subspan(cut), {bytes_max, all_bytes_max});
+        if (fits) reply.payload = payload;
+        else reply.lost = payload.size();
         wanted.replies.insert(wanted.replies.begin() + static_cast<std::ptrdiff_t>(place), reply);
       }
     }
@@ -309,6 +315,23 @@ TEST_F(LaneTest, WhatIsTooMuchToKeepIsToldSo) {
   EXPECT_THAT(again.reply.text(), HasSubstr("carried out"));
   EXPECT_THAT(again.reply.text(), HasSubstr("replies_kept_bytes_max (1000)"));
   EXPECT_EQ(length(), 0u);
+}
+
+/// It would fill the memory, of which nothing here counts.
+TEST_F(LaneTest, AClientThatNeverSaysWhatItHasReadIsRefused) {
+  Limits limits;
+  limits.requests_under_way_max = 10;
+  host_.engine().step(server::Started{host_.engine().server_info(), limits});
+  std::uint32_t request = 0;
+  Sent last = append(++request, 1);
+  while (last.reply.code == Code::ok && request < 10'000) last = append(++request, 1);
+  EXPECT_EQ(last.reply.code, Code::resource_exhausted);
+  EXPECT_FALSE(last.outcome.changed);
+  EXPECT_THAT(last.reply.text(), HasSubstr("requests_under_way_max (10)"));
+  EXPECT_EQ(length(), request - 1);
+  EXPECT_EQ(append(1, 1, true).reply, gives_nothing());  // what is known is still answered
+  host_.engine().step(server::Acknowledged{7, {1, request - 1}});
+  EXPECT_EQ(append(request, 1).reply, gives_nothing());
 }
 
 TEST_F(LaneTest, ASessionsEndTakesAllWithIt) {
