@@ -20,21 +20,29 @@ std::array<std::uint8_t, N> message(Bytes bytes) {
   return out;
 }
 
+/// What a side writes as zero and the other does not look at.
+template <std::size_t N>
+void clear_reserved(std::array<std::uint8_t, N>& message, std::size_t at, std::size_t bytes) {
+  std::fill_n(message.begin() + static_cast<std::ptrdiff_t>(at), bytes, std::uint8_t{0});
+}
+
 }  // namespace
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Bytes bytes(data, size);
 
   auto hello = message<hello_bytes>(bytes);
-  hello[6] = hello[7] = 0;
+  clear_reserved(hello, 6, 2);
   REQUIRE(encode(decode_hello(hello.data())) == hello);
 
   auto answer = message<answer_bytes>(bytes);
+  clear_reserved(answer, 44, 4);
   REQUIRE(encode(decode_answer(answer.data())) == answer);
 
   auto welcome = message<welcome_bytes>(bytes);
   store_little(welcome.data() + 4, protocol_version);
-  welcome[6] = welcome[7] = 0;
+  clear_reserved(welcome, 6, 2);
+  clear_reserved(welcome, 84, 4);
   REQUIRE(encode(decode_welcome(welcome.data())) == welcome);
 
   std::string refusal = encode_refusal(tandem::Code::protocol_error, as_text(bytes));

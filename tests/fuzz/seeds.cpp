@@ -129,6 +129,8 @@ std::vector<std::string> frames() {
       limit + short_frame(FrameKind::reply_part, 0, 1, "tail"),
       limit + short_frame(FrameKind::fault, 9, 0, "no"),
       limit + short_frame(FrameKind::identify, 0, 77, ""),
+      limit + call + short_frame(FrameKind::read, 0, 1, ""),
+      limit + call + short_frame(FrameKind::goodbye, 0, 0, ""),
   };
 }
 
@@ -137,10 +139,15 @@ std::vector<std::string> handshakes() {
   hello.nonce.fill(1);
   Answer answer;
   answer.pid = 77;
+  answer.wishes = wish_lane;
+  answer.lane = 1;
   answer.proof.fill(2);
   Welcome welcome;
   welcome.session = 5;
   welcome.frame_bytes_max = 1 << 20;
+  welcome.lane = 1;
+  welcome.resume_ms = 2000;
+  welcome.start = 3;
   return {text_of(encode(hello)), text_of(encode(answer)), text_of(encode(welcome)),
           encode_refusal(tandem::Code::authentication_error, "the keys differ")};
 }
@@ -171,12 +178,17 @@ std::string creation(std::string_view type, std::string_view name) {
 std::vector<std::string> conversations() {
   const std::string frames_after_handshake("\x01\x01\xff", 3);
   const std::string requests_after_handshake("\x03\x01\xff", 3);
+  const std::string frames_of_a_lane("\x05\x01\xff", 3);
+  const std::string requests_of_a_lane("\x07\x01\xff", 3);
   const std::string handshake_first("\x00\x00\x07", 3);
   Answer answer;
   answer.proof.fill(0x5a);
 
   std::vector<std::string> found{handshake_first + text_of(encode(answer))};
-  for (const std::string& frame : frames()) found.push_back(frames_after_handshake + frame.substr(2));
+  for (const std::string& frame : frames()) {
+    found.push_back(frames_after_handshake + frame.substr(2));
+    found.push_back(frames_of_a_lane + frame.substr(2));
+  }
   const std::string key_and_value =
       packed([](Writer& w) { w.array(2), w.integer(std::int64_t{1}), w.text("x"); });
   const std::string one_number = packed([](Writer& w) { w.array(1), w.integer(std::int64_t{0}); });
@@ -186,10 +198,11 @@ std::vector<std::string> conversations() {
     w.array(2), w.integer(std::int64_t{1}), w.reference({2, 2});
   });
   for (std::string_view type : {"dict", "list", "set", "namespace", "value", "array"}) {
-    std::string all = requests_after_handshake + creation(type, "") + creation(type, "named");
+    std::string all = creation(type, "") + creation(type, "named");
     for (const std::string& arguments : {key_and_value, one_number, one_list, itself, std::string("\x90")})
       for (std::uint16_t op = 1; op < 24; ++op) all += scripted(op, 2, arguments);
-    found.push_back(all);
+    found.push_back(requests_after_handshake + all);
+    found.push_back(requests_of_a_lane + all);
   }
   std::string manager = requests_after_handshake;
   for (std::uint16_t op = 0; op < 10; ++op) manager += scripted(op, tandem::ops::Manager::id, "\x90");

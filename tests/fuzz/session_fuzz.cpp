@@ -4,6 +4,8 @@
 //   bit 0   a good handshake comes first, else the input is the handshake too
 //   bit 1   the input is a list of requests (operation, object, flags, length, arguments) that are put into
 //           good frames, else it is frames
+//   bit 2   the client is on another machine and asks for a lane; its connection breaks after each request (or once,
+//           after the frames), and it resumes the lane
 //
 // Whatever is said, the manager answers in good frames, and nothing of the client is left when its channel
 // is gone.
@@ -15,6 +17,7 @@
 #include <memory>
 #include <string>
 
+#include "client/os/clock.hpp"
 #include "server/objects/all.hpp"
 #include "server/session/channel.hpp"
 #include "tandem/ops/manager.hpp"
@@ -37,6 +40,8 @@ Limits small_limits() {
   limits.objects_max = 16;
   limits.name_bytes_max = 64;
   limits.memory_bytes_max = 4 * 1024 * 1024;
+  limits.replies_kept_bytes_max = 64 * 1024;
+  limits.session_lease_ms = 0;
   return limits;
 }
 
@@ -67,18 +72,36 @@ class Conversation {
  public:
   Conversation() : log_("fuzz", std::make_shared<spdlog::sinks::null_sink_mt>()) {
     log_.set_level(spdlog::level::off);
-    channel_ = std::make_unique<Channel>(service_, transport_, Peer{"fuzz", 0});
-    channel_->start();
-    read_raw(wire::hello_bytes);
+    connect();
   }
 
-  void shake_hands() {
+  void shake_hands(bool with_lane) {
     wire::Answer answer;
-    answer.proof.fill(0x5a);
-    feed(encode(answer));
-    REQUIRE(channel_->session() != nullptr);
-    read_raw(wire::welcome_bytes);
-    greeted_ = true;
+    answer.wishes = with_lane ? wire::wish_lane : 0;
+    greet(answer);
+    REQUIRE(greeted_);
+    REQUIRE((lane_ != 0) == with_lane);
+  }
+
+  /// The connection breaks, and the client resumes its lane. That is refused only after a goodbye.
+  void reconnect(bool may_have_said_goodbye) {
+    channel_->end_of_input();
+    settle();
+    REQUIRE(channel_->ending());
+    channel_.reset();
+    const bool has_ended = service_.sessions().size() == 0;
+    REQUIRE(!has_ended || may_have_said_goodbye);
+    inbox_ = {};
+    faulted_ = false;
+    greeted_ = false;
+    connect();
+    wire::Answer answer;
+    answer.purpose = wire::Purpose::resume;
+    answer.session = session_;
+    answer.secret = secret_;
+    answer.lane = lane_;
+    greet(answer);
+    REQUIRE(greeted_ != has_ended);
   }
 
   /// Sends in pieces of at most `piece` bytes, reading what comes back on the way.
@@ -95,6 +118,7 @@ class Conversation {
     settle();
     REQUIRE(channel_->ending());
     channel_.reset();
+    end_lanes();
     REQUIRE(service_.sessions().size() == 0);
     REQUIRE(service_.channels().empty());
     REQUIRE(service_.messages_bytes() == 0);
@@ -167,6 +191,39 @@ class Conversation {
     if (header.code != Code::ok) REQUIRE(value->kind() == wire::Kind::text);
   }
 
+  void connect() {
+    transport_.closed = false;
+    channel_ = std::make_unique<Channel>(service_, transport_, Peer{"tcp://192.0.2.1:1", std::nullopt});
+    channel_->start();
+    read_raw(wire::hello_bytes);
+  }
+
+  void greet(wire::Answer& answer) {
+    answer.proof.fill(0x5a);
+    feed(encode(answer));
+    if (channel_->session() == nullptr) {
+      REQUIRE(channel_->ending());
+      return read_raw(channel_->unsent().size());
+    }
+    REQUIRE(channel_->unsent().size() >= wire::welcome_bytes);
+    const wire::Welcome welcome = wire::decode_welcome(channel_->unsent().data());
+    session_ = welcome.session;
+    secret_ = welcome.secret;
+    lane_ = welcome.lane;
+    channel_->sent(wire::welcome_bytes);
+    greeted_ = true;
+    settle();
+  }
+
+  /// A lane without a connection ends with time. A late tick gives it a little more.
+  void end_lanes() {
+    std::uint64_t now_ns = os::clock_ns();
+    for (int tick = 0; tick < 4 && service_.sessions().size() != 0; ++tick) {
+      now_ns += limits_.session_resume_ms * 1'000'000;
+      service_.tick(now_ns);
+    }
+  }
+
   // From the ground up: a member may use those above it.
   const Limits limits_ = small_limits();
   spdlog::logger log_;
@@ -178,6 +235,9 @@ class Conversation {
   wire::Buffer inbox_;
   bool greeted_ = false;
   bool faulted_ = false;
+  std::uint64_t session_ = 0;
+  wire::Secret secret_{};
+  std::uint32_t lane_ = 0;
 };
 
 /// The next request of the input, as a frame.
@@ -185,7 +245,8 @@ std::string next_request(fuzz::Input& input, std::uint32_t number) {
   wire::RequestHeader header;
   header.op = input.byte();
   header.object = input.byte();
-  header.flags = input.byte() & (wire::flag_more | wire::flag_one_way);
+  header.flags =
+      input.byte() & (wire::flag_more | wire::flag_one_way | wire::flag_has_read_all | wire::flag_again);
   header.request = number;
   wire::Bytes arguments = input.take(input.byte());
   std::string frame(wire::request_header_bytes, '\0');
@@ -194,19 +255,36 @@ std::string next_request(fuzz::Input& input, std::uint32_t number) {
   return frame;
 }
 
+std::string again(std::string frame) {
+  wire::RequestHeader header = wire::load_request_header(reinterpret_cast<const std::uint8_t*>(frame.data()));
+  header.flags |= wire::flag_again;
+  wire::store_request_header(reinterpret_cast<std::uint8_t*>(frame.data()), frame.size(), header);
+  return frame;
+}
+
 }  // namespace
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::Input input(data, size);
-  std::uint8_t choice = input.byte();
-  std::size_t piece = 1 + input.below(512);
+  const std::uint8_t choice = input.byte();
+  const bool shakes_hands = (choice & 1) != 0;
+  const bool says_requests = (choice & 2) != 0;
+  const bool reconnects = shakes_hands && (choice & 4) != 0;
+  const std::size_t piece = 1 + input.below(512);
   Conversation conversation;
-  if ((choice & 1) != 0) conversation.shake_hands();
-  if ((choice & 2) != 0) {
-    for (std::uint32_t number = 0; !input.empty(); ++number)
-      conversation.send(wire::as_bytes(next_request(input, number)), piece);
+  if (shakes_hands) conversation.shake_hands(reconnects);
+  if (says_requests) {
+    for (std::uint32_t number = 1; !input.empty(); ++number) {
+      const std::string request = next_request(input, number);
+      conversation.send(wire::as_bytes(request), piece);
+      if (!reconnects) continue;
+      conversation.reconnect(false);
+      // As a client does that has no answer.
+      conversation.send(wire::as_bytes(again(request)), piece);
+    }
   } else {
     conversation.send(input.rest(), piece);
+    if (reconnects) conversation.reconnect(true);
   }
   conversation.end();
   return 0;
