@@ -455,31 +455,8 @@ void Channel::append_acknowledgement(wire::Buffer& out, std::uint32_t request) {
                            wire::FrameKind::read, 0, 0, request);
 }
 
-bool Channel::next_reply(NumberedReply& reply) {
-  if (broken_) throw StreamClosed("the connection is closed");
-  while (true) {
-    wire::Frame frame;
-    std::size_t needed = 0;
-    switch (wire::next_frame(in_.view_from(taken_), frame_bytes_max_, frame, needed)) {
-      case wire::FrameStatus::complete:
-        taken_ += frame.bytes.size();
-        if (take_any(frame, reply)) return true;
-        break;
-      case wire::FrameStatus::incomplete: needed_ = needed; return false;
-      case wire::FrameStatus::too_long:
-      case wire::FrameStatus::malformed:
-        throw_broken("the manager sent what is no frame of the protocol", Code::connection_error, true);
-    }
-  }
-}
-
-void Channel::receive_some(std::chrono::milliseconds timeout) {
-  if (broken_) throw StreamClosed("the connection is closed");
-  receive_more(needed_, os::Deadline(timeout));
-}
-
 /// Returns whether this frame completes a reply.
-bool Channel::take_any(const wire::Frame& frame, NumberedReply& reply) {
+inline bool Channel::take_any(const wire::Frame& frame, NumberedReply& reply) {
   const wire::ReplyHeader header = frame.reply_header();
   const bool more = (header.flags & wire::flag_more) != 0;
   const bool is_kept = (header.flags & wire::flag_kept) != 0;
@@ -504,6 +481,29 @@ bool Channel::take_any(const wire::Frame& frame, NumberedReply& reply) {
   reply = {{found->second.code, assembled_.view()}, header.request, found->second.is_kept};
   assembling_.erase(found);
   return true;
+}
+
+bool Channel::next_reply(NumberedReply& reply) {
+  if (broken_) throw StreamClosed("the connection is closed");
+  while (true) {
+    wire::Frame frame;
+    std::size_t needed = 0;
+    switch (wire::next_frame(in_.view_from(taken_), frame_bytes_max_, frame, needed)) {
+      case wire::FrameStatus::complete:
+        taken_ += frame.bytes.size();
+        if (take_any(frame, reply)) return true;
+        break;
+      case wire::FrameStatus::incomplete: needed_ = needed; return false;
+      case wire::FrameStatus::too_long:
+      case wire::FrameStatus::malformed:
+        throw_broken("the manager sent what is no frame of the protocol", Code::connection_error, true);
+    }
+  }
+}
+
+void Channel::receive_some(std::chrono::milliseconds timeout) {
+  if (broken_) throw StreamClosed("the connection is closed");
+  receive_more(needed_, os::Deadline(timeout));
 }
 
 void Channel::append_notice(wire::Buffer& out, std::uint32_t request, std::uint32_t actor,

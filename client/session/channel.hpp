@@ -173,7 +173,7 @@ class Channel {
   void receive_to(wire::ByteSink& to, std::size_t most, const os::Deadline& deadline);
   void receive_more(std::size_t needed, const os::Deadline& deadline);
   bool take(const wire::Frame& frame, std::uint32_t request, Reply& reply);
-  bool take_any(const wire::Frame& frame, NumberedReply& reply);
+  [[gnu::always_inline]] inline bool take_any(const wire::Frame& frame, NumberedReply& reply);
   [[noreturn]] void throw_unexpected(const wire::Frame& frame);
   [[noreturn]] void throw_broken(const std::string& text, Code code = Code::connection_error,
                                  bool is_final = false);

@@ -533,11 +533,13 @@ void Channel::run(const wire::RequestHeader& header, wire::Bytes arguments, wire
     return service_.after_step();
   }
   finish_call(at, header, outcome.code, outcome.tail);
-  if (lane_ != 0 && outcome.changed && outbox_.buffer().size() != at) [[unlikely]]
-    outbox_.mark_kept(at);
-  if (outcome.changed) service_.after_step();
-  else if (has_journal_) [[unlikely]]
+  if (outcome.changed) {
+    if (lane_ != 0 && outbox_.buffer().size() != at) [[unlikely]]
+      outbox_.mark_kept(at);
+    service_.after_step();
+  } else if (has_journal_) [[unlikely]] {
     outbox_.hold_reply(at, service_.journal()->reply_depends_on(), service_.journal()->safe_index());
+  }
 }
 
 void Channel::finish_long_call(std::size_t at, const wire::RequestHeader& header, Code code,
