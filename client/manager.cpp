@@ -169,8 +169,8 @@ void Codec<Manager>::encode(Encoder& to, const Manager& manager) {
 }
 
 Manager Codec<Manager>::decode(Decoder& from) {
-  if (!from.session || !from.reader.nil()) client::throw_mismatch(from.reader, name());
-  return Manager(from.session);
+  if (from.session == nullptr || !from.reader.nil()) client::throw_mismatch(from.reader, name());
+  return Manager(from.session->shared_from_this());
 }
 
 }  // namespace tandem

@@ -124,7 +124,7 @@ struct Server::Parts {
     }
     service.on_channel_gone = [this] { channel_gone(); };
     service.on_deadline_changed = [this](std::uint64_t at_ns) { set_timer(at_ns); };
-    service.after_step();  // sessions of the last start may be about to end
+    service.check_timer();  // sessions of the last start may be about to end
     open_debug(options);
   }
 

@@ -105,7 +105,7 @@ Decoder& Call::send(bool wanted) {
   object_.sink()->keep(redirected_->kept);
   object_.sink()->call(object_, op_, redirected_->arguments.view(), wanted, redirected_->result);
   decoder_.reader = wire::Reader(redirected_->result.view());
-  decoder_.session = object_.sink()->session();
+  decoder_.session = object_.sink()->session().get();
   return decoder_;
 }
 
@@ -154,7 +154,7 @@ Decoder& Call::exchange(std::chrono::milliseconds timeout, const std::stop_token
   if (reply.code != Code::ok) [[unlikely]]
     throw_error(reply.code, reason_of(reply));
   decoder_.reader = wire::Reader(reply.payload);
-  decoder_.session = object_.session();
+  decoder_.session = object_.session().get();
   return decoder_;
 }
 

@@ -8,7 +8,6 @@ namespace tandem::client {
 namespace {
 
 constexpr std::size_t flush_bytes = std::size_t{16} << 10;
-constexpr std::size_t reference_bytes = 12;  // of an encoded reference
 // Limits for a send that would block while only waits are under way, whose replies may not arrive: it waits
 // for room, then checks for replies.
 constexpr std::chrono::milliseconds room_wait{2};
@@ -18,6 +17,13 @@ constexpr std::chrono::milliseconds reply_look{1};
 
 PipelineSink::PipelineSink(SessionPtr session)
     : session_(std::move(session)), budget_(session_->budget()), channel_(&session_->take_channel()) {}
+
+/// Only a fork breaks the channel without an error: in the child, it is the parent's.
+inline bool PipelineSink::is_usable() noexcept {
+  if (channel_ != nullptr && channel_->broken()) [[unlikely]]
+    end_of_parent();
+  return channel_ != nullptr;
+}
 
 // ---- putting operations in ------------------------------------------------------------------------------
 
@@ -72,10 +78,11 @@ void PipelineSink::end(std::shared_ptr<const RemoteObject> object, const ops::Op
                             std::to_string(bytes) + " bytes, and the manager takes at most " +
                             std::to_string(channel_->message_bytes_max()));
   }
-  note_actor();
+  const std::uint32_t actor = this_thread_number();
+  if (actor != last_actor_) note_actor(actor);
   const std::uint32_t request = channel_->number_request();
-  channel_->finish_request(out_, begun_at_,
-                           {op.number, this_thread_number(), object->reference().id, begun_token_}, request);
+  channel_->finish_request(out_, begun_at_, {op.number, actor, object->reference().id, begun_token_},
+                           request);
   if (entries_.empty()) first_request_ = request;
   if (result) {
     result->pipeline = this;
@@ -86,10 +93,11 @@ void PipelineSink::end(std::shared_ptr<const RemoteObject> object, const ops::Op
                       .op = &op,
                       .result = std::move(result),
                       .kept = std::move(kept),
-                      .end = sent_total_ + out_.size() - sent_,
-                      .frames = {}});
-  if (channel_->lane() != 0) [[unlikely]]
-    entries_.back().frames.append(out_.view_from(begun_at_));
+                      .end = sent_total_ + out_.size() - sent_});
+  if (channel_->lane() != 0) [[unlikely]] {
+    entries_.back().frames = std::make_unique<wire::Buffer>();
+    entries_.back().frames->append(out_.view_from(begun_at_));
+  }
   ++requests_count_;
   ++under_way_;
   if (waits) ++waits_under_way_;
@@ -108,14 +116,14 @@ void PipelineSink::end(std::shared_ptr<const RemoteObject> object, const ops::Op
 
 /// A thread that ends before the replies to its requests are read has not ended as an actor: a notice of its end,
 /// by another channel, could overtake them.
-void PipelineSink::note_actor() {
-  const std::uint32_t number = this_thread_number();
-  for (auto at = actors_.rbegin(); at != actors_.rend(); ++at)
-    if ((*at)->number() == number) return;
-  if (std::shared_ptr<Actor> actor = this_thread_actor()) {
+void PipelineSink::note_actor(std::uint32_t number) {
+  const bool is_known = std::any_of(actors_.begin(), actors_.end(),
+                                    [&](const auto& actor) { return actor->number() == number; });
+  if (std::shared_ptr<Actor> actor = is_known ? nullptr : this_thread_actor()) {
     session_->use_actor(*actor);
     actors_.push_back(std::move(actor));
   }
+  last_actor_ = number;
 }
 
 // ---- sending and receiving ------------------------------------------------------------------------------
@@ -129,12 +137,9 @@ bool PipelineSink::has_too_many(bool waits) const {
   return waits ? others > 0 || waits_under_way_ > 1 : others > 1;
 }
 
-/// Only a fork breaks the channel without an error: in the child, it is the parent's.
-bool PipelineSink::is_usable() noexcept {
-  if (channel_ != nullptr && channel_->broken())
-    end_with(Code::connection_error, "it is that of the process which forked this one",
-             ChannelOwner::parent_process);
-  return channel_ != nullptr;
+void PipelineSink::end_of_parent() noexcept {
+  end_with(Code::connection_error, "it is that of the process which forked this one",
+           ChannelOwner::parent_process);
 }
 
 void PipelineSink::check_not_busy() const {
@@ -175,8 +180,8 @@ void PipelineSink::resume(Outage& outage) {
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     Entry& entry = entries_[i];
     if (entry.done) continue;
-    Channel::mark_again(entry.frames.data());
-    out_.append(entry.frames.view());
+    Channel::mark_again(entry.frames->data());
+    out_.append(entry.frames->view());
     entry.end = sent_total_ + out_.size();
     if (entry.is_cancelled) Channel::append_cancel(out_, first_request_ + static_cast<std::uint32_t>(i));
   }
@@ -261,7 +266,8 @@ void PipelineSink::wait_for_reply(const Awaited* of) {
 void PipelineSink::settle(const NumberedReply& reply) {
   read_.note(reply);
   const std::uint32_t place = reply.request - first_request_;
-  if (place >= entries_.size() || entries_[place].done) return release_references(session_, reply.payload);
+  if (place >= entries_.size() || entries_[place].done)
+    return release_references(session_.get(), reply.payload);
   Entry& entry = entries_[place];
   std::exception_ptr error = taken(entry, reply);
   if (error && entry.result.use_count() <= 1 && errors_.count++ == 0) {
@@ -282,10 +288,10 @@ std::exception_ptr PipelineSink::taken(const Entry& entry, const NumberedReply& 
     return make_error(reply.code, reason_of(reply));
   }
   if (entry.result.use_count() <= 1) {
-    if (reply.payload.size() >= reference_bytes) release_references(session_, reply.payload);
+    release_references(session_.get(), reply.payload);
     return nullptr;
   }
-  Decoder from{wire::Reader(reply.payload), session_};
+  Decoder from{wire::Reader(reply.payload), session_.get()};
   from.object = entry.object.get();
   from.op = entry.op;
   std::exception_ptr error;
@@ -296,7 +302,7 @@ std::exception_ptr PipelineSink::taken(const Entry& entry, const NumberedReply& 
     error = std::current_exception();
   }
   taking_ = false;
-  if (!from.reader.at_end()) release_references(session_, from.reader.rest());
+  if (!from.reader.at_end()) release_references(from.session, from.reader.rest());
   return error;
 }
 
@@ -310,11 +316,14 @@ void PipelineSink::done(Entry& entry, std::exception_ptr error) {
     entry.result->ready = true;
   }
   entry.done = true;
-  if (!entry.frames.empty()) entry.frames = {};
+  if (entry.frames) [[unlikely]]
+    entry.frames.reset();
   entry.object.reset();
   entry.result.reset();
-  entry.kept = {};
-  if (under_way_ == 0) actors_.clear();
+  if (!entry.kept.empty()) entry.kept = {};
+  if (under_way_ != 0) return;
+  actors_.clear();
+  last_actor_ = 0;
 }
 
 /// Ends the pipeline: all operations under way fail, and the channel is released. A waiting request may have

@@ -30,7 +30,7 @@ class FifoBuffer {
   auto begin() { return all_.begin() + static_cast<std::ptrdiff_t>(first_); }
   auto end() { return all_.end(); }
 
-  void push_back(T item) {
+  void push_back(T&& item) {
     if (first_ > all_.size() / 2) {
       all_.erase(all_.begin(), begin());
       first_ = 0;
@@ -86,7 +86,7 @@ class PipelineSink final : public CallSink {
     std::uint64_t end = 0;  // its end position in the stream of all bytes
     bool done = false;
     bool is_cancelled = false;
-    wire::Buffer frames;  // to be sent again; only on a channel with a lane
+    std::unique_ptr<wire::Buffer> frames{};  // to be sent again; null on a channel without a lane
 
     bool waits() const { return op->effect == ops::Effect::waits; }
   };
@@ -101,6 +101,7 @@ class PipelineSink final : public CallSink {
   enum class ChannelOwner : bool { this_process, parent_process };
 
   bool is_usable() noexcept;
+  void end_of_parent() noexcept;
   void check_not_busy() const;
   template <class F>
   void guarded(F&& io);
@@ -118,13 +119,13 @@ class PipelineSink final : public CallSink {
   void read_all();
   void raise_errors();
 
-  void note_actor();
+  void note_actor(std::uint32_t number);
 
   const SessionPtr session_;
   const std::shared_ptr<RequestBudget> budget_;
-  std::vector<std::shared_ptr<const Actor>>
-      actors_;        // the threads that have requests under way, the last one last
-  Channel* channel_;  // null: the pipeline has ended, for this reason:
+  std::vector<std::shared_ptr<const Actor>> actors_;  // the threads that have requests under way
+  std::uint32_t last_actor_ = 0;                      // one of them
+  Channel* channel_;                                  // null: the pipeline has ended, for this reason:
   Code ended_code_ = Code::value_error;
   std::string ended_why_ = "the pipeline has gone";
 

@@ -10,7 +10,8 @@ namespace tandem::client {
 class ReadReplies {
  public:
   void note(const NumberedReply& reply) {
-    if (!reply.is_kept) return;
+    if (!reply.is_kept) [[likely]]
+      return;
     last_ = reply.request;
     ++count_;
     bytes_ += reply.payload.size();

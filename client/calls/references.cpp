@@ -11,8 +11,7 @@
 
 namespace tandem::client {
 
-void release_references(const SessionPtr& session, wire::Bytes values) noexcept {
-  if (!session) return;
+void release_encoded_references(Session& session, wire::Bytes values) noexcept {
   wire::Reader reader(values);
   while (!reader.at_end()) {
     std::uint32_t count = 0;
@@ -29,7 +28,7 @@ void release_references(const SessionPtr& session, wire::Bytes values) noexcept 
         break;
       case wire::Kind::extension:
         if (read_reference(reader, reference, token)) {
-          const RemoteObject taken_over(session, reference, true);
+          const RemoteObject taken_over(session.shared_from_this(), reference, true);
           break;
         }
         if (!reader.extension(type, body)) return;
@@ -65,11 +64,12 @@ void encode_reference(Encoder& to, const RemoteObject* object) {
 }
 
 std::shared_ptr<RemoteObject> decode_reference(Decoder& from) {
-  if (!from.session) throw TypeError("a proxy is for clients of a manager; handlers take HeldValue");
+  if (from.session == nullptr)
+    throw TypeError("a proxy is for clients of a manager; handlers take HeldValue");
   wire::Reference reference;
   std::uint64_t token = 0;
   if (!read_reference(from.reader, reference, token)) throw_mismatch(from.reader, "a reference");
-  auto object = std::make_shared<RemoteObject>(from.session, reference, true);
+  auto object = std::make_shared<RemoteObject>(from.session->shared_from_this(), reference, true);
   return token == 0 ? object : std::make_shared<RemoteObject>(object, token);
 }
 

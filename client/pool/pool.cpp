@@ -114,10 +114,10 @@ void PoolCore::deliver_one(wire::Reader outcome) {
   if (!outcome.array(parts) || parts < 3 || !outcome.int64(tag) || !outcome.int64(code))
     throw ProtocolError("the outcome of a pool's task cannot be read");
   const std::optional<Expected> expected = take(tag);
-  if (!expected) return release_references(manager_.session(), outcome.rest());
+  if (!expected) return release_references(manager_.session().get(), outcome.rest());
   if (code == 0)
     return expected->job->results_came(expected->first, expected->count,
-                                       Decoder{unfolded(outcome), manager_.session()});
+                                       Decoder{unfolded(outcome), manager_.session().get()});
   std::string_view text;
   (void)outcome.text(text);
   std::exception_ptr error;

@@ -145,7 +145,7 @@ void Worker::run_task() {
       !reader.int64(number) || !reader.int64(number))
     throw_unreadable();
   calls_ = static_cast<std::uint32_t>(number);
-  Decoder from{unfolded(reader), pool_.remote()->session()};
+  Decoder from{unfolded(reader), pool_.remote()->session().get()};
   try {
     std::uint32_t calls = 0;
     const Function function = find(take_function_id(from.reader, calls));
@@ -160,7 +160,7 @@ void Worker::run_task() {
 void Worker::run_calls(const Function& function, Decoder& from) {
   failures_.clear();
   values_.clear();
-  Encoder to{wire::Writer(values_), from.session.get(), nullptr, &kept_};
+  Encoder to{wire::Writer(values_), from.session, nullptr, &kept_};
   wire::Writer failures(failures_);
   std::uint32_t failed = 0;
   for (std::uint32_t call = 0; call < calls_; ++call) {
@@ -226,7 +226,7 @@ bool initialize(const TaskPool& pool, std::int64_t supervisor) {
   try {
     std::uint32_t calls = 0;
     const Function function = Function::find(take_function_id(reader, calls));
-    Decoder from{reader, pool.remote()->session()};
+    Decoder from{reader, pool.remote()->session().get()};
     function.call(from, nullptr);
     return true;
   } catch (...) {

@@ -252,7 +252,7 @@ void encode_with_manager(Encoder& to, Encoder& argument, wire::Bytes value) {
 }
 
 void decode_manager(Decoder& from) {
-  from.session = from.reader.nil() ? nullptr : from.spawn_receiver->manager(read_number(from.reader));
+  from.session = from.reader.nil() ? nullptr : from.spawn_receiver->manager(read_number(from.reader)).get();
 }
 
 }  // namespace tandem::client

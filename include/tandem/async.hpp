@@ -184,7 +184,8 @@ class AsyncOperation final : public AsyncHandler {
   /// Returns the exception that reading the result throws, or null.
   template <class... Into>
   static std::exception_ptr read(AsyncOutcome& outcome, Into&... result) {
-    Decoder from{wire::Reader(outcome.result.view()), std::exchange(outcome.session, nullptr)};
+    const SessionPtr session = std::exchange(outcome.session, nullptr);
+    Decoder from{wire::Reader(outcome.result.view()), session.get()};
     if (outcome.request) {
       from.object = outcome.request->object.get();
       from.op = outcome.request->op;

@@ -200,8 +200,10 @@ void Channel::count_others() {
 // ---- bytes out --------------------------------------------------------------------------------------------
 
 void Channel::sent(std::size_t count) {
-  service_.statistics_.bytes_sent += count;
-  outbox_.sent(count);
+  if (count != 0) {
+    service_.statistics_.bytes_sent += count;
+    outbox_.sent(count);
+  }
   settle_accounts();
 }
 

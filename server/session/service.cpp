@@ -136,6 +136,7 @@ LaneId Service::resume_lane(Session& session, const wire::Answer& answer, Refusa
 void Service::leave_lane(Session& session, LaneId lane, std::uint64_t ends_ns) {
   session.left_lanes[lane] = ends_ns;
   lane_check_ns_ = std::min(lane_check_ns_, ends_ns);
+  check_timer();
 }
 
 void Service::end_lane(Session& session, LaneId lane) {
@@ -208,7 +209,7 @@ Service::Admission Service::admit(Channel& channel, const wire::Answer& answer, 
   session->heard_ns = channel.now_ns();
   if (session->remote() && limits_.session_lease_ms != 0) {
     lease_check_ns_ = std::min(lease_check_ns_, session->heard_ns + lease_ns());
-    after_step();
+    check_timer();
   }
   ++channels_admitted_;
   return admission;
@@ -259,8 +260,7 @@ void Service::leave(Channel& channel, Session& session, bool for_good) {
     const bool is_over =
         session.channels.empty() && session.left_lanes.empty() && (for_good || !session.remote());
     if (!for_good && !is_over) {
-      leave_lane(session, lane, os::clock_ns() + resume_ms() * ns_per_ms);
-      return after_step();
+      return leave_lane(session, lane, os::clock_ns() + resume_ms() * ns_per_ms);
     }
     if (!is_over) {
       end_lane(session, lane);
@@ -384,7 +384,7 @@ void Service::log_event(LogLevel level, std::string_view reason, const Peer& pee
   const auto to = level == LogLevel::error ? spdlog::level::err : spdlog::level::warn;
   if (!log_.should_log(to)) return;
   const bool admitted = repeats_.admit(reason, host_of(peer), os::clock_ns());
-  if (next_timer_ns() < timer_ns_) set_timer();
+  check_timer();
   if (admitted) log_.log(to, "{}", line);
 }
 
@@ -418,6 +418,7 @@ void Service::tick(std::uint64_t now_ns) {
   if (now_ns >= repeats_.next_ns()) log_repeated(now_ns);
   step(Tick{now_ns});
   after_step();
+  check_timer();
   hand_over();
 }
 

@@ -93,6 +93,10 @@ class Service {
     if (!engine_.deliveries().empty()) deliver();
     if (!engine_.deadlocks_found().empty()) [[unlikely]]
       log_deadlocks();
+    if (engine_deadline_ns() < timer_ns_) set_timer();
+  }
+  /// Updates the timer. Call after any other change of when something is due.
+  void check_timer() {
     if (next_timer_ns() < timer_ns_) set_timer();
   }
   /// The timer has expired.
@@ -157,11 +161,12 @@ class Service {
     std::uint32_t request = 0;
   };
 
+  std::uint64_t engine_deadline_ns() const {
+    const std::uint64_t deadline_ns = engine_.next_deadline_ns();
+    return journal_ == nullptr ? deadline_ns : journal_->to_steady_ns(deadline_ns);
+  }
   std::uint64_t next_timer_ns() const {
-    std::uint64_t deadline_ns = engine_.next_deadline_ns();
-    if (journal_ != nullptr) [[unlikely]]
-      deadline_ns = journal_->to_steady_ns(deadline_ns);
-    return std::min(std::min(deadline_ns, lease_check_ns_), std::min(lane_check_ns_, repeats_.next_ns()));
+    return std::min({engine_deadline_ns(), lease_check_ns_, lane_check_ns_, repeats_.next_ns()});
   }
   void restore_sessions();
   std::string what_may_be_lost() const;

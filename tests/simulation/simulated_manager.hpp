@@ -194,7 +194,7 @@ class SimulatedStream final : public client::Stream, public server::TransportHan
       channel_->sent(0);
       bytes = bytes.subspan(count);
     }
-    manager_.service().after_step();
+    manager_.service().check_timer();
   }
   void wake() override {}
   void close() override { is_cut_ = true; }

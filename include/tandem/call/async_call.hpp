@@ -31,9 +31,7 @@ struct AsyncOutcome {
   AsyncOutcome() = default;
   AsyncOutcome(AsyncOutcome&&) noexcept = default;
   AsyncOutcome& operator=(AsyncOutcome&&) = delete;
-  ~AsyncOutcome() {
-    if (session) release_references(session, result.view());
-  }
+  ~AsyncOutcome() { release_references(session.get(), result.view()); }
 
   std::exception_ptr error;
   bool cancelled = false;  // by the caller; if the wait expired, the operation was aborted

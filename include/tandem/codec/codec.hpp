@@ -47,9 +47,13 @@ namespace client {
 /// reference.
 std::string describe(const wire::Reader& reader);
 
+void release_encoded_references(Session& session, wire::Bytes values) noexcept;
 /// Releases the references in `values`, zero or more MessagePack values one after the other, which the
 /// manager counted for this process and which were not taken over. Never throws.
-void release_references(const SessionPtr& session, wire::Bytes values) noexcept;
+inline void release_references(Session* session, wire::Bytes values) noexcept {
+  if (session != nullptr && values.size() >= wire::reference_bytes)
+    release_encoded_references(*session, values);
+}
 
 /// Whether `object` lives in the manager of `session`, also if reached by another session.
 bool belongs_to(const RemoteObject& object, const Session* session);
@@ -70,7 +74,7 @@ class TakenValue {
   wire::Bytes bytes() const { return bytes_; }
 
  private:
-  const SessionPtr& session_;
+  Session* session_;
   wire::Bytes bytes_;
 };
 

@@ -42,11 +42,11 @@ struct Encoder {
   std::vector<LongArgument>* long_arguments = nullptr;
 };
 
-/// The source of values. The manager counted every reference in a reply for this process; decoding it into a
-/// proxy takes it over.
+/// The source of values, which does not outlive the session. The manager counted every reference in a reply for this process;
+/// decoding it into a proxy takes it over.
 struct Decoder {
   wire::Reader reader;
-  SessionPtr session;                          // null: no proxies can be decoded
+  Session* session = nullptr;                  // null: no proxies can be decoded
   SpawnReceiver* spawn_receiver = nullptr;     // not null: arguments of this process
   hosting::ReferenceHolder* holder = nullptr;  // in a manager's own handlers: for values that hold references
   // The call whose result is read, for error texts, unless null.

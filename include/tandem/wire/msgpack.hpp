@@ -46,6 +46,8 @@ enum class Extension : std::int8_t {
   foreign = 5
 };
 
+inline constexpr std::size_t reference_bytes = 12;  // of an encoded Reference
+
 struct Reference {
   std::uint8_t type = 0;  // number of the hosted type
   std::uint64_t id = 0;
