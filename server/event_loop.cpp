@@ -131,6 +131,8 @@ void run_event_loop(asio::io_context& io, PolledChannels& polled, std::chrono::m
     if (polled.contended() || !advice.worthwhile() || !poll_busily(io, polled, idle_since + advice.limit())) {
       // The wait measured here includes the handler that run_one() runs, which takes negligible time.
       io.run_one();
+      // With a journal, all that is ready is to share a commit.
+      if (end_round) io.poll();
     }
     if (!polled.contended()) advice.waited(Clock::now() - idle_since);
   }

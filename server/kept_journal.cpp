@@ -46,8 +46,8 @@ KeptJournal::KeptJournal(const ServerOptions& options, spdlog::logger& log)
 }
 
 void KeptJournal::start(Engine& engine, const ServerInfo& info, const Limits& limits,
-                        const ServerOptions& options, asio::io_context& io) {
-  const Recovered recovered = replay(engine, options.on_recovery);
+                        const ServerOptions& options, asio::io_context& io, const OnRecovery& on_recovery) {
+  const Recovered recovered = replay(engine, on_recovery);
   Journal::Options wanted;
   wanted.folder = folder_;
   wanted.level = options.journal_level;
@@ -68,16 +68,18 @@ void KeptJournal::start(Engine& engine, const ServerInfo& info, const Limits& li
   if (log_->suspect()) log_->clear_suspect();
 }
 
-Recovered KeptJournal::replay(Engine& engine, const std::function<void(unsigned percent)>& on_recovery) {
+Recovered KeptJournal::replay(Engine& engine, const OnRecovery& on_recovery) {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point began = Clock::now();
   Clock::time_point told = began;
+  if (log_->tail().index != 0) on_recovery(0);
   const RecordVisitor visit = [&](const Record&, const Recovered& so_far) {
     if (so_far.index % inputs_between_looks != 0 || Clock::now() - told < std::chrono::seconds(1)) return;
     told = Clock::now();
-    const auto percent = static_cast<unsigned>(so_far.index * 100 / log_->tail().index);
-    logger_.info("journal {}: recovering, {} % of {} inputs", folder_, percent, log_->tail().index);
-    if (on_recovery) on_recovery(percent);
+    const std::uint64_t all = so_far.inputs + log_->tail().index - so_far.index;
+    const auto percent = static_cast<unsigned>(so_far.inputs * 100 / all);
+    logger_.info("journal {}: recovering, {} % of {} inputs", folder_, percent, all);
+    on_recovery(percent);
   };
   Recovered recovered = snapshots_.recover_newest(
       *log_, log_->store(), engine, visit, [&](std::uint64_t batch, const std::string& why) {

@@ -33,9 +33,11 @@ class KeptJournal {
 
   /// The same at every start.
   const StoreId& store() const { return log_->store(); }
+  /// Called while a start recovers: before it begins, and then about once a second.
+  using OnRecovery = std::function<void(unsigned percent)>;
   /// Brings the engine into the state that was kept, and records the start. Throws JournalError, JournalDamaged.
   void start(Engine& engine, const ServerInfo& info, const Limits& limits, const ServerOptions& options,
-             asio::io_context& io);
+             asio::io_context& io, const OnRecovery& on_recovery);
   Journal& journal() { return *journal_; }
   /// Called on the thread of `io` when more inputs are safe.
   std::function<void()> on_progress;
@@ -45,7 +47,7 @@ class KeptJournal {
   void consider_snapshot() { snapshotter_->consider(); }
 
  private:
-  Recovered replay(Engine& engine, const std::function<void(unsigned percent)>& on_recovery);
+  Recovered replay(Engine& engine, const OnRecovery& on_recovery);
   void fail(const std::string& why);
 
   spdlog::logger& logger_;

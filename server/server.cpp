@@ -110,6 +110,7 @@ struct Server::Parts {
         kept(options.journal.empty() ? nullptr : std::make_unique<KeptJournal>(options, *log)),
         credentials(credentials_of(authkey, kept.get())),
         types(options.types),
+        debug(open_debug(options)),
         engine(limits, server_info_of(credentials, options.on_deadlock, kept != nullptr), types.all()),
         service(engine, limits, credentials, *log, start_journal(options)),
         polled(options.busy_poll),
@@ -125,17 +126,20 @@ struct Server::Parts {
     service.on_channel_gone = [this] { channel_gone(); };
     service.on_deadline_changed = [this](std::uint64_t at_ns) { set_timer(at_ns); };
     service.check_timer();  // sessions of the last start may be about to end
-    open_debug(options);
+    startup_info = describe_start(options);
+    if (debug) debug_address = "http://" + debug->address();
   }
 
   ~Parts() {
+    if (debug) debug->stop();
     if (kept != nullptr) kept->stop(journal_stop_ms_max);
   }
   Parts(const Parts&) = delete;
   Parts& operator=(const Parts&) = delete;
 
   Journal* start_journal(const ServerOptions& options);
-  void open_debug(const ServerOptions& options);
+  std::unique_ptr<DebugEndpoint> open_debug(const ServerOptions& options);
+  StartupInfo describe_start(const ServerOptions& options) const;
   void post(std::function<void()> work);
   std::shared_ptr<InProcessPath> connect();
 
@@ -158,6 +162,7 @@ struct Server::Parts {
   const std::unique_ptr<KeptJournal> kept;  // null: nothing is kept
   const Credentials credentials;
   const HostedTypes types;
+  const std::unique_ptr<DebugEndpoint> debug;  // null: there is none; queries through post() once it is ready
   Engine engine;
   Service service;
   PolledChannels polled;  // its channels use io
@@ -178,35 +183,47 @@ struct Server::Parts {
   Phase phase = Phase::built;
 
   const ServiceView view{service};
-  std::unique_ptr<DebugEndpoint> debug;  // queries through post()
+  StartupInfo startup_info;  // for the debug endpoint
   std::string debug_address;
 };
 
 Journal* Server::Parts::start_journal(const ServerOptions& options) {
   if (kept == nullptr) return nullptr;
   kept->on_progress = [this] { service.journal_progressed(); };
-  kept->start(engine, engine.server_info(), limits, options, io);
+  if (debug) {
+    log->info("the debug endpoint http://{} tells how far the journal is recovered", debug->address());
+    debug->start();
+  }
+  kept->start(engine, engine.server_info(), limits, options, io, [&](unsigned percent) {
+    if (debug) debug->recovering(percent);
+    if (options.on_recovery) options.on_recovery(percent);
+  });
   return &kept->journal();
 }
 
-void Server::Parts::open_debug(const ServerOptions& options) {
-  if (options.debug.empty()) return;
+/// Listens already. Uses nothing of this but members above it, and only once it is ready.
+std::unique_ptr<DebugEndpoint> Server::Parts::open_debug(const ServerOptions& options) {
+  if (options.debug.empty()) return nullptr;
   DebugOptions wanted;
   wanted.address = options.debug;
   wanted.token = secret_of("debug token", options.debug_token, options.debug_token_file, *log);
-  wanted.startup_info.flags = {{"listen", addresses},
-                               {"authkey", credentials.has_authkey},
-                               {"insecure_tcp", options.insecure_tcp},
-                               {"ring", options.ring},
-                               {"busy_poll_us", options.busy_poll.count()},
-                               {"on_deadlock", options.on_deadlock == OnDeadlock::raise ? "raise" : "report"},
-                               {"log_level", spdlog::level::to_string_view(log->level()).data()},
-                               {"debug_token", !wanted.token.empty()},
-                               {"journal", options.journal},
-                               {"journal_level", name_of(options.journal_level)}};
-  debug = std::make_unique<DebugEndpoint>(
+  return std::make_unique<DebugEndpoint>(
       std::move(wanted), [this](std::function<void()> work) { post(std::move(work)); }, view);
-  debug_address = "http://" + debug->address();
+}
+
+StartupInfo Server::Parts::describe_start(const ServerOptions& options) const {
+  StartupInfo made;
+  made.flags = {{"listen", addresses},
+                {"authkey", credentials.has_authkey},
+                {"insecure_tcp", options.insecure_tcp},
+                {"ring", options.ring},
+                {"busy_poll_us", options.busy_poll.count()},
+                {"on_deadlock", options.on_deadlock == OnDeadlock::raise ? "raise" : "report"},
+                {"log_level", spdlog::level::to_string_view(log->level()).data()},
+                {"debug_token", !options.debug_token.empty() || !options.debug_token_file.empty()},
+                {"journal", options.journal},
+                {"journal_level", name_of(options.journal_level)}};
+  return made;
 }
 
 void Server::Parts::begin() {
@@ -215,6 +232,7 @@ void Server::Parts::begin() {
   std::lock_guard lock(mutex);
   if (phase != Phase::built) throw ValueError("a Server runs only once");
   phase = Phase::running;
+  if (debug) debug->ready(startup_info);
 }
 
 void Server::Parts::run() {
@@ -225,7 +243,7 @@ void Server::Parts::run() {
   for (const std::string& address : addresses) where += " " + address;
   log->info("tandem {} runs as process {}, listening on{}", TANDEM_VERSION, pid,
             where.empty() ? " nothing" : where);
-  if (debug) debug->start();
+  if (debug && kept == nullptr) debug->start();
   run_event_loop(io, polled, busy_poll, kept == nullptr ? nullptr : std::function<void()>([this] {
                    service.commit_round();
                    kept->consider_snapshot();

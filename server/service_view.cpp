@@ -81,6 +81,12 @@ std::optional<JournalInfo> ServiceView::journal() const {
   info.commit_time = counts_of(counted.commits, 0, counted.commit_time);
   info.recovered_inputs = journal->recovered().inputs;
   info.recovery_ms = journal->recovered().took_ms;
+  const SnapshotStatistics& snapshots = journal->snapshot_statistics;
+  info.snapshots = snapshots.made;
+  info.snapshots_failed = snapshots.failed;
+  info.snapshot_bytes = snapshots.bytes;
+  info.snapshot_pause_us = snapshots.pause_us;
+  info.snapshot_pause_us_max = snapshots.pause_us_max;
   return info;
 }
 
@@ -125,6 +131,14 @@ std::vector<Metric> ServiceView::metrics() const {
     add("journal_syncs", "Batches for which the disk was waited for.", counter, info->syncs);
     add("journal_full", "Attempts to append that found no room.", counter, info->times_full);
     add("journal_written_bytes", "Bytes of records appended to the log.", counter, info->written_bytes);
+    add("journal_snapshots", "Snapshots made.", counter, info->snapshots);
+    add("journal_snapshots_failed", "Snapshots that could not be made.", counter, info->snapshots_failed);
+    add("journal_snapshot_bytes", "Size of the last snapshot.", gauge, info->snapshot_bytes);
+    all.push_back({"journal_snapshot_pause_max_seconds",
+                   "The longest time for which a snapshot stopped the engine.",
+                   gauge,
+                   {},
+                   static_cast<double>(info->snapshot_pause_us_max) / 1e6});
     all.push_back({"journal_commit_seconds",
                    "Time that batches took to be appended, in all.",
                    counter,

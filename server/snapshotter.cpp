@@ -67,29 +67,72 @@ SnapshotHeader Snapshotter::describe_state() const {
   return header;
 }
 
-/// A replay takes about as long as the engine took, and a little more for reading.
+/// How long a start would take: a replay takes about as long as the engine took, and a little more for reading.
+std::uint64_t Snapshotter::recovery_us() const {
+  const std::uint64_t engine_us = journal_.since_snapshot().engine_us;
+  return last_bytes_ / loaded_bytes_per_us + engine_us + engine_us / 3;
+}
+
 bool Snapshotter::is_due() const {
   const Journal::SinceSnapshot& since = journal_.since_snapshot();
   if (since.inputs == 0) return false;
   const bool is_long = since.log_bytes > std::max(log_bytes_min, last_bytes_);
-  const bool takes_long =
-      last_bytes_ / loaded_bytes_per_us + since.engine_us + since.engine_us / 3 > recovery_us_max_ / 2 &&
-      since.engine_us > recovery_us_max_ / 20;
-  return (is_long || takes_long) && Clock::now() >= not_before_;
+  const bool takes_long = recovery_us() > recovery_us_max_ / 2 && since.engine_us > recovery_us_max_ / 20;
+  return (is_long || takes_long) && (Clock::now() >= not_before_ || (fork_is_refused_ && is_overdue()));
+}
+
+bool Snapshotter::is_overdue() const {
+  constexpr std::uint64_t times_as_long = 4;
+  const Journal::SinceSnapshot& since = journal_.since_snapshot();
+  return since.log_bytes / times_as_long > std::max(log_bytes_min, last_bytes_) ||
+         (recovery_us() > recovery_us_max_ && since.engine_us > recovery_us_max_ / 20);
 }
 
 void Snapshotter::begin() {
   if (!engine_.registry().is_clean() || !journal_.settle()) return;
   header_ = describe_state();
   const std::string path = snapshots_.part_path(header_.position.batch);
+  const Clock::time_point since = Clock::now();
   const pid_t pid = os::fork_without_listeners();
   if (pid == 0) ::_exit(write_in_child(path, header_, engine_));
+  fork_is_refused_ = pid < 0;
+  if (fork_is_refused_) {
+    const std::string why = "no process can be made for it: " + os::errno_text();
+    if (is_overdue()) return write_here(why);
+    journal_.begin_snapshot();
+    return failed(why);
+  }
+  note_pause(since);
   journal_.begin_snapshot();
-  if (pid < 0) return failed("no process can be made for it: " + os::errno_text());
   child_ = pid;
   // What follows goes into a file of its own, so that those before can be removed one day.
   journal_.thread().run_when_synced([this] { (void)log_.rotate(); });
   wait_for_child();
+}
+
+void Snapshotter::write_here(const std::string& why) {
+  const Clock::time_point since = Clock::now();
+  journal_.begin_snapshot();
+  try {
+    write_snapshot(snapshots_.part_path(header_.position.batch), header_, engine_);
+  } catch (const StorageError& error) {
+    note_pause(since);
+    fork_is_refused_ = false;  // it is not what is in the way
+    return failed(error.what());
+  }
+  note_pause(since);
+  logger_.warn("journal: the manager stood still for {} ms to write a snapshot: {}",
+               journal_.snapshot_statistics.pause_us / 1'000, why);
+  journal_.thread().run_when_synced([this] { (void)log_.rotate(); });
+  keep(true);
+}
+
+/// The engine did nothing else since then.
+void Snapshotter::note_pause(Clock::time_point since) {
+  SnapshotStatistics& counted = journal_.snapshot_statistics;
+  counted.pause_us = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - since).count());
+  counted.pause_us_max = std::max(counted.pause_us_max, counted.pause_us);
 }
 
 void Snapshotter::wait_for_child() {
@@ -119,6 +162,8 @@ void Snapshotter::child_ended() {
 /// says whether it is complete.
 void Snapshotter::keep(bool is_complete) {
   last_bytes_ = size_of(snapshots_.part_path(header_.position.batch));
+  ++journal_.snapshot_statistics.made;
+  journal_.snapshot_statistics.bytes = last_bytes_;
   journal_.thread().run_when_synced([this, is_complete, batch = header_.position.batch] {
     try {
       if (!is_complete) (void)SnapshotReader(snapshots_.part_path(batch));
@@ -132,6 +177,7 @@ void Snapshotter::keep(bool is_complete) {
 
 void Snapshotter::failed(const std::string& why) {
   journal_.give_up_snapshot();
+  ++journal_.snapshot_statistics.failed;
   not_before_ = Clock::now() + retry_after;
   logger_.error("journal: a snapshot cannot be made, so the journal grows: {}; trying again in {} s", why,
                 retry_after.count());

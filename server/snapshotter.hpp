@@ -1,5 +1,7 @@
 #pragma once
 // Makes snapshots while the manager runs: a forked child writes the state as it was at the fork, and the engine goes on.
+// Where the system refuses a fork, which needs as much memory again by the strictest account, the engine stands still and
+// writes it, once a start would else take too long.
 
 #include <asio/io_context.hpp>
 
@@ -43,8 +45,12 @@ class Snapshotter {
   using Clock = std::chrono::steady_clock;
 
   SnapshotHeader describe_state() const;
+  std::uint64_t recovery_us() const;
   bool is_due() const;
+  bool is_overdue() const;
   void begin();
+  void write_here(const std::string& why);
+  void note_pause(Clock::time_point since);
   void wait_for_child();
   void child_ended();
   void end_child();
@@ -61,7 +67,8 @@ class Snapshotter {
 
   std::uint64_t last_bytes_;  // of the last snapshot
   Clock::time_point not_before_;
-  pid_t child_ = 0;  // 0: there is none
+  bool fork_is_refused_ = false;  // the last one was
+  pid_t child_ = 0;               // 0: there is none
   std::unique_ptr<WatchedDescriptor> child_end_;
   SnapshotHeader header_;           // of the one that is being written
   std::uint64_t first_needed_ = 1;  // batch of the log, once write_last() has written one

@@ -57,7 +57,8 @@ struct ServerOptions {
   JournalLevel journal_level = JournalLevel::disk;
   /// Starts although the end of the journal is missing or damaged, without what is lost by that.
   bool journal_accept_loss = false;
-  /// Called about once a second while a journal is being recovered, by the constructor of Server, with how much of it is done.
+  /// Called while a journal is being recovered, by the constructor of Server: at the beginning, and then about once a second,
+  /// with how much of it is done.
   std::function<void(unsigned percent)> on_recovery{};
   LogLevel log_level = LogLevel::warning;
   /// Receives log lines, one at a time, on a thread for this purpose; if empty, they go to standard error. The

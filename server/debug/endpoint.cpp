@@ -95,7 +95,7 @@ Bound bound_to(int socket) {
 }  // namespace
 
 DebugEndpoint::DebugEndpoint(DebugOptions options, EngineQuery::Post post, const View& view)
-    : startup_info_(std::move(options.startup_info)), query_(std::move(post), view, options.query_ms_max) {
+    : query_(std::move(post), view, options.query_ms_max) {
   const Address address = parse_address(options.address);
   AddressInfo found = resolve(address);
   if (options.token.empty() && !is_loopback(*found->ai_addr))
@@ -120,6 +120,11 @@ void DebugEndpoint::start() {
   http_->start();
 }
 
+void DebugEndpoint::ready(StartupInfo startup_info) {
+  startup_info_ = std::move(startup_info);
+  is_ready_.store(true, std::memory_order_release);
+}
+
 void DebugEndpoint::stop() {
   query_.close();
   http_->stop();
@@ -132,6 +137,13 @@ Answer DebugEndpoint::answer(const Request& request) {
     Answer answer = error_answer(refused.status, refused.message);
     if (refused.status == 401) answer.headers.emplace_back("WWW-Authenticate", "Bearer");
     return answer;
+  }
+  if (!is_ready_.load(std::memory_order_acquire)) {
+    const int percent = recovered_percent_;
+    return error_answer(
+        503, percent == not_recovering
+                 ? std::string("the manager is starting")
+                 : "the manager is starting: " + std::to_string(percent) + " % of its journal is recovered");
   }
   return answer_request(request, startup_info_, query_);
 }

@@ -288,7 +288,12 @@ Json json_of(const JournalInfo& journal) {
           {"full_because", journal.full_because.empty() ? Json(nullptr) : Json(journal.full_because)},
           {"commit_time", std::move(commits)},
           {"recovered_inputs", journal.recovered_inputs},
-          {"recovery_ms", journal.recovery_ms}};
+          {"recovery_ms", journal.recovery_ms},
+          {"snapshots", journal.snapshots},
+          {"snapshots_failed", journal.snapshots_failed},
+          {"snapshot_bytes", journal.snapshot_bytes},
+          {"snapshot_pause_us", journal.snapshot_pause_us},
+          {"snapshot_pause_us_max", journal.snapshot_pause_us_max}};
 }
 
 Answer answer_journal(const Target& target, const StartupInfo&, EngineQuery& ask) {
@@ -318,7 +323,8 @@ struct Route {
 
 constexpr Route routes[] = {
     {"/", "", "this list", answer_index},
-    {"/healthz", "", "200 when the manager answers, 503 when it does not in time", answer_health},
+    {"/healthz", "", "200 when the manager answers, 503 when it does not in time or is starting",
+     answer_health},
     {"/info", "", "version, process, uptime, incarnation, flags and limits", answer_info},
     {"/objects", "type, name, limit, cursor",
      "hosted objects in the order of their ids; name is a glob: * any characters, ? one, \\ before a "
@@ -344,7 +350,9 @@ constexpr Route routes[] = {
     {"/journal", "",
      "the journal, null if there is none: its level, the index of the last input and of the last that is "
      "safe, bytes, "
-     "commits and how long they took, why a batch finds no room, what the last start recovered",
+     "commits and how long they took, why a batch finds no room, what the last start recovered, the "
+     "snapshots "
+     "made since and how long they stopped the engine",
      answer_journal},
     {"/metrics", "", "counters, gauges and histograms in the text format of Prometheus", answer_metrics},
 };

@@ -74,6 +74,11 @@ struct JournalInfo {
   OperationCounts commit_time;
   std::uint64_t recovered_inputs = 0;
   std::uint64_t recovery_ms = 0;
+  std::uint64_t snapshots = 0;  // made while the manager runs
+  std::uint64_t snapshots_failed = 0;
+  std::uint64_t snapshot_bytes = 0;
+  std::uint64_t snapshot_pause_us = 0;  // for which the last one stopped the engine
+  std::uint64_t snapshot_pause_us_max = 0;
 };
 
 class View {

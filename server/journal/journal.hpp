@@ -15,6 +15,15 @@
 
 namespace tandem::server {
 
+/// Of the snapshots that were begun while the manager runs.
+struct SnapshotStatistics {
+  std::uint64_t made = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t bytes = 0;         // of the last one
+  std::uint64_t pause_us = 0;      // for which the last one stopped the engine
+  std::uint64_t pause_us_max = 0;  // for which any did
+};
+
 class Journal {
  public:
   struct Options {
@@ -84,6 +93,8 @@ class Journal {
     std::uint64_t engine_us = 0;
   };
   const SinceSnapshot& since_snapshot() const { return since_snapshot_; }
+  /// Counted by whoever makes them.
+  SnapshotStatistics snapshot_statistics;
   CommitThread& thread() { return *thread_; }
   /// The last input on which the reply to the last call depends: before that is safe, nobody may see it.
   std::uint64_t reply_depends_on() const { return reply_depends_on_; }

@@ -32,8 +32,10 @@ class Tally {
   void on(Ops::Create) {}
   std::int64_t on(Ops::Add, std::int64_t n) {
     if (n < 0) throw std::bad_alloc();
+    if (before_add) before_add();
     return sum_ += n;
   }
+  inline static std::function<void()> before_add;
   std::int64_t save() const { return sum_; }
   void load(std::int64_t sum) { sum_ = sum; }
 
@@ -112,6 +114,42 @@ TEST_F(KeptJournalTest, TheReferencesOfALaterRunMeanTheSameObjects) {
   EXPECT_THAT((manager.dict<std::string, List<int>>("outer").at("inner").snapshot()), ElementsAre(1, 2));
 }
 
+/// The whole answer of a debug endpoint.
+std::string debug_answer(const std::string& debug_address, const std::string& target) {
+  test::RawClient http("tcp://" + debug_address.substr(std::string_view("http://").size()));
+  http.say("GET " + target + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+  return http.hear_to_the_end();
+}
+
+TEST_F(KeptJournalTest, TheDebugEndpointTellsHowFarItIsRecovered) {
+  ServerOptions wanted = options();
+  wanted.types = {hosted<Tally>()};
+  wanted.debug = "127.0.0.1:0";
+  std::string debug_address;
+  {
+    Server server(wanted);
+    server.start();
+    server.connect().create<TallyProxy>().add(1);
+    debug_address = server.debug_address();
+    // As it would be after a kill.
+    std::filesystem::copy(wanted.journal, folder_.path("copy"));
+  }
+  wanted.journal = folder_.path("copy");
+  wanted.debug = debug_address.substr(std::string_view("http://").size());
+  std::vector<std::string> answers;
+  Tally::before_add = [&] {
+    answers = {debug_answer(debug_address, "/healthz"), debug_answer(debug_address, "/info")};
+  };
+  Server server(wanted);
+  Tally::before_add = nullptr;
+  EXPECT_THAT(answers,
+              testing::Each(AllOf(HasSubstr(" 503 "), HasSubstr("0 % of its journal is recovered"))));
+  EXPECT_EQ(answers.size(), 2u);
+  server.start();
+  EXPECT_THAT(debug_answer(debug_address, "/healthz"), HasSubstr(" 200 "));
+  EXPECT_THAT(debug_answer(debug_address, "/info"), HasSubstr("copy"));
+}
+
 TEST_F(KeptJournalTest, TheDebugEndpointShowsIt) {
   ServerOptions with_debug = options();
   with_debug.debug = "127.0.0.1:0";
@@ -119,9 +157,7 @@ TEST_F(KeptJournalTest, TheDebugEndpointShowsIt) {
   server.start();
   Manager manager = server.connect();
   manager.list<int>("list").push_back(1);
-  test::RawClient http("tcp://" + server.debug_address().substr(7));
-  http.say("GET /journal HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-  const std::string answer = http.hear_to_the_end();
+  const std::string answer = debug_answer(server.debug_address(), "/journal");
   const auto journal = nlohmann::json::parse(answer.substr(answer.find("\r\n\r\n"))).at("journal");
   EXPECT_EQ(journal.at("folder"), options().journal);
   EXPECT_EQ(journal.at("level"), "disk");

@@ -20,6 +20,10 @@ using nlohmann::json;
 class HttpTest : public DebugTest {
  protected:
   void start(DebugOptions options = {}) {
+    start_unready(std::move(options));
+    endpoint_->ready({});
+  }
+  void start_unready(DebugOptions options = {}) {
     if (options.address.empty()) options.address = "127.0.0.1:0";
     endpoint_.emplace(std::move(options), post(), view_);
     endpoint_->start();
@@ -151,6 +155,17 @@ TEST_F(HttpTest, WithATokenEveryRequestNeedsIt) {
       "/", httplib::Headers{{"Authorization", "Bearer 0123456789abcdef"}, {"Host", "any.example"}});
   ASSERT_TRUE(taken);
   EXPECT_EQ(taken->status, 200);
+}
+
+TEST_F(HttpTest, UntilTheManagerIsReadyEveryAnswerSaysSo) {
+  start_unready();
+  for (const char* target : {"/healthz", "/", "/objects", "/metrics"})
+    EXPECT_EQ(get_json(target, 503)["error"]["message"], "the manager is starting") << target;
+  endpoint_->recovering(43);
+  EXPECT_EQ(get_json("/healthz", 503)["error"]["message"],
+            "the manager is starting: 43 % of its journal is recovered");
+  endpoint_->ready({});
+  EXPECT_EQ(get_json("/healthz")["status"], "ok");
 }
 
 TEST_F(HttpTest, AddressesAreChecked) {
