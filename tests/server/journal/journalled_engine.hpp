@@ -1,5 +1,5 @@
 #pragma once
-// An engine with a journal in memory.
+// An engine with a journal, most often in memory.
 
 #include <gtest/gtest.h>
 
@@ -12,7 +12,7 @@ namespace tandem::test {
 
 class JournalledEngine {
  public:
-  explicit JournalledEngine(MemoryLog& log, JournalLevel level = JournalLevel::disk,
+  explicit JournalledEngine(server::Log& log, JournalLevel level = JournalLevel::disk,
                             const Limits& limits = small_limits(), std::uint64_t wall_ns = 0,
                             bool commits_here = false)
       : limits_(limits), engine_(limits_, Host::server_info(), server::hosted_types()) {
@@ -46,10 +46,13 @@ class JournalledEngine {
 
   Code take(const Input& input) {
     const Code code = std::visit([this](const auto& one) { return step(one); }, input);
-    server::Deliveries taken;
-    engine_.take_deliveries(taken);
+    engine_.take_deliveries(deliveries_);
     return code;
   }
+  /// What the last call came to, and the last input delivered to requests that had waited.
+  const server::Outcome& outcome() const { return outcome_; }
+  wire::Bytes reply() const { return reply_.view(); }
+  const server::Deliveries& deliveries() const { return deliveries_; }
   /// Hands over what is recorded and waits until it is in the log.
   void commit() {
     wait_until_idle();
@@ -71,8 +74,9 @@ class JournalledEngine {
   }
   Code step(const server::Started&) { return Code::ok; }
   Code step(const RecordedCall& call) {
-    wire::Buffer reply;
-    return journal_->step(call.call(), reply).code;
+    reply_.clear();
+    outcome_ = journal_->step(call.call(), reply_);
+    return outcome_.code;
   }
   void wait_until_idle() {
     while (!journal_->is_idle()) std::this_thread::yield();
@@ -83,6 +87,9 @@ class JournalledEngine {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::string fatal_;
+  server::Outcome outcome_;
+  wire::Buffer reply_;
+  server::Deliveries deliveries_;
   std::unique_ptr<server::Journal> journal_;
 };
 
