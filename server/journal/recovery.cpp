@@ -15,6 +15,12 @@ namespace {
                      std::to_string(ops::semantics) + "): start it with that version, and stop it in order");
 }
 
+[[noreturn]] void refuse_operation(const Object& object, std::uint16_t op, const std::string& version) {
+  throw JournalError("the journal was written by tandem " + version + ", which has an operation " +
+                     std::to_string(op) + " of a " + std::string(object.type().name) +
+                     " that this version does not have: start it with that version, and stop it in order");
+}
+
 class Replay {
  public:
   Replay(Engine& engine, const Recovered& from, const RecordVisitor& visit)
@@ -109,6 +115,10 @@ void Replay::step(const Call& input) {
   if (input.sent_as.lane != 0) check_lane(input.session, input.sent_as.lane);
   reply_.clear();
   const Outcome outcome = engine_.step(input, reply_);
+  // Refused for that, it would not have been recorded.
+  const Object* object = engine_.registry().find(input.object);
+  if (!outcome.changed && outcome.operation == operation_none && object != nullptr)
+    refuse_operation(*object, input.op, engine_.server_info().version);
   effects_.add(outcome, reply_, 0);
 }
 

@@ -31,7 +31,7 @@ struct Recovered {
 using RecordVisitor = std::function<void(const Record& record, const Recovered& so_far)>;
 
 /// Replays all batches behind `from`, which the engine is in. Every batch must lead to what it led to before. Throws JournalDamaged if not, or if a batch cannot be
-/// read; JournalError if this program gives the inputs another meaning, or has no such type.
+/// read; JournalError if this program gives the inputs another meaning, or has no such type or operation.
 Recovered recover(
     Log& log, Engine& engine, const Recovered& from = {},
     const RecordVisitor& visit = [](const Record&, const Recovered&) {});

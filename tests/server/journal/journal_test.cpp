@@ -7,6 +7,7 @@
 #include <random>
 
 #include "tests/server/journal/journalled_engine.hpp"
+#include "tests/support/error_of.hpp"
 
 namespace tandem::test {
 namespace {
@@ -425,6 +426,19 @@ TEST_F(DamagedJournal, AnotherMeaningIsAnErrorThatSaysWhatToDo) {
   } catch (const JournalError& error) {
     EXPECT_THAT(error.what(), HasSubstr("written by tandem 1.2.3"));
   }
+}
+
+TEST_F(DamagedJournal, AnOperationOfALaterVersionIsAnErrorThatSaysWhatToDo) {
+  wire::Buffer body;
+  server::RecordWriter writer;
+  const Packed arguments = list();
+  writer.write(body, server::Call{1, 1, ops::Manager::id, 999, arguments.bytes()});
+  writer.write(body, server::CheckRecord{0});
+  batches_[5].body = wire::as_text(body.view());
+  log_.keep(batches_);
+  const std::string error = error_of<JournalError>([this] { Replayed again(log_); });
+  EXPECT_THAT(error, HasSubstr("written by tandem 1.2.3"));
+  EXPECT_THAT(error, HasSubstr("operation 999 of a manager that this version does not have"));
 }
 
 }  // namespace
