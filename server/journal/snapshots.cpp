@@ -100,6 +100,8 @@ Recovered Snapshots::recover_newest(
     try {
       return recover(log, engine, load(batch, log, store, engine), visit);
     } catch (const StorageError& error) {
+      // One that another version can read is not to be set aside.
+      if (error.kind() != StorageError::Kind::damaged) throw JournalError(error.what());
       why_not(batch, error.what());
       damaged = error.what();
     }

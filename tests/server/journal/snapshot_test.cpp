@@ -5,6 +5,7 @@
 
 #include <fstream>
 
+#include "server/journal/checksum.hpp"
 #include "server/journal/snapshots.hpp"
 #include "tests/server/journal/journalled_engine.hpp"
 #include "tests/support/error_of.hpp"
@@ -119,6 +120,40 @@ TEST_F(SnapshotTest, OfAnotherMeaningItIsUsedUnlessAnInputFollows) {
   EXPECT_EQ(recover(), state());
   go_on(2, 10);
   EXPECT_THAT(error_of<JournalError>([&] { recover(); }), HasSubstr("a newer meaning"));
+}
+
+TEST_F(SnapshotTest, AfterAStopUnderAnotherMeaningTheJournalGoesOnUnderThisOne) {
+  const std::uint64_t batch = go_on(1);
+  SnapshotHeader header = running_->journal().describe_state();
+  header.store = store;
+  header.semantics += 1;
+  write_snapshot(snapshots_.part_path(batch), header, running_->engine());
+  snapshots_.keep(batch);
+  ASSERT_TRUE(running_->stop());
+  EXPECT_EQ(recover(), state());
+  EXPECT_TRUE(recovered_.stopped_in_order);
+  EXPECT_EQ(recovered_.semantics, header.semantics);
+  running_.reset();
+  running_.emplace(log_);
+  go_on(2, 10);
+  EXPECT_EQ(recover(), state());
+  EXPECT_EQ(recovered_.snapshot_batch, batch);
+  EXPECT_EQ(recovered_.semantics + 1, header.semantics);
+}
+
+/// Not set aside, and not passed over: the version that wrote it can use it.
+TEST_F(SnapshotTest, OneOfAnotherFormatIsAnErrorThatNamesIt) {
+  constexpr std::size_t format_at = 8;
+  constexpr std::size_t checksum_at = 81;
+  const std::uint64_t batch = make_snapshot(1);
+  std::string bytes = read_all(snapshots_.path(batch));
+  bytes[format_at] = 9;
+  const std::uint64_t sum = server::checksum(wire::as_bytes(bytes).first(checksum_at), 0);
+  wire::store_little(reinterpret_cast<std::uint8_t*>(bytes.data()) + checksum_at, sum);
+  write_all(snapshots_.path(batch), bytes);
+  EXPECT_THAT(error_of<JournalError>([&] { recover(); }),
+              HasSubstr("its format is 9, and this program reads"));
+  EXPECT_THAT(not_used_, IsEmpty());
 }
 
 TEST_F(SnapshotTest, TwoAreKept) {
