@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <random>
 #include <sstream>
 #include <thread>
@@ -14,6 +15,7 @@
 #include "tests/support/error_of.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/program.hpp"
+#include "tests/support/raw_client.hpp"
 
 namespace tandem {
 namespace {
@@ -304,6 +306,47 @@ TEST_F(SnapshottedTandemd, TheLogBeforeThemIsRemoved) {
   kill();
   start();
   EXPECT_EQ(Manager(address()).list<int>("busy").size(), 50'000u);
+}
+
+class LargeTandemd : public SnapshottedTandemd {
+ protected:
+  /// With the bound on a recovery that is the default.
+  void start() { JournalledTandemd::start({"--debug", "127.0.0.1:0"}); }
+  nlohmann::json journal() const {
+    test::RawClient http("tcp://" + ready_.substr(ready_.find("http://") + 7));
+    http.say("GET /journal HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    const std::string answer = http.hear_to_the_end();
+    return nlohmann::json::parse(answer.substr(answer.find("\r\n\r\n"))).at("journal");
+  }
+  static std::string value_of(int entry) {
+    return std::to_string(entry) + std::string(16'384, static_cast<char>('a' + entry % 26));
+  }
+  void write(int first, int end) const {
+    Manager manager(address(), of_one_life());
+    const auto entries = manager.dict<int, std::string>("entries");
+    Pipeline pipeline = manager.pipeline();
+    for (int entry = first; entry < end; ++entry)
+      pipeline.send<ops::Dict::Set>(entries, entry, value_of(entry));
+    pipeline.wait();
+  }
+};
+
+/// It is made because the log is long, not because a recovery would be.
+TEST_F(LargeTandemd, AllIsThereAgainAndWhatIsInTheSnapshotIsNotReplayed) {
+  constexpr int many = 5'000;  // more than 64 MiB
+  constexpr int few = 100;
+  start();
+  write(0, many);
+  test::eventually([&] { return snapshots().size() == 1; }, "a snapshot");
+  write(many, many + few);
+  kill();
+  start();
+  EXPECT_GE(journal().at("recovered_inputs"), few);
+  EXPECT_LT(journal().at("recovered_inputs"), many);
+  const Manager manager(address());
+  const auto entries = manager.dict<int, std::string>("entries");
+  ASSERT_EQ(entries.size(), std::size_t{many + few});
+  for (int entry = 0; entry < many + few; ++entry) ASSERT_EQ(entries.at(entry), value_of(entry));
 }
 
 TEST_F(SnapshottedTandemd, ADamagedOneIsSetAsideAndCostsNothing) {
