@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <optional>
 
 #include "client/os/clock.hpp"
 #include "client/os/fork.hpp"
@@ -21,8 +22,8 @@ namespace {
 
 // A log that is shorter is replayed soon, and not worth a snapshot.
 constexpr std::uint64_t log_bytes_min = std::uint64_t{64} << 20;
-// What a start loads of a snapshot in a microsecond, as a careful guess.
-constexpr std::uint64_t loaded_bytes_per_us = 100;
+// What took less is no measure of how fast a start is.
+constexpr std::uint64_t measured_us_min = 100'000;
 constexpr std::chrono::seconds retry_after{60};
 constexpr int child_niceness = 10;
 constexpr int no_room_status = 2;
@@ -59,7 +60,21 @@ Snapshotter::Snapshotter(Engine& engine, Journal& journal, SqliteLog& log, const
       recovery_us_max_(limits.recovery_ms_max * 1'000),
       io_(io),
       logger_(logger),
-      last_bytes_(journal.recovered().snapshot_bytes) {}
+      last_bytes_(journal.recovered().snapshot_bytes) {
+  const Recovered& recovered = journal.recovered();
+  const std::uint64_t replay_us =
+      recovered.took_ms * 1'000 - std::min(recovered.took_ms * 1'000, recovered.load_us);
+  if (recovered.load_us > measured_us_min)
+    loaded_bytes_per_us_ =
+        static_cast<double>(recovered.snapshot_bytes) / static_cast<double>(recovered.load_us);
+  if (recovered.engine_us > measured_us_min)
+    replay_per_engine_us_ = static_cast<double>(replay_us) / static_cast<double>(recovered.engine_us);
+}
+
+Snapshotter::~Snapshotter() {
+  end_child();
+  if (remover_.joinable()) remover_.join();
+}
 
 SnapshotHeader Snapshotter::describe_state() const {
   SnapshotHeader header = journal_.describe_state();
@@ -67,10 +82,11 @@ SnapshotHeader Snapshotter::describe_state() const {
   return header;
 }
 
-/// How long a start would take: a replay takes about as long as the engine took, and a little more for reading.
+/// How long a start would take.
 std::uint64_t Snapshotter::recovery_us() const {
-  const std::uint64_t engine_us = journal_.since_snapshot().engine_us;
-  return last_bytes_ / loaded_bytes_per_us + engine_us + engine_us / 3;
+  const auto engine_us = static_cast<double>(journal_.since_snapshot().engine_us);
+  return static_cast<std::uint64_t>(static_cast<double>(last_bytes_) / loaded_bytes_per_us_ +
+                                    engine_us * replay_per_engine_us_);
 }
 
 bool Snapshotter::is_due() const {
@@ -106,7 +122,7 @@ void Snapshotter::begin() {
   journal_.begin_snapshot();
   child_ = pid;
   // What follows goes into a file of its own, so that those before can be removed one day.
-  journal_.thread().run_when_synced([this] { (void)log_.rotate(); });
+  journal_.thread().rotate_when_synced();
   wait_for_child();
 }
 
@@ -123,7 +139,7 @@ void Snapshotter::write_here(const std::string& why) {
   note_pause(since);
   logger_.warn("journal: the manager stood still for {} ms to write a snapshot: {}",
                journal_.snapshot_statistics.pause_us / 1'000, why);
-  journal_.thread().run_when_synced([this] { (void)log_.rotate(); });
+  journal_.thread().rotate_when_synced();
   keep(true);
 }
 
@@ -164,13 +180,33 @@ void Snapshotter::keep(bool is_complete) {
   last_bytes_ = size_of(snapshots_.part_path(header_.position.batch));
   ++journal_.snapshot_statistics.made;
   journal_.snapshot_statistics.bytes = last_bytes_;
-  journal_.thread().run_when_synced([this, is_complete, batch = header_.position.batch] {
+  journal_.thread().run_when_synced([this, is_complete, batch = header_.position.batch,
+                                     first_needed = std::optional<std::uint64_t>()]() mutable {
     try {
+      if (first_needed) {
+        if (log_.trim_one(*first_needed)) return true;
+        remove_old();
+        return false;
+      }
       if (!is_complete) (void)SnapshotReader(snapshots_.part_path(batch));
-      log_.trim(snapshots_.keep(batch));
+      first_needed = snapshots_.keep(batch);
       logger_.info("journal: a snapshot was made after batch {}", batch);
+      return true;
     } catch (const std::exception& error) {
       logger_.error("journal: a snapshot cannot be kept: {}", error.what());
+      return false;
+    }
+  });
+}
+
+/// A file of a gigabyte takes tenths of a second to remove, for which no commit is to wait.
+void Snapshotter::remove_old() {
+  if (remover_.joinable()) remover_.join();
+  remover_ = os::thread_without_signals([this] {
+    try {
+      snapshots_.remove_old();
+    } catch (const StorageError& error) {
+      logger_.error("journal: an old snapshot cannot be removed: {}", error.what());
     }
   });
 }
@@ -210,8 +246,10 @@ void Snapshotter::write_last(std::chrono::milliseconds limit) {
 
 void Snapshotter::trim() {
   try {
-    if (log_.rotate() == AppendStatus::ok) log_.trim(first_needed_);
-  } catch (const JournalError& error) {
+    if (log_.rotate() != AppendStatus::ok) return;
+    while (log_.trim_one(first_needed_)) continue;
+    snapshots_.remove_old();
+  } catch (const std::exception& error) {
     logger_.error("journal: {}", error.what());
   }
 }

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <thread>
 
 #include "server/journal/journal.hpp"
 #include "server/journal/snapshots.hpp"
@@ -26,8 +27,8 @@ class Snapshotter {
   /// All of these outlive it.
   Snapshotter(Engine& engine, Journal& journal, SqliteLog& log, const Snapshots& snapshots,
               const Limits& limits, asio::io_context& io, spdlog::logger& logger);
-  /// Ends a child that is at work.
-  ~Snapshotter() { end_child(); }
+  /// Ends a child that is at work. The journal's thread has ended.
+  ~Snapshotter();
   Snapshotter(const Snapshotter&) = delete;
   Snapshotter& operator=(const Snapshotter&) = delete;
 
@@ -56,6 +57,7 @@ class Snapshotter {
   void end_child();
   void keep(bool is_complete);
   void failed(const std::string& why);
+  void remove_old();
 
   Engine& engine_;
   Journal& journal_;
@@ -66,10 +68,14 @@ class Snapshotter {
   spdlog::logger& logger_;
 
   std::uint64_t last_bytes_;  // of the last snapshot
+  // How fast a start loads and replays here, as the last one showed if it had enough to do.
+  double loaded_bytes_per_us_ = 50;
+  double replay_per_engine_us_ = 2;
   Clock::time_point not_before_;
   bool fork_is_refused_ = false;  // the last one was
   pid_t child_ = 0;               // 0: there is none
   std::unique_ptr<WatchedDescriptor> child_end_;
+  std::thread remover_;             // of the files of old ones: the journal's thread begins it
   SnapshotHeader header_;           // of the one that is being written
   std::uint64_t first_needed_ = 1;  // batch of the log, once write_last() has written one
 };

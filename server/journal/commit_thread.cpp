@@ -12,6 +12,8 @@ constexpr std::chrono::milliseconds retry_interval{250};  // while there is no r
 constexpr std::chrono::milliseconds rest_interval{5};     // between batches that nobody waits for
 constexpr std::chrono::milliseconds look_interval{100};   // at the free space, while there is enough
 constexpr std::size_t body_bytes_kept = std::size_t{1} << 20;
+// Of the batches in a file. SQLite finds a page of a long write-ahead log more and more slowly.
+constexpr std::uint64_t file_bytes_max = std::uint64_t{32} << 20;
 
 }  // namespace
 
@@ -71,10 +73,18 @@ bool CommitThread::commit_here(wire::Buffer& body, std::uint64_t first, std::uin
   return true;
 }
 
-void CommitThread::run_when_synced(std::function<void()> task) {
+void CommitThread::run_when_synced(Task task) {
   const std::lock_guard lock(mutex_);
   tasks_.push_back(std::move(task));
   changed_.notify_all();
+}
+
+/// If there is no room for the file, that is tried again when as much was appended once more.
+void CommitThread::rotate_when_synced() {
+  run_when_synced([this] {
+    (void)log_.rotate();
+    return false;
+  });
 }
 
 bool CommitThread::wait_until_idle(Clock::time_point end) {
@@ -99,7 +109,7 @@ void CommitThread::run() {
     run_tasks();
     if (is_broken_) break;
     if (is_idle()) {
-      if (sync_is_due()) append_sync_batch();
+      if (sync_is_due()) sync_all();
       if (look_at_free_space()) callbacks_.on_progress();
       continue;
     }
@@ -149,7 +159,7 @@ bool CommitThread::poll_busily() {
 }
 
 void CommitThread::run_tasks() {
-  std::vector<std::function<void()>> tasks;
+  std::vector<Task> tasks;
   bool is_unsynced = false;
   {
     const std::lock_guard lock(mutex_);
@@ -157,10 +167,15 @@ void CommitThread::run_tasks() {
     is_unsynced = unsynced_since_.has_value();
   }
   if (tasks.empty()) return;
-  if (is_unsynced) append_sync_batch();
+  if (is_unsynced) sync_all();
   if (is_broken_) return;
-  const std::lock_guard lock(log_mutex_);
-  for (const std::function<void()>& task : tasks) task();
+  for (const Task& task : tasks) {
+    bool again = true;
+    while (again) {
+      const std::lock_guard lock(log_mutex_);
+      again = task();
+    }
+  }
 }
 
 /// So that there are few batches and much in each.
@@ -207,6 +222,42 @@ bool CommitThread::wait_for_room(const std::string& why) {
   return false;
 }
 
+/// All that is written when it begins.
+void CommitThread::sync_all() {
+  if (!sync_apart()) append_sync_batch();
+}
+
+/// The engine's thread may commit meanwhile. Returns false if that cannot be.
+bool CommitThread::sync_apart() {
+  std::optional<SyncApart> sync;
+  {
+    const std::lock_guard lock(log_mutex_);
+    sync = log_.begin_sync();
+  }
+  if (!sync) return false;
+  const Clock::time_point since = Clock::now();
+  const bool succeeded = sync->run();
+  std::unique_lock log_lock(log_mutex_);
+  log_.end_sync(*sync, succeeded);
+  if (!succeeded) {
+    const std::string why = log_.failure();
+    log_lock.unlock();
+    is_broken_ = true;
+    callbacks_.on_broken(why);
+    return true;
+  }
+  synced_index_.store(std::max(synced_index(), sync->position.index), std::memory_order_release);
+  {
+    const std::lock_guard lock(mutex_);
+    unsynced_since_.reset();
+    if (written_index() != sync->position.index) unsynced_since_ = since;
+    ++statistics_.syncs;
+  }
+  log_lock.unlock();
+  callbacks_.on_progress();
+  return true;
+}
+
 /// A batch without inputs, with which all that was written before becomes safe.
 void CommitThread::append_sync_batch() {
   wire::Buffer body;
@@ -234,6 +285,11 @@ void CommitThread::note_done(const Batch& batch, bool sync, Clock::time_point si
   written_index_.store(batch.last, std::memory_order_release);
   if (sync) synced_index_.store(batch.last, std::memory_order_release);
   appended_since_look_ += batch.body.size();
+  appended_since_rotation_ += batch.body.size();
+  if (appended_since_rotation_ > file_bytes_max) {
+    appended_since_rotation_ = 0;
+    rotate_when_synced();
+  }
   const bool was_short = is_short_of_room();
   if (was_short || now - looked_at_ > look_interval || may_be_short_of_room()) note_free_space();
   const std::lock_guard lock(mutex_);

@@ -61,8 +61,12 @@ class CommitThread {
   bool commit_here(wire::Buffer& body, std::uint64_t first, std::uint64_t last, std::uint64_t engine_us);
   /// Whether a sync is likely to take less than a millisecond.
   bool sync_is_fast() const { return recent_sync_ns_.load(std::memory_order_relaxed) < fast_sync_ns; }
-  /// Runs `task`, which may use the log, on the thread as soon as everything that is written is synced.
-  void run_when_synced(std::function<void()> task);
+  /// Uses the log. Returns whether it is to be called again: in between, the engine's thread may commit.
+  using Task = std::function<bool()>;
+  /// Runs `task` on the thread as soon as everything that is written is synced.
+  void run_when_synced(Task task);
+  /// Has further batches go into a new file, as soon as that can be.
+  void rotate_when_synced();
   /// Waits for that, but not longer than until `end` if the file system is full. Returns whether it is idle.
   bool wait_until_idle(std::chrono::steady_clock::time_point end);
   /// Waits until the batch that it has is committed and everything is synced, and ends the thread. Gives up after `limit`
@@ -95,6 +99,8 @@ class CommitThread {
   bool append_until_room(Batch batch, bool sync, Clock::time_point since);
   bool wait_for_room(const std::string& why);
   void run_tasks();
+  void sync_all();
+  bool sync_apart();
   void append_sync_batch();
   bool syncs() const { return options_.level == JournalLevel::disk; }
   AppendStatus append(const Batch& batch, bool sync);
@@ -127,14 +133,15 @@ class CommitThread {
   os::BusyPoll advice_;
   bool is_broken_ = false;
 
-  std::mutex log_mutex_;                   // held while the log is in use; guards what follows
-  Clock::time_point looked_at_;            // when the free space was
-  std::uint64_t appended_since_look_ = 0;  // bytes of batches
+  std::mutex log_mutex_;                       // held while the log is in use; guards what follows
+  Clock::time_point looked_at_;                // when the free space was
+  std::uint64_t appended_since_look_ = 0;      // bytes of batches
+  std::uint64_t appended_since_rotation_ = 0;  // likewise
 
   mutable std::mutex mutex_;  // guards what follows; may be locked while the other one is
   std::optional<Clock::time_point> unsynced_since_;
   std::condition_variable changed_;
-  std::vector<std::function<void()>> tasks_;
+  std::vector<Task> tasks_;
   bool stopping_ = false;
   bool ended_ = false;
   Clock::time_point stop_limit_;

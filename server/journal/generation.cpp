@@ -15,6 +15,8 @@ using Kind = StorageError::Kind;
 using wire::store_little;
 
 constexpr std::uint64_t application_id = 0x544E444D;  // TNDM
+// A commit writes at least one page. Smaller ones would make long batches slow.
+constexpr const char* set_page_size = "PRAGMA page_size = 1024";
 constexpr const char* create_meta = "CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID";
 constexpr const char* create_log =
     "CREATE TABLE log(row INTEGER PRIMARY KEY, batch INTEGER, first INTEGER, last INTEGER, "
@@ -60,7 +62,7 @@ void insert_origin(const Database& database, const Generation::Origin& origin) {
 void fill(Database& database, const Generation::Origin& origin) {
   database.run("PRAGMA synchronous = OFF");  // it is synced once, at the end
   database.run("PRAGMA locking_mode = EXCLUSIVE");
-  database.run("PRAGMA page_size = 4096");
+  database.run(set_page_size);
   database.run(("PRAGMA application_id = " + std::to_string(application_id)).c_str());
   database.run(("PRAGMA user_version = " + std::to_string(store_format)).c_str());
   database.run("PRAGMA journal_mode = WAL");
@@ -172,6 +174,7 @@ Generation::Generation(const std::string& file, const LogPosition& before, Acces
   if (access == Access::read) return;
   Statement mode(*database_, "PRAGMA journal_mode");
   if (!mode.step() || mode.text(0) != "wal") damaged("its header is damaged");
+  database_->set_page_bytes(pragma(*database_, "PRAGMA page_size"));
   statements_ = std::make_unique<Statements>(*database_);
 }
 
@@ -202,9 +205,13 @@ void Generation::insert_rows(const Batch& batch, std::uint64_t chain) {
 void Generation::append(const Batch& batch, std::uint64_t chain, bool sync) {
   set_synchronous(sync);
   if (sync) database_->extend_wal(room_ahead_bytes_);
-  statements_->begin.run();
-  insert_rows(batch, chain);
-  statements_->commit.run();
+  if (batch.body.size() < row_bytes_max) {
+    insert_rows(batch, chain);  // one row is a transaction by itself
+  } else {
+    statements_->begin.run();
+    insert_rows(batch, chain);
+    statements_->commit.run();
+  }
   rows_ += batch.body.size() / row_bytes_max + 1;
 }
 

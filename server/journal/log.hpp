@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 #include "tandem/wire/buffer.hpp"
 
@@ -20,7 +21,7 @@ struct Batch {
 
 /// About what a batch takes in the log.
 constexpr std::uint64_t log_bytes_of(std::size_t body_bytes) {
-  constexpr std::uint64_t page_bytes = 4'096;
+  constexpr std::uint64_t page_bytes = 1'024;
   return (body_bytes / page_bytes + 1) * page_bytes;
 }
 
@@ -39,6 +40,13 @@ enum class AppendStatus : std::uint8_t {
   broken,  // an I/O error: what is on the disk is not known, and nothing more may be appended
 };
 
+/// Makes what was appended up to `position` durable.
+struct SyncApart {
+  LogPosition position;
+  /// Blocks for as long as that takes; returns whether it succeeded. On any thread, while the log is used.
+  std::function<bool()> run;
+};
+
 /// Used by one thread at a time. Errors other than those of append() are thrown: JournalError, and JournalDamaged if
 /// what is there cannot be what was written.
 class Log {
@@ -48,6 +56,10 @@ class Log {
   /// Appends the batch that follows the last one. It survives the end of this process; with `sync`, it and all
   /// before it survive a power failure too. Blocks for as long as that takes.
   virtual AppendStatus append(const Batch& batch, bool sync) = 0;
+  /// For a sync that does not keep others from appending. None: that cannot be; append() with `sync` does it.
+  virtual std::optional<SyncApart> begin_sync() { return std::nullopt; }
+  /// It was run. After one that failed nothing more may be appended.
+  virtual void end_sync(const SyncApart& /*sync*/, bool /*succeeded*/) {}
   /// Of the last append() that was not ok, for people.
   virtual const std::string& failure() const = 0;
   /// Passes on the batches from number `from` (or the first that there is) in order, until `sink` returns false.
@@ -61,8 +73,8 @@ class Log {
   virtual std::uint64_t first_batch() const = 0;
   /// Further batches go into a new file, so that those before can be trimmed.
   virtual AppendStatus rotate() = 0;
-  /// Forgets files all of whose batches are before this number.
-  virtual void trim(std::uint64_t before) = 0;
+  /// Forgets the first file if all its batches are before this number. Returns whether it was so.
+  virtual bool trim_one(std::uint64_t before) = 0;
   /// Bytes that the journal occupies, and that its file system has left.
   virtual std::uint64_t bytes() const = 0;
   virtual std::uint64_t free_bytes() const = 0;

@@ -31,7 +31,7 @@ class Replay {
 
  private:
   [[noreturn]] void damaged(const std::string& what) const {
-    throw JournalDamaged("batch " + std::to_string(batch_) + " of the journal, behind input " +
+    throw JournalDamaged("batch " + std::to_string(batch_) + " of the journal, at input " +
                          std::to_string(recovered_.index) + ": " + what);
   }
   bool has(SessionId session) const { return engine_.registry().has(session); }

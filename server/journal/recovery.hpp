@@ -22,6 +22,7 @@ struct Recovered {
   bool stopped_in_order = true;             // so everything that was answered is here
   std::uint64_t snapshot_batch = 0;         // where the replay began; 0: from nothing
   std::uint64_t snapshot_bytes = 0;
+  std::uint64_t load_us = 0;      // what its loading took
   std::uint64_t log_bytes = 0;    // about, of what was replayed
   std::uint64_t engine_us = 0;    // what the engine took for what was replayed, when it was recorded
   bool may_lack_its_end = false;  // for the caller to set: it goes on without what is missing

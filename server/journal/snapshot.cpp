@@ -24,6 +24,8 @@ constexpr std::size_t snapshot_header_bytes = 81;  // without its checksum
 constexpr std::size_t size_bytes = sizeof(std::uint32_t);
 constexpr std::size_t end_bytes = size_bytes + sizeof(std::uint64_t);  // without its checksum
 constexpr std::uint32_t frame_bytes_max = std::uint32_t{1} << 31;      // longer is damaged
+// Made durable while it is written: all of it at once would have the log's syncs wait for as long.
+constexpr std::uint64_t unsynced_bytes_max = std::uint64_t{8} << 20;
 
 std::array<std::uint8_t, snapshot_header_bytes> encode(const SnapshotHeader& header) {
   std::array<std::uint8_t, snapshot_header_bytes> bytes{};
@@ -62,10 +64,13 @@ class SnapshotFile {
       if (written < 0 && errno == EINTR) continue;
       if (written <= 0) fail("cannot be written");
       bytes = bytes.subspan(static_cast<std::size_t>(written));
+      unsynced_bytes_ += static_cast<std::uint64_t>(written);
     }
+    if (unsynced_bytes_ > unsynced_bytes_max) sync();
   }
   void sync() {
     if (::fsync(file_.get()) != 0) fail("cannot be made durable");
+    unsynced_bytes_ = 0;
   }
   [[noreturn]] void fail(const std::string& what) const {
     throw StorageError(errno == ENOSPC || errno == EDQUOT ? Kind::full : Kind::other,
@@ -75,6 +80,7 @@ class SnapshotFile {
  private:
   const std::string& path_;
   os::Descriptor file_;
+  std::uint64_t unsynced_bytes_ = 0;
 };
 
 }  // namespace

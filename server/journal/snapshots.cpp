@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <filesystem>
 
 #include "tandem/error.hpp"
@@ -47,9 +48,13 @@ std::vector<std::uint64_t> Snapshots::batches() const {
 std::uint64_t Snapshots::keep(std::uint64_t batch) const {
   rename_file(part_path(batch), path(batch));
   sync_folder(folder_);
-  std::vector<std::uint64_t> all = batches();
-  for (; all.size() > snapshots_kept; all.pop_back()) remove_file(path(all.back()));
-  return all.size() < snapshots_kept ? 1 : all.back() + 1;
+  const std::vector<std::uint64_t> all = batches();
+  return all.size() < snapshots_kept ? 1 : all[snapshots_kept - 1] + 1;
+}
+
+void Snapshots::remove_old() const {
+  const std::vector<std::uint64_t> all = batches();
+  for (std::size_t i = snapshots_kept; i < all.size(); ++i) remove_file(path(all[i]));
 }
 
 void Snapshots::set_aside(std::uint64_t batch) const {
@@ -69,6 +74,7 @@ void Snapshots::remove_parts() const {
 
 Recovered Snapshots::load(std::uint64_t batch, Log& log, const StoreId& store, Engine& engine) const {
   using Kind = StorageError::Kind;
+  const auto since = std::chrono::steady_clock::now();
   SnapshotReader reader(path(batch));
   const SnapshotHeader& header = reader.header();
   if (header.store != store)
@@ -89,6 +95,9 @@ Recovered Snapshots::load(std::uint64_t batch, Log& log, const StoreId& store, E
   recovered.stopped_in_order = false;
   recovered.snapshot_batch = header.position.batch;
   recovered.snapshot_bytes = reader.bytes();
+  recovered.load_us = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - since)
+          .count());
   return recovered;
 }
 

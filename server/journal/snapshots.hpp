@@ -19,9 +19,11 @@ class Snapshots {
   /// Where one is written, before it counts.
   std::string part_path(std::uint64_t batch) const { return path(batch) + ".part"; }
   std::string path(std::uint64_t batch) const;
-  /// From now on it counts; all but the newest two are removed. What is in the log before the batch that is returned is no longer
-  /// needed: number of the first that is. Throws StorageError.
+  /// From now on it counts. What is in the log before the batch that is returned is no longer needed: number of the first that
+  /// is, for the newest two. Throws StorageError.
   std::uint64_t keep(std::uint64_t batch) const;
+  /// Removes all but the newest two, which takes a while if they are large. Throws StorageError.
+  void remove_old() const;
   /// Sets a damaged one aside, so that it does not count.
   void set_aside(std::uint64_t batch) const;
   /// Removes what was being written when a process ended.

@@ -13,7 +13,6 @@ namespace {
 // Of SQLite's WAL format.
 constexpr std::uint64_t wal_header_bytes = 32;
 constexpr std::uint64_t wal_frame_header_bytes = 24;
-constexpr std::uint64_t page_bytes = 4096;
 constexpr std::uint64_t zeros_bytes_max = 64 * 1024;  // written at once; SQLite writes less than 128 KiB
 
 using Kind = StorageError::Kind;
@@ -122,8 +121,9 @@ void Database::sync(int file) {
 }
 
 int Database::note_commit(void* database, sqlite3*, const char*, int wal_pages) {
-  static_cast<Database*>(database)->wal_bytes_ =
-      wal_header_bytes + static_cast<std::uint64_t>(wal_pages) * (page_bytes + wal_frame_header_bytes);
+  auto& self = *static_cast<Database*>(database);
+  self.wal_bytes_ =
+      wal_header_bytes + static_cast<std::uint64_t>(wal_pages) * (self.page_bytes_ + wal_frame_header_bytes);
   return SQLITE_OK;
 }
 

@@ -34,6 +34,8 @@ class Database {
   /// Fills the WAL with zeros behind what it contains, `ahead_bytes` at a time. A sync of what overwrites them need not make a
   /// longer file durable too, which takes as long again. Does nothing more once there is no room.
   void extend_wal(std::uint64_t ahead_bytes);
+  /// For that: the size of its pages.
+  void set_page_bytes(std::uint64_t bytes) { page_bytes_ = bytes; }
   bool in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
   const std::string& file() const { return file_; }
   sqlite3* get() const { return handle_; }
@@ -49,6 +51,7 @@ class Database {
 
   std::string file_;
   sqlite3* handle_ = nullptr;
+  std::uint64_t page_bytes_ = 0;
   std::uint64_t wal_bytes_ = 0;  // of what it contains, as of the last commit; 0: there was none
   std::uint64_t wal_end_ = 0;    // of the file, if it was extended
   bool may_extend_wal_ = true;

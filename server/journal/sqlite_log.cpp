@@ -1,12 +1,18 @@
 #include "server/journal/sqlite_log.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <memory>
 
 #include "server/journal/files.hpp"
 #include "server/values/result.hpp"
 
 namespace tandem::server {
 namespace {
+
+constexpr std::string_view default_vfs = "unix";
 
 using Kind = StorageError::Kind;
 using Access = Generation::Access;
@@ -177,8 +183,29 @@ AppendStatus SqliteLog::append(const Batch& batch, bool sync) {
   }
   tail_ = {batch.number, batch.last, chain};
   is_unsynced_ = !sync;
-  if (sync) note_synced();
+  if (sync) note_synced(tail_);
   return AppendStatus::ok;
+}
+
+/// SQLite's connection is for one thread, so the WAL is synced by a descriptor of our own. SQLite has no locks on that file,
+/// which closing it would release. The folder has its name, maybe a new one.
+std::optional<SyncApart> SqliteLog::begin_sync() {
+  if (is_broken_ || !is_unsynced_ || options_.vfs != default_vfs) return std::nullopt;
+  const auto wal = std::make_shared<os::Descriptor>(open_file(files_.back().path + "-wal", O_RDWR));
+  const auto folder = std::make_shared<os::Descriptor>(open_file(folder_.path(), O_RDONLY | O_DIRECTORY));
+  if (!*wal || !*folder) return std::nullopt;
+  return SyncApart{tail_,
+                   [wal, folder] { return ::fdatasync(wal->get()) == 0 && ::fsync(folder->get()) == 0; }};
+}
+
+void SqliteLog::end_sync(const SyncApart& sync, bool succeeded) {
+  if (!succeeded) {
+    broken(files_.back().path + "-wal: disk I/O error while syncing");
+    return;
+  }
+  if (is_broken_) return;
+  if (sync.position == tail_) is_unsynced_ = false;
+  note_synced(sync.position);
 }
 
 /// `is_undone`: nothing is left of what failed.
@@ -195,8 +222,9 @@ AppendStatus SqliteLog::broken(const std::string& why) {
   return AppendStatus::broken;
 }
 
-void SqliteLog::note_synced() {
-  synced_ = tail_;
+void SqliteLog::note_synced(const LogPosition& position) {
+  if (position.batch <= witness_->position().batch || (synced_ && position.batch < synced_->batch)) return;
+  synced_ = position;
   if (Clock::now() - witness_written_ >= options_.witness_interval) write_witness();
 }
 
@@ -236,14 +264,14 @@ void SqliteLog::sync_before_rotation() {
   write_witness();
 }
 
-void SqliteLog::trim(std::uint64_t before) {
+bool SqliteLog::trim_one(std::uint64_t before) {
   TANDEM_ASSERT(mode_ == Mode::use);
+  if (files_.size() == 1 || files_[1].origin->before.batch >= before) return false;
   break_if_it_fails([&] {
-    while (files_.size() > 1 && files_[1].origin->before.batch < before) {
-      folder_.remove_generation(files_[0].first_index);
-      files_.erase(files_.begin());
-    }
+    folder_.remove_generation(files_[0].first_index);
+    files_.erase(files_.begin());
   });
+  return true;
 }
 
 void SqliteLog::clear_suspect() {

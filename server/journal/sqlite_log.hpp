@@ -43,6 +43,8 @@ class SqliteLog final : public Log {
   ~SqliteLog() override;
 
   AppendStatus append(const Batch& batch, bool sync) override;
+  std::optional<SyncApart> begin_sync() override;
+  void end_sync(const SyncApart& sync, bool succeeded) override;
   const std::string& failure() const override { return failure_; }
   void read(std::uint64_t from, const std::function<bool(const Batch&)>& sink) override;
   /// With Mode::look, the end of what can be read.
@@ -50,7 +52,7 @@ class SqliteLog final : public Log {
   LogPosition position_before(std::uint64_t batch) override;
   std::uint64_t first_batch() const override;
   AppendStatus rotate() override;
-  void trim(std::uint64_t before) override;
+  bool trim_one(std::uint64_t before) override;
   std::uint64_t bytes() const override;
   std::uint64_t free_bytes() const override;
 
@@ -98,7 +100,7 @@ class SqliteLog final : public Log {
   // ---- appending --------------------------------------------------------------------------------------------
   AppendStatus failed(const StorageError& error, bool is_undone);
   AppendStatus broken(const std::string& why);
-  void note_synced();
+  void note_synced(const LogPosition& position);
   void write_witness();
   void sync_before_rotation();
   template <class F>

@@ -105,6 +105,8 @@ class OrderedTable {
 
   // For loading.
   std::uint64_t next_ordinal() const { return next_ordinal_; }
+  /// append() with this hash is about to follow.
+  void prefetch(std::uint32_t hash) const { index_.prefetch(hash); }
   /// Adds an entry whose key is not in the table yet, with an ordinal above those there.
   void append(std::uint64_t ordinal, Value key, std::uint32_t hash, Mapped mapped) {
     next_ordinal_ = ordinal;

@@ -193,7 +193,7 @@ class Tandem(System):
         return time.monotonic() - began
 
     def fork_ms(self):
-        return None  # it does not say
+        return self.journal()["snapshot_pause_us"] / 1000
 
 
 class Redis(System):

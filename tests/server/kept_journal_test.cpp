@@ -9,6 +9,7 @@
 #include "tandem/server.hpp"
 #include "tandem/tandem.hpp"
 #include "tests/support/error_of.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/program.hpp"
 #include "tests/support/raw_client.hpp"
 
@@ -114,6 +115,33 @@ TEST_F(KeptJournalTest, TheReferencesOfALaterRunMeanTheSameObjects) {
   EXPECT_THAT((manager.dict<std::string, List<int>>("outer").at("inner").snapshot()), ElementsAre(1, 2));
 }
 
+std::size_t log_files_in(const std::string& folder) {
+  return static_cast<std::size_t>(
+      std::count_if(std::filesystem::directory_iterator(folder), std::filesystem::directory_iterator(),
+                    [](const auto& entry) { return entry.path().extension() == ".db"; }));
+}
+
+TEST_F(KeptJournalTest, ALongLogIsKeptInSeveralFiles) {
+  ServerOptions wanted = options();
+  const std::string value(1 << 20, 'x');
+  {
+    Server server(wanted);
+    server.start();
+    auto list = server.connect().list<std::string>("list");
+    for (int i = 0; i < 40; ++i) list.push_back(value);
+    test::eventually([&] { return log_files_in(wanted.journal) > 1; }, "a second file of the log");
+    list.push_back("end");
+    // As it would be after a kill: all is synced, so nothing more is written.
+    std::filesystem::copy(wanted.journal, folder_.path("copy"));
+  }
+  wanted.journal = folder_.path("copy");
+  Server server(wanted);
+  server.start();
+  auto list = server.connect().list<std::string>("list");
+  EXPECT_EQ(list.size(), 41u);
+  EXPECT_EQ(list.back(), "end");
+}
+
 /// The whole answer of a debug endpoint.
 std::string debug_answer(const std::string& debug_address, const std::string& target) {
   test::RawClient http("tcp://" + debug_address.substr(std::string_view("http://").size()));
@@ -164,7 +192,7 @@ TEST_F(KeptJournalTest, TheDebugEndpointShowsIt) {
   EXPECT_EQ(journal.at("start"), 1);
   EXPECT_GT(journal.at("index"), 2);
   EXPECT_GT(journal.at("commits"), 0);
-  EXPECT_GT(journal.at("log_bytes"), 4096);
+  EXPECT_GT(journal.at("log_bytes"), 1024);
 }
 
 TEST_F(KeptJournalTest, APrivateManagerKeepsItsContentsForTheProgramsNextRun) {

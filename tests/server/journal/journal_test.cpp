@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <future>
 #include <random>
 
 #include "tests/server/journal/journalled_engine.hpp"
@@ -182,6 +183,43 @@ TEST_F(JournalTest, WhatIsWrittenIsSyncedAfterAWhile) {
   EXPECT_TRUE(last.sync);
   EXPECT_EQ(last.batch.first, last.batch.last + 1);
   EXPECT_EQ(Replayed(log_).recovered().index, running.journal().index());
+}
+
+TEST_F(JournalTest, NoShortBatchWaitsForASyncAtLevelProcess) {
+  std::promise<void> begun, may_end;
+  bool is_first = true;
+  log_.sync_apart_by([&] {
+    if (std::exchange(is_first, false)) {
+      begun.set_value();
+      may_end.get_future().wait();
+    }
+    return true;
+  });
+  Limits limits = JournalledEngine::small_limits();
+  limits.journal_sync_ms = 1;
+  JournalledEngine running(log_, JournalLevel::process, limits, 0, true);
+  running.take(server::SessionOpened{1, 0, 0});
+  running.journal().hand_over();
+  begun.get_future().wait();
+  const std::uint64_t synced = running.journal().index();
+  running.take(make_list());
+  running.journal().hand_over();
+  EXPECT_EQ(running.journal().safe_index(), running.journal().index());
+  EXPECT_LT(running.journal().synced_index(), synced);
+  may_end.set_value();
+  // The second one is synced too, by the next.
+  while (running.journal().synced_index() != running.journal().index()) std::this_thread::yield();
+  for (const Kept& one : log_.kept()) EXPECT_EQ(one.sync, one.batch.number == 1) << one.batch.number;
+  EXPECT_TRUE(running.stop());
+}
+
+TEST_F(JournalTest, ASyncThatFailsIsFatal) {
+  log_.sync_apart_by([] { return false; });
+  Limits limits = JournalledEngine::small_limits();
+  limits.journal_sync_ms = 1;
+  JournalledEngine& running = start(JournalLevel::process, limits);
+  EXPECT_EQ(running.wait_for_fatal(), "as the test wants it");
+  EXPECT_LT(running.journal().synced_index(), running.journal().index());
 }
 
 TEST_F(JournalTest, AStopMakesEverythingSafeAndSaysSo) {
@@ -390,7 +428,7 @@ TEST_F(DamagedJournal, AnInputThatLeadsToSomethingElse) {
 
 TEST_F(DamagedJournal, ABatchWithoutItsEnd) {
   batches_[5].body.resize(batches_[5].body.size() - 11);
-  EXPECT_THAT(refusal(), HasSubstr("batch 6 of the journal, behind input"));
+  EXPECT_THAT(refusal(), HasSubstr("batch 6 of the journal, at input"));
 }
 
 TEST_F(DamagedJournal, OtherEffects) {

@@ -31,6 +31,12 @@ class MemoryLog final : public server::Log {
     kept_.push_back({batch, std::string(wire::as_text(batch.body)), sync});
     return answer_;
   }
+  std::optional<server::SyncApart> begin_sync() override {
+    const server::LogPosition end = tail();
+    const std::lock_guard lock(mutex_);
+    if (!sync_apart_) return std::nullopt;
+    return server::SyncApart{end, sync_apart_};
+  }
   const std::string& failure() const override { return failure_; }
   void read(std::uint64_t from, const std::function<bool(const server::Batch&)>& sink) override {
     for (const Kept& one : kept()) {
@@ -50,7 +56,7 @@ class MemoryLog final : public server::Log {
   }
   std::uint64_t first_batch() const override { return first_batch_; }
   server::AppendStatus rotate() override { return server::AppendStatus::ok; }
-  void trim(std::uint64_t before) override { first_batch_ = before; }
+  bool trim_one(std::uint64_t before) override { return std::exchange(first_batch_, before) != before; }
   std::uint64_t bytes() const override { return 0; }
   std::uint64_t free_bytes() const override {
     const std::lock_guard lock(mutex_);
@@ -65,6 +71,11 @@ class MemoryLog final : public server::Log {
   void set_free_bytes(std::uint64_t bytes) {
     const std::lock_guard lock(mutex_);
     free_bytes_ = bytes;
+  }
+  /// What a sync does that others may append beside.
+  void sync_apart_by(std::function<bool()> sync) {
+    const std::lock_guard lock(mutex_);
+    sync_apart_ = std::move(sync);
   }
   /// Appends from now on take until go_on().
   void stop_there() {
@@ -102,6 +113,7 @@ class MemoryLog final : public server::Log {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Kept> kept_;
+  std::function<bool()> sync_apart_;  // null: there is none
   std::string failure_ = "as the test wants it";
   server::AppendStatus answer_ = server::AppendStatus::ok;
   std::uint64_t free_bytes_ = std::uint64_t{1} << 40;

@@ -58,6 +58,7 @@ class SnapshotTest : public ::testing::Test {
     header.store = store;
     write_snapshot(snapshots_.part_path(batch), header, running_->engine());
     first_needed_ = snapshots_.keep(batch);
+    snapshots_.remove_old();
     return batch;
   }
   /// A new engine's state at the next start, and what was said of snapshots that were not used.
@@ -182,7 +183,7 @@ TEST_F(SnapshotTest, InPlaceOfADamagedOneTheOneBeforeIsUsed) {
 
 TEST_F(SnapshotTest, WithoutAnyAndWithoutTheBeginningOfTheLogThereIsNoStart) {
   damage(make_snapshot(1));
-  log_.trim(5);
+  log_.trim_one(5);
   EXPECT_THAT(error_of<JournalDamaged>([&] { recover(); }), HasSubstr("no snapshot can be used"));
 }
 

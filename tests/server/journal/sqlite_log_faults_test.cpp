@@ -148,7 +148,7 @@ class SqliteLogDamageTest : public SqliteLogTest {
   void leave_an_empty_file() {
     open(witness_every_time());
     rotate();
-    log_->trim(history_.size() + 1);
+    trim(history_.size() + 1);
     close();
     ASSERT_EQ(generation_files().size(), 2u);
   }
@@ -276,8 +276,8 @@ TEST_F(SqliteLogDamageTest, AnyByteMayBeTheLast) {
   EXPECT_EQ(found_good_, 32);
   for (const std::string& name : generation_files()) {
     cut_file_anywhere(name, 150);
-    if (name.ends_with("wal")) cut_file_at_ends(name, 32, 24 + 4096);
-    else cut_file_at_ends(name, 4096, 4096);
+    if (name.ends_with("wal")) cut_file_at_ends(name, 32, 24 + 1024);
+    else cut_file_at_ends(name, 1024, 1024);
   }
 }
 
@@ -334,7 +334,7 @@ TEST_F(SqliteLogPowerTest, WhatIsSyncedSurvives) {
   for (int i = 0; i < 200 && !HasFailure(); ++i) {
     append_some(random_() % 3 != 0);
     if (i % 60 == 59) rotate();
-    if (i == 150) log_->trim(100);
+    if (i == 150) trim(100);
     if (i % 40 == 0) reopen(over(vfs_));
   }
   EXPECT_GT(cuts_, 200);

@@ -116,6 +116,9 @@ class SqliteLogTest : public ::testing::Test {
   void append_many(int count) {
     for (int i = 0; i < count; ++i) append();
   }
+  void trim(std::uint64_t before) {
+    while (log_->trim_one(before)) continue;
+  }
   void rotate() { ASSERT_EQ(log_->rotate(), AppendStatus::ok) << log_->failure(); }
 
   /// The numbers of the batches that are read. Each of them is what was written.

@@ -138,12 +138,12 @@ TEST_F(SqliteLogTest, TrimsFilesWhollyBeforeABatch) {
     append_many(3);
     rotate();
   }
-  log_->trim(3);
+  trim(3);
   EXPECT_EQ(log_->first_batch(), 1u);
-  log_->trim(4);
+  trim(4);
   EXPECT_EQ(log_->first_batch(), 4u);
   EXPECT_FALSE(fs::exists(database(1)) || fs::exists(wal(1)));
-  log_->trim(100);
+  trim(100);
   EXPECT_EQ(log_->first_batch(), 10u);
   const LogPosition tail = log_->tail();
   reopen();
@@ -159,7 +159,7 @@ TEST_F(SqliteLogTest, CountsBytes) {
   append(mebibyte);
   rotate();
   EXPECT_GE(log_->bytes(), before + mebibyte);
-  log_->trim(2);
+  trim(2);
   EXPECT_LT(log_->bytes(), before + mebibyte);
   EXPECT_GT(log_->free_bytes(), 0u);
 }
@@ -552,6 +552,40 @@ TEST_F(SqliteLogTest, CutsAtAnyBatch) {
   expect_all();
 }
 
+TEST_F(SqliteLogTest, IsSyncedWhileOthersAppend) {
+  open();
+  append(100, false);
+  std::optional<server::SyncApart> sync = log_->begin_sync();
+  ASSERT_TRUE(sync);
+  EXPECT_EQ(sync->position, log_->tail());
+  append(100, false);
+  EXPECT_TRUE(sync->run());
+  log_->end_sync(*sync, true);
+  append(100, false);
+  sync = log_->begin_sync();
+  rotate();  // and is synced by that
+  append(100, false);
+  EXPECT_TRUE(sync->run());
+  log_->end_sync(*sync, true);
+  sync = log_->begin_sync();
+  EXPECT_TRUE(sync->run());
+  log_->end_sync(*sync, true);
+  EXPECT_FALSE(log_->begin_sync());  // there is nothing to sync
+  reopen();
+  expect_all();
+}
+
+TEST_F(SqliteLogTest, ASyncThatFailedIsTheEnd) {
+  open();
+  append(100, false);
+  const std::optional<server::SyncApart> sync = log_->begin_sync();
+  ASSERT_TRUE(sync);
+  log_->end_sync(*sync, false);
+  EXPECT_EQ(try_append(), AppendStatus::broken);
+  EXPECT_THAT(log_->failure(), HasSubstr("syncing"));
+  EXPECT_TRUE(fs::exists(file("suspect")));
+}
+
 TEST_F(SqliteLogTest, CutsWhatIsDamaged) {
   open();
   for (int i = 0; i < 3; ++i) {
@@ -559,7 +593,8 @@ TEST_F(SqliteLogTest, CutsWhatIsDamaged) {
     if (i < 2) rotate();
   }
   close();
-  flip_bit(wal(9), fs::file_size(wal(9)) / 2);
+  constexpr std::uintmax_t header_bytes = 32, frame_bytes = 24 + 1024;
+  flip_bit(wal(9), header_bytes + 2 * frame_bytes + frame_bytes / 2);
   flip_bit(file("store"), 20);
   fs::resize_file(database(17), 0);
   fs::remove(file("tail"));
@@ -581,7 +616,7 @@ TEST_F(SqliteLogTest, CutsAfterTrimming) {
   append_many(4);
   rotate();
   append_many(4);
-  log_->trim(5);
+  trim(5);
   log_->cut(1);
   history_.forget_after(4);
   EXPECT_EQ(log_->tail().batch, 4u);
