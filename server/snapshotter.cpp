@@ -154,11 +154,18 @@ void Snapshotter::note_pause(Clock::time_point since) {
 void Snapshotter::wait_for_child() {
   const auto open = [this] { return static_cast<int>(::syscall(SYS_pidfd_open, child_, 0)); };
   os::UnsharedDescriptor end = os::UnsharedDescriptor::open(open);
-  if (!end) return child_ended();  // waits for it here
+  if (!end) return;  // no descriptor is left: consider() looks for its end
   child_end_ = std::make_unique<WatchedDescriptor>(io_, std::move(end));
   child_end_->wait_readable([this](asio::error_code error) {
     if (!error) child_ended();
   });
+}
+
+/// Without being told.
+void Snapshotter::look_for_child() {
+  siginfo_t ended{};
+  const int result = ::waitid(P_PID, static_cast<id_t>(child_), &ended, WEXITED | WNOHANG | WNOWAIT);
+  if ((result == 0 && ended.si_pid == child_) || (result < 0 && errno == ECHILD)) child_ended();
 }
 
 void Snapshotter::child_ended() {
@@ -205,7 +212,7 @@ void Snapshotter::remove_old() {
   remover_ = os::thread_without_signals([this] {
     try {
       snapshots_.remove_old();
-    } catch (const StorageError& error) {
+    } catch (const std::exception& error) {
       logger_.error("journal: an old snapshot cannot be removed: {}", error.what());
     }
   });

@@ -34,8 +34,12 @@ class Snapshotter {
 
   /// Begins one if it is time. Cheap if it is not.
   void consider() {
-    if (child_ == 0 && is_due()) [[unlikely]]
-      begin();
+    if (child_ == 0) {
+      if (is_due()) [[unlikely]]
+        begin();
+    } else if (child_end_ == nullptr) {
+      look_for_child();
+    }
   }
   /// Writes one here and now, unless the last one is of the same state. Nothing else may be recorded meanwhile. Gives up
   /// after `limit` if the disk is full. What it makes superfluous is removed by trim(), once the journal has stopped.
@@ -53,6 +57,7 @@ class Snapshotter {
   void write_here(const std::string& why);
   void note_pause(Clock::time_point since);
   void wait_for_child();
+  void look_for_child();
   void child_ended();
   void end_child();
   void keep(bool is_complete);

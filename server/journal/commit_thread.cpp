@@ -316,8 +316,12 @@ bool CommitThread::look_at_free_space() {
 void CommitThread::note_free_space() {
   looked_at_ = Clock::now();
   appended_since_look_ = 0;
-  free_bytes_.store(log_.free_bytes(), std::memory_order_relaxed);
-  log_bytes_.store(log_.bytes(), std::memory_order_relaxed);
+  try {
+    free_bytes_.store(log_.free_bytes(), std::memory_order_relaxed);
+    log_bytes_.store(log_.bytes(), std::memory_order_relaxed);
+  } catch (const JournalError&) {
+    // The folder is read by a descriptor, and none may be left. It is looked at again soon.
+  }
 }
 
 }  // namespace tandem::server

@@ -21,9 +21,9 @@ constexpr mode_t owner_only = 0600;
   throw StorageError(kind, path + ": " + what + " (" + os::errno_text(error) + ")");
 }
 
-/// Of a call that writes.
+/// Of a call that writes, or opens.
 Kind kind_of(int error) {
-  return error == ENOSPC || error == EDQUOT ? Kind::full : Kind::other;
+  return is_shortage(error) ? Kind::full : Kind::other;
 }
 
 void write_all(const os::Descriptor& file, wire::Bytes rest, const std::string& path) {
@@ -42,6 +42,10 @@ void sync(const os::Descriptor& file, const std::string& path) {
 }
 
 }  // namespace
+
+bool is_shortage(int error) {
+  return error == ENOSPC || error == EDQUOT || error == EMFILE || error == ENFILE;
+}
 
 os::Descriptor open_file(const std::string& path, int flags) {
   os::Descriptor file(os::above_standard(::open(path.c_str(), flags | O_CLOEXEC, owner_only)));

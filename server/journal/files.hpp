@@ -19,7 +19,7 @@ namespace tandem::server {
 class StorageError : public std::runtime_error {
  public:
   enum class Kind : std::uint8_t {
-    full,     // no room: the same may be tried again
+    full,     // no room, or no descriptor: the same may be tried again
     damaged,  // what is there cannot be read, or cannot be what was written
     in_use,   // another process, or another part of this one, has it open
     other,
@@ -31,6 +31,8 @@ class StorageError : public std::runtime_error {
   Kind kind_;
 };
 
+/// Whether this errno says that there is no room, or no descriptor, and nothing else is wrong.
+bool is_shortage(int error);
 /// Returns an invalid descriptor if the file does not exist and `flags` do not create it.
 os::Descriptor open_file(const std::string& path, int flags);
 /// Returns at most the first `bytes_max` bytes; nullopt if the file does not exist.

@@ -73,7 +73,7 @@ class SnapshotFile {
     unsynced_bytes_ = 0;
   }
   [[noreturn]] void fail(const std::string& what) const {
-    throw StorageError(errno == ENOSPC || errno == EDQUOT ? Kind::full : Kind::other,
+    throw StorageError(is_shortage(errno) ? Kind::full : Kind::other,
                        path_ + ": it " + what + ": " + os::errno_text());
   }
 

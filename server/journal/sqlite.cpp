@@ -19,7 +19,8 @@ using Kind = StorageError::Kind;
 
 /// `system_error`: the errno behind it, if it is known.
 Kind kind_of(int code, int system_error) {
-  if (code == SQLITE_IOERR_WRITE && (system_error == ENOSPC || system_error == EDQUOT)) return Kind::full;
+  if ((code == SQLITE_IOERR_WRITE || (code & 0xff) == SQLITE_CANTOPEN) && is_shortage(system_error))
+    return Kind::full;
   if (code == SQLITE_IOERR_NOMEM) return Kind::other;
   switch (code & 0xff) {
     case SQLITE_FULL: return Kind::full;

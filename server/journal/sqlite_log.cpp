@@ -191,11 +191,15 @@ AppendStatus SqliteLog::append(const Batch& batch, bool sync) {
 /// which closing it would release. The folder has its name, maybe a new one.
 std::optional<SyncApart> SqliteLog::begin_sync() {
   if (is_broken_ || !is_unsynced_ || options_.vfs != default_vfs) return std::nullopt;
-  const auto wal = std::make_shared<os::Descriptor>(open_file(files_.back().path + "-wal", O_RDWR));
-  const auto folder = std::make_shared<os::Descriptor>(open_file(folder_.path(), O_RDONLY | O_DIRECTORY));
-  if (!*wal || !*folder) return std::nullopt;
-  return SyncApart{tail_,
-                   [wal, folder] { return ::fdatasync(wal->get()) == 0 && ::fsync(folder->get()) == 0; }};
+  try {
+    const auto wal = std::make_shared<os::Descriptor>(open_file(files_.back().path + "-wal", O_RDWR));
+    const auto folder = std::make_shared<os::Descriptor>(open_file(folder_.path(), O_RDONLY | O_DIRECTORY));
+    if (!*wal || !*folder) return std::nullopt;
+    return SyncApart{tail_,
+                     [wal, folder] { return ::fdatasync(wal->get()) == 0 && ::fsync(folder->get()) == 0; }};
+  } catch (const StorageError&) {
+    return std::nullopt;  // no descriptor is left
+  }
 }
 
 void SqliteLog::end_sync(const SyncApart& sync, bool succeeded) {

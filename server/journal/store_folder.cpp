@@ -58,7 +58,8 @@ void for_each_file(const std::string& folder, const F& f) {
   try {
     for (const auto& each : std::filesystem::directory_iterator(folder)) f(each.path().filename().string());
   } catch (const std::filesystem::filesystem_error& error) {
-    throw StorageError(Kind::other, folder + ": cannot be read (" + error.code().message() + ")");
+    throw StorageError(is_shortage(error.code().value()) ? Kind::full : Kind::other,
+                       folder + ": cannot be read (" + error.code().message() + ")");
   }
 }
 

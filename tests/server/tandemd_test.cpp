@@ -228,6 +228,34 @@ TEST_F(Tandemd, OutOfDescriptorsItRefusesFurtherClientsAtOnce) {
   EXPECT_LT(std::count(errors.begin(), errors.end(), '\n'), 20) << errors;
 }
 
+TEST_F(Tandemd, OutOfDescriptorsItsJournalGoesOn) {
+  const std::vector<std::string> arguments{
+      "--listen",          address_,  "--journal",         folder_.path("journal"),
+      "--journal-level",   "process", "--log-level",       "off",
+      "--recovery-ms-max", "100",     "--journal-sync-ms", "1"};
+  const std::string value(1 << 20, 'x');
+  {
+    Program program = start(arguments, {}, allow_few_descriptors);
+    ready(program);
+    Manager manager(address_, {.reconnect = std::chrono::milliseconds{0}});
+    auto list = manager.list<std::string>("list");
+    std::vector<std::unique_ptr<Manager>> many;
+    EXPECT_THAT(test::error_of<ResourceExhausted>([&] {
+                  for (int i = 0; i < 40; ++i) many.push_back(std::make_unique<Manager>(address_));
+                }),
+                HasSubstr("no descriptors left"));
+    // Long enough for syncs, looks at the disk, further files of the log and snapshots, which all want descriptors.
+    for (int i = 0; i < 80; ++i) list.push_back(value);
+    many.clear();
+    for (int i = 0; i < 40; ++i) list.push_back(value);
+    program.signal(SIGKILL);
+    program.wait();
+  }
+  Program program = start(arguments);
+  ready(program);
+  EXPECT_EQ(Manager(address_).list<std::string>("list").size(), 120u);
+}
+
 TEST_F(Tandemd, ConnectionsThatProveNothingKeepNobodyOut) {
   Program program = start({"--listen", address_, "--handshake-ms-max", "600000"}, {}, allow_few_descriptors);
   ready(program);
