@@ -366,6 +366,7 @@ TEST_P(ReconnectTest, AStoppedManagerIsWaitedFor) {
   const Manager manager = connect();
   auto list = manager.list<int>("list");
   tandemd_->signal(SIGSTOP);
+  test::eventually([&] { return test::is_stopped(tandemd_->pid()); }, "tandemd to stand still");
   auto pushed = std::async(std::launch::async, [&] { list.push_back(1); });
   EXPECT_EQ(pushed.wait_for(1500ms), std::future_status::timeout);
   tandemd_->signal(SIGCONT);

@@ -184,7 +184,13 @@ class SimulatedStream final : public client::Stream, public server::TransportHan
     if (manager_.one_in(2)) end_at_manager();
   }
   void deliver(wire::Bytes bytes) {
-    while (!bytes.empty() && channel_ != nullptr && channel_->wants_input()) {
+    while (!bytes.empty() && channel_ != nullptr) {
+      // A turn may end before its input does: it has a limit of time.
+      if (channel_->wants_turn()) {
+        channel_->resume();
+        continue;
+      }
+      if (!channel_->wants_input()) break;
       const std::span<std::uint8_t> space = channel_->input_space();
       const std::size_t count = std::min(space.size(), bytes.size());
       std::copy_n(bytes.begin(), count, space.begin());

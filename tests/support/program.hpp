@@ -24,6 +24,14 @@ inline std::string beside_the_test(const std::string& name) {
   return (std::filesystem::read_symlink("/proc/self/exe").parent_path() / name).string();
 }
 
+/// Whether a SIGSTOP has come into effect.
+inline bool is_stopped(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string stat((std::istreambuf_iterator<char>(file)), {});
+  const std::size_t state = stat.rfind(") ");
+  return state != stat.npos && stat[state + 2] == 'T';
+}
+
 /// A folder that is gone at the end.
 class TemporaryFolder {
  public:

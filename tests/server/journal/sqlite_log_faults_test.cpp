@@ -329,7 +329,7 @@ class SqliteLogPowerTest : public SqliteLogTest {
 };
 
 TEST_F(SqliteLogPowerTest, WhatIsSyncedSurvives) {
-  vfs_.on_call([&] { maybe_cut_power(log_ == nullptr ? 1 : 12); });
+  vfs_.on_call([&] { maybe_cut_power(log_ == nullptr ? 1 : 48); });
   open(over(vfs_));
   for (int i = 0; i < 200 && !HasFailure(); ++i) {
     append_some(random_() % 3 != 0);
