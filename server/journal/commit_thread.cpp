@@ -74,6 +74,7 @@ bool CommitThread::commit_here(wire::Buffer& body, std::uint64_t first, std::uin
 }
 
 void CommitThread::run_when_synced(Task task) {
+  ++tasks_left_;
   const std::lock_guard lock(mutex_);
   tasks_.push_back(std::move(task));
   changed_.notify_all();
@@ -176,6 +177,9 @@ void CommitThread::run_tasks() {
       again = task();
     }
   }
+  const auto done = static_cast<int>(tasks.size());
+  tasks.clear();
+  tasks_left_ -= done;
 }
 
 /// So that there are few batches and much in each.
@@ -224,7 +228,9 @@ bool CommitThread::wait_for_room(const std::string& why) {
 
 /// All that is written when it begins.
 void CommitThread::sync_all() {
+  is_syncing_ = true;
   if (!sync_apart()) append_sync_batch();
+  is_syncing_ = false;
 }
 
 /// The engine's thread may commit meanwhile. Returns false if that cannot be.

@@ -55,6 +55,10 @@ class CommitThread {
   // On the engine's thread.
   /// Whether commit() may be called.
   bool is_idle() const { return !busy_.load(std::memory_order_acquire); }
+  /// Whether it has nothing else to do either, so that a fork finds it in the middle of nothing.
+  bool is_at_rest() const {
+    return is_idle() && tasks_left_.load(std::memory_order_acquire) == 0 && !is_syncing_;
+  }
   /// Takes over the contents of `body`, which gets an empty buffer for them.
   void commit(wire::Buffer& body, std::uint64_t first, std::uint64_t last, std::uint64_t engine_us);
   /// Appends it on this thread. Returns false if the log is in use or there is no room: then commit() is to be called.
@@ -147,6 +151,8 @@ class CommitThread {
   Clock::time_point stop_limit_;
   CommitStatistics statistics_;
   std::atomic<bool> sleeping_{false};
+  std::atomic<int> tasks_left_{0};  // not done yet
+  std::atomic<bool> is_syncing_{false};
 
   std::thread thread_;
 };
