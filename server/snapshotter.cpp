@@ -106,6 +106,8 @@ bool Snapshotter::is_overdue() const {
 
 void Snapshotter::begin() {
   if (!engine_.registry().is_clean() || !journal_.settle()) return;
+  // Not every allocator can be used in the child of a process whose other threads were using it.
+  if (!journal_.thread().is_at_rest() || is_removing_) return;
   header_ = describe_state();
   const std::string path = snapshots_.part_path(header_.position.batch);
   const Clock::time_point since = Clock::now();
@@ -209,12 +211,14 @@ void Snapshotter::keep(bool is_complete) {
 /// A file of a gigabyte takes tenths of a second to remove, for which no commit is to wait.
 void Snapshotter::remove_old() {
   if (remover_.joinable()) remover_.join();
+  is_removing_ = true;
   remover_ = os::thread_without_signals([this] {
     try {
       snapshots_.remove_old();
     } catch (const std::exception& error) {
       logger_.error("journal: an old snapshot cannot be removed: {}", error.what());
     }
+    is_removing_ = false;
   });
 }
 

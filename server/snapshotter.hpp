@@ -5,6 +5,7 @@
 
 #include <asio/io_context.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -80,7 +81,8 @@ class Snapshotter {
   bool fork_is_refused_ = false;  // the last one was
   pid_t child_ = 0;               // 0: there is none
   std::unique_ptr<WatchedDescriptor> child_end_;
-  std::thread remover_;             // of the files of old ones: the journal's thread begins it
+  std::thread remover_;  // of the files of old ones: the journal's thread begins it
+  std::atomic<bool> is_removing_{false};
   SnapshotHeader header_;           // of the one that is being written
   std::uint64_t first_needed_ = 1;  // batch of the log, once write_last() has written one
 };
