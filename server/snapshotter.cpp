@@ -25,6 +25,7 @@ constexpr std::uint64_t log_bytes_min = std::uint64_t{64} << 20;
 // What took less is no measure of how fast a start is.
 constexpr std::uint64_t measured_us_min = 100'000;
 constexpr std::chrono::seconds retry_after{60};
+constexpr std::chrono::milliseconds rest_before_fork{20};  // of the journal's threads
 constexpr int child_niceness = 10;
 constexpr int no_room_status = 2;
 
@@ -107,7 +108,9 @@ bool Snapshotter::is_overdue() const {
 void Snapshotter::begin() {
   if (!engine_.registry().is_clean() || !journal_.settle()) return;
   // Not every allocator can be used in the child of a process whose other threads were using it.
-  if (!journal_.thread().is_at_rest() || is_removing_) return;
+  const Clock::time_point now = Clock::now();
+  if (!journal_.thread().is_at_rest() || is_removing_) at_work_until_ = now;
+  if (now - at_work_until_ < rest_before_fork) return;
   header_ = describe_state();
   const std::string path = snapshots_.part_path(header_.position.batch);
   const Clock::time_point since = Clock::now();

@@ -83,8 +83,9 @@ class Snapshotter {
   std::unique_ptr<WatchedDescriptor> child_end_;
   std::thread remover_;  // of the files of old ones: the journal's thread begins it
   std::atomic<bool> is_removing_{false};
-  SnapshotHeader header_;           // of the one that is being written
-  std::uint64_t first_needed_ = 1;  // batch of the log, once write_last() has written one
+  Clock::time_point at_work_until_;  // when the journal's threads were last seen so
+  SnapshotHeader header_;            // of the one that is being written
+  std::uint64_t first_needed_ = 1;   // batch of the log, once write_last() has written one
 };
 
 }  // namespace tandem::server
