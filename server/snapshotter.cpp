@@ -25,7 +25,6 @@ constexpr std::uint64_t log_bytes_min = std::uint64_t{64} << 20;
 // What took less is no measure of how fast a start is.
 constexpr std::uint64_t measured_us_min = 100'000;
 constexpr std::chrono::seconds retry_after{60};
-constexpr std::chrono::milliseconds rest_before_fork{20};  // of the journal's threads
 constexpr int child_niceness = 10;
 constexpr int no_room_status = 2;
 
@@ -72,11 +71,6 @@ Snapshotter::Snapshotter(Engine& engine, Journal& journal, SqliteLog& log, const
     replay_per_engine_us_ = static_cast<double>(replay_us) / static_cast<double>(recovered.engine_us);
 }
 
-Snapshotter::~Snapshotter() {
-  end_child();
-  if (remover_.joinable()) remover_.join();
-}
-
 SnapshotHeader Snapshotter::describe_state() const {
   SnapshotHeader header = journal_.describe_state();
   header.store = log_.store();
@@ -90,45 +84,50 @@ std::uint64_t Snapshotter::recovery_us() const {
                                     engine_us * replay_per_engine_us_);
 }
 
-bool Snapshotter::is_due() const {
+/// Whether the log is longer than the last snapshot so many times, or a start would take longer than this; and in both cases
+/// not too little was done since the last one.
+bool Snapshotter::is_behind(std::uint64_t log_times, std::uint64_t recovery_us_most) const {
   const Journal::SinceSnapshot& since = journal_.since_snapshot();
-  if (since.inputs == 0) return false;
-  const bool is_long = since.log_bytes > std::max(log_bytes_min, last_bytes_);
-  const bool takes_long = recovery_us() > recovery_us_max_ / 2 && since.engine_us > recovery_us_max_ / 20;
-  return (is_long || takes_long) && (Clock::now() >= not_before_ || (fork_is_refused_ && is_overdue()));
+  return since.log_bytes / log_times > std::max(log_bytes_min, last_bytes_) ||
+         (recovery_us() > recovery_us_most && since.engine_us > recovery_us_max_ / 20);
+}
+
+bool Snapshotter::is_due() const {
+  if (journal_.since_snapshot().inputs == 0 || !is_behind(1, recovery_us_max_ / 2)) return false;
+  return Clock::now() >= not_before_ || (fork_is_refused_ && is_overdue());
 }
 
 bool Snapshotter::is_overdue() const {
-  constexpr std::uint64_t times_as_long = 4;
-  const Journal::SinceSnapshot& since = journal_.since_snapshot();
-  return since.log_bytes / times_as_long > std::max(log_bytes_min, last_bytes_) ||
-         (recovery_us() > recovery_us_max_ && since.engine_us > recovery_us_max_ / 20);
+  return is_behind(4, recovery_us_max_);
 }
 
 void Snapshotter::begin() {
   if (!engine_.registry().is_clean() || !journal_.settle()) return;
-  // Not every allocator can be used in the child of a process whose other threads were using it.
-  const Clock::time_point now = Clock::now();
-  if (!journal_.thread().is_at_rest() || is_removing_) at_work_until_ = now;
-  if (now - at_work_until_ < rest_before_fork) return;
   header_ = describe_state();
   const std::string path = snapshots_.part_path(header_.position.batch);
-  const Clock::time_point since = Clock::now();
-  const pid_t pid = os::fork_without_listeners();
-  if (pid == 0) ::_exit(write_in_child(path, header_, engine_));
+  pid_t pid = 0;
+  std::string why_refused;
+  const bool is_begun = journal_.thread().run_while_it_sleeps([&] {
+    const Clock::time_point since = Clock::now();
+    pid = os::fork_without_listeners();
+    if (pid == 0) ::_exit(write_in_child(path, header_, engine_));
+    if (pid < 0) why_refused = "no process can be made for it: " + os::errno_text();
+    else note_pause(since);
+  });
+  if (!is_begun) return;
   fork_is_refused_ = pid < 0;
-  if (fork_is_refused_) {
-    const std::string why = "no process can be made for it: " + os::errno_text();
-    if (is_overdue()) return write_here(why);
-    journal_.begin_snapshot();
-    return failed(why);
-  }
-  note_pause(since);
+  if (fork_is_refused_) return fork_refused(why_refused);
   journal_.begin_snapshot();
   child_ = pid;
   // What follows goes into a file of its own, so that those before can be removed one day.
   journal_.thread().rotate_when_synced();
   wait_for_child();
+}
+
+void Snapshotter::fork_refused(const std::string& why) {
+  if (is_overdue()) return write_here(why);
+  journal_.begin_snapshot();
+  failed(why);
 }
 
 void Snapshotter::write_here(const std::string& why) {
@@ -195,11 +194,7 @@ void Snapshotter::keep(bool is_complete) {
   journal_.thread().run_when_synced([this, is_complete, batch = header_.position.batch,
                                      first_needed = std::optional<std::uint64_t>()]() mutable {
     try {
-      if (first_needed) {
-        if (log_.trim_one(*first_needed)) return true;
-        remove_old();
-        return false;
-      }
+      if (first_needed) return log_.trim_one(*first_needed) || snapshots_.remove_some_old();
       if (!is_complete) (void)SnapshotReader(snapshots_.part_path(batch));
       first_needed = snapshots_.keep(batch);
       logger_.info("journal: a snapshot was made after batch {}", batch);
@@ -208,20 +203,6 @@ void Snapshotter::keep(bool is_complete) {
       logger_.error("journal: a snapshot cannot be kept: {}", error.what());
       return false;
     }
-  });
-}
-
-/// A file of a gigabyte takes tenths of a second to remove, for which no commit is to wait.
-void Snapshotter::remove_old() {
-  if (remover_.joinable()) remover_.join();
-  is_removing_ = true;
-  remover_ = os::thread_without_signals([this] {
-    try {
-      snapshots_.remove_old();
-    } catch (const std::exception& error) {
-      logger_.error("journal: an old snapshot cannot be removed: {}", error.what());
-    }
-    is_removing_ = false;
   });
 }
 
@@ -262,7 +243,7 @@ void Snapshotter::trim() {
   try {
     if (log_.rotate() != AppendStatus::ok) return;
     while (log_.trim_one(first_needed_)) continue;
-    snapshots_.remove_old();
+    while (snapshots_.remove_some_old()) continue;
   } catch (const std::exception& error) {
     logger_.error("journal: {}", error.what());
   }

@@ -5,11 +5,9 @@
 
 #include <asio/io_context.hpp>
 
-#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string>
-#include <thread>
 
 #include "server/journal/journal.hpp"
 #include "server/journal/snapshots.hpp"
@@ -28,8 +26,8 @@ class Snapshotter {
   /// All of these outlive it.
   Snapshotter(Engine& engine, Journal& journal, SqliteLog& log, const Snapshots& snapshots,
               const Limits& limits, asio::io_context& io, spdlog::logger& logger);
-  /// Ends a child that is at work. The journal's thread has ended.
-  ~Snapshotter();
+  /// Ends a child that is at work.
+  ~Snapshotter() { end_child(); }
   Snapshotter(const Snapshotter&) = delete;
   Snapshotter& operator=(const Snapshotter&) = delete;
 
@@ -52,9 +50,11 @@ class Snapshotter {
 
   SnapshotHeader describe_state() const;
   std::uint64_t recovery_us() const;
+  bool is_behind(std::uint64_t log_times, std::uint64_t recovery_us_most) const;
   bool is_due() const;
   bool is_overdue() const;
   void begin();
+  void fork_refused(const std::string& why);
   void write_here(const std::string& why);
   void note_pause(Clock::time_point since);
   void wait_for_child();
@@ -63,7 +63,6 @@ class Snapshotter {
   void end_child();
   void keep(bool is_complete);
   void failed(const std::string& why);
-  void remove_old();
 
   Engine& engine_;
   Journal& journal_;
@@ -81,11 +80,8 @@ class Snapshotter {
   bool fork_is_refused_ = false;  // the last one was
   pid_t child_ = 0;               // 0: there is none
   std::unique_ptr<WatchedDescriptor> child_end_;
-  std::thread remover_;  // of the files of old ones: the journal's thread begins it
-  std::atomic<bool> is_removing_{false};
-  Clock::time_point at_work_until_;  // when the journal's threads were last seen so
-  SnapshotHeader header_;            // of the one that is being written
-  std::uint64_t first_needed_ = 1;   // batch of the log, once write_last() has written one
+  SnapshotHeader header_;           // of the one that is being written
+  std::uint64_t first_needed_ = 1;  // batch of the log, once write_last() has written one
 };
 
 }  // namespace tandem::server

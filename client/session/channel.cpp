@@ -242,8 +242,7 @@ Reply Channel::receive_reply(std::uint32_t request, const os::Deadline& deadline
         receive_more(needed, deadline);
         break;
       case wire::FrameStatus::too_long:
-      case wire::FrameStatus::malformed:
-        throw_broken("the manager sent what is no frame of the protocol", Code::connection_error, true);
+      case wire::FrameStatus::malformed: throw_no_frame();
     }
   }
 }
@@ -316,8 +315,7 @@ void Channel::begin_part(std::uint32_t request, const os::Deadline& deadline, st
     wire::Frame frame;
     std::size_t needed = 0;
     const wire::FrameStatus status = wire::next_frame(there, frame_bytes_max_, frame, needed);
-    if (status == wire::FrameStatus::too_long || status == wire::FrameStatus::malformed)
-      throw_broken("the manager sent what is no frame of the protocol", Code::connection_error, true);
+    if (status == wire::FrameStatus::too_long || status == wire::FrameStatus::malformed) throw_no_frame();
     if (there.size() >= wire::short_header_bytes &&
         static_cast<wire::FrameKind>(there[4]) == wire::FrameKind::reply_part &&
         wire::load_reply_header(there.data()).request == request) {
@@ -403,6 +401,10 @@ void Channel::throw_unexpected(const wire::Frame& frame) {
 void Channel::throw_broken(const std::string& text, Code code, bool is_final) {
   broken_ = true;
   throw StreamClosed(text, code, is_final);
+}
+
+void Channel::throw_no_frame() {
+  throw_broken("the manager sent what is no frame of the protocol", Code::connection_error, true);
 }
 
 // The manager closes the connection right after a fault frame. A send at that time finds the stream closed
@@ -495,8 +497,7 @@ bool Channel::next_reply(NumberedReply& reply) {
         break;
       case wire::FrameStatus::incomplete: needed_ = needed; return false;
       case wire::FrameStatus::too_long:
-      case wire::FrameStatus::malformed:
-        throw_broken("the manager sent what is no frame of the protocol", Code::connection_error, true);
+      case wire::FrameStatus::malformed: throw_no_frame();
     }
   }
 }

@@ -175,6 +175,7 @@ class Channel {
   bool take(const wire::Frame& frame, std::uint32_t request, Reply& reply);
   [[gnu::always_inline]] inline bool take_any(const wire::Frame& frame, NumberedReply& reply);
   [[noreturn]] void throw_unexpected(const wire::Frame& frame);
+  [[noreturn]] void throw_no_frame();
   [[noreturn]] void throw_broken(const std::string& text, Code code = Code::connection_error,
                                  bool is_final = false);
   [[noreturn]] void throw_fault_or(const StreamClosed& closed);

@@ -1,5 +1,7 @@
 #include "server/journal/commit_thread.hpp"
 
+#include <iterator>
+
 #include "client/os/signals.hpp"
 #include "client/os/spin.hpp"
 #include "server/journal/effects.hpp"
@@ -74,7 +76,6 @@ bool CommitThread::commit_here(wire::Buffer& body, std::uint64_t first, std::uin
 }
 
 void CommitThread::run_when_synced(Task task) {
-  ++tasks_left_;
   const std::lock_guard lock(mutex_);
   tasks_.push_back(std::move(task));
   changed_.notify_all();
@@ -107,7 +108,7 @@ CommitStatistics CommitThread::statistics() const {
 
 void CommitThread::run() {
   while (wait_for_work() && !is_broken_) {
-    run_tasks();
+    run_task_step();
     if (is_broken_) break;
     if (is_idle()) {
       if (sync_is_due()) sync_all();
@@ -132,9 +133,10 @@ void CommitThread::run() {
 
 /// Returns false when everything is done and the thread is to end. May return without work.
 bool CommitThread::wait_for_work() {
-  if (!is_idle() || poll_busily()) return true;
+  if (!is_idle() || !begun_.empty() || poll_busily()) return true;
   std::unique_lock lock(mutex_);
   sleeping_.store(true, std::memory_order_seq_cst);
+  changed_.notify_all();  // for run_while_it_sleeps()
   const Clock::time_point since = Clock::now();
   const auto ready = [this] { return stopping_ || !is_idle() || !tasks_.empty(); };
   if (unsynced_since_) changed_.wait_until(lock, *unsynced_since_ + options_.sync_interval, ready);
@@ -159,7 +161,21 @@ bool CommitThread::poll_busily() {
   return false;
 }
 
-void CommitThread::run_tasks() {
+/// One, so that a batch need not wait for all of them.
+void CommitThread::run_task_step() {
+  begin_tasks();
+  if (begun_.empty() || is_broken_) return;
+  is_at_work_ = true;
+  bool again = false;
+  {
+    const std::lock_guard lock(log_mutex_);
+    again = begun_.front()();
+  }
+  if (!again) begun_.pop_front();
+  is_at_work_ = false;
+}
+
+void CommitThread::begin_tasks() {
   std::vector<Task> tasks;
   bool is_unsynced = false;
   {
@@ -169,17 +185,7 @@ void CommitThread::run_tasks() {
   }
   if (tasks.empty()) return;
   if (is_unsynced) sync_all();
-  if (is_broken_) return;
-  for (const Task& task : tasks) {
-    bool again = true;
-    while (again) {
-      const std::lock_guard lock(log_mutex_);
-      again = task();
-    }
-  }
-  const auto done = static_cast<int>(tasks.size());
-  tasks.clear();
-  tasks_left_ -= done;
+  std::move(tasks.begin(), tasks.end(), std::back_inserter(begun_));
 }
 
 /// So that there are few batches and much in each.
@@ -228,9 +234,9 @@ bool CommitThread::wait_for_room(const std::string& why) {
 
 /// All that is written when it begins.
 void CommitThread::sync_all() {
-  is_syncing_ = true;
+  is_at_work_ = true;
   if (!sync_apart()) append_sync_batch();
-  is_syncing_ = false;
+  is_at_work_ = false;
 }
 
 /// The engine's thread may commit meanwhile. Returns false if that cannot be.

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -55,20 +56,29 @@ class CommitThread {
   // On the engine's thread.
   /// Whether commit() may be called.
   bool is_idle() const { return !busy_.load(std::memory_order_acquire); }
-  /// Whether it has nothing else to do either, so that a fork finds it in the middle of nothing.
-  bool is_at_rest() const {
-    return is_idle() && tasks_left_.load(std::memory_order_acquire) == 0 && !is_syncing_;
-  }
   /// Takes over the contents of `body`, which gets an empty buffer for them.
   void commit(wire::Buffer& body, std::uint64_t first, std::uint64_t last, std::uint64_t engine_us);
   /// Appends it on this thread. Returns false if the log is in use or there is no room: then commit() is to be called.
   bool commit_here(wire::Buffer& body, std::uint64_t first, std::uint64_t last, std::uint64_t engine_us);
   /// Whether a sync is likely to take less than a millisecond.
   bool sync_is_fast() const { return recent_sync_ns_.load(std::memory_order_relaxed) < fast_sync_ns; }
-  /// Uses the log. Returns whether it is to be called again: in between, the engine's thread may commit.
+  /// Uses the log. Returns whether it is to be called again: in between, what others have is committed.
   using Task = std::function<bool()>;
   /// Runs `task` on the thread as soon as everything that is written is synced.
   void run_when_synced(Task task);
+  /// Runs `f` while the thread sleeps: a fork then finds it in the middle of nothing. Not every allocator can be used in the
+  /// child of a process whose other threads were using it. Returns false, and has not run it, if the thread has something to
+  /// do.
+  template <class F>
+  bool run_while_it_sleeps(F&& f) {
+    if (!is_idle() || is_at_work_) return false;
+    std::unique_lock lock(mutex_);
+    if (!changed_.wait_for(lock, options_.busy_poll + falls_asleep_within,
+                           [this] { return sleeping_.load(); }))
+      return false;
+    f();
+    return true;
+  }
   /// Has further batches go into a new file, as soon as that can be.
   void rotate_when_synced();
   /// Waits for that, but not longer than until `end` if the file system is full. Returns whether it is idle.
@@ -94,6 +104,8 @@ class CommitThread {
  private:
   using Clock = os::BusyPoll::Clock;
   static constexpr std::uint64_t fast_sync_ns = 1'000'000;
+  // After it has looked for work busily.
+  static constexpr std::chrono::milliseconds falls_asleep_within{1};
 
   void run();
   bool wait_for_work();
@@ -102,7 +114,8 @@ class CommitThread {
   bool sync_is_due() const;
   bool append_until_room(Batch batch, bool sync, Clock::time_point since);
   bool wait_for_room(const std::string& why);
-  void run_tasks();
+  void run_task_step();
+  void begin_tasks();
   void sync_all();
   bool sync_apart();
   void append_sync_batch();
@@ -136,6 +149,7 @@ class CommitThread {
   // The thread's own.
   os::BusyPoll advice_;
   bool is_broken_ = false;
+  std::deque<Task> begun_;  // tasks for which everything is synced
 
   std::mutex log_mutex_;                       // held while the log is in use; guards what follows
   Clock::time_point looked_at_;                // when the free space was
@@ -151,8 +165,7 @@ class CommitThread {
   Clock::time_point stop_limit_;
   CommitStatistics statistics_;
   std::atomic<bool> sleeping_{false};
-  std::atomic<int> tasks_left_{0};  // not done yet
-  std::atomic<bool> is_syncing_{false};
+  std::atomic<bool> is_at_work_{false};  // on a task or a sync, which may take long
 
   std::thread thread_;
 };

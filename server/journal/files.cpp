@@ -76,6 +76,16 @@ void write_file(const std::string& path, wire::Bytes contents) {
   sync(file, path);
 }
 
+bool shorten_file(const std::string& path, std::uint64_t bytes) {
+  struct stat file {};
+  if (::stat(path.c_str(), &file) != 0) fail(path, "cannot be examined", Kind::other);
+  const auto size = static_cast<std::uint64_t>(file.st_size);
+  if (size <= bytes) return false;
+  if (::truncate(path.c_str(), static_cast<off_t>(size - bytes)) != 0)
+    fail(path, "cannot be shortened", Kind::other);
+  return true;
+}
+
 bool remove_file(const std::string& path) {
   if (::unlink(path.c_str()) == 0) return true;
   if (errno != ENOENT) fail(path, "cannot be removed", Kind::other);

@@ -39,6 +39,8 @@ os::Descriptor open_file(const std::string& path, int flags);
 std::optional<std::string> read_file(const std::string& path, std::size_t bytes_max);
 /// Creates or overwrites the file. Its contents are durable on return, its entry in the folder is not.
 void write_file(const std::string& path, wire::Bytes contents);
+/// Cuts so many bytes off the file's end. Returns false if it does not have more than that.
+bool shorten_file(const std::string& path, std::uint64_t bytes);
 /// Returns whether the file existed.
 bool remove_file(const std::string& path);
 void rename_file(const std::string& from, const std::string& to);

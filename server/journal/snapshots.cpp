@@ -16,6 +16,7 @@ constexpr std::string_view snapshot_prefix = "snapshot-";
 constexpr std::string_view snapshot_suffix = ".tds";
 constexpr std::size_t snapshot_digits = 20;
 constexpr std::size_t snapshots_kept = 2;
+constexpr std::uint64_t removed_at_once = std::uint64_t{64} << 20;
 
 /// The batch that a snapshot's file is named by; none if it is no snapshot.
 std::optional<std::uint64_t> batch_in(const std::string& name) {
@@ -52,9 +53,12 @@ std::uint64_t Snapshots::keep(std::uint64_t batch) const {
   return all.size() < snapshots_kept ? 1 : all[snapshots_kept - 1] + 1;
 }
 
-void Snapshots::remove_old() const {
+bool Snapshots::remove_some_old() const {
   const std::vector<std::uint64_t> all = batches();
-  for (std::size_t i = snapshots_kept; i < all.size(); ++i) remove_file(path(all[i]));
+  if (all.size() <= snapshots_kept) return false;
+  const std::string oldest = path(all.back());
+  if (!shorten_file(oldest, removed_at_once)) remove_file(oldest);
+  return true;
 }
 
 void Snapshots::set_aside(std::uint64_t batch) const {

@@ -22,8 +22,9 @@ class Snapshots {
   /// From now on it counts. What is in the log before the batch that is returned is no longer needed: number of the first that
   /// is, for the newest two. Throws StorageError.
   std::uint64_t keep(std::uint64_t batch) const;
-  /// Removes all but the newest two, which takes a while if they are large. Throws StorageError.
-  void remove_old() const;
+  /// Removes a part of those but the newest two: a large file takes tenths of a second. Returns whether there is more.
+  /// Throws StorageError.
+  bool remove_some_old() const;
   /// Sets a damaged one aside, so that it does not count.
   void set_aside(std::uint64_t batch) const;
   /// Removes what was being written when a process ended.

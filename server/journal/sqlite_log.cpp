@@ -12,8 +12,6 @@
 namespace tandem::server {
 namespace {
 
-constexpr std::string_view default_vfs = "unix";
-
 using Kind = StorageError::Kind;
 using Access = Generation::Access;
 
@@ -190,7 +188,7 @@ AppendStatus SqliteLog::append(const Batch& batch, bool sync) {
 /// SQLite's connection is for one thread, so the WAL is synced by a descriptor of our own. SQLite has no locks on that file,
 /// which closing it would release. The folder has its name, maybe a new one.
 std::optional<SyncApart> SqliteLog::begin_sync() {
-  if (is_broken_ || !is_unsynced_ || options_.vfs != default_vfs) return std::nullopt;
+  if (is_broken_ || !is_unsynced_ || std::string_view(options_.vfs) != default_vfs) return std::nullopt;
   try {
     const auto wal = std::make_shared<os::Descriptor>(open_file(files_.back().path + "-wal", O_RDWR));
     const auto folder = std::make_shared<os::Descriptor>(open_file(folder_.path(), O_RDONLY | O_DIRECTORY));

@@ -23,6 +23,7 @@ class SqliteLog final : public Log {
     use,   // the folder and the log are created if they do not exist
     look,  // for tools: nothing is created or changed, and damage is reported by read() only
   };
+  static constexpr const char* default_vfs = "unix";
   struct Options {
     /// Opens a log that has lost its end, or its witness. The witness is set back to what is left.
     bool accept_loss = false;
@@ -31,7 +32,7 @@ class SqliteLog final : public Log {
     /// Bytes that a file has ahead of what it contains, so that syncs take less time.
     std::uint64_t room_ahead_bytes = std::uint64_t{4} << 20;
     /// SQLite's interface to the file system: not its default, which an embedding program may have replaced.
-    const char* vfs = "unix";
+    const char* vfs = default_vfs;
   };
 
   /// Throws JournalError if the folder is in use, is not for this user alone, or an operation fails; with

@@ -19,6 +19,7 @@
 #include "tests/support/child.hpp"
 #include "tests/support/error_of.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/program.hpp"
 
 namespace tandem {
 namespace {
@@ -323,9 +324,7 @@ TEST(Attach, KeyFilesThatAreNone) {
 /// Stopped processes read nothing, so that a call stays under way for sure.
 void stop_and_wait(pid_t pid) {
   ASSERT_EQ(kill(pid, SIGSTOP), 0);
-  std::string status = "/proc/" + std::to_string(pid) + "/stat";
-  test::eventually([&] { return contents_of(status).find(") T ") != std::string::npos; },
-                   "process " + std::to_string(pid) + " to stop");
+  test::eventually([&] { return test::is_stopped(pid); }, "process " + std::to_string(pid) + " to stop");
 }
 
 /// Does `act` again, which has a short time limit, until it ends within it: a busy machine may take longer.

@@ -237,13 +237,7 @@ TEST_F(JournalledTandemd, AfterAnIOErrorItStartsAgainOnceEverythingWasReadFromTh
 class SnapshottedTandemd : public JournalledTandemd {
  protected:
   void start() { JournalledTandemd::start({"--recovery-ms-max", "100"}); }
-  std::vector<std::string> snapshots() const {
-    std::vector<std::string> found;
-    for (const auto& entry : std::filesystem::directory_iterator(folder()))
-      if (entry.path().extension() == ".tds") found.push_back(entry.path().string());
-    std::sort(found.begin(), found.end());
-    return found;
-  }
+  std::vector<std::string> snapshots() const { return test::files_in(folder(), ".tds"); }
   /// Gives the engine so much to do that a replay would take long.
   static void work(const Manager& manager) {
     auto busy = manager.list<int>("busy");

@@ -115,12 +115,6 @@ TEST_F(KeptJournalTest, TheReferencesOfALaterRunMeanTheSameObjects) {
   EXPECT_THAT((manager.dict<std::string, List<int>>("outer").at("inner").snapshot()), ElementsAre(1, 2));
 }
 
-std::size_t log_files_in(const std::string& folder) {
-  return static_cast<std::size_t>(
-      std::count_if(std::filesystem::directory_iterator(folder), std::filesystem::directory_iterator(),
-                    [](const auto& entry) { return entry.path().extension() == ".db"; }));
-}
-
 TEST_F(KeptJournalTest, ALongLogIsKeptInSeveralFiles) {
   ServerOptions wanted = options();
   const std::string value(1 << 20, 'x');
@@ -129,7 +123,8 @@ TEST_F(KeptJournalTest, ALongLogIsKeptInSeveralFiles) {
     server.start();
     auto list = server.connect().list<std::string>("list");
     for (int i = 0; i < 40; ++i) list.push_back(value);
-    test::eventually([&] { return log_files_in(wanted.journal) > 1; }, "a second file of the log");
+    test::eventually([&] { return test::files_in(wanted.journal, ".db").size() > 1; },
+                     "a second file of the log");
     list.push_back("end");
     // As it would be after a kill: all is synced, so nothing more is written.
     std::filesystem::copy(wanted.journal, folder_.path("copy"));

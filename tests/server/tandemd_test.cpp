@@ -400,12 +400,6 @@ void refuse_forks() {
   ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
 
-std::size_t snapshots_in(const std::string& folder) {
-  return static_cast<std::size_t>(
-      std::count_if(std::filesystem::directory_iterator(folder), std::filesystem::directory_iterator(),
-                    [](const auto& entry) { return entry.path().extension() == ".tds"; }));
-}
-
 TEST_F(Tandemd, WritesASnapshotItselfWhereTheSystemRefusesAFork) {
   const std::string journal = folder_.path("journal");
   const std::vector<std::string> arguments{"--listen",          address_, "--log-level",     "warning",
@@ -419,7 +413,7 @@ TEST_F(Tandemd, WritesASnapshotItselfWhereTheSystemRefusesAFork) {
     auto list = manager.list<int>("list");
     list.assign(std::vector<int>(size, 7));
     // Work for the engine, until a start would take more than --recovery-ms-max, twice.
-    for (; snapshots_in(journal) < 2; ++size) {
+    for (; test::files_in(journal, ".tds").size() < 2; ++size) {
       list.sort();
       list.push_back(7);
     }

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <fstream>
@@ -22,6 +23,15 @@ namespace tandem::test {
 /// A program that stands next to the running test: "tandem", "tandemd".
 inline std::string beside_the_test(const std::string& name) {
   return (std::filesystem::read_symlink("/proc/self/exe").parent_path() / name).string();
+}
+
+/// The files of a folder with this extension, in order.
+inline std::vector<std::string> files_in(const std::string& folder, std::string_view extension) {
+  std::vector<std::string> found;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    if (entry.path().extension() == extension) found.push_back(entry.path().string());
+  std::sort(found.begin(), found.end());
+  return found;
 }
 
 /// Whether a SIGSTOP has come into effect.
