@@ -102,7 +102,7 @@ bool Snapshotter::is_overdue() const {
 }
 
 void Snapshotter::begin() {
-  if (!engine_.registry().is_clean() || !journal_.settle()) return;
+  if (!journal_.settle() || !engine_.registry().is_clean()) return;
   header_ = describe_state();
   const std::string path = snapshots_.part_path(header_.position.batch);
   pid_t pid = 0;

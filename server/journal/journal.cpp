@@ -250,7 +250,8 @@ bool Journal::is_faster_here() const {
 }
 
 bool Journal::settle() {
-  if (!thread_->is_idle()) return false;
+  is_settling_ = !thread_->is_idle();
+  if (is_settling_) return false;
   if (!open_.empty()) close_batch(true);
   return thread_->is_idle();
 }

@@ -70,11 +70,12 @@ class Journal {
   /// Commits what was recorded, or has it committed by the thread; not if a batch is still on its way there: then
   /// on_progress follows. To be called when there is no more to record for now.
   void hand_over() {
-    if (!open_.empty() && thread_->is_idle()) close_batch(is_faster_here());
+    if (!open_.empty() && !is_settling_ && thread_->is_idle()) close_batch(is_faster_here());
   }
   bool has_open_batch() const { return !open_.empty(); }
   /// Commits what was recorded, here if the disk is not full, so that the log leads to the engine's state. Returns whether it
-  /// does.
+  /// does. While a batch is on its way it does not: then nothing more is handed over, or with many clients there would always
+  /// be one, and this is to be called again until it succeeds.
   bool settle();
   /// Describes the engine's state, once the log leads to it, but for its store.
   SnapshotHeader describe_state() const;
@@ -149,6 +150,7 @@ class Journal {
   EffectsHash effects_;
   std::uint64_t first_ = 1;  // index of its first input
   std::uint64_t engine_ns_ = 0;
+  bool is_settling_ = false;
   std::uint64_t index_ = 0;
 
   SinceSnapshot since_snapshot_;

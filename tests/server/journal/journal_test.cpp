@@ -258,6 +258,28 @@ TEST_F(JournalTest, OnDiskAsSoonAsTheDiskHasProvenFast) {
   EXPECT_TRUE(log_.kept().back().sync);
 }
 
+TEST_F(JournalTest, SettlesAlthoughThereIsAlwaysMoreToCommit) {
+  JournalledEngine& running = start();
+  log_.stop_there();
+  const int appends = log_.appends();
+  running.take(make_list());
+  running.journal().hand_over();
+  log_.wait_for_appends(appends + 1);
+  running.take(make_list());
+  EXPECT_FALSE(running.journal().settle());
+  log_.go_on();
+  while (!running.journal().is_idle()) std::this_thread::yield();
+  running.take(make_list());
+  running.journal().hand_over();
+  EXPECT_TRUE(running.journal().is_idle());
+  EXPECT_TRUE(running.journal().has_open_batch());
+  EXPECT_TRUE(running.journal().settle());
+  EXPECT_EQ(running.journal().safe_index(), running.journal().index());
+  running.take(make_list());
+  running.journal().hand_over();
+  EXPECT_FALSE(running.journal().has_open_batch());
+}
+
 TEST_F(JournalTest, AFullDiskIsLeftToTheThread) {
   JournalledEngine running(log_, JournalLevel::process, JournalledEngine::small_limits(), 0, true);
   log_.answer_with(AppendStatus::full);
